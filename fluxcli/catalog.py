@@ -1,0 +1,57 @@
+"""What the service offers and where its limits lie. Facts only; no behaviour.
+
+Source: Kie.ai's documentation of Flux Kontext and recorded traffic, as of 2026-09.
+Prices are estimates: the service may change them without notice.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Model = Literal["flux-kontext-pro", "flux-kontext-max"]
+Ratio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
+Format = Literal["jpeg", "png"]
+Mode = Literal["generate", "edit"]
+
+PRO: Final = "flux-kontext-pro"
+MAX: Final = "flux-kontext-max"
+MODELS: Final[dict[str, str]] = {"pro": PRO, "max": MAX, PRO: PRO, MAX: MAX}
+"""What a user may write for a model, and the service's own name for it."""
+
+RATIOS: Final[tuple[str, ...]] = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+FORMATS: Final[dict[str, str]] = {"jpeg": "jpeg", "png": "png", "jpg": "jpeg"}
+"""What a user may write for an output format, and the service's own name for it."""
+
+ENDINGS: Final[dict[str, str]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
+"""File endings and the output format that each asks for."""
+
+EXTENSION: Final[dict[str, str]] = {"jpeg": "jpg", "png": "png"}
+"""The ending, without its dot, that a format gets in a made-up file name."""
+
+DEFAULT_RATIO: Final = "16:9"
+TOLERANCE: Final[dict[str, int]] = {"generate": 6, "edit": 2}
+"""The highest safety tolerance that each mode takes; the lowest is 0, the strictest."""
+
+CREDITS: Final[dict[str, int]] = {PRO: 5, MAX: 10}
+"""Estimated credits a picture; one credit is about US$0.005."""
+
+USUAL_SECONDS: Final[dict[str, float]] = {PRO: 12.0, MAX: 20.0}
+"""How long a picture usually takes, in seconds, where this machine has no history yet."""
+
+MAX_COUNT: Final = 100
+SUBMISSIONS: Final = 20
+WINDOW_SECONDS: Final = 10.0
+"""An account may submit this many tasks within this many seconds; more are refused."""
+
+READS_PER_SECOND: Final = 10
+RESULT_DAYS: Final = 14
+UPLOAD_REUSE_HOURS: Final = 20
+"""An upload lives 24 hours at the service; it is used again for this many."""
+
+CONSENT_CREDITS: Final = 100
+"""A run estimated above this asks first, or needs `--yes` or `--max-credits`."""
+
+API_URL: Final = "https://api.kie.ai"
+UPLOAD_URL: Final = "https://kieai.redpandaai.co"
+KEY_PAGE: Final = "https://kie.ai/api-key"
+LOGS_PAGE: Final = "https://kie.ai/logs"

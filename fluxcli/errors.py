@@ -1,0 +1,179 @@
+"""Every error a user can meet: its code, its exit status, and what to do about it.
+
+Knows no other file. The statuses say what a script may do next; an error's code says
+what happened. `TABLE` is the one list of both, and the README prints it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class Status(IntEnum):
+    """The exit statuses: what a script may do next."""
+
+    DONE = 0
+    FAILURE = 1
+    USAGE = 2
+    KEY = 3
+    WAITING = 4
+    TRY_AGAIN = 5
+    UNSAVED = 6
+    CREDITS = 7
+    REFUSED = 8
+    PARTIAL = 9
+    DRIFT = 10
+    UNKNOWN = 11
+
+
+class Code(StrEnum):
+    """The closed list of words that stand in `error.code`."""
+
+    USAGE = "usage"
+    INVALID_REQUEST = "invalid_request"
+    INPUT_UNREADABLE = "input_unreadable"
+    WOULD_OVERWRITE = "would_overwrite"
+    OUTPUT_UNWRITABLE = "output_unwritable"
+    BINARY_TO_TERMINAL = "binary_to_terminal"
+    CONFIG_INVALID = "config_invalid"
+    ENVIRONMENT_INVALID = "environment_invalid"
+    AUTH_MISSING_KEY = "auth_missing_key"
+    AUTH_REFUSED = "auth_refused"
+    TIMED_OUT = "timed_out"
+    NETWORK = "network"
+    SERVICE_ERROR = "service_error"
+    EDGE_BLOCKED = "edge_blocked"
+    MAINTENANCE = "maintenance"
+    RATE_LIMITED = "rate_limited"
+    FEATURE_DISABLED = "feature_disabled"
+    BUSY = "busy"
+    DOWNLOAD_FAILED = "download_failed"
+    NOT_AN_IMAGE = "not_an_image"
+    DISK = "disk"
+    CREDITS_INSUFFICIENT = "credits_insufficient"
+    KEY_CAP_REACHED = "key_cap_reached"
+    OVER_BUDGET = "over_budget"
+    NO_CONSENT = "no_consent"
+    REJECTED = "rejected"
+    MODERATED = "moderated"
+    GENERATION_FAILED = "generation_failed"
+    TASK_NOT_FOUND = "task_not_found"
+    EXPIRED = "expired"
+    PARTIAL = "partial"
+    DRIFT = "drift"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    JOURNAL = "journal"
+    INTERNAL = "internal"
+    INTERRUPTED = "interrupted"
+
+
+class Row(NamedTuple):
+    """What a code means: its exit status, whether the same command may simply run again."""
+
+    status: int
+    retryable: bool
+    meaning: str
+
+
+TABLE: dict[Code, Row] = {
+    Code.USAGE: Row(Status.USAGE, False, "the command line itself is wrong"),
+    Code.INVALID_REQUEST: Row(Status.USAGE, False, "a value cannot work; nothing was sent"),
+    Code.INPUT_UNREADABLE: Row(Status.USAGE, False, "the input picture cannot be read"),
+    Code.WOULD_OVERWRITE: Row(Status.USAGE, False, "a file is there already"),
+    Code.OUTPUT_UNWRITABLE: Row(Status.USAGE, False, "the output cannot be written"),
+    Code.BINARY_TO_TERMINAL: Row(Status.USAGE, False, "picture bytes would go to a terminal"),
+    Code.CONFIG_INVALID: Row(Status.USAGE, False, "a setting or the config file is broken"),
+    Code.ENVIRONMENT_INVALID: Row(
+        Status.USAGE, False, "a proxy, certificate or other environment variable is unusable"
+    ),
+    Code.AUTH_MISSING_KEY: Row(Status.KEY, False, "no API key is set"),
+    Code.AUTH_REFUSED: Row(Status.KEY, False, "the service refused the API key"),
+    Code.TIMED_OUT: Row(Status.WAITING, True, "waiting ended; the task lives on and is paid for"),
+    Code.NETWORK: Row(Status.TRY_AGAIN, True, "the service cannot be reached; nothing accepted"),
+    Code.SERVICE_ERROR: Row(Status.TRY_AGAIN, True, "the service failed; nothing accepted"),
+    Code.EDGE_BLOCKED: Row(
+        Status.TRY_AGAIN, False, "the network edge blocked the call; the key is not at fault"
+    ),
+    Code.MAINTENANCE: Row(Status.TRY_AGAIN, True, "the service is under maintenance"),
+    Code.RATE_LIMITED: Row(Status.TRY_AGAIN, True, "too many submissions for this account"),
+    Code.FEATURE_DISABLED: Row(Status.TRY_AGAIN, False, "the service has switched this off"),
+    Code.BUSY: Row(Status.TRY_AGAIN, True, "another process is at work on the same thing"),
+    Code.DOWNLOAD_FAILED: Row(Status.UNSAVED, True, "paid and finished, but not downloaded"),
+    Code.NOT_AN_IMAGE: Row(Status.UNSAVED, True, "what came is not a whole picture"),
+    Code.DISK: Row(Status.UNSAVED, True, "paid and finished, but it could not be written"),
+    Code.CREDITS_INSUFFICIENT: Row(Status.CREDITS, False, "the account has too few credits"),
+    Code.KEY_CAP_REACHED: Row(Status.CREDITS, False, "the key's own usage cap is reached"),
+    Code.OVER_BUDGET: Row(Status.CREDITS, False, "the estimate is over `--max-credits`"),
+    Code.NO_CONSENT: Row(Status.CREDITS, False, "the spending was not agreed to"),
+    Code.REJECTED: Row(Status.REFUSED, False, "the service refused the request"),
+    Code.MODERATED: Row(Status.REFUSED, False, "the content policy refused the request"),
+    Code.GENERATION_FAILED: Row(Status.REFUSED, True, "the service could not make the picture"),
+    Code.TASK_NOT_FOUND: Row(Status.REFUSED, False, "no such task"),
+    Code.EXPIRED: Row(Status.REFUSED, False, "the result is no longer kept by the service"),
+    Code.PARTIAL: Row(Status.PARTIAL, True, "several were asked for, some failed"),
+    Code.DRIFT: Row(Status.DRIFT, False, "there is work to do"),
+    Code.OUTCOME_UNKNOWN: Row(
+        Status.UNKNOWN, False, "it is not known whether the submission was accepted"
+    ),
+    Code.JOURNAL: Row(Status.FAILURE, False, "the local record of tasks cannot be used"),
+    Code.INTERNAL: Row(Status.FAILURE, False, "a bug in fluxcli"),
+    Code.INTERRUPTED: Row(130, True, "stopped by a signal: 128 + its number (129, 130, 143)"),
+}
+
+
+class FluxError(Exception):
+    """What went wrong, in words for the user, with the command that mends it.
+
+    `message` is one lower-case line; `hint` a command that can be pasted, or advice.
+    `task_id` and `ref` name the task concerned, once there is one. `status` overrides the
+    table's, for a signal's number only.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        hint: str | None = None,
+        task_id: str | None = None,
+        ref: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.task_id = task_id
+        self.ref = ref
+        self._status = status
+
+    @property
+    def status(self) -> int:
+        """The exit status that this error ends the program with."""
+        return TABLE[self.code].status if self._status is None else self._status
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same command may simply be run again."""
+        return TABLE[self.code].retryable
+
+    def about(self, *, task_id: str | None, ref: str | None) -> FluxError:
+        """The same error, naming the task it is about."""
+        return FluxError(
+            self.code,
+            self.message,
+            hint=self.hint,
+            task_id=self.task_id or task_id,
+            ref=self.ref or ref,
+            status=self._status,
+        )
+
+
+class Problems(FluxError):
+    """Several problems found in one look, all told at once; the first sets the status."""
+
+    def __init__(self, errors: list[FluxError]) -> None:
+        first = errors[0]
+        super().__init__(first.code, "; ".join(e.message for e in errors), hint=first.hint)
+        self.errors = errors

@@ -1,0 +1,98 @@
+"""The words that every room shares: a request, a task, its state, a picture.
+
+All are frozen. Times are seconds since the epoch (float, UTC), sizes are bytes,
+widths and heights pixels. Nothing here reads, writes or knows the service's words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fluxcli.catalog import Mode
+
+
+class State(StrEnum):
+    """Where a task stands. `saved`, `failed` and `refused` are final; `unknown` waits for a person.
+
+    sending    the submission has not been answered yet
+    running    accepted and paid for; the service is at work
+    succeeded  finished at the service, not yet on this machine's disk
+    saved      on disk
+    failed     accepted, and then failed, moderated or expired
+    refused    never accepted: nothing was paid
+    unknown    nobody can tell whether it was accepted
+    """
+
+    SENDING = "sending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    SAVED = "saved"
+    FAILED = "failed"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One picture as it is asked for, resolved: no default is left open.
+
+    `aspect_ratio` is None only in edit mode, where it means "keep the input's".
+    `input_image` is the public URL of the picture to edit; None until it is uploaded.
+    """
+
+    mode: Mode
+    prompt: str
+    model: str
+    aspect_ratio: str | None
+    output_format: str
+    safety_tolerance: int
+    prompt_upsampling: bool = False
+    enable_translation: bool = True
+    upload_cn: bool = False
+    watermark: str | None = None
+    callback_url: str | None = None
+    input_image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A whole, checked picture: where it lies (None: on stdout), what it is."""
+
+    path: Path | None
+    bytes: int
+    width: int
+    height: int
+    sha256: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One task as the journal knows it.
+
+    `ref` is the journal's own short name and exists before any `task_id` does.
+    `output` is the target as it was asked for (an absolute path or template, or `-`);
+    `picture` what was saved there. `source` is what an edit started from, as identity:
+    a URL, `sha256:…` of a file's bytes, or `task:…`. `error_code` is a word of `errors.Code`.
+    `created_at` is when we recorded it; `completed_at` when the service says it was done.
+    """
+
+    ref: str
+    state: State
+    request: Request
+    sandbox: bool
+    output: str
+    created_at: float
+    task_id: str | None = None
+    source: str | None = None
+    url: str | None = None
+    accepted_at: float | None = None
+    completed_at: float | None = None
+    seconds: float | None = None
+    picture: Picture | None = None
+    error_code: str | None = None
+    error_message: str | None = None
