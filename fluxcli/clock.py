@@ -1,0 +1,59 @@
+"""Time, as it is handed in from outside: nothing in the house reads a clock of its own.
+
+The tests hand in a clock whose hours pass in no time.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What the house may ask of time. All values are seconds."""
+
+    def monotonic(self) -> float:
+        """Return a reading that never goes back; only differences mean something."""
+        ...
+
+    def wall(self) -> float:
+        """Return seconds since the epoch, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+        """Take from `box`, or let `seconds` pass and return None.
+
+        `busy` says that somebody is at work and may yet put something into the box; a clock
+        made for tests lets its time pass only when nobody is.
+        """
+        ...
+
+
+class SystemClock:
+    """The real one. A laptop's sleep counts: deadlines on `wall` pass while it is shut."""
+
+    def monotonic(self) -> float:
+        """Return the system's monotonic reading."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Return the system's idea of now."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(max(0.0, seconds))
+
+    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - real time passes either way
+        """Wait for the box, at most `seconds`."""
+        try:
+            return box.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return None

@@ -1,0 +1,114 @@
+"""What can happen to a picture on its way, told as it happens.
+
+The rooms that do the work yield these; the ones that show it read them. `key` names the
+picture within its run: "1", "2"… for a command's pictures, the asset's name in a build,
+the task for a download. Times and durations are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fluxcli.errors import FluxError
+    from fluxcli.task import Request, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened to the picture `key`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """Work begins; `ref` is the journal's name for it. `request` None: only its id is known."""
+
+    ref: str
+    request: Request | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """An earlier run's task was found unfinished and is taken up again; nothing is paid."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploading(Event):
+    """The input picture is on its way to the service."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded(Event):
+    """The input picture has a URL; `reused` when an upload of the same bytes still lives."""
+
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Event):
+    """Nothing is sent for `seconds`: the account's limit of submissions is reached."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitting(Event):
+    """The paid request leaves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Event):
+    """The task exists and is paid for."""
+
+    ref: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble(Event):
+    """A passing failure; the same step is tried again in `seconds`."""
+
+    error: FluxError
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded(Event):
+    """The service has finished the picture; `seconds` is its own time, where it told it."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloading(Event):
+    """The picture is being fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """Something the user should know, though the work goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Event):
+    """The last event of a picture that went well, as far as it was asked to go."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    """The last event of a picture that did not. `task` is None if none was recorded."""
+
+    error: FluxError
+    task: Task | None
