@@ -170,7 +170,7 @@ class FluxError(Exception):
         )
 
 
-class Problems(FluxError):
+class ProblemsError(FluxError):
     """Several problems found in one look, all told at once; the first sets the status."""
 
     def __init__(self, errors: list[FluxError]) -> None:
