@@ -1,0 +1,223 @@
+"""What the house may ask of the service, in the house's own words.
+
+Every call returns facts or raises a `FluxError`; `submit`, the one that costs money, raises
+nothing but returns a verdict. The key goes to the two configured hosts and nowhere else:
+results are fetched by clients that never see it, and redirects are not followed with it.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.service.connection import Flight, Line
+from fluxcli.service.dialect import FluxDialect, Record, Reply, decode, link
+from fluxcli.service.verdict import (
+    Accepted,
+    Refused,
+    Unknown,
+    Verdict,
+    error_of,
+    failure_of,
+    of_submission,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from fluxcli.task import Request
+
+__all__ = ["Accepted", "Download", "Record", "Refused", "Service", "Unknown", "failure_of"]
+
+SUBMIT_SECONDS: Final = 130.0
+"""The edge gives up on the service after 100 to 120 s; beyond that no answer comes."""
+
+READ_SECONDS: Final = 30.0
+UPLOAD_SECONDS: Final = 600.0
+REDIRECTS: Final = 5
+_GONE: Final = frozenset({403, 404, 410})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A result under way: its bytes, and how many were promised (None: not told)."""
+
+    chunks: Iterator[bytes]
+    length: int | None
+
+
+class LinkGoneError(FluxError):
+    """The result's link is dead (403, 404 or 410); a new one can be asked for."""
+
+
+class Service:
+    """Calls to one account. Safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        key: Callable[[], str],
+        base_url: str,
+        upload_url: str,
+        dialect: FluxDialect | None = None,
+    ) -> None:
+        self._line = line
+        self._key = key
+        self._base = base_url
+        self._upload = upload_url
+        self._dialect = dialect or FluxDialect()
+
+    def prepare(self) -> None:
+        """Raise what the key and the environment would raise, before anything is recorded."""
+        self._key()
+        for url in (self._base, self._upload):
+            self._line.client(url)
+
+    def submit(self, request: Request, *, on_sent: Callable[[], None]) -> Verdict:
+        """Ask for a picture. This costs money: it is sent once, and judged for the worse.
+
+        `on_sent` is called just before the first byte leaves and may raise to stop it.
+        """
+        flight = Flight(on_sent=on_sent)
+        content = json.dumps(self._dialect.body(request)).encode()
+        call = self._request("POST", self._base + self._dialect.submit_path, content)
+        broken: FluxError | None = None
+        try:
+            self._line.call(flight, call, seconds=SUBMIT_SECONDS, fresh=True)
+        except FluxError as error:
+            if not flight.sent:
+                return Refused(error, again=error.code is Code.NETWORK)
+            broken = error
+        reply = _reply(flight)
+        if broken is None:
+            return of_submission(reply, self._dialect)
+        found = self._dialect.task_id(reply)
+        return Accepted(found) if found else Unknown(broken.message)
+
+    def read(self, task_id: str) -> Record:
+        """Read a task.
+
+        Raises:
+            FluxError: TASK_NOT_FOUND, or what the answer or the network means.
+        """
+        reply = self._call("GET", self._base + self._dialect.record_path(task_id))
+        if reply.code in {404, 422} and reply.enveloped:
+            raise FluxError(
+                Code.TASK_NOT_FOUND,
+                f"the service knows no task `{task_id}`",
+                hint="fluxcli status",
+                task_id=task_id,
+            )
+        return self._dialect.record(self._good(reply).data)
+
+    def is_echo(self, record: Record, request: Request) -> bool | None:
+        """Tell whether a record is of this request; None if it tells too little."""
+        return self._dialect.echoes(record.echo, request)
+
+    def credits(self) -> float:
+        """Return the account's balance, in credits."""
+        reply = self._good(self._call("GET", self._base + self._dialect.credits_path))
+        if isinstance(reply.data, int | float) and not isinstance(reply.data, bool):
+            return float(reply.data)
+        raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no balance")
+
+    def relink(self, url: str) -> str:
+        """Return a new link, good for 20 minutes, to the result at `url`."""
+        content = json.dumps({"url": url}).encode()
+        reply = self._good(self._call("POST", self._base + self._dialect.relink_path, content))
+        fresh = link(reply.data)
+        if fresh is None:
+            raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no new link")
+        return fresh
+
+    def upload(self, file: BinaryIO, *, name: str, mime: str) -> str:
+        """Upload a picture under the unique `name`; return its public URL. Costs nothing."""
+        call = httpx.Request(
+            "POST",
+            self._upload + self._dialect.upload_path,
+            headers=self._auth(),
+            files={"file": (name, file, mime)},
+            data={"uploadPath": "fluxcli", "fileName": name},
+        )
+        reply = self._good(self._run(call, seconds=UPLOAD_SECONDS))
+        url = self._dialect.upload_url(reply.data)
+        if url is None:
+            raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no URL of the upload")
+        return url
+
+    def fetch(self, url: str, *, seconds: float) -> Download:
+        """Open a result: without key or cookies, redirects followed by hand.
+
+        Raises:
+            LinkGoneError: the link is dead.
+            FluxError: DOWNLOAD_FAILED or NETWORK.
+        """
+        for _ in range(REDIRECTS + 1):
+            flight = Flight()
+            # The length and the checks are of the bytes as they are kept.
+            call = httpx.Request("GET", url, headers={"accept-encoding": "identity"})
+            chunks = self._line.stream(flight, call, seconds=seconds)
+            first = next(chunks, b"")
+            if flight.status not in _MOVED:
+                return _opened(flight, first, chunks, url)
+            chunks.close()  # type: ignore[attr-defined] # a generator
+            url = _next_hop(url, flight.location)
+        raise FluxError(Code.DOWNLOAD_FAILED, f"the result's link redirects over {REDIRECTS} times")
+
+    def _auth(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._key()}"}
+
+    def _request(self, method: str, url: str, content: bytes | None = None) -> httpx.Request:
+        headers = self._auth() | {"content-type": "application/json"}
+        return httpx.Request(method, url, headers=headers, content=content)
+
+    def _call(self, method: str, url: str, content: bytes | None = None) -> Reply:
+        return self._run(self._request(method, url, content), seconds=READ_SECONDS)
+
+    def _run(self, request: httpx.Request, *, seconds: float) -> Reply:
+        flight = Flight()
+        self._line.call(flight, request, seconds=seconds)
+        return _reply(flight)
+
+    def _good(self, reply: Reply) -> Reply:
+        if not reply.good:
+            raise error_of(reply, self._dialect)
+        return reply
+
+
+def _reply(flight: Flight) -> Reply:
+    return decode(flight.status or 0, flight.decoded(), flight.retry_after)
+
+
+def _opened(flight: Flight, first: bytes, chunks: Iterator[bytes], url: str) -> Download:
+    if flight.status != 200:  # noqa: PLR2004 - HTTP
+        message = f"{urlsplit(url).hostname} answered HTTP {flight.status} for the result"
+        kind: Any = LinkGoneError if flight.status in _GONE else FluxError
+        raise kind(Code.DOWNLOAD_FAILED, message)
+    length = None
+    with suppress(TypeError, ValueError):
+        length = int(flight.length or "")
+    return Download(_joined(first, chunks), length)
+
+
+def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _next_hop(url: str, location: str | None) -> str:
+    target = link(urljoin(url, location or ""))
+    if not location or target is None:
+        raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects to nowhere")
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects from https to http")
+    return target

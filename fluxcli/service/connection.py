@@ -1,0 +1,296 @@
+"""How bytes travel: clients, certificates, deadlines, and what a failure proves.
+
+Knows httpx and sockets; knows nothing of tasks or money. Foreign exceptions are
+translated here and nowhere else. Facts about the parts, measured with httpx 0.28.1:
+clients are not shared between threads (httpcore 1.0.9 has an open race); there is no total
+timeout, so a watchdog cuts the socket; a kept-alive connection that the other side is
+closing invents lost answers, so what is paid for travels on a fresh one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from fluxcli import __version__
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
+"""The edge refuses some default agents outright, so every call names the product."""
+
+ANSWER_CAP: Final = 4 << 20
+"""No JSON answer is read beyond this many bytes, compressed or not."""
+
+CONNECT_SECONDS: Final = 20.0
+KEEPALIVE_SECONDS: Final = 60.0
+_HEADERS_SENT: Final = "http11.send_request_headers.started"
+_CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR")
+
+Trace = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Flight:
+    """What is known of one request under way, filled in as it goes.
+
+    `sent` turns true just before the request's first byte leaves. Until then a failure
+    proves that nothing was received. `on_sent` is called at that moment, and the byte
+    leaves only after it returned.
+    """
+
+    on_sent: Callable[[], None] | None = None
+    sent: bool = False
+    status: int | None = None
+    encoding: str = ""
+    retry_after: str | None = None
+    location: str | None = None
+    length: str | None = None
+    body: bytearray = field(default_factory=bytearray)
+    _sockets: list[socket.socket] = field(default_factory=list)
+
+    def trace(self, name: str, info: dict[str, Any]) -> None:
+        """Follow httpcore's progress (its `trace` request extension).
+
+        For a proxied request the CONNECT sends headers too; only the call itself counts.
+        """
+        if name.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            stream = info.get("return_value")
+            found = stream.get_extra_info("socket") if stream is not None else None
+            if isinstance(found, socket.socket):
+                self._sockets.append(found)
+        elif name == _HEADERS_SENT and not self.sent:
+            request = info.get("request")
+            if getattr(request, "method", b"POST") == b"CONNECT":
+                return
+            if self.on_sent is not None:
+                self.on_sent()
+            self.sent = True
+
+    def cut(self) -> None:
+        """End the request from another thread: its next read or write fails."""
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                # The plain shutdown: a TLS socket's own would wait for its reader.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    def decoded(self) -> bytes:
+        """Return the body so far, unpacked; of a broken archive as much as there is."""
+        if self.encoding not in {"gzip", "x-gzip", "deflate"}:
+            return bytes(self.body)
+        try:
+            return zlib.decompressobj(wbits=47).decompress(bytes(self.body), ANSWER_CAP)
+        except zlib.error:
+            return bytes(self.body)
+
+
+class Watchdog:
+    """Cuts a flight that takes longer than `seconds` in all, however alive it looks."""
+
+    def __init__(self, flight: Flight, seconds: float) -> None:
+        self.fired = False
+        self._flight = flight
+        self._timer = threading.Timer(max(0.0, seconds), self._fire)
+        self._timer.daemon = True
+
+    def _fire(self) -> None:
+        self.fired = True
+        self._flight.cut()
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+
+
+class Line:
+    """Makes the clients, one set for each thread, and runs calls on them.
+
+    `transport` replaces the network (the sandbox does so). `trace` is told each call and
+    answer, without credentials.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str],
+        transport: httpx.BaseTransport | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        self._env = env
+        self._transport = transport
+        self._trace = trace
+        self._local = threading.local()
+        self._context: ssl.SSLContext | None = None
+        self._guard = threading.Lock()
+
+    def client(self, url: str, *, fresh: bool = False) -> httpx.Client:
+        """Return this thread's client for `url`'s kind of address.
+
+        `fresh` gives one that never uses a connection twice.
+
+        Raises:
+            FluxError: a proxy or certificate variable cannot be used.
+        """
+        secure, local = url.startswith("https:"), is_loopback(url)
+        name = f"client_{fresh}_{secure}_{local}"
+        client: httpx.Client | None = getattr(self._local, name, None)
+        if client is None:
+            client = self._make(secure=secure, local=local, fresh=fresh)
+            setattr(self._local, name, client)
+        return client
+
+    def _make(self, *, secure: bool, local: bool, fresh: bool) -> httpx.Client:
+        try:
+            return httpx.Client(
+                transport=self._transport,
+                # Plain http is for loopback and results: no certificates to load.
+                verify=self._tls() if secure and self._transport is None else False,
+                # A proxy is for the world outside, never for this machine itself.
+                trust_env=not local and self._transport is None,
+                follow_redirects=False,
+                headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
+                limits=httpx.Limits(
+                    max_keepalive_connections=0 if fresh else 4,
+                    keepalive_expiry=KEEPALIVE_SECONDS,
+                ),
+            )
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            raise FluxError(
+                Code.ENVIRONMENT_INVALID,
+                f"the proxy variables cannot be used: {_brief(error)}",
+                hint="env | grep -i _proxy",
+            ) from None
+
+    def _tls(self) -> ssl.SSLContext:
+        with self._guard:
+            if self._context is None:
+                self._context = _trust(self._env)
+            return self._context
+
+    def call(
+        self,
+        flight: Flight,
+        request: httpx.Request,
+        *,
+        seconds: float,
+        fresh: bool = False,
+        cap: int = ANSWER_CAP,
+    ) -> None:
+        """Send `request`, and collect its answer's bytes in `flight`, at most `cap`.
+
+        Raises:
+            FluxError: NETWORK, with `flight` telling how far it came.
+        """
+        for chunk in self.stream(flight, request, seconds=seconds, fresh=fresh):
+            flight.body += chunk
+            if len(flight.body) > cap:
+                break
+        if self._trace is not None:
+            self._trace(f"< {flight.status} {flight.decoded()[:2000].decode('utf-8', 'replace')}")
+
+    def stream(
+        self, flight: Flight, request: httpx.Request, *, seconds: float, fresh: bool = False
+    ) -> Iterator[bytes]:
+        """Send `request`, and yield its answer's bytes as they come, undecoded.
+
+        Raises:
+            FluxError: NETWORK, with `flight` telling how far it came.
+        """
+        url = str(request.url)
+        client = self.client(url, fresh=fresh)
+        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        request.extensions = {"trace": flight.trace, "timeout": timeout.as_dict()}
+        request.headers = httpx.Headers({**client.headers, **request.headers})
+        if self._trace is not None:
+            self._trace(f"> {request.method} {url}")
+        with Watchdog(flight, seconds) as dog, _translated(url, flight, dog):
+            response = client.send(request, stream=True)
+            with contextlib.closing(response):
+                flight.status = response.status_code
+                flight.encoding = response.headers.get("content-encoding", "").strip().lower()
+                flight.retry_after = response.headers.get("retry-after")
+                flight.location = response.headers.get("location")
+                flight.length = response.headers.get("content-length")
+                yield from response.iter_raw()
+
+
+@contextlib.contextmanager
+def _translated(url: str, flight: Flight, dog: Watchdog) -> Iterator[None]:
+    """Turn what httpx and the system raise into one error for the house."""
+    host = urlsplit(url).hostname or url
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+        raise _network(f"cannot connect to {host}: {_brief(error)}") from error
+    except httpx.TimeoutException as error:
+        raise _network(f"no answer from {host} in time") from error
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+        if dog.fired:
+            raise _network(f"{host} took too long to answer") from error
+        how = "after" if flight.sent else "before"
+        said = _brief(error)
+        raise _network(f"the connection to {host} broke {how} the call left: {said}") from error
+
+
+def _network(message: str) -> FluxError:
+    return FluxError(Code.NETWORK, message, hint="fluxcli config check")
+
+
+def _brief(error: BaseException) -> str:
+    """Say what an exception says, in one line, without what a stranger put into it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:200]
+
+
+def _trust(env: Mapping[str, str]) -> ssl.SSLContext:
+    """Return the certificates to trust: the user's by the standard variables, else certifi's.
+
+    Raises:
+        FluxError: a variable names something that cannot be used.
+    """
+    for name in _CA_VARIABLES:
+        place = env.get(name)
+        if not place:
+            continue
+        try:
+            if os.path.isdir(place):  # noqa: PTH112 - ssl wants text
+                return ssl.create_default_context(capath=place)
+            return ssl.create_default_context(cafile=place)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise FluxError(
+                Code.ENVIRONMENT_INVALID,
+                f"`{name}` names `{place}`, which holds no usable certificates: {_brief(error)}",
+                hint=f"unset {name}",
+            ) from None
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether `url` points at this machine by name or number, without asking anybody."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
