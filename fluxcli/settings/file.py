@@ -1,0 +1,193 @@
+"""The config file: read whole, changed one setting at a time, never left half written.
+
+Knows TOML and the file system, not what the settings mean. Reading creates nothing. A
+file that is broken is an error with line and column and is never overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.mutex import Mutex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TABLES: Final = ("generate", "edit")
+"""The tables whose entries are settings, named `table.key`."""
+
+_LARGEST: Final = 1024 * 1024
+_EDIT: Final = "fluxcli config edit"
+_HEADER: Final = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_ENTRY: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
+_WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A config file as it was read. `values` is its TOML, nested; a missing file is empty."""
+
+    path: Path
+    text: str = field(default="", repr=False)
+    values: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    def entries(self) -> Iterator[tuple[str, object]]:
+        """Yield every entry by its setting's name, those of our tables as `table.key`."""
+        for name, value in self.values.items():
+            if name in TABLES and isinstance(value, dict):
+                yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+            else:
+                yield name, value
+
+    def place(self, name: str) -> str:
+        """Say where an entry stands, as `path:line`, or `path` where that is not plain."""
+        line = line_of(self.text, name)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def line_of(text: str, name: str) -> int | None:
+    """Find the line, from 1, on which the entry `name` begins, if it is written plainly."""
+    table = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := _HEADER.match(line):
+            table = header[1] + "."
+        elif (entry := _ENTRY.match(line)) and table + entry[1] == name:
+            return number
+    return None
+
+
+def read(path: Path) -> Document:
+    """Read the file; one that is not there is empty.
+
+    Raises:
+        FluxError: it cannot be read, or is not TOML; the message has line and column.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return Document(path)
+    except OSError as error:
+        raise FluxError(Code.CONFIG_INVALID, _failure(path, "read", error)) from error
+    if len(data) > _LARGEST:
+        raise FluxError(Code.CONFIG_INVALID, f"`{path}` is too large for a config file")
+    return parse(path, data)
+
+
+def parse(path: Path, data: bytes) -> Document:
+    """Read what the file at `path` holds, or is to hold.
+
+    Raises:
+        FluxError: it is not TOML, or has something else where one of our tables belongs.
+    """
+    import tomllib  # noqa: PLC0415 - start-up
+
+    try:
+        # Editors on Windows put a mark of three bytes in front; it means nothing here.
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        where = _position(data[: error.start].decode("utf-8"))
+        raise _broken(f"{path}:{where}", "not text in UTF-8") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _WHERE.search(str(error))
+        where = f"{found[1]}:{found[2]}" if found and found[1] else _position(text)
+        reason = _WHERE.sub("", str(error))
+        raise _broken(f"{path}:{where}", reason[:1].lower() + reason[1:]) from None
+    except (ValueError, RecursionError):
+        raise _broken(str(path), "a number is too long or brackets are too deep") from None
+    document = Document(path, text, values)
+    for name in TABLES:
+        if not isinstance(values.get(name, {}), dict):
+            raise _broken(document.place(name), f"expected a table: `[{name}]`")
+    return document
+
+
+def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> bool:
+    """Set the entry `name`, or take it out where `value` is None; every other is kept.
+
+    Waits for other processes that change the same file, by a lock in the folder `locks`.
+    A symbolic link stays one, and its target is what changes. Returns whether comments
+    were lost on the way.
+
+    Raises:
+        FluxError: the file is broken, or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
+    try:
+        with Mutex(locks / f"config-{mark}.lock"):
+            before = read(path)
+            after, lossy = _changed(before, name, value)
+            if after is not None:
+                replace(target, after)
+            return lossy
+    except OSError as error:
+        raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(path, "written", error)) from error
+
+
+def _changed(before: Document, name: str, value: str | float | None) -> tuple[str | None, bool]:
+    """Return the file's new text (None: as it was), and whether that loses comments."""
+    table, _, key = name.rpartition(".")
+    values = {word: dict(v) if isinstance(v, dict) else v for word, v in before.values.items()}
+    place = values
+    if table:
+        inner = values.setdefault(table, {})
+        place = inner if isinstance(inner, dict) else {}
+    if place.get(key) == value:
+        return None, False
+    if value is None:
+        del place[key]
+    else:
+        place[key] = value
+    if table and not place:
+        del values[table]
+
+    import tomli_w  # noqa: PLC0415 - start-up
+
+    return tomli_w.dumps(values), "#" in before.text
+
+
+def replace(target: Path, text: str) -> None:
+    """Put a new file, for the user's eyes only, in the place of `target`, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; `target` is as it was.
+    """
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        raise OSError(0, "not a regular file")
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
+
+
+def _position(before: str) -> str:
+    """Return `line:column`, from 1, of what follows the text `before`."""
+    return f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def _broken(where: str, reason: str) -> FluxError:
+    return FluxError(Code.CONFIG_INVALID, f"`{where}`: {reason}", hint=_EDIT)
+
+
+def _failure(path: Path, done: str, error: OSError) -> str:
+    return f"`{path}` cannot be {done}: {(error.strerror or str(error)).lower()}"

@@ -1,0 +1,104 @@
+"""Where the config file, the journal and the caches lie, by the environment handed in.
+
+Asks the file system nothing and creates nothing. The XDG variables are honoured on every
+system; a relative one is invalid by their specification and is ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["config", "state", "cache"]
+
+NOWHERE: Final = Path(os.devnull)
+"""Stands for a config file that there is no place for."""
+
+_APP: Final = "fluxcli"
+_BELOW_HOME: Final[dict[Kind, str]] = {
+    "config": ".config",
+    "state": ".local/state",
+    "cache": ".cache",
+}
+_VARIABLES: Final[dict[Kind, str]] = {
+    "config": "FLUXCLI_CONFIG",
+    "state": "FLUXCLI_STATE_DIR",
+    "cache": "FLUXCLI_CACHE_DIR",
+}
+
+
+def config_file(env: Mapping[str, str]) -> Path:
+    """Return the config file's path: `FLUXCLI_CONFIG`, or `config.toml` in the user's folder.
+
+    Raises:
+        FluxError: the environment names no home folder.
+    """
+    return _named(env, "config") or _usual(env, "config") / "config.toml"
+
+
+def folder(env: Mapping[str, str], kind: Literal["state", "cache"]) -> Path:
+    """Return the folder for what is kept (`state`) or may be thrown away (`cache`).
+
+    Raises:
+        FluxError: the environment names no home folder.
+    """
+    return _named(env, kind) or _usual(env, kind)
+
+
+def _named(env: Mapping[str, str], kind: Kind) -> Path | None:
+    """Return the path that our own variable names, `~` being the home folder."""
+    name = env.get(_VARIABLES[kind])
+    if not name:
+        return None
+    first, _, rest = name.partition("/")
+    return _home(env, kind) / rest if first == "~" else Path(name)
+
+
+def _usual(env: Mapping[str, str], kind: Kind) -> Path:
+    """Return the folder that this system's conventions name."""
+    xdg = Path(env.get(f"XDG_{kind.upper()}_HOME") or ".")
+    if xdg.is_absolute():
+        return xdg / _APP
+    if sys.platform in {"darwin", "win32"}:  # pragma: no cover - their conventions, not ours
+        import platformdirs  # noqa: PLC0415 - start-up
+
+        dirs = platformdirs.PlatformDirs(_APP, appauthor=False)
+        return {
+            "config": dirs.user_config_path,
+            "state": dirs.user_state_path,
+            "cache": dirs.user_cache_path,
+        }[kind]
+    # platformdirs would read the process's own environment here, not the one handed in.
+    return _home(env, kind) / _BELOW_HOME[kind] / _APP
+
+
+def _home(env: Mapping[str, str], kind: Kind) -> Path:
+    """Return the user's home folder, or say which variable makes do without one."""
+    home = Path(env.get("HOME") or env.get("USERPROFILE") or _account_home() or ".")
+    if home.is_absolute():
+        return home
+    variable = _VARIABLES[kind]
+    raise FluxError(
+        Code.ENVIRONMENT_INVALID,
+        f"no home folder: set `HOME` or `{variable}` to an absolute path",
+        hint=f'export {variable}="$PWD/.fluxcli"',
+    )
+
+
+def _account_home() -> str | None:
+    """Return the home folder by the system's list of accounts; containers may lack one."""
+    if sys.platform == "win32":  # pragma: no cover - there USERPROFILE is always set
+        return None
+    import pwd  # noqa: PLC0415 - start-up
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None

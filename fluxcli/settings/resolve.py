@@ -1,0 +1,194 @@
+"""What holds in this run: each setting's value, and where it came from.
+
+Asks the places in order (flag, environment, config file, default) when a setting is first
+wanted, and not before: a broken config file hurts only who needs it. Reads the environment
+it is handed, never the process's own. A variable set to nothing counts as not set.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.settings import file, folders, key
+from fluxcli.settings.parsers import BadValueError
+from fluxcli.settings.values import SETTINGS, STORED, Setting, Value, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CONFIG_FILE: Final = "config file"
+DEFAULT: Final = "default"
+
+_LONGEST_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A value and its origin: a flag, a variable's name, `config file` or `default`."""
+
+    value: Value
+    origin: str
+
+    @property
+    def given(self) -> bool:
+        """Whether the user settled it somewhere."""
+        return self.origin != DEFAULT
+
+
+class Settings:
+    """All settings of one run. `flags` maps settings' names to what flags said; None: nothing.
+
+    Every method that returns a value raises `FluxError` (`config_invalid`, for a flag
+    `usage`) if the place that decides holds a bad one: a weaker place never steps in.
+    """
+
+    def __init__(
+        self, env: Mapping[str, str], *, flags: Mapping[str, object] | None = None
+    ) -> None:
+        self._env = env
+        self._flags = dict(flags or {})
+
+    def value(self, name: str) -> Resolved:
+        """Return what holds for the setting `name`, and why. Durations are float seconds."""
+        setting = SETTINGS[name]
+        return (
+            self._flag(setting)
+            or self._variable(setting)
+            or self._stored(setting)
+            or Resolved(setting.default, DEFAULT)
+        )
+
+    def text(self, name: str) -> str | None:
+        """Return the value of a setting that is text."""
+        value = self.value(name).value
+        return None if value is None else str(value)
+
+    def seconds(self, name: str) -> float | None:
+        """Return the value of a duration, in seconds; `math.inf` is for ever."""
+        return self._numeric(name)
+
+    def number(self, name: str) -> int | None:
+        """Return the value of a setting that is a whole number."""
+        value = self._numeric(name)
+        return None if value is None else int(value)
+
+    def flag(self, name: str) -> bool:
+        """Return the value of a setting that is yes or no."""
+        return bool(self.value(name).value)
+
+    def api_key(self) -> key.Secret | None:
+        """Return the key, from the strongest place that has one."""
+        value = self.value("api_key").value
+        return value if isinstance(value, key.Secret) else None
+
+    @property
+    def config_path(self) -> Path:
+        """The config file, whether it is there or not."""
+        return folders.config_file(self._env)
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder for what must be kept, whether it is there or not."""
+        return folders.folder(self._env, "state")
+
+    @property
+    def cache_dir(self) -> Path:
+        """The folder for what may be thrown away, whether it is there or not."""
+        return folders.folder(self._env, "cache")
+
+    @cached_property
+    def document(self) -> file.Document:
+        """The config file as it was when first needed; without a home folder, there is none."""
+        try:
+            path = self.config_path
+        except FluxError:
+            return file.Document(folders.NOWHERE)
+        return file.read(path)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know about the config file, if it has been read: unknown names.
+
+        They are no error, so that an older fluxcli can live with a newer one's file.
+        """
+        if "document" not in self.__dict__:
+            return []
+        unknown = [name for name, _ in self.document.entries() if name not in STORED]
+        return [self._unknown(name) for name in unknown]
+
+    def _unknown(self, name: str) -> str:
+        hint = suggestion(name)
+        text = f"`{self.document.place(name)}`: no setting is called `{name}`"
+        return f"{text}; {hint}" if hint else text
+
+    def _flag(self, setting: Setting) -> Resolved | None:
+        raw = self._flags.get(setting.name)
+        if raw is None:
+            return None
+        origin = setting.flag if raw is not False else f"--no-{setting.flag[2:]}"
+        try:
+            return Resolved(setting.parse(raw), origin)
+        except BadValueError as bad:
+            mend = f"{setting.flag} {shlex.quote(bad.nearest)}" if bad.nearest else None
+            raise FluxError(Code.USAGE, _message(origin, raw, bad), hint=mend) from None
+
+    def _variable(self, setting: Setting) -> Resolved | None:
+        for name in setting.variables:
+            if raw := self._env.get(name):
+                return Resolved(_from_variable(setting, name, raw), name)
+        if setting.name == "api_key" and (secret := key.key_file(self._env)):
+            return Resolved(secret, key.FILE_VARIABLE)
+        return None
+
+    def _stored(self, setting: Setting) -> Resolved | None:
+        raw = dict(self.document.entries()).get(setting.name) if setting.stored else None
+        if raw is None:
+            return None
+        try:
+            return Resolved(setting.parse(raw), CONFIG_FILE)
+        except BadValueError as bad:
+            verb = "unset" if bad.nearest is None else "set"
+            mend = ["fluxcli", "config", verb, setting.name, *filter(None, [bad.nearest])]
+            text = f"`{self.document.place(setting.name)}`: {_message(setting.name, raw, bad)}"
+            raise FluxError(Code.CONFIG_INVALID, text, hint=shlex.join(mend)) from None
+
+    def _numeric(self, name: str) -> float | None:
+        value = self.value(name).value
+        return value if isinstance(value, int | float) else None
+
+
+def check(setting: Setting, text: str) -> Value:
+    """Read a value that is to be kept in the config file.
+
+    Raises:
+        FluxError: it cannot be used; the hint is the command with the nearest one that can.
+    """
+    try:
+        return setting.parse(text)
+    except BadValueError as bad:
+        near = bad.nearest
+        mend = f"fluxcli config set {setting.name} {shlex.quote(near)}" if near else None
+        raise FluxError(Code.USAGE, _message(setting.name, text, bad), hint=mend) from None
+
+
+def _from_variable(setting: Setting, name: str, raw: str) -> Value:
+    try:
+        return setting.parse(raw)
+    except BadValueError as bad:
+        mend = f"export {name}={shlex.quote(bad.nearest)}" if bad.nearest else f"unset {name}"
+        raise FluxError(Code.CONFIG_INVALID, _message(name, raw, bad), hint=mend) from None
+
+
+def _message(name: str, raw: object, bad: BadValueError) -> str:
+    """Say what was written and what was expected; secrets are not repeated."""
+    if bad.secret:
+        return f"`{name}`: {bad.expected}"
+    shown = repr(raw)[1:-1] if isinstance(raw, str) else str(raw)
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[:_LONGEST_SHOWN] + "…"
+    return f"`{name}` is `{shown}`: {bad.expected}"

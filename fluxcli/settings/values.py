@@ -1,0 +1,170 @@
+"""The one table of settings: their names, how each is read, its default, what it is for.
+
+Pure: reads no file and no environment. Names with a dot are the defaults of requests and
+stand in the config file's table of that name; the others are top-level keys.
+
+The environment variable of a setting is `FLUXCLI_` and its name in capitals. Request
+defaults have two: `FLUXCLI_GENERATE_MODEL` is for `generate` alone and is stronger than
+`FLUXCLI_MODEL`, which is for both commands. Only the aspect ratio's short form,
+`FLUXCLI_ASPECT_RATIO`, leaves `edit` alone: an edit keeps its input's ratio unless it is
+told otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import API_URL, DEFAULT_RATIO, FORMATS, MODELS, PRO, RATIOS, TOLERANCE
+from fluxcli.catalog import UPLOAD_URL as UPLOADS
+from fluxcli.errors import Code, FluxError
+from fluxcli.settings import key
+from fluxcli.settings.parsers import (
+    FOREVER,
+    choice,
+    nearest,
+    parse_bool,
+    parse_duration,
+    parse_host,
+    parse_interval,
+    parse_text,
+    parse_url,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fluxcli.catalog import Mode
+
+Value = str | int | float | bool | key.Secret | None
+
+COLORS: Final = ("auto", "always", "never")
+DEFAULT_OUTPUT: Final = "{prompt}-{id}.{ext}"
+DEFAULT_TIMEOUT: Final = 15 * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing a user may settle.
+
+    `parse` takes text or a TOML value and raises `BadValueError`. `default` None means that
+    nothing is set. `stored` says whether it may stand in the config file.
+    """
+
+    name: str
+    parse: Callable[[object], Value]
+    default: Value
+    help: str
+    stored: bool = True
+
+    @property
+    def flag(self) -> str:
+        """The flag that outranks every other place: `generate.model` has `--model`."""
+        return "--" + self.name.rpartition(".")[2].replace("_", "-")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that set it, the strongest first."""
+        if self.name == "api_key":
+            return key.VARIABLES
+        own = f"FLUXCLI_{self.name.replace('.', '_').upper()}"
+        mode, _, field = self.name.rpartition(".")
+        if not mode or (mode, field) == ("edit", "aspect_ratio"):
+            return (own,)
+        return (own, f"FLUXCLI_{field.upper()}")
+
+
+def _requests(mode: Mode, *, ratio: str | None) -> Iterator[Setting]:
+    """The request fields of one mode, under its name."""
+    model = choice(MODELS, shown=("pro", "max"))
+    ratios = choice({word: word for word in RATIOS}, shown=RATIOS)
+    formats = choice(FORMATS, shown=("jpeg", "png"))
+    highest = TOLERANCE[mode]
+    fields: tuple[tuple[str, Callable[[object], Value], Value, str], ...] = (
+        ("model", model, PRO, "the model: pro or max"),
+        ("aspect_ratio", ratios, ratio, "width to height: " + ", ".join(RATIOS)),
+        ("output_format", formats, "jpeg", "jpeg or png"),
+        ("safety_tolerance", whole(0, highest), 2, f"0 (strictest) to {highest}"),
+        ("prompt_upsampling", parse_bool, False, "let the service enrich the prompt"),
+        ("enable_translation", parse_bool, True, "let the service translate the prompt"),
+        ("upload_cn", parse_bool, False, "use servers in China"),
+        ("watermark", parse_text, None, "text to be drawn into the picture"),
+        ("callback_url", parse_url, None, "address the service reports to"),
+    )
+    for name, parse, default, text in fields:
+        yield Setting(f"{mode}.{name}", parse, default, text)
+
+
+def _table() -> Iterator[Setting]:
+    """Every setting, in the order in which they are listed."""
+    color = choice({word: word for word in COLORS}, shown=COLORS)
+    yield Setting("api_key", key.parse_key, None, "the API key")
+    yield Setting("base_url", parse_host, API_URL, "address of the service")
+    yield Setting("upload_url", parse_host, UPLOADS, "address that takes input pictures")
+    yield Setting("timeout", parse_duration, DEFAULT_TIMEOUT, "longest wait; 0: for ever")
+    yield Setting("interval", parse_interval, None, "time between two looks; else adaptive")
+    yield Setting("output", parse_text, DEFAULT_OUTPUT, "file, folder or template of names")
+    yield Setting("color", color, "auto", "colours: auto, always or never")
+    yield Setting("max_credits", whole(0), None, "most credits a run may spend", stored=False)
+    for name, text in (
+        ("json", "results as JSON, one object per line"),
+        ("quiet", "errors only"),
+        ("verbose", "more detail"),
+        ("debug", "a trace of what is sent and received, without the key"),
+        ("no_input", "never ask"),
+        ("sandbox", "use the stand-in service: no key, no network, no cost"),
+    ):
+        yield Setting(name, parse_bool, False, text, stored=False)
+    yield from _requests("generate", ratio=DEFAULT_RATIO)
+    yield from _requests("edit", ratio=None)
+
+
+SETTINGS: Final[dict[str, Setting]] = {setting.name: setting for setting in _table()}
+STORED: Final = tuple(name for name, setting in SETTINGS.items() if setting.stored)
+"""The settings that may stand in the config file."""
+
+
+def find(name: str) -> Setting:
+    """Return the setting called `name`; dashes are read as underscores.
+
+    Raises:
+        FluxError: there is none; the hint offers the nearest.
+    """
+    wanted = name.strip().lower().replace("-", "_")
+    if wanted in SETTINGS:
+        return SETTINGS[wanted]
+    raise FluxError(
+        Code.USAGE,
+        f"no setting is called `{name}`",
+        hint=suggestion(wanted) or "fluxcli config list",
+    )
+
+
+def suggestion(name: str) -> str | None:
+    """Say which setting an unknown name was likely meant to be."""
+    if f"generate.{name}" in SETTINGS:
+        return f"did you mean `generate.{name}` or `edit.{name}`?"
+    near = nearest(name, SETTINGS) or next(
+        (other for other in SETTINGS if nearest(name, [other.rpartition(".")[2]])), None
+    )
+    return f"did you mean `{near}`?" if near else None
+
+
+def written(value: Value) -> str:
+    """Return a value as a user would write it; nothing for None, `***` for a key."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return write_duration(value) if isinstance(value, float) else str(value)
+
+
+def write_duration(seconds: float) -> str:
+    """Return a duration as `parse_duration` reads it: `0`, `90s` as `1m30s`, `15m`."""
+    if seconds == FOREVER:
+        return "0"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{number:g}{unit}" for number, unit in parts if number)
