@@ -1,0 +1,113 @@
+"""What may stand in a made-up file name: one value, one safe piece of one name.
+
+Knows Unicode, the rules of file systems and their limits; touches no disk. Names are valid on
+Linux, macOS and Windows, since pictures travel. Lengths are bytes of UTF-8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+from fluxcli.catalog import ENDINGS
+
+NAME_LIMIT = 120
+"""How long a made-up name gets: readable in a listing, room for a suffix on any file system."""
+
+HARD_LIMIT = 255
+"""What the common file systems allow for one name."""
+
+_PROMPT_LEAST = 16
+_VALUE_MOST = 100
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_APOSTROPHES = str.maketrans(
+    "", "", "'\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
+)
+
+
+def size(text: str) -> int:
+    """Return how many bytes `text` takes in a file name."""
+    return len(text.encode("utf-8", "surrogateescape"))
+
+
+def words(text: str) -> str:
+    """Return the words of a prompt, in lower case and joined by `-`; never empty."""
+    lowered = unicodedata.normalize("NFC", text).translate(_APOSTROPHES).lower()
+    spaced = "".join(char if _is_letter(char) else " " for char in lowered)
+    # Lower-casing can take a letter apart (`İ`), and a mark may have lost its letter.
+    parts = (_without_stray_marks(part) for part in unicodedata.normalize("NFC", spaced).split())
+    return "-".join(part for part in parts if part) or "picture"
+
+
+def plain(text: str) -> str:
+    """Return a short value (an id, a model, a date) as a safe piece; its case is kept."""
+    composed = unicodedata.normalize("NFC", text)
+    kept = "".join(char if _is_letter(char) or char in "._-+" else "-" for char in composed)
+    safe = kept.strip("._-") or "x"
+    return safe if size(safe) <= _VALUE_MOST else _digested(safe, _VALUE_MOST)
+
+
+def ratio(text: str | None) -> str:
+    """Return `16:9` as `16x9`; None, an edit that keeps its input's ratio, as `input`."""
+    return "input" if text is None else plain(text.replace(":", "x"))
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return words joined by `-` cut to `limit` bytes: after a whole word, else a character."""
+    limit = max(limit, _PROMPT_LEAST)
+    if size(text) <= limit:
+        return text
+    cut = _cut(text, limit)
+    last = cut.rfind("-")
+    if text[len(cut)] != "-" and last > len(cut) // 2:
+        cut = cut[:last]
+    return cut.rstrip("-") or "x"
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """Split a name before a picture's ending: `a.b.png` → `a.b`, `.png`; else the end is ""."""
+    stem, dot, last = name.rpartition(".")
+    return (stem, dot + last) if stem and f".{last}".lower() in ENDINGS else (name, "")
+
+
+def numbered(name: str, number: int) -> str:
+    """Return `name` with `-number` before its ending."""
+    stem, ending = split_ending(name)
+    return f"{stem}-{number}{ending}"
+
+
+def portable(name: str) -> str:
+    """Return a made-up name that no system reserves and every file system can hold."""
+    if _RESERVED.fullmatch(name):
+        name = f"_{name}"
+    if size(name) <= HARD_LIMIT:
+        return name
+    stem, ending = split_ending(name)
+    return _digested(stem, HARD_LIMIT - size(ending)) + ending
+
+
+def _is_letter(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LMN"
+
+
+def _without_stray_marks(word: str) -> str:
+    start = 0
+    while start < len(word) and unicodedata.category(word[start])[0] == "M":
+        start += 1
+    return word[start:]
+
+
+def _cut(text: str, limit: int) -> str:
+    """Cut to at most `limit` bytes, never between a letter and its marks."""
+    cut = text.encode("utf-8", "surrogateescape")[:limit].decode("utf-8", "ignore")
+    end = len(cut)
+    while 0 < end < len(text) and unicodedata.category(text[end])[0] == "M":
+        end -= 1
+    return cut[:end]
+
+
+def _digested(text: str, limit: int) -> str:
+    """Cut to `limit` bytes and end in a digest, so that different texts stay different."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return f"{_cut(text, limit - len(digest) - 1)}-{digest}"

@@ -1,0 +1,312 @@
+"""What `-o` meant, and the path that each picture gets.
+
+Knows templates, the file system's answers (`stat`, `access`) and nothing else; creates and
+changes nothing. The text after `-o` is the user's and is kept as it is; only the values put
+into a template (a prompt, an id from the service) are made safe.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fluxcli.catalog import ENDINGS
+from fluxcli.errors import Code, FluxError
+from fluxcli.saving import components, templates
+from fluxcli.saving.quoting import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEFAULT_NAME = "{prompt}-{id}.{ext}"
+_PATH_LIMIT = 4095
+_ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,10}\Z")
+_OUR_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What `-o` meant. `text` is absolute: a path, or a template with `{{` for a plain brace.
+
+    For `stdout` it is `-`.
+    """
+
+    kind: Literal["file", "folder", "template", "stdout"]
+    text: str
+
+    def stored(self) -> str:
+        """Return the journal's text for it; `restore` reads it back from any folder."""
+        if self.kind == "file":
+            return templates.escaped(self.text)
+        if self.kind == "folder":
+            return os.path.join(templates.escaped(self.text), "")  # noqa: PTH118 - pathlib drops the last separator
+        return self.text
+
+    @classmethod
+    def restore(cls, text: str) -> Target:
+        """Read back what `stored` wrote."""
+        if text == "-":
+            return STDOUT
+        if templates.fields(text):
+            return cls("template", text)
+        path = templates.literal(text)
+        return cls("folder" if path.endswith(os.sep) else "file", str(Path(path)))
+
+    def folder(self) -> Path | None:
+        """Return the deepest folder that is known before any value is; None for stdout."""
+        if self.kind == "stdout":
+            return None
+        parts = Path(_template(self)).parent.parts
+        known = itertools.takewhile(lambda part: not templates.fields(part), parts)
+        return Path(*map(templates.literal, known))
+
+
+STDOUT = Target("stdout", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a name is made from, one picture of `count`.
+
+    `id` is the task's, None while there is none; `n` counts from 1; `date` is `YYYY-MM-DD`;
+    `model` the service's name; `ratio` None where an edit keeps its input's; `ext` without dot.
+    """
+
+    id: str | None
+    prompt: str
+    n: int
+    count: int
+    date: str
+    model: str
+    ratio: str | None
+    ext: str
+
+
+def parse_target(text: str | None, *, cwd: Path) -> Target:
+    """Return what `-o text` means to somebody in `cwd` (absolute).
+
+    Raises:
+        FluxError: `invalid_request`: an unknown placeholder, a lone brace, no possible path.
+    """
+    if text is None:
+        return Target("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
+    if text in _OUR_STDOUT:
+        return STDOUT
+    _check_possible(text)
+    base, rest = _based(text, cwd)
+    if (base / rest).is_dir():
+        return Target("folder", str(base / rest))
+    if templates.fields(rest):
+        name = DEFAULT_NAME if rest.endswith(os.sep) else ""
+        return _bounded(Target("template", str(Path(templates.escaped(str(base))) / (rest + name))))
+    path = base / templates.literal(rest)
+    is_folder = rest.endswith((os.sep, f"{os.sep}..")) or path.is_dir()
+    return _bounded(Target("folder" if is_folder else "file", str(path)))
+
+
+def format_of(target: Target) -> str | None:
+    """Return the output format that the target's ending asks for; None if it asks for none.
+
+    Raises:
+        FluxError: `invalid_request`: the ending of something that the service cannot make.
+    """
+    if target.kind in {"folder", "stdout"} or is_device(Path(target.text)):
+        return None
+    if target.kind == "file":
+        tail = Path(target.text).name
+    else:
+        last = templates.pieces(target.text)[-1]
+        if last.is_field:
+            return None
+        # What stands before the tail is a value, so `{prompt}.png` is no hidden file.
+        tail = "x" + last.text.rpartition(os.sep)[2]
+    found = _ENDING.search(tail, 1)
+    if not found:
+        return None
+    ending = found.group().lower()
+    if ending not in ENDINGS:
+        raise FluxError(
+            Code.INVALID_REQUEST,
+            f"the output's ending {quoted(ending)} is of no format that the service makes",
+            hint="end it in `.jpg` or `.png`",
+        )
+    return ENDINGS[ending]
+
+
+def resolve(target: Target, facts: Facts) -> Path:
+    """Return the path for one picture. Never for stdout, which has none.
+
+    Without `{n}` and `{id}`, one of several gets `-1`, `-2`… before its ending. A device or a
+    FIFO takes them all as it is. Made-up names stay within 120 bytes, shortening the prompt.
+
+    Raises:
+        ValueError: the target is stdout, or needs the id that `facts` lacks.
+    """
+    if target.kind == "stdout":
+        raise ValueError(target)
+    if target.kind == "file" and is_device(Path(target.text)):
+        return Path(target.text)
+    template = _template(target)
+    number = None if facts.count == 1 or templates.fields(template) & {"n", "id"} else facts.n
+    *folders, name = Path(template).parts
+    made = [_made(part, facts, None) for part in folders]
+    return Path(*made, _made(name, facts, number))
+
+
+def known_paths(target: Target, facts: Facts) -> list[Path] | None:
+    """Return the paths of all `facts.count` pictures, for a look before anything is paid.
+
+    None when only the task's id will tell; empty for stdout. `facts.n` does not matter.
+    """
+    if target.kind == "stdout":
+        return []
+    if "id" in templates.fields(_template(target)):
+        return None
+    return [resolve(target, replace(facts, n=n)) for n in range(1, facts.count + 1)]
+
+
+def is_device(path: Path) -> bool:
+    """Whether `path` is there to be written into, never replaced: a device, FIFO or descriptor."""
+    if str(path).startswith(("/dev/fd/", "/proc/self/fd/")) or str(path) == "/dev/stderr":
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> list[Path]:
+    """Return the paths that are to be made: all, or with `skip_existing` those not there yet.
+
+    Raises:
+        FluxError: `would_overwrite`: one is there, and neither flag was given;
+            `output_unwritable`: one cannot be written (see `check_writable`).
+    """
+    wanted = []
+    for path in paths:
+        check_writable(path)
+        there = not is_device(path) and path.exists()
+        if there and skip_existing:
+            continue
+        if there and not force:
+            raise FluxError(
+                Code.WOULD_OVERWRITE,
+                f"{quoted(path)} is there already",
+                hint="`--force` replaces it, `--skip-existing` keeps it",
+            )
+        wanted.append(path)
+    return wanted
+
+
+def check_writable(path: Path, *, folder: bool = False) -> None:
+    """Check that a file can be put at `path` (or, for a `folder`, into it). Creates nothing.
+
+    Judged on the nearest folder that exists: the missing ones are made when a picture lands.
+
+    Raises:
+        FluxError: `output_unwritable`.
+    """
+    if not folder:
+        if is_device(path):
+            _check_access(path, os.W_OK)
+            return
+        if path.is_dir():
+            raise _unwritable(path, "is a folder", hint=f"end it in `{os.sep}` to save inside it")
+        path = Path(os.path.realpath(path)).parent
+    while not os.path.lexists(path):
+        path = path.parent
+    if not path.is_dir():
+        raise _unwritable(path, "is not a folder", hint="choose another `--output`")
+    _check_access(path, os.W_OK | os.X_OK)
+
+
+def _check_access(path: Path, wanted: int) -> None:
+    # Descriptors of this process: whether they take bytes shows only when they are given some.
+    if str(path).startswith(("/dev/fd/", "/proc/self/fd/")) or os.access(path, wanted):
+        return
+    reason = "may not be written to by this user, or its file system is read-only"
+    raise _unwritable(path, reason, hint="choose another `--output`")
+
+
+def _unwritable(path: Path, reason: str, *, hint: str) -> FluxError:
+    return FluxError(Code.OUTPUT_UNWRITABLE, f"{quoted(path)} {reason}", hint=hint)
+
+
+def _invalid(message: str, hint: str) -> FluxError:
+    return FluxError(Code.INVALID_REQUEST, message, hint=hint)
+
+
+def _check_possible(text: str) -> None:
+    hint = "choose another `--output`"
+    if not text.strip():
+        raise _invalid("the output path is empty", hint)
+    if "\0" in text:
+        raise _invalid(f"the output path {quoted(text)} holds a zero byte", hint)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _invalid(f"the output path {quoted(text)} is not UTF-8", hint) from None
+
+
+def _based(text: str, cwd: Path) -> tuple[Path, str]:
+    """Split into the folder that a path starts from and the rest; `~` only as typed."""
+    if text == "~" or text.startswith(f"~{os.sep}"):
+        return Path("~").expanduser(), text[2:]
+    return cwd, text
+
+
+def _bounded(target: Target) -> Target:
+    """Pass a target on if every literal name in it fits a file system."""
+    for part in Path(target.stored()).parts:
+        literal = templates.literal(part)
+        if components.size(literal) > components.HARD_LIMIT:
+            raise _invalid(
+                f"the name {quoted(literal[:40] + '…')} is longer than "
+                f"{components.HARD_LIMIT} bytes",
+                "choose a shorter `--output`",
+            )
+    if components.size(target.text) > _PATH_LIMIT:
+        raise _invalid(
+            f"the output path is longer than {_PATH_LIMIT} bytes", "choose a shorter `--output`"
+        )
+    return target
+
+
+def _template(target: Target) -> str:
+    return target.stored() + (DEFAULT_NAME if target.kind == "folder" else "")
+
+
+def _made(part: str, facts: Facts, number: int | None) -> str:
+    """Fill one component of a template; a literal one stays exactly as it was typed."""
+    pieces = templates.pieces(part)
+    values = {piece.text: _value(piece.text, facts) for piece in pieces if piece.is_field}
+    if "prompt" in values:
+        taken = components.size(_filled(pieces, values | {"prompt": ""}))
+        room = components.NAME_LIMIT - taken - (0 if number is None else len(f"-{number}"))
+        share = room // sum(piece == (True, "prompt") for piece in pieces)
+        values["prompt"] = components.shortened(values["prompt"], share)
+    name = _filled(pieces, values)
+    if number is not None:
+        name = components.numbered(name, number)
+    return components.portable(name) if values or number is not None else name
+
+
+def _filled(pieces: list[templates.Piece], values: dict[str, str]) -> str:
+    return "".join(values[piece.text] if piece.is_field else piece.text for piece in pieces)
+
+
+def _value(name: str, facts: Facts) -> str:
+    if name == "prompt":
+        return components.words(facts.prompt)
+    if name == "ratio":
+        return components.ratio(facts.ratio)
+    value = getattr(facts, name)
+    if value is None:
+        raise ValueError(name)
+    return components.plain(str(value))
