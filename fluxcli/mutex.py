@@ -1,7 +1,7 @@
 """A named lock between processes that dies with its holder and can say who holds it.
 
-The lock is the operating system's, on a small file that stays: a killed process never
-leaves one behind. Reentrance is not offered.
+The lock is the operating system's, on a small file: a killed process never leaves one
+behind. Reentrance is not offered.
 """
 
 from __future__ import annotations
@@ -18,19 +18,35 @@ if TYPE_CHECKING:
 if sys.platform == "win32":  # pragma: no cover - the same promise by Windows' own call
     import msvcrt
 
-    def _take(handle: int, *, wait: bool) -> None:
+    def _lock(handle: int, *, wait: bool) -> None:
         os.lseek(handle, 1 << 30, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError from error
 
 else:
     import fcntl
 
-    def _take(handle: int, *, wait: bool) -> None:
+    def _lock(handle: int, *, wait: bool) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
+def alive(pid: int) -> bool:
+    """Tell whether a process of this number runs; a number used again counts as alive."""
+    if pid == os.getpid() or sys.platform == "win32":
+        return True  # Windows' `os.kill` would end the process instead of asking.
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 class Mutex:
-    """A lock on the file at `path`, which is created, with its folders, when first taken."""
+    """A lock on the file at `path`, which is made, with its folders, when first taken."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,37 +59,58 @@ class Mutex:
             OSError: the file cannot be made or locked.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        try:
-            _take(handle, wait=wait)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        except PermissionError:
-            os.close(handle)
-            if sys.platform == "win32":  # pragma: no cover - how Windows says "held"
+        while True:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                _lock(handle, wait=wait)
+                if self._names(handle):
+                    os.ftruncate(handle, 0)
+                    os.write(handle, str(os.getpid()).encode())
+                    self._handle = handle
+                    return True
+            except BlockingIOError:
+                os.close(handle)
                 return False
-            raise
-        except BaseException:
+            except BaseException:
+                os.close(handle)
+                raise
+            # Its last holder removed the file between our opening and our locking it.
             os.close(handle)
-            raise
-        os.ftruncate(handle, 0)
-        os.lseek(handle, 0, os.SEEK_SET)
-        os.write(handle, str(os.getpid()).encode())
-        self._handle = handle
-        return True
+
+    def held_elsewhere(self) -> bool:
+        """Tell whether another holder has the lock now; creates nothing.
+
+        The lock itself is tried only if its last holder's number is still in use, so that
+        asking hardly ever stands in the way of a process that wants it.
+        """
+        last = self.holder()
+        if last is None or not alive(last):
+            return False
+        free = self.acquire(wait=False)
+        self.release(remove=True)
+        return not free
 
     def holder(self) -> int | None:
         """Return the process id that last took the lock, if it can be read."""
         with contextlib.suppress(OSError, ValueError):
-            return int(self._path.read_text())
+            return int(self._path.read_text(encoding="ascii"))
         return None
 
-    def release(self) -> None:
-        """Give the lock up; harmless if it is not held."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+    def release(self, *, remove: bool = False) -> None:
+        """Give the lock up, and with `remove` its file too; harmless if it is not held."""
+        if self._handle is None:
+            return
+        if remove:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        os.close(self._handle)
+        self._handle = None
+
+    def _names(self, handle: int) -> bool:
+        """Tell whether the path still leads to the open file."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(os.fstat(handle), self._path.stat())
+        return False
 
     def __enter__(self) -> Self:
         self.acquire(wait=True)

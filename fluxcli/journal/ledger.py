@@ -1,0 +1,318 @@
+"""A task's way through its states, and the runs that ask for tasks.
+
+A *run* is one command's wish for one or several pictures; its *slots* are numbered from 1.
+It stays open until its answer was given, so that the same command, run again after any
+interruption, takes up what is there instead of paying anew. A run is locked while a process
+works on it; the lock dies with the process.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import RESULT_DAYS, UPLOAD_REUSE_HOURS
+from fluxcli.errors import Code, FluxError
+from fluxcli.journal.pace import Pace
+from fluxcli.journal.rows import facts_of, task_of
+from fluxcli.journal.store import Store
+from fluxcli.mutex import Mutex
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from fluxcli.clock import Clock
+    from fluxcli.task import Picture, Request, Task
+
+RESULT_SECONDS: Final = RESULT_DAYS * 86400.0
+_REF_LETTERS: Final = "23456789abcdefghjkmnpqrstvwxyz"
+_UNFINISHED: Final = (State.RUNNING, State.SUCCEEDED)
+_PREFIX_LENGTH: Final = 4
+"""Shorter prefixes of a task's id are too easily somebody else's."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One command's wish, held by this process: its tasks by slot, newest try each."""
+
+    name: str
+    resumed: bool
+    tasks: dict[int, Task] = field(default_factory=dict)
+    lock: Mutex | None = None
+
+
+class Journal:
+    """The record of this machine's tasks; `sandbox` keeps the two worlds apart."""
+
+    def __init__(self, folder: Path, *, clock: Clock, sandbox: bool) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._sandbox = sandbox
+        self._store = Store(folder / "journal.sqlite3")
+        self.pace = Pace(self._store, clock)
+
+    # -- runs ---------------------------------------------------------------------------
+
+    def open_run(self, fingerprint: str, *, new: bool) -> Run:
+        """Take up the open run of this fingerprint, or begin one; `new` always begins one.
+
+        Raises:
+            FluxError: BUSY, if another process is at work on it; JOURNAL.
+        """
+        with self._lock("runs"):
+            found = [] if new else self._open_runs(fingerprint)
+            for name in found:
+                lock = self._lock(name)
+                if not lock.acquire(wait=False):
+                    raise self._busy(lock, "this very request")
+                return Run(name=name, resumed=True, tasks=self._slots(name), lock=lock)
+            return self._begin_run(fingerprint)
+
+    def claim(self, task: Task) -> Run:
+        """Hold the run that a task belongs to, so that nobody else works on it.
+
+        Raises:
+            FluxError: BUSY, naming the process that does.
+        """
+        row = self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]
+        lock = self._lock(row["run"])
+        if not lock.acquire(wait=False):
+            raise self._busy(lock, f"task `{task.task_id or task.ref}`")
+        return Run(name=row["run"], resumed=True, lock=lock)
+
+    def close_run(self, run: Run) -> None:
+        """End a run: its answer was given, so the same command means new pictures from now on."""
+        with self._store.writing() as db:
+            now = self._clock.wall()
+            db.execute("UPDATE runs SET closed_at = ? WHERE run = ?", (now, run.name))
+
+    def let_go(self, run: Run) -> None:
+        """Give up the hold on a run, open or closed."""
+        if run.lock is not None:
+            run.lock.release(remove=True)
+
+    def _begin_run(self, fingerprint: str) -> Run:
+        name = secrets.token_hex(8)
+        lock = self._lock(name)
+        lock.acquire(wait=True)
+        with self._store.writing() as db:
+            db.execute(
+                "INSERT INTO runs (run, fingerprint, sandbox, created_at) VALUES (?, ?, ?, ?)",
+                (name, fingerprint, self._sandbox, self._clock.wall()),
+            )
+        return Run(name=name, resumed=False, lock=lock)
+
+    def _open_runs(self, fingerprint: str) -> list[str]:
+        rows = self._store.rows(
+            "SELECT run FROM runs WHERE fingerprint = ? AND sandbox = ? AND closed_at IS NULL"
+            " AND created_at > ? ORDER BY created_at DESC LIMIT 1",
+            fingerprint,
+            self._sandbox,
+            self._clock.wall() - RESULT_SECONDS,
+        )
+        return [row["run"] for row in rows]
+
+    def _slots(self, run: str) -> dict[int, Task]:
+        rows = self._store.rows("SELECT * FROM tasks WHERE run = ? ORDER BY created_at, rowid", run)
+        return {row["slot"]: task_of(row, held=False) for row in rows}
+
+    def _lock(self, name: str) -> Mutex:
+        return Mutex(self._folder / "locks" / f"{name}.lock")
+
+    def _busy(self, lock: Mutex, what: str) -> FluxError:
+        holder = lock.holder()
+        who = f"process {holder}" if holder else "another process"
+        return FluxError(
+            Code.BUSY,
+            f"{who} is at work on {what}",
+            hint="wait for it, or ask for another picture with `--new`",
+        )
+
+    # -- a task's states ----------------------------------------------------------------
+
+    def begin(
+        self, run: Run, slot: int, request: Request, *, source: str | None, output: str
+    ) -> Task:
+        """Record a task that is about to be asked for. Nothing has left yet."""
+        ref = "".join(secrets.choice(_REF_LETTERS) for _ in range(8))
+        values = (
+            *(ref, run.name, slot, self._sandbox, State.SENDING),
+            *(json.dumps(asdict(request)), source, output, self._clock.wall()),
+        )
+        with self._store.writing() as db:
+            db.execute(
+                "INSERT INTO tasks (ref, run, slot, sandbox, state, request, source, output,"
+                " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+        return self.get(ref)
+
+    def adopt(self, run: Run, task_id: str, request: Request, *, output: str) -> Task:
+        """Record a task that was made elsewhere."""
+        task = self.begin(run, 1, request, source=None, output=output)
+        return self.accepted(task.ref, task_id)
+
+    def sending(self, ref: str, request: Request) -> None:
+        """Mark that the submission's first byte leaves now; until then nothing was sent."""
+        request_text = json.dumps(asdict(request))
+        self._set(ref, state=State.SENDING, sent_at=self._clock.wall(), request=request_text)
+
+    def accepted(self, ref: str, task_id: str) -> Task:
+        """Record the id: the task exists and is paid for."""
+        return self._set(
+            ref,
+            state=State.RUNNING,
+            task_id=task_id,
+            accepted_at=self._clock.wall(),
+            error_code=None,
+            error_message=None,
+        )
+
+    def refused(self, ref: str, error: FluxError) -> Task:
+        """Record that it was provably not accepted."""
+        return self._set(
+            ref, state=State.REFUSED, error_code=error.code.value, error_message=error.message
+        )
+
+    def unknown(self, ref: str, reason: str) -> Task:
+        """Record that nobody can tell."""
+        code = Code.OUTCOME_UNKNOWN.value
+        return self._set(ref, state=State.UNKNOWN, error_code=code, error_message=reason)
+
+    def succeeded(
+        self, ref: str, *, url: str, completed_at: float | None, seconds: float | None
+    ) -> Task:
+        """Record that the service has finished it."""
+        return self._set(
+            ref, state=State.SUCCEEDED, url=url, completed_at=completed_at, seconds=seconds
+        )
+
+    def landing(self, ref: str, picture: Picture) -> None:
+        """Record what is about to be put in its place, so that a rerun knows it for ours."""
+        self._set(ref, **facts_of(picture))
+
+    def saved(self, ref: str, picture: Picture) -> Task:
+        """Record that it is on disk."""
+        return self._set(ref, state=State.SAVED, **facts_of(picture))
+
+    def failed(self, ref: str, error: FluxError) -> Task:
+        """Record that it was accepted and failed for good."""
+        return self._set(
+            ref, state=State.FAILED, error_code=error.code.value, error_message=error.message
+        )
+
+    def _set(self, ref: str, **values: object) -> Task:
+        names = ", ".join(f"{name} = ?" for name in values)
+        with self._store.writing() as db:
+            db.execute(f"UPDATE tasks SET {names} WHERE ref = ?", (*values.values(), ref))  # noqa: S608 - our own names
+            row = db.execute("SELECT * FROM tasks WHERE ref = ?", (ref,)).fetchone()
+        return task_of(row, held=True)
+
+    # -- looking ------------------------------------------------------------------------
+
+    def get(self, ref: str) -> Task:
+        """Return the task of exactly this ref."""
+        return self._seen(self._store.rows("SELECT * FROM tasks WHERE ref = ?", ref))[0]
+
+    def find(self, text: str) -> Task | None:
+        """Find what a user means: an id, a ref, `@last`, or a prefix that only one has.
+
+        Raises:
+            FluxError: TASK_NOT_FOUND for `@last` without history; USAGE for a prefix of several.
+        """
+        if text == "@last":
+            return self._last()
+        named = text.removeprefix("@")
+        exact = self._rows("task_id = ? OR ref = ?", named, named)
+        if exact:
+            return self._seen(exact)[-1]
+        if len(named) < _PREFIX_LENGTH:
+            return None
+        likely = self._rows("substr(task_id, 1, ?) = ?", len(named), named)
+        if len({row["task_id"] for row in likely}) > 1:
+            raise FluxError(
+                Code.USAGE, f"`{named}` begins the ids of several tasks", hint="fluxcli status"
+            )
+        return self._seen(likely)[-1] if likely else None
+
+    def _last(self) -> Task:
+        rows = self._rows("state IN ('running', 'succeeded', 'saved')")
+        if not rows:
+            raise FluxError(Code.TASK_NOT_FOUND, "there is no task yet", hint="fluxcli status")
+        return self._seen(rows)[-1]
+
+    def recent(self, limit: int | None) -> list[Task]:
+        """Return the latest tasks, newest first."""
+        rows = self._store.rows(
+            "SELECT * FROM tasks WHERE sandbox = ? ORDER BY created_at DESC, rowid DESC LIMIT ?",
+            self._sandbox,
+            -1 if limit is None else limit,
+        )
+        return self._seen(rows)
+
+    def unsaved(self) -> list[Task]:
+        """Return every task that is paid for and not on disk, oldest first."""
+        return self._seen(self._rows("state IN (?, ?)", *_UNFINISHED))
+
+    def unsettled(self) -> list[Task]:
+        """Return every task of which nobody can tell whether it was accepted."""
+        seen = self._seen(self._rows("state IN ('sending', 'unknown')"))
+        return [task for task in seen if task.state is State.UNKNOWN]
+
+    def durations(self, model: str, mode: str, *, limit: int = 200) -> list[float]:
+        """Return how long pictures like this took at the service, in seconds, newest first."""
+        rows = self._store.rows(
+            "SELECT seconds FROM tasks WHERE sandbox = ? AND seconds IS NOT NULL"
+            " AND request ->> 'model' = ? AND request ->> 'mode' = ?"
+            " ORDER BY created_at DESC LIMIT ?",
+            self._sandbox,
+            model,
+            mode,
+            limit,
+        )
+        return [row["seconds"] for row in rows]
+
+    def _rows(self, condition: str, *values: object) -> list[sqlite3.Row]:
+        return self._store.rows(
+            f"SELECT * FROM tasks WHERE sandbox = ? AND ({condition}) ORDER BY created_at, rowid",  # noqa: S608 - our own words
+            self._sandbox,
+            *values,
+        )
+
+    def _seen(self, rows: list[sqlite3.Row]) -> list[Task]:
+        """Make tasks of rows; one that says `sending` may belong to a process that is gone."""
+        held = {
+            row["run"]: self._lock(row["run"]).held_elsewhere()
+            for row in rows
+            if row["state"] == State.SENDING
+        }
+        return [task_of(row, held=held.get(row["run"], False)) for row in rows]
+
+    # -- uploads ------------------------------------------------------------------------
+
+    def upload(self, account: str, sha256: str) -> str | None:
+        """Return the URL of an upload of the same bytes that still lives."""
+        rows = self._store.rows(
+            "SELECT url FROM uploads WHERE account = ? AND sha256 = ? AND uploaded_at > ?",
+            account,
+            sha256,
+            self._clock.wall() - UPLOAD_REUSE_HOURS * 3600,
+        )
+        return str(rows[0]["url"]) if rows else None
+
+    def uploaded(self, account: str, sha256: str, url: str) -> None:
+        """Record an upload, to be used again while it lives."""
+        with self._store.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO uploads (account, sha256, url, uploaded_at)"
+                " VALUES (?, ?, ?, ?)",
+                (account, sha256, url, self._clock.wall()),
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.close()

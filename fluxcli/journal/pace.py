@@ -1,0 +1,86 @@
+"""The account's limit of submissions, kept across all processes of this machine.
+
+The service refuses more than 20 new tasks in 10 seconds. A slot is taken when a submission
+leaves and ages from its *answer*: the service counted it somewhere in between, so the slot
+is never given out too early. Measured, this reaches the limit without a refusal.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
+from fluxcli.mutex import alive
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from fluxcli.clock import Clock
+    from fluxcli.journal.store import Store
+
+_ABANDONED_SECONDS: Final = 150.0
+"""A slot without an answer for this long belongs to a process that is gone."""
+
+_RECHECK_SECONDS: Final = 0.25
+"""How soon to look again while every slot is taken by an unanswered submission."""
+
+
+class Pace:
+    """Slots for submissions by one account (a short hash; `sandbox` for the sandbox)."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def take(self, account: str) -> tuple[int, float]:
+        """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
+        now = self._clock.wall()
+        with self._store.writing() as db:
+            db.execute(
+                "DELETE FROM submissions WHERE account = ?1 AND (answered_at <= ?2"
+                " OR started_at <= ?3 OR started_at > ?4 OR answered_at > ?4)",
+                # Entries from the future were written before the clock was set back.
+                (account, now - WINDOW_SECONDS, now - _ABANDONED_SECONDS, now + WINDOW_SECONDS),
+            )
+            self._bury(db, account, now)
+            taken, oldest = db.execute(
+                "SELECT count(*), min(answered_at) FROM submissions WHERE account = ?", (account,)
+            ).fetchone()
+            if taken < SUBMISSIONS:
+                row = db.execute(
+                    "INSERT INTO submissions (account, pid, started_at) VALUES (?, ?, ?)",
+                    (account, os.getpid(), now),
+                )
+                return int(row.lastrowid or 0), 0.0
+        wait = _RECHECK_SECONDS if oldest is None else oldest + WINDOW_SECONDS - now
+        return 0, max(0.01, float(wait))
+
+    def answered(self, slot: int) -> None:
+        """Let the slot age: its submission was answered, or will never be."""
+        with self._store.writing() as db:
+            now = self._clock.wall()
+            db.execute("UPDATE submissions SET answered_at = ? WHERE id = ?", (now, slot))
+
+    def release(self, slot: int) -> None:
+        """Give the slot back: its submission never left."""
+        with self._store.writing() as db:
+            db.execute("DELETE FROM submissions WHERE id = ?", (slot,))
+
+    def saturate(self, account: str, seconds: float) -> None:
+        """Learn from a refusal: for `seconds` nobody on this machine submits by this account."""
+        aged = self._clock.wall() - WINDOW_SECONDS + min(seconds, WINDOW_SECONDS)
+        with self._store.writing() as db:
+            db.executemany(
+                "INSERT INTO submissions (account, pid, started_at, answered_at)"
+                " VALUES (?, 0, ?, ?)",
+                [(account, aged, aged)] * SUBMISSIONS,
+            )
+
+    def _bury(self, db: sqlite3.Connection, account: str, now: float) -> None:
+        """Let the slots of killed processes age from now: nobody else will."""
+        open_slots = db.execute(
+            "SELECT id, pid FROM submissions WHERE account = ? AND answered_at IS NULL", (account,)
+        ).fetchall()
+        dead = [(now, row["id"]) for row in open_slots if not alive(row["pid"])]
+        db.executemany("UPDATE submissions SET answered_at = ? WHERE id = ?", dead)

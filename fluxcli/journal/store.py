@@ -1,0 +1,149 @@
+"""The journal's file: SQLite, fully synchronous, its schema versioned.
+
+A row that was committed survives a killed process and a cut power line. Reading creates
+nothing: without a file there is simply nothing in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VERSION: Final = 1
+BUSY_SECONDS: Final = 30.0
+
+_SCHEMA: Final = """
+CREATE TABLE runs (
+    run TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, sandbox INTEGER NOT NULL,
+    created_at REAL NOT NULL, closed_at REAL
+) STRICT;
+CREATE INDEX runs_open ON runs (fingerprint) WHERE closed_at IS NULL;
+CREATE TABLE tasks (
+    ref TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, slot INTEGER NOT NULL,
+    sandbox INTEGER NOT NULL, state TEXT NOT NULL, request TEXT NOT NULL, source TEXT,
+    output TEXT NOT NULL, task_id TEXT, url TEXT,
+    created_at REAL NOT NULL, sent_at REAL, accepted_at REAL, completed_at REAL, seconds REAL,
+    path TEXT, bytes INTEGER, width INTEGER, height INTEGER, sha256 TEXT, format TEXT,
+    error_code TEXT, error_message TEXT
+) STRICT;
+CREATE INDEX tasks_run ON tasks (run, slot);
+CREATE INDEX tasks_id ON tasks (task_id);
+CREATE INDEX tasks_recent ON tasks (sandbox, created_at);
+CREATE TABLE uploads (
+    account TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL, uploaded_at REAL NOT NULL,
+    PRIMARY KEY (account, sha256)
+) STRICT;
+CREATE TABLE submissions (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, pid INTEGER NOT NULL,
+    started_at REAL NOT NULL, answered_at REAL
+) STRICT;
+CREATE INDEX submissions_account ON submissions (account);
+"""
+
+
+class Store:
+    """One connection to the journal at `path`, shared by this process's threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._guard = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction that is on disk when the block has ended.
+
+        Raises:
+            FluxError: JOURNAL, if it cannot be written.
+        """
+        with self._guard, self._explained():
+            connection = self._open(create=True)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                # What went wrong matters more than a rollback that fails as well.
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """Read rows; none if there is no journal yet."""
+        with self._guard, self._explained():
+            if self._connection is None and not self.path.exists():
+                return []
+            return self._open(create=False).execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._guard:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self, *, create: bool) -> sqlite3.Connection:
+        if self._connection is None:
+            if create:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.path.touch(mode=0o600)
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            _migrate(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise FluxError(
+                Code.JOURNAL,
+                f"the journal `{self.path}` cannot be used: {error}",
+                hint="fluxcli config check",
+            ) from error
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema to this version; refuse a journal of a later one."""
+    if _version(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    version = _version(connection)
+    if version > VERSION:
+        connection.execute("ROLLBACK")
+        raise FluxError(
+            Code.JOURNAL,
+            f"the journal `{path}` was written by a later fluxcli (version {version})",
+            hint="pip install --upgrade fluxcli",
+        )
+    if version == 0:
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    found: Any = connection.execute("PRAGMA user_version").fetchone()[0]
+    return int(found)
