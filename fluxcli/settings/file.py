@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.mutex import Mutex
+from fluxcli.settings.layout import line_of, with_entry, without_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,8 +27,6 @@ TABLES: Final = ("generate", "edit")
 
 _LARGEST: Final = 1024 * 1024
 _EDIT: Final = "fluxcli config edit"
-_HEADER: Final = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
-_ENTRY: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
 _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -51,17 +50,6 @@ class Document:
         """Say where an entry stands, as `path:line`, or `path` where that is not plain."""
         line = line_of(self.text, name)
         return f"{self.path}:{line}" if line else str(self.path)
-
-
-def line_of(text: str, name: str) -> int | None:
-    """Find the line, from 1, on which the entry `name` begins, if it is written plainly."""
-    table = ""
-    for number, line in enumerate(text.split("\n"), 1):
-        if header := _HEADER.match(line):
-            table = header[1] + "."
-        elif (entry := _ENTRY.match(line)) and table + entry[1] == name:
-            return number
-    return None
 
 
 def read(path: Path) -> Document:
@@ -116,8 +104,8 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
     """Set the entry `name`, or take it out where `value` is None; every other is kept.
 
     Waits for other processes that change the same file, by a lock in the folder `locks`.
-    A symbolic link stays one, and its target is what changes. Returns whether comments
-    were lost on the way.
+    A symbolic link stays one, and its target is what changes. Comments stay, unless the
+    file is laid out so oddly that it has to be written anew; returns whether they were lost.
 
     Raises:
         FluxError: the file is broken, or cannot be written.
@@ -127,34 +115,57 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
     try:
         with Mutex(locks / f"config-{mark}.lock"):
             before = read(path)
-            after, lossy = _changed(before, name, value)
-            if after is not None:
-                replace(target, after)
-            return lossy
+            if value is None and name not in dict(before.entries()):
+                return False
+            values = _changed(before.values, name, value)
+            text = _reworded(before.text, name, value, values)
+            replace(target, _dumped(values) if text is None else text)
+            return text is None and "#" in before.text
     except OSError as error:
         raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(path, "written", error)) from error
 
 
-def _changed(before: Document, name: str, value: str | float | None) -> tuple[str | None, bool]:
-    """Return the file's new text (None: as it was), and whether that loses comments."""
+def _changed(
+    before: Mapping[str, object], name: str, value: str | float | None
+) -> dict[str, object]:
+    """Return the values as they are to be."""
+    values = {word: dict(v) if isinstance(v, dict) else v for word, v in before.items()}
     table, _, key = name.rpartition(".")
-    values = {word: dict(v) if isinstance(v, dict) else v for word, v in before.values.items()}
-    place = values
-    if table:
-        inner = values.setdefault(table, {})
-        place = inner if isinstance(inner, dict) else {}
-    if place.get(key) == value:
-        return None, False
+    inner = values.setdefault(table, {}) if table else values
+    place = inner if isinstance(inner, dict) else values
     if value is None:
         del place[key]
     else:
         place[key] = value
-    if table and not place:
-        del values[table]
+    return values
 
+
+def _reworded(
+    before: str, name: str, value: str | float | None, values: Mapping[str, object]
+) -> str | None:
+    """Change the one entry in the text as it is laid out; None if that does not work."""
+    if value is None:
+        text = without_entry(before, name)
+    else:
+        toml = _dumped({"value": value}).partition("=")[2].strip()
+        text = with_entry(before, name, toml, parses=lambda line: _loaded(line) is not None)
+    return text if _loaded(text) == values else None
+
+
+def _loaded(text: str) -> dict[str, object] | None:
+    """Parse TOML; None if it is none."""
+    import tomllib  # noqa: PLC0415 - start-up
+
+    try:
+        return tomllib.loads(text)
+    except ValueError:
+        return None
+
+
+def _dumped(values: Mapping[str, object]) -> str:
     import tomli_w  # noqa: PLC0415 - start-up
 
-    return tomli_w.dumps(values), "#" in before.text
+    return tomli_w.dumps(values)
 
 
 def replace(target: Path, text: str) -> None:

@@ -143,12 +143,21 @@ def find(name: str) -> Setting:
 
 def suggestion(name: str) -> str | None:
     """Say which setting an unknown name was likely meant to be."""
-    if f"generate.{name}" in SETTINGS:
-        return f"did you mean `generate.{name}` or `edit.{name}`?"
-    near = nearest(name, SETTINGS) or next(
-        (other for other in SETTINGS if nearest(name, [other.rpartition(".")[2]])), None
-    )
-    return f"did you mean `{near}`?" if near else None
+    word = name.rpartition(".")[2]
+    words = dict.fromkeys(setting.name.rpartition(".")[2] for setting in SETTINGS.values())
+    meant = nearest(name, SETTINGS) if "." in name and word not in SETTINGS else None
+    near = meant or nearest(word, words)
+    if near is None:
+        return None
+    names = [full for full in SETTINGS if near in {full, full.rpartition(".")[2]}]
+    return f"did you mean {' or '.join(f'`{full}`' for full in names)}?"
+
+
+def storable(value: Value) -> str | int | bool | None:
+    """Return a value as the config file keeps it: durations as text, the key in the open."""
+    if isinstance(value, key.Secret):
+        return value.reveal()
+    return write_duration(value) if isinstance(value, float) else value
 
 
 def written(value: Value) -> str:

@@ -1,0 +1,85 @@
+"""Where entries stand in the text of a config file, and how one is changed in its place.
+
+Pure, and without a TOML parser of its own: it goes by lines, as the file is usually
+written, so that comments and layout survive. What it returns is a proposal; the caller
+parses it and falls back on writing the whole file anew if it does not say what it should.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_HEADER: Final = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_ENTRY: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
+
+
+def line_of(text: str, name: str) -> int | None:
+    """Find the line, from 1, on which the entry `name` begins, if it is written plainly."""
+    return next((line for line, entry in _entries(text.split("\n")) if entry == name), None)
+
+
+def with_entry(text: str, name: str, toml: str, *, parses: Callable[[str], bool]) -> str:
+    """Write `toml` as the value of the entry `name`, where it stands or where it belongs.
+
+    `parses` tells whether a line is whole TOML; it finds where a comment begins.
+    """
+    lines = text.split("\n")
+    if number := line_of(text, name):
+        old = lines[number - 1]
+        lines[number - 1] = f"{old[: old.index('=')]}= {toml}{_comment(old, parses)}"
+        return "\n".join(lines)
+    table, _, key = name.rpartition(".")
+    after = _end_of(lines, table)
+    if after is None:
+        gap = "\n" if text.strip() else ""
+        return f"{text.rstrip()}\n{gap}[{table}]\n{key} = {toml}\n".lstrip()
+    lines.insert(after, f"{key} = {toml}")
+    return "\n".join(lines)
+
+
+def without_entry(text: str, name: str) -> str:
+    """Take the line of the entry `name` out."""
+    lines = text.split("\n")
+    if number := line_of(text, name):
+        del lines[number - 1]
+    return "\n".join(lines)
+
+
+def _entries(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield every line that begins an entry, from 1, with the entry's full name."""
+    table = ""
+    for number, line in enumerate(lines, 1):
+        if header := _HEADER.match(line):
+            table = header[1] + "."
+        elif entry := _ENTRY.match(line):
+            yield number, table + entry[1]
+
+
+def _end_of(lines: list[str], table: str) -> int | None:
+    """Return how many lines stand before the place for a new entry of `table`, if it is there.
+
+    That is behind the table's last entry, or its header; for the top level, in front of
+    the first header and the comment above it.
+    """
+    headers = [n for n, line in enumerate(lines, 1) if (h := _HEADER.match(line)) and h[1] == table]
+    inside = [n for n, name in _entries(lines) if name.rpartition(".")[0] == table]
+    if inside or headers:
+        return max(inside + headers)
+    if table:
+        return None
+    end = len(lines) - (not lines[-1])
+    first = next((n for n, line in enumerate(lines) if line.lstrip().startswith("[")), end)
+    while first < end and first and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    return first
+
+
+def _comment(line: str, parses: Callable[[str], bool]) -> str:
+    """Return the comment that ends an entry's line, with the blanks before it."""
+    marks = (at for at, sign in enumerate(line) if sign == "#")
+    start = next((at for at in marks if parses(line[:at])), None)
+    return "" if start is None else line[len(line[:start].rstrip()) :]
