@@ -64,6 +64,7 @@ class Code(StrEnum):
     DRIFT = "drift"
     OUTCOME_UNKNOWN = "outcome_unknown"
     JOURNAL = "journal"
+    STDOUT_UNWRITABLE = "stdout_unwritable"
     INTERNAL = "internal"
     INTERRUPTED = "interrupted"
 
@@ -117,6 +118,7 @@ TABLE: dict[Code, Row] = {
         Status.UNKNOWN, False, "it is not known whether the submission was accepted"
     ),
     Code.JOURNAL: Row(Status.FAILURE, False, "the local record of tasks cannot be used"),
+    Code.STDOUT_UNWRITABLE: Row(Status.FAILURE, False, "the answer cannot be written to stdout"),
     Code.INTERNAL: Row(Status.FAILURE, False, "a bug in fluxcli"),
     Code.INTERRUPTED: Row(130, True, "stopped by a signal: 128 + its number (129, 130, 143)"),
 }

@@ -1,0 +1,226 @@
+"""A run on its way, shown on stderr: as a live display, as plain lines, or not at all.
+
+Reads events and a clock; never sleeps, and starts no thread: somebody calls `tick`.
+Answers and the reasons of failures are not told here, but by whoever runs the command,
+who may do so at any time through `Output`: it is written above the live display.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from fluxcli import events
+from fluxcli.output.board import Board, Stage
+from fluxcli.output.rows import Look, Marks, tally
+from fluxcli.output.text import duration, size, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from fluxcli.clock import Clock
+    from fluxcli.events import Event
+    from fluxcli.output.block import Block
+    from fluxcli.output.style import Style
+
+_FRAME: Final = 0.25
+"""Seconds between two frames, at least: faster is not seen, and costs."""
+
+_HEARTBEAT: Final = 30.0
+"""Seconds of silence, at least, before plain lines say that the run is still alive."""
+
+_QUIET_STAGES: Final = frozenset({Stage.PREPARING, Stage.GENERATING, Stage.FAILED})
+"""Stages without a plain line: said by another (the task's id, the error), or not worth one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What every display is made for: so many pictures (None: not known), and how to speak.
+
+    `usual` is how long the service usually takes for one, in seconds.
+    """
+
+    count: int | None
+    usual: float | None
+    clock: Clock
+    say: Callable[[str], None]
+    style: Style
+
+
+class Progress:
+    """Shows nothing: what `-q` asks for. The others say more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def see(self, event: Event) -> None:
+        """Take note of what happened."""
+
+    def tick(self) -> None:
+        """Let time show. Cheap: call it a few times a second, whether or not anything happened."""
+
+    def close(self) -> None:
+        """End the display."""
+
+
+class _Telling(Progress):
+    """What the live display and the plain lines have in common: the permanent lines."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._board = Board()
+        self._began = run.clock.monotonic()
+
+    @property
+    def _several(self) -> bool:
+        return max(self._run.count or 0, len(self._board.rows)) > 1
+
+    def _fold(self, event: Event) -> bool:
+        return self._board.fold(event, now=self._run.clock.monotonic(), wall=self._run.clock.wall())
+
+    def _prefix(self, key: str) -> str:
+        return self._run.style(visible(key) + ":", "dim") + " " if self._several else ""
+
+    def _announce(self, event: Event) -> None:
+        """Say for good what must outlive the display: above all the ids, which are money."""
+        line = self._announcement(event)
+        if line:
+            self._run.say(self._prefix(event.key) + line)
+
+    def _announcement(self, event: Event) -> str | None:
+        match event:
+            case events.Accepted(task_id=task_id):
+                return f"task {visible(task_id)} accepted"
+            case events.Resumed(task=task):
+                return f"task {visible(task.task_id or task.ref)} taken up again, at no cost"
+            case events.Warned(message=message):
+                return self._run.style("warning:", "yellow") + " " + visible(message)
+            case events.Trouble(error=error, seconds=seconds):
+                again = f"; trying again in {duration(seconds + 0.999)}"
+                return self._run.style(visible(error.message) + again, "yellow")
+            case _:
+                return None
+
+
+class Lines(_Telling):
+    """Plain lines, for a file, a pipe or a CI's log: each change, and a sign of life."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._last = self._began
+
+    def see(self, event: Event) -> None:
+        """Say what changed."""
+        changed = self._fold(event)
+        self._announce(event)
+        row = self._board.rows[event.key]
+        if changed and row.stage not in _QUIET_STAGES:
+            text = _plain(event, row.stage, row.since - row.began)
+            self._run.say(self._prefix(event.key) + text)
+        self._last = self._run.clock.monotonic()
+
+    def tick(self) -> None:
+        """Say that the run is alive, if nothing has been said for a while."""
+        now = self._run.clock.monotonic()
+        if now - self._last < _HEARTBEAT:
+            return
+        self._last = now
+        self._run.say(f"still at work after {duration(now - self._began)}: {self._standing()}")
+
+    def close(self) -> None:
+        """Say how several came out."""
+        if self._several:
+            elapsed = duration(self._run.clock.monotonic() - self._began)
+            self._run.say(f"{tally(self._board, self._run.count)}, in {elapsed}")
+
+    def _standing(self) -> str:
+        if not self._several:
+            return next((str(row.stage) for row in self._board.rows.values()), "preparing")
+        waiting = [
+            f"{number} {stage}"
+            for stage in (Stage.GENERATING, Stage.HELD)
+            if (number := self._board.count(stage))
+        ]
+        return ", ".join([tally(self._board, self._run.count), *waiting])
+
+
+class Live(_Telling):
+    """A live display: a row for each picture, redrawn when something changed or a second passed."""
+
+    def __init__(self, run: Run, block: Block) -> None:
+        super().__init__(run)
+        self._block = block
+        marks = Marks.choose(block.can_show)
+        self._look = Look(style=run.style, marks=marks, shown=block.shown, usual=run.usual)
+        self._next_frame = self._began
+        self._second = -1
+        self._stale = True
+
+    def __enter__(self) -> Self:
+        self._block.open()
+        return self
+
+    def see(self, event: Event) -> None:
+        """Change the display, and say for good what must outlive it."""
+        self._fold(event)
+        self._stale = True
+        self._announce(event)
+        self.tick()
+
+    def tick(self) -> None:
+        """Draw the display anew, if there is anything new and the last frame is old enough."""
+        now = self._run.clock.monotonic()
+        second = int(now - self._began)
+        if now < self._next_frame or not (self._stale or second != self._second):
+            return
+        self._next_frame = now + _FRAME
+        self._second, self._stale = second, False
+        self._block.show(
+            self._look.lines(
+                self._board,
+                count=self._run.count,
+                began=self._began,
+                now=now,
+                size=self._block.size(),
+            )
+        )
+
+    def close(self) -> None:
+        """Take the display away; one line says what came of it."""
+        self._block.close()
+        line = self._summary()
+        if line:
+            self._run.say(line)
+
+    def _summary(self) -> str | None:
+        marks = self._look.marks
+        elapsed = duration(self._run.clock.monotonic() - self._began)
+        failed = self._board.count(Stage.FAILED)
+        mark = self._run.style(marks.bad, "red") if failed else self._run.style(marks.good, "green")
+        if self._several:
+            return f"{mark} {tally(self._board, self._run.count)}, in {elapsed}"
+        if self._board.count(Stage.SAVED):
+            return f"{mark} saved in {elapsed}"
+        return None
+
+
+def _plain(event: Event, stage: Stage, elapsed: float) -> str:
+    """A stage in plain words, with what only its event knows."""
+    match event:
+        case events.Uploading():
+            return f"uploading {visible(event.name)} ({size(event.bytes)})"
+        case events.Held(seconds=seconds):
+            return f"waiting for a slot: the account's limit is reached for {duration(seconds)}"
+        case events.Finished() if stage is Stage.SAVED:
+            return f"saved after {duration(elapsed)}"
+        case _:
+            return str(stage)

@@ -1,0 +1,94 @@
+"""What is asked of a person, and what is read from stdin. Decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.output.text import size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+if sys.platform == "win32":  # pragma: no cover - Windows has its own way to read in silence
+    import getpass
+
+    def secret_line(stream: TextIO) -> str:  # noqa: ARG001 - there is only one console
+        """Read one line without showing it."""
+        return getpass.getpass("")
+
+else:
+    import termios
+
+    def secret_line(stream: TextIO) -> str:
+        """Read one line without showing it.
+
+        Raises:
+            EOFError: the input ended instead.
+        """
+        with _silenced(stream):
+            return answer_line(stream)
+
+    @contextlib.contextmanager
+    def _silenced(stream: TextIO) -> Iterator[None]:
+        handle = stream.fileno()
+        before = termios.tcgetattr(handle)
+        silent = list(before)
+        silent[3] &= ~termios.ECHO
+        try:
+            # TCSAFLUSH: what was typed before the question is no answer to it.
+            termios.tcsetattr(handle, termios.TCSAFLUSH, silent)
+            yield
+        finally:
+            termios.tcsetattr(handle, termios.TCSADRAIN, before)
+
+
+def answer_line(stream: TextIO) -> str:
+    """Read one line, without its end.
+
+    Raises:
+        EOFError: the input ended instead.
+    """
+    line = stream.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\r\n")
+
+
+def read_bytes(stream: TextIO | None, limit: int) -> bytes:
+    """Read all of `stream`, at most `limit` bytes.
+
+    Raises:
+        FluxError: INPUT_UNREADABLE if it is closed, broken or longer.
+    """
+    if stream is None or stream.closed:
+        raise FluxError(Code.INPUT_UNREADABLE, "stdin is closed, so nothing can be read from it")
+    try:
+        data = _some(stream, limit + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FluxError(Code.INPUT_UNREADABLE, f"cannot read stdin: {reason}") from error
+    if len(data) > limit:
+        raise FluxError(Code.INPUT_UNREADABLE, f"stdin holds more than {size(limit)}")
+    return data
+
+
+def read_text(stream: TextIO | None, limit: int) -> str:
+    """Read all of `stream` as UTF-8, whatever the locale says; a byte order mark is dropped.
+
+    Raises:
+        FluxError: INPUT_UNREADABLE if it is closed, broken, longer than `limit` bytes, or not text.
+    """
+    try:
+        return read_bytes(stream, limit).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FluxError(
+            Code.INPUT_UNREADABLE, f"stdin is not UTF-8 text (byte {error.start})"
+        ) from error
+
+
+def _some(stream: TextIO, count: int) -> bytes:
+    buffer: BinaryIO | None = getattr(stream, "buffer", None)
+    return stream.read(count).encode() if buffer is None else buffer.read(count)

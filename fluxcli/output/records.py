@@ -1,0 +1,80 @@
+"""What a script reads: a task or an error as one JSON object. Pure; the fields are a promise.
+
+Fields are only ever added, at the end, and `tests` spell every one of them out by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fluxcli.catalog import CREDITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fluxcli.errors import FluxError
+    from fluxcli.task import Task
+
+Record = dict[str, object]
+
+
+def picture_record(task: Task) -> Record:
+    """Return the object for one picture; whatever is not known, or not there, is None.
+
+    `path` is None too when the picture went to stdout. `estimated_credits` is what the
+    model costs by the price list, whether or not the task has been billed.
+    """
+    request, picture = task.request, task.picture
+    path = picture.path if picture else None
+    return {
+        "task_id": task.task_id,
+        "ref": task.ref,
+        "state": str(task.state),
+        "mode": request.mode,
+        "model": request.model,
+        "prompt": request.prompt,
+        "aspect_ratio": request.aspect_ratio,
+        "output_format": request.output_format,
+        "path": None if path is None else str(path),
+        "url": task.url,
+        "bytes": picture.bytes if picture else None,
+        "width": picture.width if picture else None,
+        "height": picture.height if picture else None,
+        "sha256": picture.sha256 if picture else None,
+        "created_at": timestamp(task.created_at),
+        "completed_at": timestamp(task.completed_at),
+        "seconds": task.seconds,
+        "estimated_credits": CREDITS.get(request.model),
+        "sandbox": task.sandbox,
+    }
+
+
+def error_record(error: FluxError) -> Record:
+    """Return the object for a failure. Several problems make one: see `ProblemsError`."""
+    return {
+        "error": {
+            "code": str(error.code),
+            "message": error.message,
+            "hint": error.hint,
+            "retryable": error.retryable,
+            "task_id": error.task_id,
+            "ref": error.ref,
+        }
+    }
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """Return seconds since the epoch as ISO 8601 in UTC; None for none, or beyond any calendar."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def line(record: Mapping[str, object]) -> str:
+    """Return `record` as one line of plain ASCII, which survives any pipe and any locale."""
+    return json.dumps(record, ensure_ascii=True)

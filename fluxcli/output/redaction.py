@@ -1,0 +1,62 @@
+"""Keeps secrets out of everything that is printed. Pure: knows no stream and no setting."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+MASK: Final = "***"
+_SHORTEST: Final = 4
+"""A shorter secret cannot be told from the words around it; no real key comes near."""
+
+
+class Redactor:
+    """Replaces every secret, in whatever dress it comes, by `***`.
+
+    `secrets` is asked anew each time: the key is often known only after the first words
+    have been printed.
+    """
+
+    def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
+        self._secrets = secrets
+        self._known: tuple[str, ...] = ()
+        self._pattern: re.Pattern[str] | None = None
+
+    def __call__(self, text: str) -> str:
+        """Return `text` without the secrets."""
+        secrets = tuple(self._secrets())
+        if secrets != self._known:
+            self._known, self._pattern = secrets, _pattern(secrets)
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def _pattern(secrets: Sequence[str]) -> re.Pattern[str] | None:
+    dresses = {d for s in secrets if len(s) >= _SHORTEST for d in _dresses(s)}
+    # The longest first, so that no tail is left standing behind the mask.
+    ordered = sorted(dresses, key=lambda d: (-len(d), d))
+    return re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+
+def _dresses(secret: str) -> Iterator[str]:
+    """The forms in which a secret appears in URLs, tracebacks, JSON and headers."""
+    yield secret
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield repr(secret)[1:-1]
+    yield json.dumps(secret)[1:-1]
+    yield from _encoded(secret.encode(errors="surrogateescape"))
+
+
+def _encoded(secret: bytes) -> Iterator[str]:
+    """The part of base64 text that depends on the secret alone, at each of three alignments."""
+    for lead in range(3):
+        first = -(-lead * 8 // 6)
+        last = (lead + len(secret)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(b"\0" * lead + secret).decode()[first:last]

@@ -1,0 +1,333 @@
+"""The one mouth of the program: `Output` says everything that is said, and asks what is asked.
+
+The rules, kept here so that nobody else need know them:
+- stdout is the answer and nothing else: never coloured, never wrapped, the same in a pipe.
+- stderr is for people: notes, warnings, progress, errors, hints, questions.
+- Text from outside (the service, prompts, file names) never acts on a terminal.
+- Secrets never leave, in no dress.
+- A closed stream is no reason to fail; a reader that goes away ends the program quietly.
+- While the live display stands, permanent lines are written above it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.output import preview, questions, records
+from fluxcli.output.block import Block
+from fluxcli.output.channel import Channel
+from fluxcli.output.progress import Lines, Live, Progress, Run
+from fluxcli.output.redaction import Redactor
+from fluxcli.output.style import Style, Wish, is_colored
+from fluxcli.output.text import cells, pad, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from fluxcli.clock import Clock
+
+_CHUNK = 64 * 1024
+_OFF = frozenset({"", "0", "false", "no", "off"})
+
+
+class Output:
+    """Everything that one run prints and asks, by the rules at the top of this file.
+
+    `stdin`, `stdout` and `stderr` may be None, as Python makes them when the shell has closed
+    them. `json` makes records the answer; stderr stays as it is. `quiet` leaves errors only.
+    `secrets` names what must never be printed, asked anew each time.
+    """
+
+    def __init__(
+        self,
+        *,
+        stdin: TextIO | None,
+        stdout: TextIO | None,
+        stderr: TextIO | None,
+        env: Mapping[str, str],
+        clock: Clock,
+        json: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        color: Wish = "auto",
+        no_input: bool = False,
+        secrets: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        redact = Redactor(secrets)
+        self._stdin = stdin
+        self._out = Channel(stdout, redact)
+        self._err = Channel(stderr, redact)
+        self._env = env
+        self._clock = clock
+        self.json = json
+        self._quiet = quiet
+        self._verbose = verbose
+        self._no_input = no_input
+        colored = is_colored(terminal=self._err.is_terminal, env=env, wish=color)
+        self._style = Style(colored)
+        self._block = Block(self._err, self._size)
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        """Whether the answer is read by a person rather than a program."""
+        return self._out.is_terminal
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there to answer: a terminal on both sides, and no CI."""
+        listening = self._stdin is not None and not self._stdin.closed and self._stdin.isatty()
+        return (
+            listening
+            and self._err.is_terminal
+            and not self._no_input
+            and self._env.get("CI", "").lower() in _OFF
+        )
+
+    # The answer, on stdout.
+
+    def answer(self, text: str) -> None:
+        """Write `text` and a line end; raw in a pipe, harmless on a terminal.
+
+        Raises:
+            BrokenPipeError: the reader has gone away (so with every method that answers).
+            FluxError: STDOUT_UNWRITABLE, for any other failure (likewise).
+        """
+        if self._out.is_terminal:
+            text = visible(text, keep="\n\t")
+        with self._answering():
+            self._out.write(text + "\n")
+
+    def answer_path(self, path: str | os.PathLike[str]) -> None:
+        """Write a path and a line end: its own bytes in a pipe, harmless on a terminal."""
+        text = os.fspath(path)
+        if self._out.is_terminal:
+            self.answer(visible(text))
+            return
+        with self._answering():
+            self._out.write_path(text)
+
+    def check_bytes(self) -> None:
+        """Make sure that a picture can go to stdout; ask before anything is spent.
+
+        Raises:
+            FluxError: BINARY_TO_TERMINAL, or OUTPUT_UNWRITABLE if stdout is closed.
+        """
+        if self._out.is_terminal:
+            raise FluxError(
+                Code.BINARY_TO_TERMINAL,
+                "a picture's bytes would garble the terminal",
+                hint="name a file with `-o picture.jpg`, or send the bytes on: `-o - | …`",
+            )
+        if not self._out.is_open:
+            raise FluxError(
+                Code.OUTPUT_UNWRITABLE,
+                "stdout is closed, so the picture cannot be written to it",
+                hint="name a file with `-o picture.jpg`",
+            )
+
+    def answer_bytes(self, file: BinaryIO) -> None:
+        """Copy the rest of `file`, a whole picture, to stdout.
+
+        Raises:
+            BrokenPipeError: the reader has gone away.
+            FluxError: as `check_bytes`; DISK if the bytes cannot be written.
+        """
+        self.check_bytes()
+        with self._answering(Code.DISK):
+            while chunk := file.read(_CHUNK):
+                self._out.write_bytes(chunk)
+
+    def record(self, record: Mapping[str, object]) -> None:
+        """Write one object as one line of JSON."""
+        with self._answering():
+            self._out.write(records.line(record) + "\n")
+
+    def table(self, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+        """Write aligned text under a line of headings; nothing is wrapped or cut.
+
+        Cells are escaped in a pipe too: a line end within one would break the table.
+        """
+        shown = [[visible(cell) for cell in row] for row in (columns, *rows)]
+        widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
+        with self._answering():
+            for row in shown:
+                line = "  ".join(map(pad, row, widths)).rstrip()
+                self._out.write(line + "\n")
+
+    # The words for people, on stderr.
+
+    def note(self, text: str) -> None:
+        """Say one line; `-q` hides it."""
+        if not self._quiet:
+            self._say(visible(text))
+
+    def detail(self, text: str) -> None:
+        """Say one line to those who asked for more with `-v`."""
+        if self._verbose and not self._quiet:
+            self._say(self._style(visible(text), "dim"))
+
+    def trace(self, text: str) -> None:
+        """Say one line of the HTTP trace, whatever the flags: `--debug` asked for it."""
+        self._say(self._style("debug: " + visible(text), "dim"))
+
+    def warn(self, text: str) -> None:
+        """Say `warning: …`; `-q` hides it."""
+        if not self._quiet:
+            self._say(self._style("warning:", "yellow") + " " + visible(text))
+
+    def hint(self, text: str) -> None:
+        """Say `hint: …`, which tells what to do next; `-q` hides it."""
+        if not self._quiet:
+            self._hint(text)
+
+    def error(self, error: FluxError) -> None:
+        """Say what went wrong and what mends it; with `--json`, also as a record on stdout.
+
+        Several problems are said one by one, but make one record: the first one's code and
+        hint, and all the messages, so that a script reads exactly one object a failure.
+        """
+        for problem in error.errors if isinstance(error, ProblemsError) else [error]:
+            self._say(self._style("error:", "red") + " " + visible(problem.message))
+            if problem.hint:
+                self._hint(problem.hint)
+        if self.json:
+            self.record(records.error_record(error))
+
+    def progress(self, count: int | None, usual_seconds: float | None) -> Progress:
+        """Return what shows a run of `count` pictures (None: not known) on its way.
+
+        `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
+        display, plain lines, or nothing at all with `-q`.
+        """
+        if self._quiet or not self._err.is_open:
+            return Progress()
+        run = Run(
+            count=count, usual=usual_seconds, clock=self._clock, say=self._say, style=self._style
+        )
+        return Live(run, self._block) if self._is_live else Lines(run)
+
+    def preview(self, path: Path) -> None:
+        """Show a saved picture in the terminal behind stderr, as well as it can; never in a pipe.
+
+        A terminal that cannot, or a file that is no picture, is told in a note and is no failure.
+        """
+        if not self._err.is_terminal:
+            self.note("`--preview` needs a terminal")
+            return
+        try:
+            drawing = preview.draw(path, self._env, self._size(), colored=self._style.colored)
+        except preview.UnshowableError as error:
+            self.note(f"no preview: {error}")
+            self.hint("`--open` shows the picture in the system's viewer")
+            return
+        with self._block.aside(), contextlib.suppress(OSError):
+            self._err.write_bytes(drawing)
+
+    # Questions, asked on stderr and answered on stdin.
+
+    def confirm(self, question: str) -> bool | None:
+        """Ask for yes or no; nothing typed is no. None: nobody is there to ask."""
+        if self._stdin is None or not self.interactive:
+            return None
+        with self._block.aside():
+            self._err.write(f"{visible(question)} [y/N] ")
+            try:
+                answer = questions.answer_line(self._stdin)
+            except (EOFError, UnicodeDecodeError):
+                self._err.write("\n")
+                return False
+        return answer.strip().lower() in {"y", "yes"}
+
+    def ask_secret(self, question: str) -> str:
+        """Ask for a line that is not shown while it is typed; blanks around it are dropped.
+
+        Raises:
+            FluxError: USAGE, if nobody is there to ask or the answer is empty.
+        """
+        if self._stdin is None or not self.interactive:
+            raise FluxError(Code.USAGE, f"no terminal to ask on: {question}")
+        with self._block.aside():
+            self._err.write(f"{visible(question)}: ")
+            try:
+                answer = questions.secret_line(self._stdin).strip()
+            except EOFError:
+                answer = ""
+            finally:
+                self._err.write("\n")
+        if not answer:
+            raise FluxError(Code.USAGE, f"nothing was typed: {question}")
+        return answer
+
+    def read_stdin(self, limit: int) -> str:
+        """Read all of stdin, at most `limit` bytes, as UTF-8 text.
+
+        Raises:
+            FluxError: INPUT_UNREADABLE, if it is closed, broken, too long or not text.
+        """
+        self._invite()
+        return questions.read_text(self._stdin, limit)
+
+    def read_stdin_bytes(self, limit: int) -> bytes:
+        """Read all of stdin, at most `limit` bytes.
+
+        Raises:
+            FluxError: INPUT_UNREADABLE, if it is closed, broken or too long.
+        """
+        self._invite()
+        return questions.read_bytes(self._stdin, limit)
+
+    def abandon_stdout(self) -> None:
+        """After a BrokenPipeError: let nothing more be written, not even at the very end."""
+        self._out.abandon()
+
+    def _hint(self, text: str) -> None:
+        self._say(self._style("hint:", "cyan") + " " + visible(text))
+
+    def _invite(self) -> None:
+        if self.interactive:
+            self.note("reading from the terminal: end with Ctrl-D")
+
+    @property
+    def _is_live(self) -> bool:
+        return (
+            self._err.is_terminal
+            and self._env.get("TERM") != "dumb"
+            and self._env.get("CI", "").lower() in _OFF
+        )
+
+    def _size(self) -> tuple[int, int]:
+        """Columns and lines of stderr's terminal; `COLUMNS` and `LINES` may narrow them."""
+        handle = self._err.handle
+        columns, lines = 80, 24
+        with contextlib.suppress(OSError):
+            columns, lines = os.get_terminal_size(handle) if handle is not None else (80, 24)
+        return _narrowed(columns, self._env.get("COLUMNS")), _narrowed(
+            lines, self._env.get("LINES")
+        )
+
+    def _say(self, line: str) -> None:
+        """Write one finished line for people. Nobody there to read it is no failure."""
+        self._block.above(line)
+
+    @contextlib.contextmanager
+    def _answering(self, code: Code = Code.STDOUT_UNWRITABLE) -> Iterator[None]:
+        """Give the terminal to stdout if it is one, and translate what can go wrong there."""
+        with self._block.aside() if self._out.is_terminal else contextlib.nullcontext():
+            try:
+                yield
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise FluxError(code, f"cannot write to stdout: {reason}") from error
+
+
+def _narrowed(actual: int, wished: str | None) -> int:
+    """The smaller of the two: what is longer than the real line would be wrapped."""
+    if wished and wished.isdecimal() and int(wished) > 0:
+        return min(actual, int(wished))
+    return actual
