@@ -1,6 +1,6 @@
 """A task's way through its states, and the runs that ask for tasks.
 
-A *run* is one command's wish for one or several pictures; its *slots* are numbered from 1.
+A *run* is one command's wish for one or several pictures; they are numbered from 1.
 It stays open until its answer was given, so that the same command, run again after any
 interruption, takes up what is there instead of paying anew. A run is locked while a process
 works on it; the lock dies with the process.
@@ -17,7 +17,7 @@ from fluxcli.catalog import RESULT_DAYS, UPLOAD_REUSE_HOURS
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.pace import Pace
 from fluxcli.journal.rows import facts_of, task_of
-from fluxcli.journal.store import Store
+from fluxcli.journal.store import Store, explained
 from fluxcli.mutex import Mutex
 from fluxcli.task import State
 
@@ -37,7 +37,7 @@ _PREFIX_LENGTH: Final = 4
 
 @dataclass(slots=True)
 class Run:
-    """One command's wish, held by this process: its tasks by slot, newest try each."""
+    """One command's wish, held by this process: its tasks by number, the newest try each."""
 
     name: str
     resumed: bool
@@ -63,14 +63,17 @@ class Journal:
         Raises:
             FluxError: BUSY, if another process is at work on it; JOURNAL.
         """
-        with self._lock("runs"):
-            found = [] if new else self._open_runs(fingerprint)
-            for name in found:
-                lock = self._lock(name)
-                if not lock.acquire(wait=False):
-                    raise self._busy(lock, "this very request")
-                return Run(name=name, resumed=True, tasks=self._slots(name), lock=lock)
-            return self._begin_run(fingerprint)
+        with explained(self._folder), self._lock("runs"):
+            earlier = None if new else self._open_run(fingerprint)
+            if earlier is None:
+                return self._begin_run(fingerprint)
+            lock = self._held(earlier, "this very request")
+            return Run(name=earlier, resumed=True, tasks=self._newest(earlier), lock=lock)
+
+    def unfinished(self, fingerprint: str) -> dict[int, Task] | None:
+        """Return the tasks of the open run of this fingerprint; None if there is none."""
+        earlier = self._open_run(fingerprint)
+        return None if earlier is None else self._newest(earlier)
 
     def claim(self, task: Task) -> Run:
         """Hold the run that a task belongs to, so that nobody else works on it.
@@ -79,9 +82,8 @@ class Journal:
             FluxError: BUSY, naming the process that does.
         """
         row = self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]
-        lock = self._lock(row["run"])
-        if not lock.acquire(wait=False):
-            raise self._busy(lock, f"task `{task.task_id or task.ref}`")
+        with explained(self._folder):
+            lock = self._held(row["run"], f"task `{task.task_id or task.ref}`")
         return Run(name=row["run"], resumed=True, lock=lock)
 
     def close_run(self, run: Run) -> None:
@@ -99,14 +101,20 @@ class Journal:
         name = secrets.token_hex(8)
         lock = self._lock(name)
         lock.acquire(wait=True)
+        now = self._clock.wall()
         with self._store.writing() as db:
+            # Whoever begins anew is done with what the same command began before.
+            db.execute(
+                "UPDATE runs SET closed_at = ? WHERE fingerprint = ? AND closed_at IS NULL",
+                (now, fingerprint),
+            )
             db.execute(
                 "INSERT INTO runs (run, fingerprint, sandbox, created_at) VALUES (?, ?, ?, ?)",
-                (name, fingerprint, self._sandbox, self._clock.wall()),
+                (name, fingerprint, self._sandbox, now),
             )
         return Run(name=name, resumed=False, lock=lock)
 
-    def _open_runs(self, fingerprint: str) -> list[str]:
+    def _open_run(self, fingerprint: str) -> str | None:
         rows = self._store.rows(
             "SELECT run FROM runs WHERE fingerprint = ? AND sandbox = ? AND closed_at IS NULL"
             " AND created_at > ? ORDER BY created_at DESC LIMIT 1",
@@ -114,46 +122,55 @@ class Journal:
             self._sandbox,
             self._clock.wall() - RESULT_SECONDS,
         )
-        return [row["run"] for row in rows]
+        return str(rows[0]["run"]) if rows else None
 
-    def _slots(self, run: str) -> dict[int, Task]:
+    def _newest(self, run: str) -> dict[int, Task]:
         rows = self._store.rows("SELECT * FROM tasks WHERE run = ? ORDER BY created_at, rowid", run)
-        return {row["slot"]: task_of(row, held=False) for row in rows}
+        return {row["n"]: task_of(row, held=False) for row in rows}
 
     def _lock(self, name: str) -> Mutex:
         return Mutex(self._folder / "locks" / f"{name}.lock")
 
-    def _busy(self, lock: Mutex, what: str) -> FluxError:
+    def _held(self, run: str, what: str) -> Mutex:
+        lock = self._lock(run)
+        if lock.acquire(wait=False):
+            return lock
         holder = lock.holder()
-        who = f"process {holder}" if holder else "another process"
-        return FluxError(
+        raise FluxError(
             Code.BUSY,
-            f"{who} is at work on {what}",
+            f"{f'process {holder}' if holder else 'another process'} is at work on {what}",
             hint="wait for it, or ask for another picture with `--new`",
         )
 
     # -- a task's states ----------------------------------------------------------------
 
     def begin(
-        self, run: Run, slot: int, request: Request, *, source: str | None, output: str
+        self,
+        run: Run,
+        request: Request,
+        *,
+        source: str | None,
+        output: str,
+        n: int = 1,
+        count: int = 1,
     ) -> Task:
-        """Record a task that is about to be asked for. Nothing has left yet."""
+        """Record a task that is about to be asked for, `n` of `count`. Nothing has left yet."""
         ref = "".join(secrets.choice(_REF_LETTERS) for _ in range(8))
         values = (
-            *(ref, run.name, slot, self._sandbox, State.SENDING),
+            *(ref, run.name, n, count, self._sandbox, State.SENDING),
             *(json.dumps(asdict(request)), source, output, self._clock.wall()),
         )
         with self._store.writing() as db:
             db.execute(
-                "INSERT INTO tasks (ref, run, slot, sandbox, state, request, source, output,"
-                " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO tasks (ref, run, n, count, sandbox, state, request, source,"
+                " output, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
         return self.get(ref)
 
     def adopt(self, run: Run, task_id: str, request: Request, *, output: str) -> Task:
         """Record a task that was made elsewhere."""
-        task = self.begin(run, 1, request, source=None, output=output)
+        task = self.begin(run, request, source=None, output=output)
         return self.accepted(task.ref, task_id)
 
     def sending(self, ref: str, request: Request) -> None:

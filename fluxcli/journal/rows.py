@@ -42,7 +42,7 @@ def task_of(row: sqlite3.Row, *, held: bool) -> Task:
         names = ("bytes", "width", "height", "sha256", "format")
         path = None if fields["path"] is None else Path(fields["path"])
         picture = Picture(path=path, **{name: fields[name] for name in names})
-    same = ("ref", "output", "created_at", "task_id", "source", "url", "accepted_at")
+    same = ("ref", "n", "count", "output", "created_at", "task_id", "source", "url", "accepted_at")
     return Task(
         state=state,
         request=Request(**json.loads(fields["request"])),

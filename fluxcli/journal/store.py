@@ -27,14 +27,14 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_open ON runs (fingerprint) WHERE closed_at IS NULL;
 CREATE TABLE tasks (
-    ref TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, slot INTEGER NOT NULL,
-    sandbox INTEGER NOT NULL, state TEXT NOT NULL, request TEXT NOT NULL, source TEXT,
+    ref TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, n INTEGER NOT NULL,
+    count INTEGER NOT NULL,    sandbox INTEGER NOT NULL, state TEXT NOT NULL, request TEXT NOT NULL, source TEXT,
     output TEXT NOT NULL, task_id TEXT, url TEXT,
     created_at REAL NOT NULL, sent_at REAL, accepted_at REAL, completed_at REAL, seconds REAL,
     path TEXT, bytes INTEGER, width INTEGER, height INTEGER, sha256 TEXT, format TEXT,
     error_code TEXT, error_message TEXT
 ) STRICT;
-CREATE INDEX tasks_run ON tasks (run, slot);
+CREATE INDEX tasks_run ON tasks (run, n);
 CREATE INDEX tasks_id ON tasks (task_id);
 CREATE INDEX tasks_recent ON tasks (sandbox, created_at);
 CREATE TABLE uploads (
@@ -64,7 +64,7 @@ class Store:
         Raises:
             FluxError: JOURNAL, if it cannot be written.
         """
-        with self._guard, self._explained():
+        with self._guard, explained(self.path):
             connection = self._open(create=True)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -78,7 +78,7 @@ class Store:
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Read rows; none if there is no journal yet."""
-        with self._guard, self._explained():
+        with self._guard, explained(self.path):
             if self._connection is None and not self.path.exists():
                 return []
             return self._open(create=False).execute(query, values).fetchall()
@@ -112,16 +112,18 @@ class Store:
             raise
         return connection
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise FluxError(
-                Code.JOURNAL,
-                f"the journal `{self.path}` cannot be used: {error}",
-                hint="fluxcli config check",
-            ) from error
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system raise over the journal at `path` into the house's error."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise FluxError(
+            Code.JOURNAL,
+            f"the journal `{path}` cannot be used: {error}",
+            hint="fluxcli config check",
+        ) from error
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
