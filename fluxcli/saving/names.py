@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "{prompt}-{id}.{ext}"
 _PATH_LIMIT = 4095
 _ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,10}\Z")
-_OUR_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})\Z")
+_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def parse_target(text: str | None, *, cwd: Path) -> Target:
     """
     if text is None:
         return Target("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
-    if text in _OUR_STDOUT:
+    if text == "-" or descriptor(Path(text)) == 1:
         return STDOUT
     _check_possible(text)
     base, rest = _based(text, cwd)
@@ -170,9 +171,15 @@ def known_paths(target: Target, facts: Facts) -> list[Path] | None:
     return [resolve(target, replace(facts, n=n)) for n in range(1, facts.count + 1)]
 
 
+def descriptor(path: Path) -> int | None:
+    """Return the number of this process's own descriptor that `path` names, as `/dev/fd/3`."""
+    found = _DESCRIPTOR.match(str(path))
+    return int(found[1]) if found else _STREAMS.get(str(path))
+
+
 def is_device(path: Path) -> bool:
     """Whether `path` is there to be written into, never replaced: a device, FIFO or descriptor."""
-    if str(path).startswith(("/dev/fd/", "/proc/self/fd/")) or str(path) == "/dev/stderr":
+    if descriptor(path) is not None:
         return True
     try:
         mode = path.stat().st_mode
@@ -227,8 +234,8 @@ def check_writable(path: Path, *, folder: bool = False) -> None:
 
 
 def _check_access(path: Path, wanted: int) -> None:
-    # Descriptors of this process: whether they take bytes shows only when they are given some.
-    if str(path).startswith(("/dev/fd/", "/proc/self/fd/")) or os.access(path, wanted):
+    # Whether a descriptor of this process takes bytes shows only when it is given some.
+    if descriptor(path) is not None or os.access(path, wanted):
         return
     reason = "may not be written to by this user, or its file system is read-only"
     raise _unwritable(path, reason, hint="choose another `--output`")

@@ -1,0 +1,188 @@
+"""One picture onto the disk, or to a stream: whole and checked, or not at all.
+
+Knows files, not where bytes come from. Nothing is ever seen at the final path but the old file
+or the new, whole one. Every failure of the disk becomes an error that says that the picture is
+paid for and can be fetched again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.saving.checks import Inspected, Inspector
+from fluxcli.saving.names import descriptor, is_device
+from fluxcli.saving.part import Part
+from fluxcli.saving.quoting import quoted
+from fluxcli.task import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+RESUME = "fluxcli download --unsaved"
+"""The command that mends every failure here: the picture is paid for, fetching it is free."""
+
+
+class _Intake:
+    """Takes a picture's bytes into an open file and checks them on the way."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._inspector = Inspector(hint=RESUME)
+        self._file: IO[bytes] | None = None
+        self._inspected: Inspected | None = None
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next piece, of any size.
+
+        Raises:
+            FluxError: `not_an_image`, as soon as that is certain; `disk`.
+        """
+        self._inspector.feed(chunk)
+        with _translated(self._name):
+            self._open.write(chunk)
+
+    def check(self, expected_bytes: int | None = None) -> Inspected:
+        """Say what came, once all has; it is on the disk then.
+
+        Raises:
+            FluxError: `not_an_image`: not the whole of a picture; `disk`.
+        """
+        self._inspected = self._inspector.finish(expected_bytes)
+        with _translated(self._name):
+            self._open.flush()
+            os.fsync(self._open.fileno())
+        return self._inspected
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            # What matters is on the disk already, or given up.
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    @property
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            raise ValueError("not entered")
+        return self._file
+
+    def _picture(self, path: Path | None) -> Picture:
+        if self._inspected is None:
+            raise ValueError("not checked")
+        found = self._inspected
+        return Picture(
+            path=path,
+            bytes=found.bytes,
+            width=found.width,
+            height=found.height,
+            sha256=found.sha256,
+            format=found.format,
+        )
+
+
+class Spool(_Intake):
+    """A picture that goes to a stream: collected in a nameless temporary file until checked."""
+
+    def __init__(self) -> None:
+        super().__init__("a temporary file")
+
+    def __enter__(self) -> Self:
+        with _translated(self._name):
+            self._file = tempfile.TemporaryFile()
+        return self
+
+    def reader(self) -> IO[bytes]:
+        """Return the checked picture's bytes, from their beginning; valid until the exit."""
+        self._picture(None)
+        self._open.seek(0)
+        return self._open
+
+    def picture(self) -> Picture:
+        """Return what was checked; it has no path."""
+        return self._picture(None)
+
+
+class Landing(_Intake):
+    """A picture that goes to `path`: written beside it, checked, then put in its place.
+
+    `token` is the task's: what an earlier, killed run of it left is cleared away. Missing
+    folders are made. A link stays and the file that it names is replaced. Devices and FIFOs
+    are written into, after the check. Without `commit`, nothing is left behind.
+    """
+
+    def __init__(self, path: Path, *, token: str) -> None:
+        super().__init__(quoted(path))
+        self._path = path
+        self._token = token
+        self._part: Part | None = None
+
+    def __enter__(self) -> Self:
+        with _translated(self._name):
+            if is_device(self._path):
+                self._file = tempfile.TemporaryFile()
+                return self
+            real = Path(os.path.realpath(self._path))
+            if real.is_dir():
+                raise _disk(self._name, "is a folder")
+            real.parent.mkdir(parents=True, exist_ok=True)
+            self._part = Part(real, token=self._token)
+            self._file = os.fdopen(self._part.handle, "w+b")
+        return self
+
+    def commit(self, *, replace: bool) -> Picture:
+        """Put the checked picture in its place; return it with the path that it got.
+
+        Without `replace`, a file that appeared there meanwhile stays, and the picture lands
+        beside it under the first free name: compare `path` with the one asked for.
+
+        Raises:
+            FluxError: `disk`: it cannot be put there, and nothing is left behind.
+        """
+        picture = self._picture(self._path)
+        with _translated(self._name):
+            if self._part is None:
+                self._pour()
+                return picture
+            final = self._part.install(replace=replace)
+        return picture if final == self._part.target else self._picture(final)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._part is not None:
+            self._part.discard()
+        super().__exit__(kind, error, trace)
+
+    def _pour(self) -> None:
+        """Write into the device; a descriptor of ours is shared, not opened a second time."""
+        self._open.seek(0)
+        shared = descriptor(self._path)
+        sink = os.open(self._path, os.O_WRONLY) if shared is None else os.dup(shared)
+        with os.fdopen(sink, "wb") as file:
+            shutil.copyfileobj(self._open, file)
+
+
+@contextlib.contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _disk(name, (error.strerror or str(error)).lower()) from error
+
+
+def _disk(name: str, reason: str) -> FluxError:
+    return FluxError(Code.DISK, f"the picture cannot be written to {name}: {reason}", hint=RESUME)

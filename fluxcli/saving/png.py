@@ -1,0 +1,119 @@
+"""The PNG format as far as it tells a whole picture from a part: chunks, checksums, rows.
+
+Knows the format (ISO/IEC 15948), decodes no colours. Bytes after the last chunk are allowed,
+as every decoder allows them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from fluxcli.saving.tape import Broken, Tape, Walk
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = struct.Struct(">IIBBBBB")
+_LENGTH_LIMIT = 0x7FFF_FFFF
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""The passes of an interlaced picture: first column and row, step across and down."""
+_WINDOW = 1 << 16
+"""How much is looked at in one step, in bytes, before and after decompression."""
+
+
+class _Pixels:
+    """Inflates the picture's data and counts it, keeping none."""
+
+    def __init__(self, expected: int) -> None:
+        self._left = expected
+        self._stream = zlib.decompressobj()
+
+    def feed(self, data: bytes) -> None:
+        # What lies beyond the last row is of no decoder's interest, and may be a bomb.
+        while data and self._left > 0 and not self._stream.eof:
+            try:
+                self._left -= len(self._stream.decompress(data, _WINDOW))
+            except zlib.error as error:
+                raise Broken("holds picture data that do not decompress") from error
+            data = self._stream.unconsumed_tail
+
+    def finish(self) -> None:
+        while self._left > 0 and (more := self._stream.decompress(b"", _WINDOW)):
+            self._left -= len(more)
+        if self._left > 0:
+            raise Broken("holds fewer rows than its header says")
+
+
+def walk(tape: Tape) -> Walk[tuple[int, int]]:
+    """Read a PNG up to its end; return width and height in pixels.
+
+    Raises:
+        Broken: it is none.
+    """
+    yield from tape.skip(len(SIGNATURE))
+    width, height, pixels = _header((yield from _first_chunk(tape)))
+    while True:
+        length = yield from tape.number(4)
+        kind = yield from tape.take(4)
+        if length > _LENGTH_LIMIT or not kind.isalpha():
+            raise Broken("holds bytes where a chunk must begin")
+        yield from _body(tape, kind, length, pixels if kind == b"IDAT" else None)
+        if kind == b"IEND":
+            pixels.finish()
+            return width, height
+
+
+def _first_chunk(tape: Tape) -> Walk[bytes]:
+    """Read the chunk that must come first, and return its data."""
+    length = yield from tape.number(4)
+    kind = yield from tape.take(4)
+    if kind != b"IHDR" or length != _HEADER.size:
+        raise Broken("does not begin with a header")
+    data = yield from tape.take(length)
+    if (yield from tape.number(4)) != zlib.crc32(data, zlib.crc32(kind)):
+        raise Broken("has a damaged header")
+    return data
+
+
+def _body(tape: Tape, kind: bytes, length: int, pixels: _Pixels | None) -> Walk[None]:
+    checksum = zlib.crc32(kind)
+    while length:
+        data = yield from tape.some(min(length, _WINDOW))
+        length -= len(data)
+        checksum = zlib.crc32(data, checksum)
+        if pixels is not None:
+            pixels.feed(data)
+    if (yield from tape.number(4)) != checksum:
+        raise Broken(f"has a chunk {kind.decode()} whose checksum is wrong")
+
+
+def _header(data: bytes) -> tuple[int, int, _Pixels]:
+    width, height, depth, colour, compression, filtering, interlace = _HEADER.unpack(data)
+    if not 0 < width <= _LENGTH_LIMIT or not 0 < height <= _LENGTH_LIMIT:
+        raise Broken("says that it is 0 pixels wide or high")
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise Broken("has a header that no decoder understands")
+    bits = depth * _CHANNELS[colour]
+    return width, height, _Pixels(_data_size(width, height, bits, interlaced=interlace == 1))
+
+
+def _data_size(width: int, height: int, bits: int, *, interlaced: bool) -> int:
+    """Return how many bytes the rows take before compression, each with its filter byte."""
+    if not interlaced:
+        return height * (1 + (width * bits + 7) // 8)
+    total = 0
+    for left, top, across, down in _ADAM7:
+        columns = (width - left + across - 1) // across
+        rows = (height - top + down - 1) // down
+        if columns > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total

@@ -1,0 +1,68 @@
+"""Bytes that arrive in pieces of any size, read in the order of a file format.
+
+Knows no format. A format is a generator that yields whenever it needs the next piece, so its
+code reads like the format's definition, and memory stays that of one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+Walk = Generator[None, bytes, T]
+"""A walk along a tape: yields to ask for a piece, and returns what it found."""
+
+
+class Broken(Exception):  # noqa: N818 - a verdict on the bytes, not an error of the program
+    """The bytes break the format's rules; the text says how, after "the file"."""
+
+
+class Tape:
+    """The piece at hand and how far it is read."""
+
+    def __init__(self) -> None:
+        self._piece = b""
+        self._at = 0
+
+    def take(self, count: int) -> Walk[bytes]:
+        """Read exactly `count` bytes: few, for they are held together."""
+        taken = b""
+        while len(taken) < count:
+            taken += yield from self.some(count - len(taken))
+        return taken
+
+    def number(self, count: int) -> Walk[int]:
+        """Read a big-endian number of `count` bytes."""
+        return int.from_bytes((yield from self.take(count)))
+
+    def some(self, most: int) -> Walk[bytes]:
+        """Read between 1 and `most` bytes: what is at hand, without waiting for more."""
+        while self._at == len(self._piece):
+            self._piece, self._at = (yield), 0
+        piece = self._piece[self._at : self._at + most]
+        self._at += len(piece)
+        return piece
+
+    def skip(self, count: int) -> Walk[None]:
+        """Pass over `count` bytes."""
+        while count:
+            while self._at == len(self._piece):
+                self._piece, self._at = (yield), 0
+            step = min(count, len(self._piece) - self._at)
+            self._at += step
+            count -= step
+
+    def skip_to(self, mark: int) -> Walk[int]:
+        """Pass over everything before the next byte `mark`, and over it; return how much."""
+        passed = 0
+        sought = bytes((mark,))
+        while True:
+            found = self._piece.find(sought, self._at)
+            if found >= 0:
+                passed += found - self._at
+                self._at = found + 1
+                return passed
+            passed += len(self._piece) - self._at
+            self._piece, self._at = (yield), 0
