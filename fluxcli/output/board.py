@@ -29,7 +29,10 @@ class Stage(StrEnum):
     FAILED = "failed"
 
 
-OVER: Final = frozenset({Stage.SUBMITTED, Stage.READY, Stage.SAVED, Stage.FAILED})
+DONE: Final = (Stage.SUBMITTED, Stage.READY, Stage.SAVED)
+"""The good ends: as far as a picture was asked to go."""
+
+OVER: Final = frozenset({*DONE, Stage.FAILED})
 """The stages in which nothing more will happen."""
 
 _STAGES: Final[dict[type[Event], Stage]] = {
@@ -93,6 +96,10 @@ class Board:
     def count(self, *stages: Stage) -> int:
         """Return how many pictures stand in one of `stages`."""
         return sum(row.stage in stages for row in self.rows.values())
+
+    def total(self, count: int | None) -> int:
+        """Return how many pictures there are in all, if `count` were asked for."""
+        return max(count or 0, len(self.rows))
 
     @staticmethod
     def _particulars(row: Row, event: Event, now: float, wall: float) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli import events
-from fluxcli.output.board import Board, Stage
+from fluxcli.output.board import DONE, Board, Stage
 from fluxcli.output.rows import Look, Marks, tally
+from fluxcli.output.suspension import on_suspend
 from fluxcli.output.text import duration, size, visible
 
 if TYPE_CHECKING:
@@ -79,10 +80,16 @@ class _Telling(Progress):
         self._run = run
         self._board = Board()
         self._began = run.clock.monotonic()
+        self._said = self._began
+        self._troubles: dict[str, float] = {}
 
     @property
     def _several(self) -> bool:
-        return max(self._run.count or 0, len(self._board.rows)) > 1
+        return self._board.total(self._run.count) > 1
+
+    @property
+    def _elapsed(self) -> float:
+        return self._run.clock.monotonic() - self._began
 
     def _fold(self, event: Event) -> bool:
         return self._board.fold(event, now=self._run.clock.monotonic(), wall=self._run.clock.wall())
@@ -93,8 +100,23 @@ class _Telling(Progress):
     def _announce(self, event: Event) -> None:
         """Say for good what must outlive the display: above all the ids, which are money."""
         line = self._announcement(event)
-        if line:
-            self._run.say(self._prefix(event.key) + line)
+        if line and not self._is_repeated(event):
+            self._tell(self._prefix(event.key) + line)
+
+    def _tell(self, line: str) -> None:
+        self._said = self._run.clock.monotonic()
+        self._run.say(line)
+
+    def _is_repeated(self, event: Event) -> bool:
+        """Whether this trouble was told of late: an outage meets every picture, over and over."""
+        if not isinstance(event, events.Trouble):
+            return False
+        now, message = self._run.clock.monotonic(), event.error.message
+        told = self._troubles.get(message)
+        if told is not None and now - told < _HEARTBEAT:
+            return True
+        self._troubles[message] = now
+        return False
 
     def _announcement(self, event: Event) -> str | None:
         match event:
@@ -114,10 +136,6 @@ class _Telling(Progress):
 class Lines(_Telling):
     """Plain lines, for a file, a pipe or a CI's log: each change, and a sign of life."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run)
-        self._last = self._began
-
     def see(self, event: Event) -> None:
         """Say what changed."""
         changed = self._fold(event)
@@ -125,22 +143,17 @@ class Lines(_Telling):
         row = self._board.rows[event.key]
         if changed and row.stage not in _QUIET_STAGES:
             text = _plain(event, row.stage, row.since - row.began)
-            self._run.say(self._prefix(event.key) + text)
-        self._last = self._run.clock.monotonic()
+            self._tell(self._prefix(event.key) + text)
 
     def tick(self) -> None:
         """Say that the run is alive, if nothing has been said for a while."""
-        now = self._run.clock.monotonic()
-        if now - self._last < _HEARTBEAT:
-            return
-        self._last = now
-        self._run.say(f"still at work after {duration(now - self._began)}: {self._standing()}")
+        if self._run.clock.monotonic() - self._said >= _HEARTBEAT:
+            self._tell(f"still at work after {duration(self._elapsed)}: {self._standing()}")
 
     def close(self) -> None:
         """Say how several came out."""
         if self._several:
-            elapsed = duration(self._run.clock.monotonic() - self._began)
-            self._run.say(f"{tally(self._board, self._run.count)}, in {elapsed}")
+            self._tell(f"{tally(self._board, self._run.count)}, in {duration(self._elapsed)}")
 
     def _standing(self) -> str:
         if not self._several:
@@ -164,9 +177,11 @@ class Live(_Telling):
         self._next_frame = self._began
         self._second = -1
         self._stale = True
+        self._unhook: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         self._block.open()
+        self._unhook = on_suspend(self._block.aside)
         return self
 
     def see(self, event: Event) -> None:
@@ -196,21 +211,26 @@ class Live(_Telling):
 
     def close(self) -> None:
         """Take the display away; one line says what came of it."""
+        if self._unhook:
+            self._unhook()
         self._block.close()
         line = self._summary()
         if line:
             self._run.say(line)
 
     def _summary(self) -> str | None:
-        marks = self._look.marks
-        elapsed = duration(self._run.clock.monotonic() - self._began)
-        failed = self._board.count(Stage.FAILED)
-        mark = self._run.style(marks.bad, "red") if failed else self._run.style(marks.good, "green")
+        elapsed = duration(self._elapsed)
         if self._several:
-            return f"{mark} {tally(self._board, self._run.count)}, in {elapsed}"
-        if self._board.count(Stage.SAVED):
-            return f"{mark} saved in {elapsed}"
-        return None
+            return f"{self._outcome()} {tally(self._board, self._run.count)}, in {elapsed}"
+        return f"{self._outcome()} saved in {elapsed}" if self._board.count(Stage.SAVED) else None
+
+    def _outcome(self) -> str:
+        """The sign before the summary: all went well, some failed, or it was broken off."""
+        marks, style = self._look.marks, self._run.style
+        if self._board.count(Stage.FAILED):
+            return style(marks.bad, "red")
+        done = self._board.count(*DONE) == self._board.total(self._run.count)
+        return style(marks.good, "green") if done else marks.dot
 
 
 def _plain(event: Event, stage: Stage, elapsed: float) -> str:

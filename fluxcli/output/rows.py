@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.output.block import Line
-from fluxcli.output.board import Stage
+from fluxcli.output.board import DONE, Stage
 from fluxcli.output.text import cells, duration, pad, shorten
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _SPARE_LINES: Final = 4
 _NARROW: Final = 60
 _STAGE_WIDTH: Final = max(map(len, Stage))
 _NARROW_STAGE_WIDTH: Final = 11
+_TIME_WIDTH: Final = len("59 s of about 59 s")
+_BRIEF_TIME_WIDTH: Final = len("59 m 59 s")
+_SHORTEST_LABEL: Final = 6
 _NARROW_WORDS: Final = {Stage.HELD: "waiting"}
 _INKS: Final[dict[Stage, Ink]] = {
     Stage.PREPARING: "dim",
@@ -62,7 +65,7 @@ class Marks:
         """Return the sign of a stage."""
         if stage is Stage.FAILED:
             return self.bad
-        if stage in {Stage.SAVED, Stage.READY, Stage.SUBMITTED}:
+        if stage in DONE:
             return self.good
         return self.dot if stage in {Stage.PREPARING, Stage.HELD} else self.active
 
@@ -80,9 +83,9 @@ class Look:
         self, board: Board, *, count: int | None, began: float, now: float, size: tuple[int, int]
     ) -> list[Line]:
         """Return the display at `now`: a row for each picture that fits, and the total."""
-        # A line that fills the last column would be followed by a blank one in some terminals.
+        # Some terminals fold a line that fills their last column.
         width, height = max(1, size[0] - 1), size[1]
-        several = max(count or 0, len(board.rows)) > 1
+        several = board.total(count) > 1
         rows = _chosen(list(board.rows.values()), max(0 if several else 1, height - _SPARE_LINES))
         keys = _key_width(rows, width, self.shown) if several else 0
         lines = [self._row(row, keys, now, width) for row in rows]
@@ -94,39 +97,45 @@ class Look:
     def _row(self, row: Row, keys: int, now: float, width: int) -> Line:
         narrow = width < _NARROW
         stage = _NARROW_WORDS.get(row.stage, str(row.stage)) if narrow else str(row.stage)
-        stage_width = _NARROW_STAGE_WIDTH if narrow else _STAGE_WIDTH
+        stage = pad(stage, _NARROW_STAGE_WIDTH if narrow else _STAGE_WIDTH)
         key = pad(self._cut(row.key, keys), keys, right=row.key.isdecimal()) + "  " if keys else ""
-        time = _time(row, now, None if narrow else self.usual)
-        time_width = max(cells(time), len("59 m 59 s") if narrow else len("59 s of about 59 s"))
-        room = width - 2 - cells(key) - 2 - stage_width - 2 - time_width
-        label = pad(self._cut(row.label, room), max(0, room))
+        # Of several in little room, only the time that has passed is told.
+        brief = narrow and keys > 0
+        time = _time(row, now, None if brief else self.usual)
+        tail = f"{stage}  {pad(time, _BRIEF_TIME_WIDTH if brief else _TIME_WIDTH)}"
+        label = self._label(row.label, width - 2 - cells(key) - cells(tail))
         ink = _INKS.get(row.stage, "cyan")
         return self._line(
             [
                 (self.marks.of(row.stage) + " ", ink),
                 (key, "dim"),
-                (label + "  ", None),
-                (pad(stage, stage_width) + "  ", ink),
+                (label, None),
+                (stage + "  ", ink),
                 (time, "dim"),
             ],
             width,
         )
 
+    def _label(self, text: str, width: int) -> str:
+        """The label and the gap behind it, or nothing where too little of it would be left."""
+        room = width - 2
+        return pad(self._cut(text, room), width) if room >= _SHORTEST_LABEL else ""
+
     def _total(
         self, board: Board, count: int | None, folded: int, elapsed: float, width: int
     ) -> Line:
         summary = tally(board, count)
-        more = f"{self.marks.ellipsis} and {folded} more" if folded else ""
+        more = f"{folded} more" if width < _NARROW else f"{self.marks.ellipsis} and {folded} more"
         dot = f" {self.marks.dot} "
         parts: list[tuple[str, Ink | None]] = [(summary, "bold")]
-        for extra in (duration(elapsed), more):
+        for extra in (more if folded else "", duration(elapsed)):
             taken = sum(cells(text) for text, _ in parts)
             if extra and taken + len(dot) + cells(extra) <= width:
                 parts.append((dot + extra, "dim"))
         return self._line(parts, width)
 
     def _cut(self, text: str, width: int) -> str:
-        return shorten(self.shown(text), width, ellipsis=self.marks.ellipsis) if width > 0 else ""
+        return shorten(self.shown(text), width, ellipsis=self.marks.ellipsis)
 
     def _line(self, parts: Sequence[tuple[str, Ink | None]], width: int) -> Line:
         """Ink the parts, never beyond `width`: the last one that still has room is cut."""
@@ -141,11 +150,11 @@ class Look:
 
 def tally(board: Board, count: int | None) -> str:
     """Return how many are done, of how many, in one phrase: `3 of 20 saved, 1 failed`."""
-    total = max(count or 0, len(board.rows))
-    stage = next((s for s in (Stage.SUBMITTED, Stage.READY) if board.count(s)), Stage.SAVED)
-    done = board.count(Stage.SAVED, Stage.SUBMITTED, Stage.READY)
+    stage = next((stage for stage in DONE if board.count(stage)), Stage.SAVED)
     failed = board.count(Stage.FAILED)
-    return f"{done} of {total} {stage}" + (f", {failed} failed" if failed else "")
+    return f"{board.count(*DONE)} of {board.total(count)} {stage}" + (
+        f", {failed} failed" if failed else ""
+    )
 
 
 def _chosen(rows: list[Row], room: int) -> list[Row]:

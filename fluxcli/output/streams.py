@@ -39,7 +39,7 @@ class Output:
 
     `stdin`, `stdout` and `stderr` may be None, as Python makes them when the shell has closed
     them. `json` makes records the answer; stderr stays as it is. `quiet` leaves errors only.
-    `secrets` names what must never be printed, asked anew each time.
+    `secrets` names what must never be printed; it is asked for every line, so it must be quick.
     """
 
     def __init__(
@@ -184,14 +184,16 @@ class Output:
         if not self._quiet:
             self._hint(text)
 
-    def error(self, error: FluxError) -> None:
+    def error(self, error: FluxError, *, key: str | None = None) -> None:
         """Say what went wrong and what mends it; with `--json`, also as a record on stdout.
 
-        Several problems are said one by one, but make one record: the first one's code and
-        hint, and all the messages, so that a script reads exactly one object a failure.
+        `key` tells which of several pictures it is about. Several problems are said one by one,
+        but make one record: the first one's code and hint, and all the messages, so that a
+        script reads exactly one object a failure.
         """
         for problem in error.errors if isinstance(error, ProblemsError) else [error]:
-            self._say(self._style("error:", "red") + " " + visible(problem.message))
+            text = f"{key}: {problem.message}" if key else problem.message
+            self._say(self._style("error:", "red") + " " + visible(text))
             if problem.hint:
                 self._hint(problem.hint)
         if self.json:
