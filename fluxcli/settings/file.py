@@ -111,18 +111,34 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
         FluxError: the file is broken, or cannot be written.
     """
     target = Path(os.path.realpath(path))
-    mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
-    try:
-        with Mutex(locks / f"config-{mark}.lock"):
-            before = read(path)
-            if value is None and name not in dict(before.entries()):
-                return False
-            values = _changed(before.values, name, value)
-            text = _reworded(before.text, name, value, values)
+    with _alone(target, locks):
+        before = read(path)
+        if value is None and name not in dict(before.entries()):
+            return False
+        values = _changed(before.values, name, value)
+        text = _reworded(before.text, name, value, values)
+        try:
             replace(target, _dumped(values) if text is None else text)
-            return text is None and "#" in before.text
+        except OSError as error:
+            raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(path, "written", error)) from error
+        return text is None and "#" in before.text
+
+
+@contextlib.contextmanager
+def _alone(target: Path, locks: Path) -> Iterator[None]:
+    """Keep other processes from changing `target` meanwhile."""
+    mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
+    mutex = Mutex(locks / f"config-{mark}.lock")
+    try:
+        mutex.acquire(wait=True)
     except OSError as error:
-        raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(path, "written", error)) from error
+        hint = "set `FLUXCLI_STATE_DIR` to a folder that can be written"
+        failure = _failure(locks, "written", error)
+        raise FluxError(Code.OUTPUT_UNWRITABLE, failure, hint=hint) from error
+    try:
+        yield
+    finally:
+        mutex.release()
 
 
 def _changed(

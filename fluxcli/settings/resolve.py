@@ -2,7 +2,8 @@
 
 Asks the places in order (flag, environment, config file, default) when a setting is first
 wanted, and not before: a broken config file hurts only who needs it. Reads the environment
-it is handed, never the process's own. A variable set to nothing counts as not set.
+it is handed, never the process's own. A variable or an entry that holds empty text counts
+as not set.
 """
 
 from __future__ import annotations
@@ -122,9 +123,11 @@ class Settings:
         return [self._unknown(name) for name in unknown]
 
     def _unknown(self, name: str) -> str:
+        place = self.document.place(name)
+        if name in SETTINGS:
+            return f"`{place}`: `{name}` cannot stand in the config file"
         hint = suggestion(name)
-        text = f"`{self.document.place(name)}`: no setting is called `{name}`"
-        return f"{text}; {hint}" if hint else text
+        return f"`{place}`: no setting is called `{name}`" + (f"; {hint}" if hint else "")
 
     def _flag(self, setting: Setting) -> Resolved | None:
         raw = self._flags.get(setting.name)
@@ -147,7 +150,7 @@ class Settings:
 
     def _stored(self, setting: Setting) -> Resolved | None:
         raw = dict(self.document.entries()).get(setting.name) if setting.stored else None
-        if raw is None:
+        if raw is None or raw == "":
             return None
         try:
             return Resolved(setting.parse(raw), CONFIG_FILE)
