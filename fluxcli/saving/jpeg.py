@@ -30,7 +30,8 @@ def walk(tape: Tape) -> Walk[tuple[int, int]]:
             width, height = yield from _frame(tape)
         elif marker == _LINES:
             yield from tape.skip(2)
-            height = height or (yield from tape.number(2))
+            lines = yield from tape.number(2)
+            height = height or lines
         elif marker == _SCAN:
             scans += 1
             marker = yield from _scan(tape, seen_frame=width > 0)

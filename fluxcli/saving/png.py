@@ -40,17 +40,23 @@ class _Pixels:
     def feed(self, data: bytes) -> None:
         # What lies beyond the last row is of no decoder's interest, and may be a bomb.
         while data and self._left > 0 and not self._stream.eof:
-            try:
-                self._left -= len(self._stream.decompress(data, _WINDOW))
-            except zlib.error as error:
-                raise Broken("holds picture data that do not decompress") from error
+            self._inflate(data)
             data = self._stream.unconsumed_tail
 
     def finish(self) -> None:
-        while self._left > 0 and (more := self._stream.decompress(b"", _WINDOW)):
-            self._left -= len(more)
+        while self._left > 0 and self._inflate(b""):
+            pass
         if self._left > 0:
             raise Broken("holds fewer rows than its header says")
+
+    def _inflate(self, data: bytes) -> bool:
+        """Take a step; whether it brought anything."""
+        try:
+            inflated = len(self._stream.decompress(data, _WINDOW))
+        except zlib.error as error:
+            raise Broken("holds picture data that do not decompress") from error
+        self._left -= inflated
+        return inflated > 0
 
 
 def walk(tape: Tape) -> Walk[tuple[int, int]]:

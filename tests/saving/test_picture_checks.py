@@ -1,0 +1,309 @@
+"""A picture is whole or refused with the reason, however its bytes arrive."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import itertools
+import os
+import threading
+import tracemalloc
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.saving import checks
+from fluxcli.saving.checks import Inspected, Inspector, inspect_file, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+KINDS = st.sampled_from(["png", "jpeg", "jpeg progressive", "jpeg with restarts"])
+
+
+def inspect(chunks: Iterable[bytes], expected: int | None = None) -> Inspected:
+    inspector = Inspector(hint="mend")
+    for chunk in chunks:
+        inspector.feed(chunk)
+    return inspector.finish(expected)
+
+
+def refusal(data: bytes, expected: int | None = None) -> str:
+    with pytest.raises(FluxError) as caught:
+        inspect([data], expected)
+    assert caught.value.code is Code.NOT_AN_IMAGE
+    assert caught.value.hint == "mend"
+    return caught.value.message
+
+
+@given(kind=KINDS, cuts=st.lists(st.integers(0, 600)), tail=st.binary(max_size=90))
+def test_chunking_does_not_matter(
+    pictures: dict[str, bytes], kind: str, cuts: list[int], tail: bytes
+) -> None:
+    """Any cutting gives the same verdict; bytes after the end are allowed, and hashed."""
+    data = pictures[kind] + tail
+    edges = [0, *sorted(cuts), len(data)]
+    found = inspect(data[a:b] for a, b in itertools.pairwise(edges))
+    assert found == Inspected(
+        format=kind.partition(" ")[0],
+        bytes=len(data),
+        width=16,
+        height=8,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "jpeg progressive", "jpeg with restarts"])
+def test_every_beginning_is_refused(pictures: dict[str, bytes], kind: str) -> None:
+    """No part of a picture passes for the whole, and single bytes are enough to see it."""
+    whole = pictures[kind]
+    for end in range(len(whole)):
+        refusal(whole[:end])
+    assert inspect(whole[i : i + 1] for i in range(len(whole))).bytes == len(whole)
+
+
+@given(data=st.data())
+def test_a_flipped_bit_in_a_png_is_seen(png: bytes, data: st.DataObject) -> None:
+    """Every byte of a PNG is under a signature or a checksum."""
+    at = data.draw(st.integers(0, len(png) - 1))
+    bit = data.draw(st.integers(0, 7))
+    refusal(png[:at] + bytes([png[at] ^ 1 << bit]) + png[at + 1 :])
+
+
+@given(kind=KINDS, junk=st.binary(min_size=1, max_size=40), data=st.data())
+def test_damage_gives_a_verdict(
+    pictures: dict[str, bytes], kind: str, junk: bytes, data: st.DataObject
+) -> None:
+    """Whatever is damaged, the answer is a verdict, never another exception."""
+    whole = pictures[kind]
+    at = data.draw(st.integers(0, len(whole)))
+    with contextlib.suppress(FluxError):
+        found = inspect([whole[:at] + junk + whole[at + len(junk) :]])
+        assert found.width > 0
+        assert found.height > 0
+
+
+def test_the_announced_length_must_come(png: bytes) -> None:
+    assert refusal(png, len(png) + 1) == (
+        f"the file has {len(png)} bytes of the {len(png) + 1} announced"
+    )
+    assert inspect([png], len(png)).bytes == len(png)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><title>502</title>", "is HTML or XML, not a picture"),
+        (b"\xef\xbb\xbf\r\n <?xml version='1.0'?>" + b" " * 99, "is HTML or XML, not a picture"),
+        (b'{"code": 404}', "is JSON, not a picture"),
+        (b"[]", "is JSON, not a picture"),
+        (b"GIF89a" + bytes(90), "is GIF, which is of no use here"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "is WEBP, which is of no use here"),
+        (bytes(200), "holds only zero bytes"),
+        (b"\x89PN", "ends before the picture does"),
+        (b"\xff\xd8\xff", "ends before the picture does"),
+        (b"not found", "does not begin as a picture does"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, reason: str) -> None:
+    assert refusal(data) == f"the file {reason}"
+
+
+def test_html_is_refused_before_its_end() -> None:
+    """A download of the wrong thing ends early: the first bytes are enough."""
+    with pytest.raises(FluxError, match="is HTML"):
+        Inspector().feed(b"<html>" + b" " * 100)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"width": 0}, "says that it is 0 pixels wide or high"),
+        ({"height": 1 << 31}, "says that it is 0 pixels wide or high"),
+        ({"depth": 3}, "has a header that no decoder understands"),
+        ({"colour": 5}, "has a header that no decoder understands"),
+        ({"interlace": 2}, "has a header that no decoder understands"),
+        ({"header": b"12"}, "does not begin with a header"),
+        ({"rows": bytes(8 * 49 - 1)}, "holds fewer rows than its header says"),
+        ({"data": b""}, "holds fewer rows than its header says"),
+        ({"data": b"no zlib stream"}, "holds picture data that do not decompress"),
+    ],
+)
+def test_a_png_with_sound_checksums_can_still_be_none(
+    make_png: Callable[..., bytes], options: dict[str, int | bytes], reason: str
+) -> None:
+    assert refusal(make_png(**{"height": 8, "rows": bytes(8 * 49), **options})) == (
+        f"the file {reason}"
+    )
+
+
+def test_damage_in_a_png_is_told(png: bytes, make_chunk: Callable[[bytes, bytes], bytes]) -> None:
+    """The message names the place: the header, a chunk, or what stands where one should."""
+    assert "damaged header" in refusal(png[:16] + b"\x01" + png[17:])
+    assert "chunk tEXt whose checksum" in refusal(png.replace(b"fluxcli", b"fluxCLI"))
+    assert "where a chunk must begin" in refusal(png.replace(b"tEXt", b"t\x00Xt"))
+    assert "does not begin with a header" in refusal(png[:8] + make_chunk(b"tEXt", b"") + png[8:])
+
+
+@pytest.mark.parametrize(
+    ("size", "depth", "colour", "expected"),
+    [((8, 8), 8, 0, 79), ((1, 1), 8, 6, 5), ((3, 2), 1, 3, 8), ((5, 5), 16, 2, 161)],
+)
+def test_interlaced_rows_are_counted(
+    make_png: Callable[..., bytes], size: tuple[int, int], depth: int, colour: int, expected: int
+) -> None:
+    """The seven passes make up the data; one byte less is a part of the picture."""
+    options = {"width": size[0], "height": size[1], "depth": depth, "colour": colour}
+    whole = make_png(interlace=1, rows=bytes(expected), **options)
+    assert inspect([whole]).width == size[0]
+    assert "fewer rows" in refusal(make_png(interlace=1, rows=bytes(expected - 1), **options))
+
+
+def test_a_bomb_is_not_inflated(make_png: Callable[..., bytes]) -> None:
+    """Data beyond the last row are neither kept nor inflated."""
+    bomb = make_png(data=zlib.compress(bytes(64 << 20)))
+    tracemalloc.start()
+    inspect([bomb])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 << 20
+
+
+def test_a_long_picture_takes_the_memory_of_a_piece(make_png: Callable[..., bytes]) -> None:
+    noise = os.urandom(1 << 20)
+    big = make_png(width=1 << 10, height=1 << 10, rows=b"".join([noise, noise, noise, bytes(1024)]))
+    pieces = [big[at : at + 4096] for at in range(0, len(big), 4096)]
+    tracemalloc.start()
+    inspect(pieces)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 19
+
+
+FRAME = bytes.fromhex("ffc0 000b 08 0008 0010 01 01 11 00")
+SCAN = bytes.fromhex("ffda 0008 01 01 00 00 3f 00")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"\xff\xe0\x00\x02\xff\xd9", "ends without a picture in it"),
+        (FRAME + b"\xff\xd9", "ends without a picture in it"),
+        (SCAN + b"12\xff\xd9", "has picture data before a header"),
+        (FRAME + SCAN + b"\xff\xd9", "has a scan without data"),
+        (FRAME + SCAN + b"12\xff\xd8\xff", "begins a second time before it has ended"),
+        (FRAME + b"\x00", "holds bytes where a segment must begin"),
+        (b"\xff\xe0\x00\x01", "has a segment of no length"),
+        (b"\xff\xc0\x00\x06\x08\x00\x01\x00", "has a damaged header"),
+        (FRAME.replace(b"\x00\x10", b"\x00\x00"), "says that it is 0 pixels wide"),
+        (FRAME.replace(b"\x00\x08", b"\x00\x00") + SCAN + b"12\xff\xd9", "does not say how high"),
+    ],
+)
+def test_damage_in_a_jpeg_is_told(body: bytes, reason: str) -> None:
+    assert reason in refusal(b"\xff\xd8" + body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FRAME + SCAN + b"1\xff\x002\xff\xd03\xff\xff\xd9",
+        FRAME + FRAME + b"\xff\x01\xff\xd7\xff\xff" + SCAN[1:] + b"12\xff\xd9",
+        FRAME.replace(b"\x00\x08", b"\x00\x00") + SCAN + b"12\xff\xdc\x00\x04\x00\x08\xff\xd9",
+        FRAME + SCAN + b"12\xff\xdc\x00\x04\x00\x09\xff\xd9",
+    ],
+    ids=["stuffing, restarts, fill", "second frame, lone marks", "height told late", "told twice"],
+)
+def test_rare_jpegs_are_whole(body: bytes) -> None:
+    """What the format allows is not refused: such a picture is paid for, too."""
+    found = inspect([b"\xff\xd8" + body])
+    assert (found.width, found.height) == (16, 8)
+
+
+def test_a_thumbnail_within_is_passed_over(jpeg: bytes) -> None:
+    """The end mark of a picture inside a segment is not the picture's own."""
+    segment = b"\xff\xe1" + (len(jpeg) + 2).to_bytes(2) + jpeg
+    whole = jpeg[:2] + segment + jpeg[2:]
+    assert inspect([whole]).bytes == len(whole)
+    refusal(whole[: len(segment) + 40])
+
+
+def test_a_file_on_disk(tmp_path: Path, png: bytes) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png)
+    assert inspect_file(path) == inspect([png])
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "png"),
+        (b"\xff\xd8\xff\xe0", "jpeg"),
+        (b"RIFF\0\0\0\0WEBP", "webp"),
+        (b"GIF87a", "gif"),
+        (b"BM", "bmp"),
+        (b"II*\0", "tiff"),
+        (b"\0\0\0\x1cftypavif", "avif"),
+        (b"\0\0\0\x1cftypheic", "heic"),
+        (b"\0\0\0\x1cftypisom", None),
+        (b"%PDF-1.7", "pdf"),
+        (b"", None),
+    ],
+)
+def test_formats_by_their_first_bytes(head: bytes, name: str | None) -> None:
+    assert sniff(head) == name
+
+
+def test_an_input_is_known_by_its_bytes(tmp_path: Path, jpeg: bytes) -> None:
+    """The ending may lie; the hash covers the whole file; the bytes are not kept."""
+    path = tmp_path / "photo.png"
+    path.write_bytes(jpeg + bytes(1 << 19))
+    found = checks.read_input(path)
+    assert (found.format, found.mime, found.bytes) == ("jpeg", "image/jpeg", len(jpeg) + (1 << 19))
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.path == path
+    assert found.data is None
+
+
+def test_an_input_through_a_pipe_keeps_its_bytes(tmp_path: Path, png: bytes) -> None:
+    """A FIFO can be read once only, so what came is kept."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(png,))
+    writer.start()
+    found = checks.read_input(path)
+    writer.join(10)
+    assert found.data == png
+    assert found.path is None
+    assert found == checks.input_from(png)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "is empty"), (b"GIF89a", "is GIF"), (b"text", "does not begin as a picture does")],
+)
+def test_an_input_that_is_no_picture_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    path = tmp_path / "a\x1b\u202e.png"
+    path.write_bytes(data)
+    with pytest.raises(FluxError) as caught:
+        checks.read_input(path)
+    assert caught.value.code is Code.INPUT_UNREADABLE
+    assert f"a\\x1b\\u202e.png` {reason}" in caught.value.message
+
+
+def test_an_input_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FluxError, match=r"no\.png` cannot be read: no such file or directory"):
+        checks.read_input(tmp_path / "no.png")
+    with pytest.raises(FluxError, match="is a folder"):
+        checks.read_input(tmp_path)
+
+
+def test_the_samples_decode_from_base64(pictures: dict[str, bytes]) -> None:
+    """The samples differ from each other, so that each test of all of them is a test of four."""
+    assert len({base64.b64encode(data) for data in pictures.values()}) == 4
