@@ -94,20 +94,9 @@ def parse_target(text: str | None, *, cwd: Path) -> Target:
     Raises:
         FluxError: `invalid_request`: an unknown placeholder, a lone brace, no possible path.
     """
-    if text is None:
-        return Target("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
-    if text == "-" or descriptor(Path(text)) == 1:
+    if text == "-" or (text and descriptor(Path(text)) == 1):
         return STDOUT
-    _check_possible(text)
-    base, rest = _based(text, cwd)
-    if (base / rest).is_dir():
-        return Target("folder", str(base / rest))
-    if templates.fields(rest):
-        name = DEFAULT_NAME if rest.endswith(os.sep) else ""
-        return _bounded(Target("template", str(Path(templates.escaped(str(base))) / (rest + name))))
-    path = base / templates.literal(rest)
-    is_folder = rest.endswith((os.sep, f"{os.sep}..")) or path.is_dir()
-    return _bounded(Target("folder" if is_folder else "file", str(path)))
+    return _checked(_default(cwd) if text is None else _meant(text, cwd))
 
 
 def format_of(target: Target) -> str | None:
@@ -118,15 +107,11 @@ def format_of(target: Target) -> str | None:
     """
     if target.kind in {"folder", "stdout"} or is_device(Path(target.text)):
         return None
-    if target.kind == "file":
-        tail = Path(target.text).name
-    else:
-        last = templates.pieces(target.text)[-1]
-        if last.is_field:
-            return None
-        # What stands before the tail is a value, so `{prompt}.png` is no hidden file.
-        tail = "x" + last.text.rpartition(os.sep)[2]
-    found = _ENDING.search(tail, 1)
+    *before, last = templates.pieces(Path(target.stored()).name)
+    if last.is_field:
+        return None
+    # Alone, `.png` is a hidden file's name; after anything else, an ending.
+    found = _ENDING.search(f"x{last.text}" if before else last.text, 1)
     if not found:
         return None
     ending = found.group().lower()
@@ -181,11 +166,8 @@ def is_device(path: Path) -> bool:
     """Whether `path` is there to be written into, never replaced: a device, FIFO or descriptor."""
     if descriptor(path) is not None:
         return True
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    mode = _mode(path)
+    return mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> list[Path]:
@@ -197,8 +179,8 @@ def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> li
     """
     wanted = []
     for path in paths:
-        check_writable(path)
-        there = not is_device(path) and path.exists()
+        mode = _mode(path)
+        there = mode is not None and stat.S_ISREG(mode) and descriptor(path) is None
         if there and skip_existing:
             continue
         if there and not force:
@@ -207,6 +189,7 @@ def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> li
                 f"{quoted(path)} is there already",
                 hint="`--force` replaces it, `--skip-existing` keeps it",
             )
+        check_writable(path)
         wanted.append(path)
     return wanted
 
@@ -223,14 +206,27 @@ def check_writable(path: Path, *, folder: bool = False) -> None:
         if is_device(path):
             _check_access(path, os.W_OK)
             return
-        if path.is_dir():
+        if _is_folder(path):
             raise _unwritable(path, "is a folder", hint=f"end it in `{os.sep}` to save inside it")
         path = Path(os.path.realpath(path)).parent
     while not os.path.lexists(path):
         path = path.parent
-    if not path.is_dir():
+    if not _is_folder(path):
         raise _unwritable(path, "is not a folder", hint="choose another `--output`")
     _check_access(path, os.W_OK | os.X_OK)
+
+
+def _mode(path: Path) -> int | None:
+    """Return the mode of what is there, links followed; None if that cannot be known."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+
+
+def _is_folder(path: Path) -> bool:
+    mode = _mode(path)
+    return mode is not None and stat.S_ISDIR(mode)
 
 
 def _check_access(path: Path, wanted: int) -> None:
@@ -245,44 +241,43 @@ def _unwritable(path: Path, reason: str, *, hint: str) -> FluxError:
     return FluxError(Code.OUTPUT_UNWRITABLE, f"{quoted(path)} {reason}", hint=hint)
 
 
-def _invalid(message: str, hint: str) -> FluxError:
-    return FluxError(Code.INVALID_REQUEST, message, hint=hint)
+def _default(cwd: Path) -> Target:
+    return Target("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
 
 
-def _check_possible(text: str) -> None:
-    hint = "choose another `--output`"
+def _meant(text: str, cwd: Path) -> Target:
     if not text.strip():
-        raise _invalid("the output path is empty", hint)
-    if "\0" in text:
-        raise _invalid(f"the output path {quoted(text)} holds a zero byte", hint)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _invalid(f"the output path {quoted(text)} is not UTF-8", hint) from None
+        raise _impossible("the output path is empty")
+    # `~` stands for the home folder only where the user typed it.
+    typed_home = text == "~" or text.startswith(f"~{os.sep}")
+    base, rest = (Path("~").expanduser(), text[2:]) if typed_home else (cwd, text)
+    if _is_folder(base / rest):
+        return Target("folder", str(base / rest))
+    if templates.fields(rest):
+        name = DEFAULT_NAME if rest.endswith(os.sep) else ""
+        return Target("template", str(Path(templates.escaped(str(base))) / (rest + name)))
+    path = base / templates.literal(rest)
+    is_folder = rest.endswith((os.sep, f"{os.sep}..")) or _is_folder(path)
+    return Target("folder" if is_folder else "file", str(path))
 
 
-def _based(text: str, cwd: Path) -> tuple[Path, str]:
-    """Split into the folder that a path starts from and the rest; `~` only as typed."""
-    if text == "~" or text.startswith(f"~{os.sep}"):
-        return Path("~").expanduser(), text[2:]
-    return cwd, text
-
-
-def _bounded(target: Target) -> Target:
-    """Pass a target on if every literal name in it fits a file system."""
-    for part in Path(target.stored()).parts:
-        literal = templates.literal(part)
-        if components.size(literal) > components.HARD_LIMIT:
-            raise _invalid(
-                f"the name {quoted(literal[:40] + '…')} is longer than "
-                f"{components.HARD_LIMIT} bytes",
-                "choose a shorter `--output`",
-            )
+def _checked(target: Target) -> Target:
+    """Pass a target on if a file system can hold every literal name in it."""
+    if "\0" in target.text:
+        raise _impossible(f"the output path {quoted(target.text)} holds a zero byte")
+    if target.text != target.text.encode(errors="replace").decode():
+        raise _impossible(f"the output path {quoted(target.text)} is not UTF-8")
     if components.size(target.text) > _PATH_LIMIT:
-        raise _invalid(
-            f"the output path is longer than {_PATH_LIMIT} bytes", "choose a shorter `--output`"
-        )
+        raise _impossible(f"the output path is longer than {_PATH_LIMIT} bytes")
+    for name in map(templates.literal, Path(target.stored()).parts):
+        if components.size(name) > components.HARD_LIMIT:
+            shown = quoted(f"{name[:40]}…")
+            raise _impossible(f"the name {shown} is longer than {components.HARD_LIMIT} bytes")
     return target
+
+
+def _impossible(message: str) -> FluxError:
+    return FluxError(Code.INVALID_REQUEST, message, hint="choose another `--output`")
 
 
 def _template(target: Target) -> str:

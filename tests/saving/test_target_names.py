@@ -1,0 +1,311 @@
+"""What `-o` means, and the names that pictures get."""
+
+from __future__ import annotations
+
+import os
+import string
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.saving.names import (
+    DEFAULT_NAME,
+    STDOUT,
+    Facts,
+    Target,
+    format_of,
+    known_paths,
+    parse_target,
+    resolve,
+)
+from fluxcli.saving.quoting import quoted
+
+CWD = Path("/somewhere/{odd}")
+FACTS = Facts(
+    id="e730dcfe4e5d59332daf52c08a960085",
+    prompt="A lighthouse at dawn",
+    n=1,
+    count=1,
+    date="2026-09-30",
+    model="flux-kontext-pro",
+    ratio="16:9",
+    ext="jpg",
+)
+ALIEN = st.text(st.characters(codec="utf-8"), max_size=200)
+
+
+def parse(text: str | None) -> Target:
+    return parse_target(text, cwd=CWD)
+
+
+def name_of(text: str, facts: Facts = FACTS) -> str:
+    return str(resolve(parse(text), facts).relative_to(CWD))
+
+
+def refusal(text: str) -> FluxError:
+    with pytest.raises(FluxError) as caught:
+        format_of(parse(text))
+    assert caught.value.code is Code.INVALID_REQUEST
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name"),
+    [
+        (None, "template", "a-lighthouse-at-dawn-e730dcfe4e5d59332daf52c08a960085.jpg"),
+        ("a.png", "file", "a.png"),
+        ("./deep//a.png", "file", "deep/a.png"),
+        ("~a.png", "file", "~a.png"),
+        ("a{{b}}.png", "file", "a{b}.png"),
+        ("out/", "folder", "out/a-lighthouse-at-dawn-e730dcfe4e5d59332daf52c08a960085.jpg"),
+        ("{{x}}/", "folder", "{x}/a-lighthouse-at-dawn-e730dcfe4e5d59332daf52c08a960085.jpg"),
+        ("{date}/{id}.{ext}", "template", "2026-09-30/e730dcfe4e5d59332daf52c08a960085.jpg"),
+        ("{model}-{ratio}-{n}.png", "template", "flux-kontext-pro-16x9-1.png"),
+        ("{{{prompt}}}.png", "template", "{a-lighthouse-at-dawn}.png"),
+        (
+            "{date}/",
+            "template",
+            "2026-09-30/a-lighthouse-at-dawn-e730dcfe4e5d59332daf52c08a960085.jpg",
+        ),
+    ],
+)
+def test_what_the_flag_means(text: str | None, kind: str, name: str) -> None:
+    """Each form has its kind; the journal's text of it means the same from any folder."""
+    target = parse(text)
+    assert target.kind == kind
+    assert resolve(target, FACTS) == CWD / name
+    assert Target.restore(target.stored()) == target
+
+
+@pytest.mark.parametrize("text", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_every_name_of_stdout_is_stdout(text: str) -> None:
+    """A redirected stdout is a file that must be written on, never replaced."""
+    target = parse(text)
+    assert target is STDOUT
+    assert Target.restore(target.stored()) is STDOUT
+    assert format_of(target) is None
+    assert known_paths(target, FACTS) == []
+    assert target.folder() is None
+    with pytest.raises(ValueError, match="stdout"):
+        resolve(target, FACTS)
+
+
+def test_existing_folders(tmp_path: Path) -> None:
+    """An existing folder is one with or without the slash, and its braces mean nothing."""
+    odd = tmp_path / "{pictures}"
+    odd.mkdir()
+    for text in ("{pictures}", "{pictures}/", "{{pictures}}", str(odd)):
+        target = parse_target(text, cwd=tmp_path)
+        assert target == Target("folder", str(odd))
+        assert Target.restore(target.stored()) == target
+    assert parse_target(".", cwd=tmp_path) == Target("folder", str(tmp_path))
+    assert parse_target("no/..", cwd=tmp_path).kind == "folder"
+
+
+def test_home_is_expanded_where_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/{me}")
+    assert parse("~/a.png") == Target("file", "/home/{me}/a.png")
+    assert parse("~") == Target("file", "/home/{me}")
+    assert resolve(parse("~/{n}.png"), FACTS) == Path("/home/{me}/1.png")
+    assert parse("a/~/b.png") == Target("file", str(CWD / "a/~/b.png"))
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "empty"),
+        ("  ", "empty"),
+        ("a\0b.png", "`/somewhere/{odd}/a\\x00b.png` holds a zero byte"),
+        ("\udcff.png", "is not UTF-8"),
+        ("a" * 256 + ".png", "longer than 255 bytes"),
+        ("é" * 128 + "{n}", "longer than 255 bytes"),
+        ("a/" * 2100 + "b.png", "longer than 4095 bytes"),
+        ("{promt}.png", "no placeholder `{promt}` in an output; the nearest is `{prompt}`"),
+        ("{ID}.png", "the nearest is `{id}`"),
+        ("{}.png", "no placeholder `{}`"),
+        ("{n:03}.png", "the nearest is `{n}`"),
+        ("{\x1b]0;}.png", "`{\\x1b]0;}`"),
+        ("{prompt", "a lone brace"),
+        ("a}b", "a lone brace"),
+        ("a.webp", "ending `.webp` is of no format"),
+        ("a.TXT", "ending `.txt` is of no format"),
+        ("{prompt}.gif", "ending `.gif`"),
+        ("{ext}.7z", "ending `.7z`"),
+    ],
+)
+def test_refused_before_anything_is_spent(text: str, part: str) -> None:
+    assert part in refusal(text).message
+
+
+def test_a_folder_that_is_not_utf_8_is_refused() -> None:
+    """The journal could not hold the path, and the picture would be lost to `download`."""
+    with pytest.raises(FluxError, match="not UTF-8"):
+        parse_target(None, cwd=Path("/bad\udcff"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.png", "png"),
+        ("a.PNG", "png"),
+        ("a.jpg", "jpeg"),
+        ("a.b.jpeg", "jpeg"),
+        ("{prompt}.png", "png"),
+        ("{date}/.jpg", None),
+        ("{prompt}.{ext}", None),
+        ("{prompt}", None),
+        ("{prompt}-x", None),
+        ("pic", None),
+        (".png", None),
+        ("pic.", None),
+        ("release-1.2", None),
+        ("Mr. Smith", None),
+        ("out/", None),
+        ("/dev/null", None),
+    ],
+)
+def test_the_ending_asks_for_a_format(text: str, expected: str | None) -> None:
+    assert format_of(parse(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.b.png", "a.b-2.png"),
+        ("a", "a-2"),
+        (".png", ".png-2"),
+        ("{prompt}.{ext}", "a-lighthouse-at-dawn-2.jpg"),
+        ("{date}", "2026-09-30-2"),
+        ("{n}/a.png", "2/a.png"),
+        ("{id}/a.png", "e730dcfe4e5d59332daf52c08a960085/a.png"),
+    ],
+)
+def test_several_pictures_get_numbers(text: str, expected: str) -> None:
+    """Numbers go before the ending, unless the template tells the pictures apart itself."""
+    assert name_of(text, replace(FACTS, n=2, count=3)) == expected
+
+
+def test_devices_take_all_pictures() -> None:
+    paths = known_paths(parse("/dev/null"), replace(FACTS, count=2))
+    assert paths == [Path("/dev/null"), Path("/dev/null")]
+
+
+def test_paths_are_known_before_the_id_is() -> None:
+    """Paths that need no id are all known; the others are not, and asking early is a bug."""
+    facts = replace(FACTS, id=None, count=2)
+    assert known_paths(parse("a.png"), facts) == [CWD / "a-1.png", CWD / "a-2.png"]
+    assert known_paths(parse("{id}.png"), facts) is None
+    assert known_paths(parse("out/"), facts) is None
+    with pytest.raises(ValueError, match="id"):
+        resolve(parse(None), facts)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [(None, ""), ("a/b.png", "a"), ("a/b/", "a/b"), ("a/{date}/b/{n}.png", "a"), ("{n}/a", "")],
+)
+def test_the_folder_known_beforehand(text: str | None, folder: str) -> None:
+    assert parse(text).folder() == CWD / folder
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Don't  STOP: a\tfox/hen!", "dont-stop-a-fox-hen"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("-rf .hidden", "rf-hidden"),
+        ("İstanbul, ÇAY", "i̇stanbul-çay"),
+        ("e\u0301te\u0301", "été"),
+        ("灯台の夜明け", "灯台の夜明け"),
+        ("a\u202egnp.exe\u200b\x1b[31m", "a-gnp-exe-31m"),
+        ("\u0301\u0302 b", "b"),
+        ("🦊!?", "picture"),
+        ("", "picture"),
+        ("CON", "_con"),
+    ],
+)
+def test_words_of_a_prompt(prompt: str, expected: str) -> None:
+    made = name_of("{prompt}.png", replace(FACTS, prompt=prompt))
+    assert made == unicodedata.normalize("NFC", expected) + ".png"
+
+
+def test_an_edit_keeps_its_inputs_ratio() -> None:
+    assert name_of("{ratio}.png", replace(FACTS, ratio=None)) == "input.png"
+
+
+def test_a_long_prompt_is_cut_after_a_word() -> None:
+    """The id and the ending stay whole, and the words that fit stay whole too."""
+    name = name_of("{prompt}-{id}.{ext}", replace(FACTS, prompt="lighthouse " * 30))
+    assert name == "lighthouse-" * 7 + "e730dcfe4e5d59332daf52c08a960085.jpg"
+    assert name_of("{prompt}.png", replace(FACTS, prompt="x" * 500)) == "x" * 116 + ".png"
+
+
+def test_a_letter_keeps_its_marks_when_cut() -> None:
+    """A character is never cut in two, not even one made of several code points."""
+    name = name_of("{prompt}.png", replace(FACTS, prompt="x" * 114 + "q\u0323\u0323"))
+    assert name == "x" * 114 + ".png"
+    assert name_of("{prompt}.png", replace(FACTS, prompt="q" + "\u0323" * 99)) == "x.png"
+
+
+def test_names_too_long_for_the_disk_end_in_a_digest() -> None:
+    """Two pictures whose long names are cut still get two names."""
+    made = {
+        name_of("a" * 240 + "{id}{id}.png", replace(FACTS, id=f"task-{n}" * 20)) for n in range(2)
+    }
+    assert len(made) == 2
+    assert all(len(name) <= 255 and name.endswith(".png") for name in made)
+
+
+TEMPLATES = [
+    DEFAULT_NAME,
+    "{prompt}.png",
+    "{id}",
+    "{model}-{prompt}-{prompt}.{ext}",
+    "{id}/{n}.jpg",
+]
+
+
+@given(template=st.sampled_from(TEMPLATES), prompt=ALIEN, identity=ALIEN, model=ALIEN)
+def test_no_value_can_break_out_of_its_place(
+    template: str, prompt: str, identity: str, model: str
+) -> None:
+    """Whatever the values hold, each is a readable piece of one name, within the limits."""
+    facts = replace(FACTS, prompt=prompt, id=identity, model=model)
+    made = resolve(parse(template), facts).relative_to(CWD)
+    assert len(made.parts) == template.count("/") + 1
+    for name in made.parts:
+        assert name == unicodedata.normalize("NFC", name)
+        assert name.isprintable()
+        assert not set(name) & set('/\\:*?"<>| ')
+        assert name[0] not in ".-"
+        assert name[-1] not in ". "
+        assert len(name.encode()) <= 255
+    if "{model}" not in template and len(identity.encode()) <= 80:
+        assert len(made.name.encode()) <= 120
+
+
+@given(identity=st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=64))
+def test_ids_stay_whole(identity: str) -> None:
+    assume(identity == identity.strip("-_"))
+    assert name_of("{id}.png", replace(FACTS, id=identity)).endswith(f"{identity}.png")
+
+
+@given(text=ALIEN)
+def test_what_is_stored_is_what_was_meant(text: str) -> None:
+    """Any text is refused in words, or its stored form means the same."""
+    try:
+        target = parse(text)
+    except FluxError:
+        return
+    assert Target.restore(target.stored()) == target
+    assert target is STDOUT or os.path.isabs(target.text)  # noqa: PTH117 - of the text itself
+
+
+def test_names_in_messages_show_what_they_hold() -> None:
+    assert quoted("a\n\x1b[2J\u202e\udcff é") == "`a\\n\\x1b[2J\\u202e\\udcff é`"
