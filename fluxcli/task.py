@@ -77,8 +77,9 @@ class Task:
 
     `ref` is the journal's own short name and exists before any `task_id` does.
     `output` is the target as it was asked for (an absolute path or template, or `-`);
-    `picture` what was saved there. `n` of `count` is its place among the pictures of one command. `source` is what an edit started from, as identity:
-    a URL, `sha256:…` of a file's bytes, or `task:…`. `error_code` is a word of `errors.Code`.
+    `picture` what was saved there. `n` of `count` is its place among one command's pictures.
+    `source` is what an edit started from: a URL, `sha256:…` of a file's bytes, or `task:…`.
+    `error_code` is a word of `errors.Code`.
     `created_at` is when we recorded it; `completed_at` when the service says it was done.
     """
 

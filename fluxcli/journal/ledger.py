@@ -23,6 +23,7 @@ from fluxcli.task import State
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fluxcli.clock import Clock
@@ -75,16 +76,27 @@ class Journal:
         earlier = self._open_run(fingerprint)
         return None if earlier is None else self._newest(earlier)
 
-    def claim(self, task: Task) -> Run:
+    def claim(self, task: Task, held: Mapping[str, Run]) -> Run:
         """Hold the run that a task belongs to, so that nobody else works on it.
+
+        `held` are the runs that are held already, by name.
 
         Raises:
             FluxError: BUSY, naming the process that does.
         """
-        row = self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]
+        name = self._run_of(task)
+        if name in held:
+            return held[name]
         with explained(self._folder):
-            lock = self._held(row["run"], f"task `{task.task_id or task.ref}`")
-        return Run(name=row["run"], resumed=True, lock=lock)
+            lock = self._held(name, f"task `{task.task_id or task.ref}`")
+        return Run(name=name, resumed=True, lock=lock)
+
+    def close_if_complete(self, task: Task) -> None:
+        """Close the run of a task that was saved, if nothing else of it is left to do."""
+        name = self._run_of(task)
+        tasks = self._newest(name).values()
+        if len(tasks) == task.count and all(one.state is State.SAVED for one in tasks):
+            self.close_run(Run(name=name, resumed=True))
 
     def close_run(self, run: Run) -> None:
         """End a run: its answer was given, so the same command means new pictures from now on."""
@@ -127,6 +139,9 @@ class Journal:
     def _newest(self, run: str) -> dict[int, Task]:
         rows = self._store.rows("SELECT * FROM tasks WHERE run = ? ORDER BY created_at, rowid", run)
         return {row["n"]: task_of(row, held=False) for row in rows}
+
+    def _run_of(self, task: Task) -> str:
+        return str(self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]["run"])
 
     def _lock(self, name: str) -> Mutex:
         return Mutex(self._folder / "locks" / f"{name}.lock")

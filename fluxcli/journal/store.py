@@ -28,8 +28,8 @@ CREATE TABLE runs (
 CREATE INDEX runs_open ON runs (fingerprint) WHERE closed_at IS NULL;
 CREATE TABLE tasks (
     ref TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, n INTEGER NOT NULL,
-    count INTEGER NOT NULL,    sandbox INTEGER NOT NULL, state TEXT NOT NULL, request TEXT NOT NULL, source TEXT,
-    output TEXT NOT NULL, task_id TEXT, url TEXT,
+    count INTEGER NOT NULL, sandbox INTEGER NOT NULL, state TEXT NOT NULL,
+    request TEXT NOT NULL, source TEXT, output TEXT NOT NULL, task_id TEXT, url TEXT,
     created_at REAL NOT NULL, sent_at REAL, accepted_at REAL, completed_at REAL, seconds REAL,
     path TEXT, bytes INTEGER, width INTEGER, height INTEGER, sha256 TEXT, format TEXT,
     error_code TEXT, error_message TEXT

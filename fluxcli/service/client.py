@@ -8,7 +8,7 @@ results are fetched by clients that never see it, and redirects are not followed
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -29,12 +29,21 @@ from fluxcli.service.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from typing import BinaryIO
 
     from fluxcli.task import Request
 
-__all__ = ["Accepted", "Download", "Record", "Refused", "Service", "Unknown", "failure_of"]
+__all__ = [
+    "Accepted",
+    "Download",
+    "Record",
+    "Refused",
+    "Service",
+    "Unknown",
+    "Verdict",
+    "failure_of",
+]
 
 SUBMIT_SECONDS: Final = 130.0
 """The edge gives up on the service after 100 to 120 s; beyond that no answer comes."""
@@ -50,7 +59,7 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 class Download:
     """A result under way: its bytes, and how many were promised (None: not told)."""
 
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes]
     length: int | None
 
 
@@ -169,7 +178,7 @@ class Service:
             first = next(chunks, b"")
             if flight.status not in _MOVED:
                 return _opened(flight, first, chunks, url)
-            chunks.close()  # type: ignore[attr-defined] # a generator
+            chunks.close()
             url = _next_hop(url, flight.location)
         raise FluxError(Code.DOWNLOAD_FAILED, f"the result's link redirects over {REDIRECTS} times")
 
@@ -198,7 +207,7 @@ def _reply(flight: Flight) -> Reply:
     return decode(flight.status or 0, flight.decoded(), flight.retry_after)
 
 
-def _opened(flight: Flight, first: bytes, chunks: Iterator[bytes], url: str) -> Download:
+def _opened(flight: Flight, first: bytes, chunks: Generator[bytes], url: str) -> Download:
     if flight.status != 200:  # noqa: PLR2004 - HTTP
         message = f"{urlsplit(url).hostname} answered HTTP {flight.status} for the result"
         kind: Any = LinkGoneError if flight.status in _GONE else FluxError
@@ -209,9 +218,10 @@ def _opened(flight: Flight, first: bytes, chunks: Iterator[bytes], url: str) -> 
     return Download(_joined(first, chunks), length)
 
 
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _joined(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
+    with closing(rest):
+        yield first
+        yield from rest
 
 
 def _next_hop(url: str, location: str | None) -> str:

@@ -16,7 +16,7 @@ import socket
 import ssl
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -212,7 +212,7 @@ class Line:
 
     def stream(
         self, flight: Flight, request: httpx.Request, *, seconds: float, fresh: bool = False
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         """Send `request`, and yield its answer's bytes as they come, undecoded.
 
         Raises:

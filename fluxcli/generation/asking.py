@@ -1,0 +1,168 @@
+"""From a wish to a task: the picture to edit is uploaded, and the paid request is sent.
+
+The only place that spends. What may have been accepted is never sent again; what was
+provably refused in passing is, within two minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading
+from fluxcli.generation.terms import Patience, Wait
+from fluxcli.service import client as verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from fluxcli.generation.terms import Source, Step, Terms, Tools
+    from fluxcli.saving.checks import Input
+    from fluxcli.task import Request, Task
+
+RESEND_SECONDS: Final = 120.0
+"""What was provably not accepted is sent again for so long, and no longer."""
+
+
+class Asking:
+    """Asks for the picture `key`."""
+
+    def __init__(self, key: str, tools: Tools, terms: Terms) -> None:
+        self._key = key
+        self._tools = tools
+        self._seconds = min(terms.timeout, RESEND_SECONDS)
+
+    def ask(
+        self, task: Task, request: Request, source: Source | None
+    ) -> Generator[Step, None, Task]:
+        """Turn a recorded task into an accepted one.
+
+        Raises:
+            FluxError: it was refused, or (OUTCOME_UNKNOWN) nobody can tell.
+        """
+        if source is not None:
+            url = source.url or (yield from self._uploaded(task, source))
+            request = replace(request, input_image=url)
+        return (yield from self._submitted(task, request))
+
+    def _uploaded(self, task: Task, source: Source) -> Generator[Step, None, str]:
+        picture, journal = source.input, self._tools.journal
+        if picture is None:
+            raise ValueError(source)
+        url = journal.upload(self._tools.account, picture.sha256)
+        if url is not None:
+            yield Uploaded(key=self._key, reused=True)
+            return url
+        patience = Patience(self._key, self._tools.clock, self._seconds)
+        while True:
+            name = picture.path.name if picture.path else "stdin"
+            yield Uploading(key=self._key, name=name, bytes=picture.bytes)
+            try:
+                url = self._upload(task, picture)
+            except FluxError as error:
+                yield from patience.again(error, Code.NETWORK, Code.SERVICE_ERROR)
+            else:
+                yield Uploaded(key=self._key, reused=False)
+                return url
+
+    def _upload(self, task: Task, picture: Input) -> str:
+        """Upload once for all who edit the same picture."""
+        tools = self._tools
+        with tools.uploading:
+            url = tools.journal.upload(tools.account, picture.sha256)
+            if url is None:
+                # The same name would overwrite, and may serve stale bytes: this is ours alone.
+                ending = EXTENSION.get(picture.format, picture.format)
+                name = f"{picture.sha256[:16]}-{task.ref}.{ending}"
+                with _opened(picture) as file:
+                    url = tools.service.upload(file, name=name, mime=picture.mime)
+                tools.journal.uploaded(tools.account, picture.sha256, url)
+            return url
+
+    def _submitted(self, task: Task, request: Request) -> Generator[Step, None, Task]:
+        journal, account = self._tools.journal, self._tools.account
+        patience: Patience | None = None
+        while True:
+            slot = yield from self._slot()
+            yield Submitting(key=self._key)
+            # Waiting for a slot is no trouble, so the patience begins with the first try.
+            patience = patience or Patience(self._key, self._tools.clock, self._seconds)
+            match self._send(task, request, slot):
+                case verdicts.Accepted(task_id):
+                    accepted = self._accepted(task, task_id)
+                    yield Accepted(key=self._key, ref=task.ref, task_id=task_id)
+                    return accepted
+                case verdicts.Unknown(reason):
+                    raise unsettled(journal.unknown(task.ref, reason))
+                case verdicts.Refused(error, again, retry_after):
+                    journal.refused(task.ref, error)
+                    if error.code is Code.RATE_LIMITED:
+                        journal.pace.saturate(account, retry_after or WINDOW_SECONDS)
+                    passing = (error.code,) if again else ()
+                    yield from patience.again(error, *passing, pause=retry_after)
+
+    def _slot(self) -> Generator[Step, None, int]:
+        """Return a place within the account's limit, once there is one."""
+        told = False
+        while True:
+            slot, seconds = self._tools.journal.pace.take(self._tools.account)
+            if not seconds:
+                return slot
+            if not told:
+                yield Held(key=self._key, seconds=seconds)
+                told = True
+            yield Wait(self._tools.clock.monotonic() + seconds)
+
+    def _send(self, task: Task, request: Request, slot: int) -> verdicts.Verdict:
+        journal = self._tools.journal
+        left = False
+
+        def leaves() -> None:
+            nonlocal left
+            journal.sending(task.ref, request)
+            left = True
+
+        try:
+            return self._tools.service.submit(request, on_sent=leaves)
+        finally:
+            if left:
+                journal.pace.answered(slot)
+            else:
+                journal.pace.release(slot)
+
+    def _accepted(self, task: Task, task_id: str) -> Task:
+        try:
+            return self._tools.journal.accepted(task.ref, task_id)
+        except FluxError as error:
+            raise FluxError(
+                error.code,
+                f"task `{task_id}` is paid for, but {error.message}",
+                hint=f"fluxcli download {task_id}",
+                task_id=task_id,
+            ) from error
+
+
+def unsettled(task: Task) -> FluxError:
+    """Say that nobody can tell whether a task was accepted, and how a person can."""
+    return FluxError(
+        Code.OUTCOME_UNKNOWN,
+        f"it is not known whether submission `{task.ref}` was accepted, so it may be paid for: "
+        f"{task.error_message or 'no answer came'}",
+        hint=f"look for it at {LOGS_PAGE}, then "
+        f"`fluxcli status {task.ref} --settle TASKID` or `--settle not-charged`",
+        ref=task.ref,
+    )
+
+
+def _opened(picture: Input) -> BinaryIO:
+    if picture.path is None:
+        return BytesIO(picture.data or b"")
+    try:
+        return picture.path.open("rb")
+    except OSError as error:
+        raise FluxError(
+            Code.INPUT_UNREADABLE, f"`{picture.path}` cannot be read any more: {error.strerror}"
+        ) from error

@@ -1,0 +1,233 @@
+"""From a task to its file: the service is asked until it is done, the picture is fetched.
+
+Free of charge throughout, so everything here may be done again. Only a final answer, a
+refused key, or the time that the user gave ends it.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import EXTENSION, RESULT_DAYS
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Downloading, Succeeded, Trouble, Warned
+from fluxcli.generation.polling import Rhythm
+from fluxcli.generation.terms import Patience, Wait
+from fluxcli.saving.checks import inspect_file
+from fluxcli.saving.files import RESUME, Landing, Spool
+from fluxcli.saving.names import Facts, resolve
+from fluxcli.service.client import LinkGoneError, failure_of
+from fluxcli.task import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from fluxcli.generation.terms import Step, Terms, Tools
+    from fluxcli.saving.checks import Inspected
+    from fluxcli.saving.names import Target
+    from fluxcli.service.client import Record
+    from fluxcli.task import Task
+
+YOUNG_SECONDS: Final = 60.0
+"""For so long after its creation the service may not know a task yet."""
+
+SAVE_SECONDS: Final = 120.0
+"""A finished picture gets at least so long to be fetched, whatever the waiting took."""
+
+_FETCH_SECONDS: Final = 600.0
+_LASTING: Final = frozenset({Code.AUTH_REFUSED, Code.AUTH_MISSING_KEY, Code.ENVIRONMENT_INVALID})
+_PASSING: Final = (Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE, Code.NETWORK, Code.SERVICE_ERROR)
+
+
+class Collecting:
+    """Collects the picture `key` into `target`."""
+
+    def __init__(self, key: str, tools: Tools, terms: Terms, target: Target) -> None:
+        self._key = key
+        self._tools = tools
+        self._terms = terms
+        self._target = target
+        self._deadline = tools.clock.monotonic() + terms.timeout
+
+    def watch(self, task: Task, *, young: bool) -> Generator[Step, None, Task]:
+        """Look at the task until the service calls it final, or the time is up.
+
+        A `young` task was accepted just now: the first look waits until it may be done.
+        """
+        clock, turnstile = self._tools.clock, self._tools.turnstile
+        rhythm = self._rhythm(task)
+        begun = clock.monotonic()
+        pause = rhythm.next(0.0) if young else 0.0
+        while True:
+            due = turnstile.turn(min(clock.monotonic() + pause, self._deadline))
+            yield Wait(due)
+            pause = rhythm.next(clock.monotonic() - begun)
+            try:
+                record = self._tools.service.read(task.task_id or "")
+            except FluxError as error:
+                if error.code in _LASTING or self._is_missing(error, task):
+                    raise
+                yield Trouble(key=self._key, error=error, seconds=pause)
+            else:
+                if record.state != "running":
+                    done = self._final(task, record)
+                    yield Succeeded(key=self._key, seconds=done.seconds)
+                    return done
+            if clock.monotonic() >= self._deadline:
+                raise FluxError(
+                    Code.TIMED_OUT,
+                    f"task `{task.task_id}` is not finished yet; it runs on and is paid for",
+                    hint=f"fluxcli download {task.task_id}",
+                )
+
+    def save(self, task: Task) -> Generator[Step, None, Task]:
+        """Fetch the picture, check it, and put it in its place."""
+        path = self._path(task)
+        if path is not None and task.picture is not None and holds(path, task.picture):
+            # An earlier run was cut short between the last step and its record.
+            return self._tools.journal.saved(task.ref, replace(task.picture, path=path))
+        yield Downloading(key=self._key)
+        picture = yield from self._fetched(task, path)
+        if path is not None and picture.path != path:
+            note = f"`{path}` appeared meanwhile and was kept; saved beside it"
+            yield Warned(key=self._key, message=note)
+        if picture.format != task.request.output_format:
+            note = f"the service sent {picture.format}, not {task.request.output_format}"
+            yield Warned(key=self._key, message=note)
+        return self._tools.journal.saved(task.ref, picture)
+
+    def _fetched(self, task: Task, path: Path | None) -> Generator[Step, None, Picture]:
+        """Fetch until it is here; a dead link is renewed once."""
+        clock = self._tools.clock
+        seconds = max(self._deadline - clock.monotonic(), SAVE_SECONDS)
+        patience = Patience(self._key, clock, seconds)
+        url, renewed, last = task.url or "", False, ""
+        while True:
+            try:
+                if not url:
+                    url, renewed = self._renewed(task), True
+                return self._land(task, url, path, patience.give_up - clock.monotonic())
+            except LinkGoneError:
+                self._give_up_if_expired(task)
+                if renewed:
+                    raise
+                url = ""
+            except FluxError as error:
+                if error.code is Code.NOT_AN_IMAGE and error.message == last:
+                    raise  # The same twice is what the service has, not what the network did.
+                last = error.message
+                yield from patience.again(error, *_PASSING)
+
+    def _rhythm(self, task: Task) -> Rhythm:
+        known = self._tools.journal.durations(task.request.model, task.request.mode)
+        return Rhythm(task.request.model, known, interval=self._terms.interval)
+
+    def _final(self, task: Task, record: Record) -> Task:
+        journal = self._tools.journal
+        if record.state == "failed":
+            error = failure_of(record)
+            journal.failed(task.ref, error)
+            raise error
+        begun, ended = record.created_at, record.completed_at
+        return journal.succeeded(
+            task.ref,
+            url=record.url or "",
+            completed_at=ended or self._tools.clock.wall(),
+            seconds=ended - begun if begun and ended and ended >= begun else None,
+        )
+
+    def _is_missing(self, error: FluxError, task: Task) -> bool:
+        """Tell a task that is not there from one that is not there *yet*."""
+        age = self._tools.clock.wall() - (task.accepted_at or task.created_at)
+        return error.code is Code.TASK_NOT_FOUND and age > YOUNG_SECONDS
+
+    def _land(self, task: Task, url: str, path: Path | None, seconds: float) -> Picture:
+        """Fetch `url` once, into its place or to stdout."""
+        seconds = min(max(seconds, 1.0), _FETCH_SECONDS)
+        if path is None:
+            with Spool() as spool:
+                self._pour(url, spool, seconds)
+                if self._terms.deliver is not None:
+                    self._terms.deliver(spool.reader())  # type: ignore[arg-type] # IO[bytes] is one
+                return spool.picture()
+        with Landing(path, token=task.ref) as landing:
+            found = self._pour(url, landing, seconds)
+            self._tools.journal.landing(task.ref, _picture(found, path))
+            return landing.commit(replace=self._terms.replace)
+
+    def _pour(self, url: str, sink: Landing | Spool, seconds: float) -> Inspected:
+        try:
+            download = self._tools.service.fetch(url, seconds=seconds)
+            with closing(download.chunks):
+                for chunk in download.chunks:
+                    sink.write(chunk)
+        except FluxError as error:
+            if error.code is not Code.NETWORK:
+                raise
+            said = f"the picture could not be fetched: {error.message}"
+            raise FluxError(Code.DOWNLOAD_FAILED, said, hint=RESUME) from error
+        return sink.check(download.length)
+
+    def _renewed(self, task: Task) -> str:
+        """Ask for a new link to a result whose own one is dead."""
+        try:
+            return self._tools.service.relink(task.url or "")
+        except FluxError as error:
+            if error.code is not Code.REJECTED:
+                raise
+            said = f"the result's link is dead and was not renewed: {error.message}"
+            raise LinkGoneError(Code.DOWNLOAD_FAILED, said, hint=RESUME) from error
+
+    def _give_up_if_expired(self, task: Task) -> None:
+        finished = task.completed_at or task.accepted_at or task.created_at
+        if self._tools.clock.wall() - finished < RESULT_DAYS * 86400:
+            return
+        error = FluxError(
+            Code.EXPIRED,
+            f"the service keeps results for {RESULT_DAYS} days, and this one is gone",
+            hint="fluxcli status",
+        )
+        self._tools.journal.failed(task.ref, error)
+        raise error
+
+    def _path(self, task: Task) -> Path | None:
+        """Return where the picture goes; None for stdout."""
+        return None if self._target.kind == "stdout" else resolve(self._target, facts_of(task))
+
+
+def facts_of(task: Task) -> Facts:
+    """Return what a file name can be made of."""
+    request = task.request
+    return Facts(
+        id=task.task_id,
+        prompt=request.prompt,
+        n=task.n,
+        count=task.count,
+        date=datetime.fromtimestamp(task.created_at).astimezone().date().isoformat(),
+        model=request.model,
+        ratio=request.aspect_ratio,
+        ext=EXTENSION[request.output_format],
+    )
+
+
+def holds(path: Path, picture: Picture) -> bool:
+    """Tell whether the file at `path` is exactly this picture."""
+    try:
+        return path.stat().st_size == picture.bytes and inspect_file(path).sha256 == picture.sha256
+    except (OSError, FluxError):
+        return False
+
+
+def _picture(found: Inspected, path: Path) -> Picture:
+    return Picture(
+        path=path,
+        bytes=found.bytes,
+        width=found.width,
+        height=found.height,
+        sha256=found.sha256,
+        format=found.format,
+    )

@@ -1,0 +1,69 @@
+"""When to look at a task again: often enough to be quick, seldom enough to be polite.
+
+Pure. Learns from how long pictures like this took at the service: no look before the
+quickest would be done, then steps that fit how much they differ. All values are seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import READS_PER_SECOND, USUAL_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ENOUGH: Final = 5
+"""So many earlier pictures are needed before their durations are believed."""
+
+_STEP: Final = (0.75, 5.0)
+_PATIENCE: Final = 4.0
+"""After this many times the usual duration, something is odd and looks become rarer."""
+
+
+class Rhythm:
+    """The looks at one task. `interval` is the user's own choice of a fixed step."""
+
+    def __init__(
+        self, model: str, durations: Sequence[float], *, interval: float | None = None
+    ) -> None:
+        known = sorted(durations)
+        if len(known) >= ENOUGH:
+            self.usual = _quantile(known, 0.5)
+            self._start = _quantile(known, 0.05)
+            self._step = (_quantile(known, 0.95) - self._start) / 4
+        else:
+            self.usual = USUAL_SECONDS[model]
+            self._start = self.usual / 4
+            self._step = self.usual / 6
+        self._step = min(max(self._step, _STEP[0]), _STEP[1])
+        if interval is not None:
+            self._start = self._step = interval
+        self._fixed = interval is not None
+
+    def next(self, age: float) -> float:
+        """Return how long to wait before the next look at a task accepted `age` ago."""
+        if age < self._start:
+            return self._start - age
+        if self._fixed or age < self.usual * _PATIENCE:
+            return self._step
+        return min(max(self._step, age / 20), 15.0)
+
+
+class Turnstile:
+    """Spaces out all looks by one key, so that the service's limit of reads is never met."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._next = 0.0
+
+    def turn(self, wanted: float) -> float:
+        """Reserve a moment for a look, at `wanted` or as soon after it as is allowed."""
+        with self._guard:
+            self._next = max(wanted, self._next + 1.25 / READS_PER_SECOND)
+            return self._next
+
+
+def _quantile(known: Sequence[float], share: float) -> float:
+    return known[min(int(share * len(known)), len(known) - 1)]

@@ -1,0 +1,105 @@
+"""What one picture's work is given: the wish, its terms, the tools. Words only."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from fluxcli.events import Event, Trouble
+from fluxcli.generation.polling import Turnstile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fluxcli.clock import Clock
+    from fluxcli.errors import Code, FluxError
+    from fluxcli.journal.ledger import Journal
+    from fluxcli.saving.checks import Input
+    from fluxcli.saving.names import Target
+    from fluxcli.service.client import Service
+    from fluxcli.task import Request
+
+_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is to be done before `until`, by the monotonic clock."""
+
+    until: float
+
+
+Step = Event | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The picture that an edit starts from: a `url` that the service can read, or an `input`.
+
+    `identity` tells it apart: the URL, `sha256:…` of the bytes, or `task:…`.
+    """
+
+    identity: str
+    url: str | None = None
+    input: Input | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One picture that is wanted: `n` of `count`, from `source` if it is an edit, to `target`."""
+
+    request: Request
+    target: Target
+    source: Source | None = None
+    n: int = 1
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How far and how long. `timeout` is in seconds and may be infinite.
+
+    `wait`: until it is finished; `save`: until it is on disk. `interval` fixes the time
+    between two looks. `replace` allows an existing file to be replaced. `deliver` takes the
+    picture where the target is stdout.
+    """
+
+    timeout: float
+    interval: float | None = None
+    wait: bool = True
+    save: bool = True
+    replace: bool = False
+    deliver: Callable[[BinaryIO], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the work is done with; shared by all pictures of a run. `account` is a short hash."""
+
+    service: Service
+    journal: Journal
+    clock: Clock
+    account: str
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    uploading: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Patience:
+    """Tries again what failed in passing, with growing pauses, for `seconds` in all."""
+
+    def __init__(self, key: str, clock: Clock, seconds: float) -> None:
+        self._key = key
+        self._clock = clock
+        self._tries = 0
+        self.give_up = clock.monotonic() + seconds
+
+    def again(self, error: FluxError, *passing: Code, pause: float | None = None) -> Iterator[Step]:
+        """Let some time pass if `error` is passing and there is time left, else raise it."""
+        now = self._clock.monotonic()
+        seconds = _PAUSES[min(self._tries, len(_PAUSES) - 1)] if pause is None else pause
+        if error.code not in passing or now + seconds > self.give_up:
+            raise error
+        self._tries += 1
+        yield Trouble(key=self._key, error=error, seconds=seconds)
+        yield Wait(now + seconds)

@@ -1,0 +1,98 @@
+"""A picture's whole way, joined: asked for if need be, waited for, saved."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Failed, Finished, Resumed, Started
+from fluxcli.generation.asking import Asking, unsettled
+from fluxcli.generation.collecting import Collecting, holds
+from fluxcli.saving.names import Target
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fluxcli.generation.terms import Step, Terms, Tools, Wish
+    from fluxcli.journal.ledger import Run
+    from fluxcli.task import Task
+
+
+class Work:
+    """The work on the picture `key`. Its last event is `Finished` or `Failed`."""
+
+    def __init__(self, key: str, tools: Tools, terms: Terms) -> None:
+        self.key = key
+        self._ref: str | None = None
+        self._tools = tools
+        self._terms = terms
+
+    def make(self, wish: Wish, run: Run) -> Iterator[Step]:
+        """Ask for a picture, or take up what the run asked for before."""
+        return self._guarded(self._make(wish, run))
+
+    def collect(self, task: Task, target: Target | None = None) -> Iterator[Step]:
+        """Wait for a task that exists, and save it: where it was meant to go, or to `target`."""
+        self._ref = task.ref
+        return self._guarded(self._finish(task, target, young=False))
+
+    def _guarded(self, steps: Iterator[Step]) -> Iterator[Step]:
+        try:
+            yield from steps
+        except FluxError as error:
+            task = None
+            with suppress(FluxError):
+                task = self._tools.journal.get(self._ref) if self._ref else None
+            named = error.about(task_id=task.task_id if task else None, ref=self._ref)
+            yield Failed(key=self.key, error=named, task=task)
+
+    def _make(self, wish: Wish, run: Run) -> Iterator[Step]:
+        task = run.tasks.get(wish.n)
+        if task is not None and task.state is State.UNKNOWN:
+            self._ref = task.ref
+            raise unsettled(task)
+        if task is not None and task.state in {State.RUNNING, State.SUCCEEDED, State.SAVED}:
+            self._ref = task.ref
+            yield Resumed(key=self.key, task=task)
+            yield from self._finish(task, None, young=False)
+            return
+        if task is None or task.state is not State.REFUSED:
+            task = self._tools.journal.begin(
+                run,
+                wish.request,
+                source=wish.source.identity if wish.source else None,
+                output=wish.target.stored(),
+                n=wish.n,
+                count=wish.count,
+            )
+        self._ref = task.ref
+        yield Started(key=self.key, ref=task.ref, request=wish.request)
+        asking = Asking(self.key, self._tools, self._terms)
+        task = yield from asking.ask(task, wish.request, wish.source)
+        yield from self._finish(task, None, young=True)
+
+    def _finish(self, task: Task, target: Target | None, *, young: bool) -> Iterator[Step]:
+        if task.state is State.FAILED:
+            code = Code(task.error_code or Code.GENERATION_FAILED)
+            raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
+        place = target or Target.restore(task.output)
+        collecting = Collecting(self.key, self._tools, self._terms, place)
+        if self._terms.wait and task.state is State.RUNNING:
+            task = yield from collecting.watch(task, young=young)
+        at_hand = target is None and _is_kept(task)
+        if self._terms.save and task.state in {State.SUCCEEDED, State.SAVED} and not at_hand:
+            task = yield from collecting.save(task)
+        yield Finished(key=self.key, task=task)
+
+
+def _is_kept(task: Task) -> bool:
+    """Tell whether a saved picture is still there as it was saved."""
+    picture = task.picture
+    return (
+        task.state is State.SAVED
+        and picture is not None
+        and picture.path is not None
+        and holds(picture.path, picture)
+    )

@@ -1,0 +1,69 @@
+"""Signals, held while money is under way and obeyed at once everywhere else.
+
+The first signal raises `Interrupted`, or, within `held`, wakes whoever waits at the given
+box, who then ends things in good order. The second one ends the process on the spot.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import queue
+    from collections.abc import Callable, Iterator
+
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+class Interrupted(BaseException):
+    """A signal arrived; not an `Exception`, so that no handler of errors swallows it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Interrupts:
+    """The signals of one run. `at_once` tidies the terminal before a second one ends it."""
+
+    def __init__(self, at_once: Callable[[], None] = lambda: None) -> None:
+        self.number: int | None = None
+        self._at_once = at_once
+        self._box: queue.SimpleQueue[Any] | None = None
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Take the signals over; a signal that was ignored from outside (nohup) stays so."""
+        earlier = {}
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                earlier[number] = signal.signal(number, self._arrived)
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def held(self, box: queue.SimpleQueue[Any]) -> Iterator[None]:
+        """Let a first signal put None into `box` instead of raising."""
+        self._box = box
+        try:
+            yield
+        finally:
+            self._box = None
+
+    def _arrived(self, number: int, _frame: object) -> None:
+        if self.number is not None:
+            self._at_once()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.number = number
+        if self._box is None:
+            raise Interrupted(number)
+        self._box.put(None)

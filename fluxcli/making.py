@@ -1,0 +1,88 @@
+"""A command's pictures, made or collected: runs are opened, resumed and closed here.
+
+Yields what happens. A run is closed only after whoever listens has dealt with its last
+event, so that a command killed before its answer was out takes it up again next time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fluxcli.errors import FluxError
+from fluxcli.events import Event, Failed, Finished
+from fluxcli.generation.work import Work
+from fluxcli.scheduler import Job, Scheduler
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from fluxcli.generation.terms import Terms, Tools
+    from fluxcli.interrupts import Interrupts
+    from fluxcli.journal.ledger import Run
+    from fluxcli.ordering.order import Order
+    from fluxcli.saving.names import Target
+    from fluxcli.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """The making of one command's pictures."""
+
+    tools: Tools
+    terms: Terms
+    interrupts: Interrupts
+
+    def produce(
+        self, order: Order, *, new: bool, skipped: Collection[int] = ()
+    ) -> Iterator[Event | None]:
+        """Ask for all pictures of the order, or take up what the same command asked for before.
+
+        Raises:
+            FluxError: BUSY, JOURNAL or INTERRUPTED; what concerns one picture is an event.
+        """
+        journal = self.tools.journal
+        wishes = [wish for wish in order.wishes if wish.n not in skipped]
+        run = journal.open_run(order.fingerprint, new=new)
+        try:
+            jobs = (
+                Job(str(wish.n), Work(str(wish.n), self.tools, self.terms).make(wish, run))
+                for wish in wishes
+            )
+            saved = 0
+            for event in self._carried_out(jobs):
+                yield event
+                saved += isinstance(event, Finished) and event.task.state is State.SAVED
+            if saved == len(wishes):
+                journal.close_run(run)
+        finally:
+            journal.let_go(run)
+
+    def collect(self, tasks: Iterable[Task], target: Target | None) -> Iterator[Event | None]:
+        """Wait for tasks that exist, and save them: where each was meant to go, or to `target`."""
+        held: dict[str, Run] = {}
+        try:
+            for event in self._carried_out(self._collecting(tasks, target, held)):
+                yield event
+                if isinstance(event, Finished) and event.task.state is State.SAVED:
+                    self.tools.journal.close_if_complete(event.task)
+        finally:
+            for run in held.values():
+                self.tools.journal.let_go(run)
+
+    def _collecting(
+        self, tasks: Iterable[Task], target: Target | None, held: dict[str, Run]
+    ) -> Iterator[Job]:
+        for task in tasks:
+            key = task.task_id or task.ref
+            try:
+                run = self.tools.journal.claim(task, held)
+            except FluxError as error:
+                yield Job(key, iter([Failed(key=key, error=error, task=task)]))
+            else:
+                held[run.name] = run
+                yield Job(key, Work(key, self.tools, self.terms).collect(task, target))
+
+    def _carried_out(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
+        return Scheduler(self.tools.clock, self.interrupts).run(jobs)

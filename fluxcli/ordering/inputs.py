@@ -1,0 +1,155 @@
+"""The prompt and the picture to edit, from wherever they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import RESULT_DAYS
+from fluxcli.errors import Code, FluxError
+from fluxcli.generation.terms import Source
+from fluxcli.saving.checks import input_from, read_input
+from fluxcli.settings.parsers import BadValueError, parse_url
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fluxcli.catalog import Mode
+    from fluxcli.settings.resolve import Settings
+    from fluxcli.task import Task
+
+PROMPT_LIMIT: Final = 1 << 20
+INPUT_LIMIT: Final = 64 << 20
+_DAY: Final = 86400.0
+_EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "make it night"'}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was typed, where settings do not say it. `image` is None unless it is an edit."""
+
+    mode: Mode
+    prompt: str | None
+    prompt_file: str | None = None
+    image: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """The world that an order is made in. `origin` names the service that is asked."""
+
+    settings: Settings
+    cwd: Path
+    origin: str
+    now: float
+    read_text: Callable[[int], str]
+    read_bytes: Callable[[int], bytes]
+    find: Callable[[str], Task | None]
+
+
+def prompt_of(asked: Asked, around: Around) -> str:
+    """Return the prompt: what was typed, a file's text, or stdin's.
+
+    Raises:
+        FluxError: none, or more than one, was given; it is empty or cannot be read.
+    """
+    if asked.prompt is not None and asked.prompt_file is not None:
+        raise FluxError(Code.USAGE, "there is a prompt and a `--prompt-file`: give one of them")
+    if asked.prompt is None and asked.prompt_file is None:
+        raise FluxError(
+            Code.USAGE, "there is no prompt", hint=f"fluxcli {asked.mode} {_EXAMPLE[asked.mode]}"
+        )
+    if "-" in (asked.prompt, asked.prompt_file):
+        if asked.image == "-":
+            raise FluxError(Code.USAGE, "stdin cannot be both the picture and the prompt")
+        text = around.read_text(PROMPT_LIMIT)
+    elif asked.prompt_file is not None:
+        text = _read(around.cwd / asked.prompt_file)
+    else:
+        text = asked.prompt or ""
+    return _checked(text.rstrip("\r\n"))
+
+
+def _checked(prompt: str) -> str:
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        raise FluxError(Code.INVALID_REQUEST, "the prompt is not UTF-8 text") from None
+    if not prompt.strip():
+        raise FluxError(Code.INVALID_REQUEST, "the prompt is empty", hint="say what to draw")
+    if "\0" in prompt:
+        raise FluxError(Code.INVALID_REQUEST, "the prompt holds a zero byte")
+    return prompt
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(PROMPT_LIMIT + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FluxError(
+            Code.INPUT_UNREADABLE, f"the prompt file `{path}` cannot be read: {reason}"
+        ) from None
+    if len(data) > PROMPT_LIMIT:
+        raise FluxError(Code.INPUT_UNREADABLE, f"the prompt file `{path}` is over 1 MB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FluxError(
+            Code.INPUT_UNREADABLE, f"the prompt file `{path}` is not UTF-8 text"
+        ) from None
+
+
+def source_of(asked: Asked, around: Around) -> Source | None:
+    """Return the picture to edit; None if nothing is edited.
+
+    Raises:
+        FluxError: there is no such picture, or it cannot be read.
+    """
+    if asked.image is None:
+        return None
+    if asked.image == "-":
+        picture = input_from(around.read_bytes(INPUT_LIMIT))
+    elif asked.image.startswith(("http://", "https://")):
+        return _linked(asked.image)
+    elif asked.image.startswith("@"):
+        return _earlier(asked.image, around)
+    else:
+        picture = read_input(around.cwd / asked.image)
+    return Source(identity=f"sha256:{picture.sha256}", input=picture)
+
+
+def _linked(url: str) -> Source:
+    try:
+        return Source(identity=parse_url(url), url=url)
+    except BadValueError as bad:
+        raise FluxError(Code.INVALID_REQUEST, f"`{url}`: {bad.expected}") from None
+
+
+def _earlier(name: str, around: Around) -> Source:
+    """Take the result of an earlier task: its URL while it lives, else the saved file."""
+    task = around.find(name)
+    if task is None:
+        raise FluxError(
+            Code.TASK_NOT_FOUND,
+            f"no task `{name[1:]}` is known here",
+            hint=f"fluxcli status  (a file of that name is `./{name}`)",
+        )
+    identity = f"task:{task.task_id}"
+    age = around.now - (task.completed_at or task.created_at)
+    if task.url is not None and age < (RESULT_DAYS - 1) * _DAY:
+        return Source(identity=identity, url=task.url)
+    path = task.picture.path if task.picture else None
+    if path is not None and path.exists():
+        return Source(identity=identity, input=read_input(path))
+    if task.state is State.RUNNING:
+        raise FluxError(
+            Code.INPUT_UNREADABLE,
+            f"task `{task.task_id}` is not finished yet",
+            hint=f"fluxcli download {task.task_id}",
+        )
+    raise FluxError(Code.EXPIRED, f"task `{task.task_id or task.ref}` has no picture any more")

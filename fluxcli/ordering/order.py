@@ -1,0 +1,218 @@
+"""What was asked for, resolved and judged: requests, places, prices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
+from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.generation.terms import Source, Wish
+from fluxcli.ordering.inputs import Around, Asked, prompt_of, source_of
+from fluxcli.saving.names import (
+    STDOUT,
+    Facts,
+    Target,
+    check_free,
+    check_writable,
+    format_of,
+    known_paths,
+    parse_target,
+)
+from fluxcli.task import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from fluxcli.catalog import Mode
+    from fluxcli.settings.resolve import Settings
+    from fluxcli.task import Task
+
+
+_FIELDS: Final = (
+    "model",
+    "aspect_ratio",
+    "output_format",
+    "safety_tolerance",
+    "prompt_upsampling",
+    "enable_translation",
+    "upload_cn",
+    "watermark",
+    "callback_url",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Pictures that can be asked for: `fingerprint` is the same for the same command."""
+
+    wishes: tuple[Wish, ...]
+    fingerprint: str
+    date: str
+
+    @property
+    def first(self) -> Wish:
+        """The first of the pictures; they differ in nothing but their number."""
+        return self.wishes[0]
+
+    def credits(self, wishes: int) -> int:
+        """Return the estimated price of so many of the pictures, in credits."""
+        return CREDITS[self.first.request.model] * wishes
+
+    def paths(self) -> list[Path] | None:
+        """Return where the pictures will lie; None if only their ids will tell."""
+        wish = self.first
+        return known_paths(wish.target, facts(wish, self.date))
+
+
+class _Problems:
+    """Collects what is wrong, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[FluxError] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except FluxError as error:
+            self.errors.append(error)
+
+    def tell(self) -> None:
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            raise ProblemsError(self.errors)
+
+
+def take(asked: Asked, around: Around, *, date: str) -> Order:
+    """Resolve what was asked for, or tell everything that is wrong with it.
+
+    Raises:
+        FluxError: one problem, or a `ProblemsError` with all of them.
+    """
+    problems = _Problems()
+    values: dict[str, object] = {}
+    for name in _FIELDS:
+        with problems.collected():
+            values[name] = around.settings.value(f"{asked.mode}.{name}").value
+    with problems.collected():
+        values["prompt"] = prompt_of(asked, around)
+    target: Target | None = None
+    source: Source | None = None
+    with problems.collected():
+        target = parse_target(_output(around.settings), cwd=around.cwd)
+        values["output_format"] = _format(asked.mode, around.settings, target)
+    with problems.collected():
+        source = source_of(asked, around)
+    with problems.collected():
+        _check_count(asked.count, target)
+    if target is not None and target.folder() is not None:
+        with problems.collected():
+            check_writable(cast("Path", target.folder()), folder=True)
+    problems.tell()
+    request = Request(mode=asked.mode, **values)  # type: ignore[arg-type] # each was read by its parser
+    wishes = tuple(
+        Wish(request=request, target=target or STDOUT, source=source, n=n, count=asked.count)
+        for n in range(1, asked.count + 1)
+    )
+    return Order(wishes=wishes, fingerprint=_fingerprint(wishes[0], around.origin), date=date)
+
+
+def check_paths(order: Order, taken: Mapping[int, Task], *, force: bool, skip: bool) -> set[int]:
+    """Look for files in the way; return the numbers of the pictures that are not to be made.
+
+    `taken` are the pictures that an earlier run already asked for: what lies at their place
+    may be theirs.
+
+    Raises:
+        FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE.
+    """
+    skipped = set()
+    for number, path in enumerate(order.paths() or [], 1):
+        if number not in taken and not check_free([path], force=force, skip_existing=skip):
+            skipped.add(number)
+    return skipped
+
+
+def check_spending(
+    estimate: int, *, most: int | None, agreed: bool, ask: Callable[[str], bool | None]
+) -> None:
+    """Make sure that so many credits may be spent.
+
+    Raises:
+        FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
+    """
+    if most is not None and estimate > most:
+        raise FluxError(
+            Code.OVER_BUDGET,
+            f"an estimated {estimate} credits are more than `--max-credits {most}` allows",
+            hint=f"--max-credits {estimate}",
+        )
+    if agreed or most is not None or estimate <= CONSENT_CREDITS:
+        return
+    if not ask(f"spend an estimated {estimate} credits?"):
+        raise FluxError(
+            Code.NO_CONSENT,
+            f"an estimated {estimate} credits were not agreed to",
+            hint=f"`--yes`, or `--max-credits {estimate}`",
+        )
+
+
+def facts(wish: Wish, date: str) -> Facts:
+    """Return what is known for a file's name before there is an id."""
+    request = wish.request
+    return Facts(
+        id=None,
+        prompt=request.prompt,
+        n=wish.n,
+        count=wish.count,
+        date=date,
+        model=request.model,
+        ratio=request.aspect_ratio,
+        ext=EXTENSION[request.output_format],
+    )
+
+
+def _fingerprint(wish: Wish, origin: str) -> str:
+    identity = {
+        "origin": origin,
+        "request": asdict(wish.request),
+        "source": wish.source.identity if wish.source else None,
+        "output": wish.target.stored(),
+        "count": wish.count,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _output(settings: Settings) -> str | None:
+    found = settings.value("output")
+    return str(found.value) if found.given else None
+
+
+def _format(mode: Mode, settings: Settings, target: Target) -> str:
+    """Return the output format: the flag's, else the output's ending's, else the setting's."""
+    chosen = settings.value(f"{mode}.output_format")
+    ending = format_of(target)
+    if ending is not None and chosen.origin.startswith("--") and ending != chosen.value:
+        raise FluxError(
+            Code.INVALID_REQUEST,
+            f"`--output-format {chosen.value}` and the output's ending (`{target.text}`) clash",
+            hint=f"--output-format {ending}",
+        )
+    return ending or str(chosen.value)
+
+
+def _check_count(count: int, target: Target | None) -> None:
+    if not 1 <= count <= MAX_COUNT:
+        raise FluxError(
+            Code.INVALID_REQUEST,
+            f"`--count {count}`: 1 to {MAX_COUNT} pictures can be asked for at once",
+            hint=f"--count {min(max(count, 1), MAX_COUNT)}",
+        )
+    if count > 1 and target is not None and target.kind == "stdout":
+        raise FluxError(Code.USAGE, "`-o -` takes one picture", hint="-o '{prompt}-{n}.{ext}'")
