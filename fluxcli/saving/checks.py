@@ -24,7 +24,8 @@ Content: TypeAlias = bytes
 
 _HEAD = 64
 _BLOCK = 1 << 18
-_PIPED_LIMIT = 256 << 20
+PIPED_LIMIT = 64 << 20
+"""How many bytes of an input are kept in memory where it comes through a pipe."""
 _WALKS: dict[str, Callable[[Tape], Walk[tuple[int, int]]]] = {"png": png.walk, "jpeg": jpeg.walk}
 _SIGNATURES = (
     (png.SIGNATURE, "png"),
@@ -177,7 +178,7 @@ def read_input(path: Path) -> Input:
             raise _unreadable(quoted(path), "is a folder")
         with path.open("rb") as file:
             if not stat.S_ISREG(path.stat().st_mode):
-                return input_from(file.read(_PIPED_LIMIT), name=quoted(path))
+                return input_from(file.read(PIPED_LIMIT + 1), name=quoted(path))
             digest = hashlib.sha256()
             head = file.read(_HEAD)
             block, total = head, 0
@@ -195,8 +196,10 @@ def input_from(data: bytes, *, name: str = "stdin") -> Input:
     """Take a picture to edit that came through a pipe; `name` stands for it in messages.
 
     Raises:
-        FluxError: `input_unreadable`: empty, or not a PNG, JPEG or WebP.
+        FluxError: `input_unreadable`: empty, over `PIPED_LIMIT`, or not a PNG, JPEG or WebP.
     """
+    if len(data) > PIPED_LIMIT:
+        raise _unreadable(name, f"brings more than {PIPED_LIMIT >> 20} MB")
     digest = hashlib.sha256(data).hexdigest()
     return _input(data[:_HEAD], name=name, path=None, digest=digest, total=len(data), data=data)
 

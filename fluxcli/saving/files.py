@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.saving.checks import Inspected, Inspector
@@ -35,7 +35,7 @@ class _Intake:
     def __init__(self, name: str) -> None:
         self._name = name
         self._inspector = Inspector(hint=RESUME)
-        self._file: IO[bytes] | None = None
+        self._file: BinaryIO | None = None
         self._inspected: Inspected | None = None
 
     def write(self, chunk: bytes) -> None:
@@ -66,13 +66,12 @@ class _Intake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file is not None:
-            # What matters is on the disk already, or given up.
-            with contextlib.suppress(OSError):
-                self._file.close()
+        # What matters is on the disk already, or given up.
+        with contextlib.suppress(OSError):
+            self._open.close()
 
     @property
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> BinaryIO:
         if self._file is None:
             raise ValueError("not entered")
         return self._file
@@ -102,7 +101,7 @@ class Spool(_Intake):
             self._file = tempfile.TemporaryFile()
         return self
 
-    def reader(self) -> IO[bytes]:
+    def reader(self) -> BinaryIO:
         """Return the checked picture's bytes, from their beginning; valid until the exit."""
         self._picture(None)
         self._open.seek(0)

@@ -44,19 +44,16 @@ class _Pixels:
             data = self._stream.unconsumed_tail
 
     def finish(self) -> None:
-        while self._left > 0 and self._inflate(b""):
-            pass
+        # At most the few rows that the last bits stand for are still to come.
+        self._inflate(b"")
         if self._left > 0:
             raise Broken("holds fewer rows than its header says")
 
-    def _inflate(self, data: bytes) -> bool:
-        """Take a step; whether it brought anything."""
+    def _inflate(self, data: bytes) -> None:
         try:
-            inflated = len(self._stream.decompress(data, _WINDOW))
+            self._left -= len(self._stream.decompress(data, _WINDOW))
         except zlib.error as error:
             raise Broken("holds picture data that do not decompress") from error
-        self._left -= inflated
-        return inflated > 0
 
 
 def walk(tape: Tape) -> Walk[tuple[int, int]]:

@@ -261,6 +261,13 @@ def test_a_part_that_is_no_file_is_left_alone(target: Path, png: bytes) -> None:
     assert listing(target.parent) == [".a.png.t7.part", "a.png", "precious"]
 
 
+def test_a_fifo_under_the_parts_name_is_left_alone(target: Path, png: bytes) -> None:
+    target.parent.mkdir()
+    os.mkfifo(target.with_name(".a.png.t7.part"))
+    land(target, png)
+    assert listing(target.parent) == [".a.png.t7.part", "a.png"]
+
+
 def test_without_locks_a_picture_lands_all_the_same(
     target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import os
 import threading
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,6 @@ from fluxcli.saving.checks import Inspected, Inspector, inspect_file, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 KINDS = st.sampled_from(["png", "jpeg", "jpeg progressive", "jpeg with restarts"])
 
@@ -234,6 +234,16 @@ def test_a_thumbnail_within_is_passed_over(jpeg: bytes) -> None:
     refusal(whole[: len(segment) + 40])
 
 
+@pytest.mark.parametrize("parts", [1, 50])
+def test_rows_that_compress_well_are_all_counted(
+    make_png: Callable[..., bytes], parts: int
+) -> None:
+    """A few bytes can hold many rows: more than one step of decompression brings."""
+    options = {"width": 3000, "height": 500, "parts": parts}
+    assert inspect([make_png(rows=bytes(500 * 9001), **options)]).width == 3000
+    assert "fewer rows" in refusal(make_png(rows=bytes(500 * 9001 - 1), **options))
+
+
 def test_a_file_on_disk(tmp_path: Path, png: bytes) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png)
@@ -282,6 +292,11 @@ def test_an_input_through_a_pipe_keeps_its_bytes(tmp_path: Path, png: bytes) -> 
     assert found.data == png
     assert found.path is None
     assert found == checks.input_from(png)
+
+
+def test_an_endless_input_is_refused() -> None:
+    with pytest.raises(FluxError, match=r"`/dev/zero` brings more than 64 MB"):
+        checks.read_input(Path("/dev/zero"))
 
 
 @pytest.mark.parametrize(
