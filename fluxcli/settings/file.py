@@ -117,10 +117,7 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
             return False
         values = _changed(before.values, name, value)
         text = _reworded(before.text, name, value, values)
-        try:
-            replace(target, _dumped(values) if text is None else text)
-        except OSError as error:
-            raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(path, "written", error)) from error
+        write(target, _dumped(values) if text is None else text)
         return text is None and "#" in before.text
 
 
@@ -184,20 +181,27 @@ def _dumped(values: Mapping[str, object]) -> str:
     return tomli_w.dumps(values)
 
 
-def replace(target: Path, text: str) -> None:
+def write(target: Path, text: str) -> None:
     """Put a new file, for the user's eyes only, in the place of `target`, whole or not at all.
 
     Raises:
-        OSError: it cannot be written; `target` is as it was.
+        FluxError: it cannot be written; `target` is as it was.
     """
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        raise OSError(0, "not a regular file")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            raise OSError(0, "not a regular file")
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _replace(target, text.encode())
+    except OSError as error:
+        raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(target, "written", error)) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
     fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(target)

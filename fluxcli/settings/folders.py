@@ -27,7 +27,7 @@ _BELOW_HOME: Final[dict[Kind, str]] = {
     "state": ".local/state",
     "cache": ".cache",
 }
-_VARIABLES: Final[dict[Kind, str]] = {
+VARIABLES: Final[dict[Kind, str]] = {
     "config": "FLUXCLI_CONFIG",
     "state": "FLUXCLI_STATE_DIR",
     "cache": "FLUXCLI_CACHE_DIR",
@@ -52,9 +52,26 @@ def folder(env: Mapping[str, str], kind: Literal["state", "cache"]) -> Path:
     return _named(env, kind) or _usual(env, kind)
 
 
+def check_usable(path: Path, kind: Kind) -> None:
+    """Check that a folder can be written to, or made. Creates nothing.
+
+    Raises:
+        FluxError: it cannot; the hint says how to choose another.
+    """
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        problem = f"`{nearest}` is not a folder"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        problem = f"`{nearest}` cannot be written to"
+    else:
+        return
+    hint = f"set `{VARIABLES[kind]}` to a folder that can be written"
+    raise FluxError(Code.OUTPUT_UNWRITABLE, problem, hint=hint)
+
+
 def _named(env: Mapping[str, str], kind: Kind) -> Path | None:
     """Return the path that our own variable names, `~` being the home folder."""
-    name = env.get(_VARIABLES[kind])
+    name = env.get(VARIABLES[kind])
     if not name:
         return None
     first, _, rest = name.partition("/")
@@ -84,7 +101,7 @@ def _home(env: Mapping[str, str], kind: Kind) -> Path:
     home = Path(env.get("HOME") or env.get("USERPROFILE") or _account_home() or ".")
     if home.is_absolute():
         return home
-    variable = _VARIABLES[kind]
+    variable = VARIABLES[kind]
     raise FluxError(
         Code.ENVIRONMENT_INVALID,
         f"no home folder: set `HOME` or `{variable}` to an absolute path",

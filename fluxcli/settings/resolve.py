@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.catalog import KEY_PAGE
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
-from fluxcli.settings.parsers import BadValueError
-from fluxcli.settings.values import SETTINGS, STORED, Setting, Value, suggestion
+from fluxcli.settings.parsers import BadValueError, nearest
+from fluxcli.settings.values import SETTINGS, STORED, Setting, Value, storable, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 CONFIG_FILE: Final = "config file"
@@ -87,6 +88,44 @@ class Settings:
         value = self.value("api_key").value
         return value if isinstance(value, key.Secret) else None
 
+    def required_key(self) -> key.Secret:
+        """Return the key.
+
+        Raises:
+            FluxError: AUTH_MISSING_KEY if there is none, or what is wrong with the one there is.
+        """
+        secret = self.api_key()
+        if secret is None:
+            hint = f"make one at {KEY_PAGE}, then `fluxcli config set api_key`"
+            raise FluxError(Code.AUTH_MISSING_KEY, "no API key is set", hint=hint)
+        return secret
+
+    def problems(self) -> list[FluxError]:
+        """Return everything that is wrong with the settings, each told once."""
+        found: dict[str, FluxError] = {}
+        for name in SETTINGS:
+            try:
+                self.value(name)
+            except FluxError as error:
+                found.setdefault(error.message, error)
+        return list(found.values())
+
+    def store(self, name: str, value: Value) -> bool:
+        """Keep a value in the config file, or take the entry `name` out where it is None.
+
+        Returns whether comments in the file were lost on the way.
+
+        Raises:
+            FluxError: the file is broken, or cannot be written.
+        """
+        lossy = file.change(self.config_path, name, storable(value), locks=self.state_dir)
+        self.forget()
+        return lossy
+
+    def forget(self) -> None:
+        """Read the config file anew when it is next needed: it may have changed."""
+        self.__dict__.pop("document", None)
+
     @property
     def config_path(self) -> Path:
         """The config file, whether it is there or not."""
@@ -121,6 +160,14 @@ class Settings:
             return []
         unknown = [name for name, _ in self.document.entries() if name not in STORED]
         return [self._unknown(name) for name in unknown]
+
+    @property
+    def strange_variables(self) -> list[str]:
+        """What the user should know about variables that look like ours and are not."""
+        known = {name for setting in SETTINGS.values() for name in setting.variables}
+        known |= {key.FILE_VARIABLE, *folders.VARIABLES.values()}
+        unknown = [name for name in self._env if name.startswith("FLUXCLI_")]
+        return [_stranger(name, known) for name in sorted(unknown) if name not in known]
 
     def _unknown(self, name: str) -> str:
         place = self.document.place(name)
@@ -177,6 +224,12 @@ def check(setting: Setting, text: str) -> Value:
         near = bad.nearest
         mend = f"fluxcli config set {setting.name} {shlex.quote(near)}" if near else None
         raise FluxError(Code.USAGE, _message(setting.name, text, bad), hint=mend) from None
+
+
+def _stranger(name: str, known: Iterable[str]) -> str:
+    prefix = "FLUXCLI_"
+    near = nearest(name.removeprefix(prefix), [other.removeprefix(prefix) for other in known])
+    return f"`{name}` sets nothing" + (f"; did you mean `{prefix}{near}`?" if near else "")
 
 
 def _from_variable(setting: Setting, name: str, raw: str) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 import tomllib
 from typing import TYPE_CHECKING
@@ -204,6 +205,9 @@ def test_an_odd_layout_is_written_anew_and_says_so(path: Path) -> None:
     write(path, '# lost\n"timeout" = "5m"\nzeta = 1\n')
     assert put(path, "timeout", "9m") is True
     assert path.read_text() == 'timeout = "9m"\nzeta = 1\n'
+    write(path, '"timeout" = "5m"\nzeta = 1\n')
+    assert put(path, "timeout", None) is False, "there was no comment to lose"
+    assert path.read_text() == "zeta = 1\n"
 
 
 def test_the_last_entry_may_go_and_comments_stay(path: Path) -> None:
@@ -223,10 +227,19 @@ def test_one_and_true_are_not_the_same(path: Path) -> None:
     assert path.read_text() == "[generate]\nupload_cn = true\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 def test_a_failing_write_leaves_the_old_file_and_no_rubbish(path: Path) -> None:
+    """A full disk is rehearsed by the process's own limit on the size of files."""
+    import resource  # noqa: PLC0415 - not everywhere
+
     write(path, "timeout = 5\n")
-    with pytest.raises(UnicodeEncodeError):
-        file.replace(path, "x" * 100_000 + "\udc80")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(FluxError, match="cannot be written: file too large"):
+            file.write(path, "#" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "timeout = 5\n"
     assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.settings.folders import check_usable
 from fluxcli.settings.resolve import Settings
 
 posix_only = pytest.mark.skipif(
@@ -81,3 +82,20 @@ def test_without_any_home_folder_the_message_names_the_way_out(
     assert no.value.hint == 'export FLUXCLI_STATE_DIR="$PWD/.fluxcli"'
     assert settings.seconds("timeout") == 900.0
     assert settings.warnings == []
+
+
+def test_a_folder_that_can_be_made_is_usable_and_is_not_made(tmp_path: Path) -> None:
+    check_usable(tmp_path / "a" / "b", "state")
+    check_usable(tmp_path, "cache")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FluxError, match="is not a folder") as caught:
+        check_usable(tmp_path / "file" / "state", "state")
+    assert caught.value.hint == "set `FLUXCLI_STATE_DIR` to a folder that can be written"
+    sealed = Path("/proc/sys/kernel" if os.access("/", os.W_OK) else "/")
+    if sys.platform == "linux":
+        with pytest.raises(FluxError, match="cannot be written to"):
+            check_usable(sealed / "fluxcli", "cache")

@@ -258,13 +258,56 @@ def test_reading_creates_nothing(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["generate-model", "Generate.Model", "upload-url"])
-def test_names_are_found_as_people_write_them(name: str) -> None:
-    if name == "generate-model":
-        with pytest.raises(FluxError, match="no setting is called `generate-model`"):
-            find(name)
-    else:
-        assert find(name).name in SETTINGS
+def test_names_are_found_as_people_write_them() -> None:
+    assert find("Generate.Upload-CN").name == "generate.upload_cn"
+    assert find(" upload-url ").name == "upload_url"
+
+
+def test_a_key_that_is_needed_and_missing_is_told_with_what_to_do(home: Path) -> None:
+    with pytest.raises(FluxError) as caught:
+        made(home).required_key()
+    assert caught.value.code is Code.AUTH_MISSING_KEY
+    assert "fluxcli config set api_key" in (caught.value.hint or "")
+    assert made(home, env={"KIE_API_KEY": "abc"}).required_key() == Secret("abc")
+
+
+def test_all_problems_are_told_each_once(home: Path) -> None:
+    env = {"FLUXCLI_MODEL": "prro", "FLUXCLI_JSON": "perhaps"}
+    settings = made(home, env=env, config="timeout = 'soon'")
+    assert [error.message.split("`")[1] for error in settings.problems()] == [
+        f"{settings.config_path}:1",
+        "FLUXCLI_JSON",
+        "FLUXCLI_MODEL",
+    ]
+    assert made(home / "none").problems() == []
+
+
+def test_what_is_stored_holds_at_once(home: Path) -> None:
+    settings = made(home, config="# mine\n")
+    assert settings.value("timeout").origin == "default"
+    for name, text in (("timeout", "90"), ("api_key", "abc"), ("edit.upload_cn", "on")):
+        assert settings.store(name, check(find(name), text)) is False
+    assert settings.value("timeout") == Resolved(90.0, "config file")
+    assert settings.config_path.read_text() == (
+        '# mine\ntimeout = "1m30s"\napi_key = "abc"\n\n[edit]\nupload_cn = true\n'
+    )
+    settings.store("timeout", None)
+    assert settings.value("timeout").origin == "default"
+
+
+def test_variables_that_look_like_ours_are_told(home: Path) -> None:
+    env = {
+        "FLUXCLI_MODLE": "max",
+        "FLUXCLI_XYZZY": "1",
+        "FLUXCLI_EDIT_MODEL": "max",
+        "FLUXCLI_CONFIG": "x.toml",
+        "FLUXCLI_API_KEY_FILE": "key",
+        "KIE_WHATEVER": "1",
+    }
+    assert made(home, env=env).strange_variables == [
+        "`FLUXCLI_MODLE` sets nothing; did you mean `FLUXCLI_MODEL`?",
+        "`FLUXCLI_XYZZY` sets nothing",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""The config file in the user's own editor.
+
+Runs the editor and looks at how it ended; whether what was written can be used is for
+`resolve` to say. Nothing is ever taken back: the file stays as the user left it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.settings import file
+from fluxcli.settings.template import template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_USUAL: Final = ("sensible-editor", "nano", "vim", "vi")
+_CHOOSE: Final = "export EDITOR=nano"
+
+
+def edit(path: Path, env: Mapping[str, str]) -> None:
+    """Let the user edit the file; one that is missing begins as a commented template.
+
+    Raises:
+        FluxError: the file cannot be made, or the editor cannot be run or fails.
+    """
+    command = editor(env)
+    target = Path(os.path.realpath(path))
+    if not target.exists():
+        file.write(target, template())
+    try:
+        done = subprocess.run([*command, str(path)], env=dict(env), check=False)  # noqa: S603 - the user's own choice
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise _unusable(f"the editor `{command[0]}` cannot be started: {reason}") from error
+    if done.returncode:
+        raise _unusable(f"the editor `{command[0]}` ended with status {done.returncode}")
+
+
+def editor(env: Mapping[str, str]) -> list[str]:
+    """Return the editor's command: `VISUAL`, `EDITOR`, or what this machine usually has.
+
+    Raises:
+        FluxError: the variable cannot be read as a command, or there is no editor.
+    """
+    for name in ("VISUAL", "EDITOR"):
+        if words := _words(name, env.get(name, "")):
+            return words
+    usual = ("notepad",) if sys.platform == "win32" else _USUAL
+    found = next((name for name in usual if shutil.which(name, path=env.get("PATH"))), None)
+    if found is None:
+        raise _unusable("no editor was found: set `VISUAL` or `EDITOR`")
+    return [found]
+
+
+def _words(name: str, command: str) -> list[str]:
+    try:
+        return shlex.split(command, posix=sys.platform != "win32")
+    except ValueError as error:
+        reason = str(error).lower().rstrip(".")
+        raise _unusable(f"`{name}` is not a command: {reason}") from None
+
+
+def _unusable(message: str) -> FluxError:
+    return FluxError(Code.ENVIRONMENT_INVALID, message, hint=_CHOOSE)
