@@ -75,11 +75,15 @@ class Block:
             standing = self._drawn
             self._write(self._erasure() + line + "\n" + _joined(standing))
 
-    def close(self) -> None:
-        """End: the lines vanish, the cursor comes back. Harmless when nothing was begun."""
-        with self._lock:
+    def close(self, *, at_once: bool = False) -> None:
+        """End: the lines vanish, the cursor comes back. Harmless when nothing was begun.
+
+        `at_once` is for a signal's handler.
+        """
+        with self._lock, contextlib.suppress(OSError):
             if self._open:
-                self._write(self._erasure() + _SHOW_CURSOR)
+                write = self._channel.write_at_once if at_once else self._channel.write
+                write(self._erasure() + _SHOW_CURSOR)
             self._open, self._wanted, self._drawn = False, (), ()
 
     @contextlib.contextmanager
@@ -130,7 +134,8 @@ class Block:
         return _to_first(folded) + _CLEAR_BELOW
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
+        # RuntimeError: a signal's handler writes amid a write; that frame is not missed.
+        with contextlib.suppress(OSError, RuntimeError):
             if text:
                 self._channel.write(text)
 

@@ -58,6 +58,14 @@ class Channel:
         """Write `text` at once; what the encoding lacks is written as an escape."""
         self._put(self._redact(text).encode(self.encoding, "backslashreplace"))
 
+    def write_at_once(self, text: str) -> None:
+        """Write `text` past every buffer, for a signal's handler, which may interrupt a write."""
+        handle = self.handle
+        if handle is None:
+            self.write(text)
+        else:
+            os.write(handle, self._redact(text).encode(self.encoding, "backslashreplace"))
+
     def write_path(self, path: str) -> None:
         """Write `path` and a line end, byte for byte what the file system calls it."""
         self._put(os.fsencode(self._redact(path)) + b"\n")

@@ -177,7 +177,7 @@ class Live(_Telling):
         self._next_frame = self._began
         self._second = -1
         self._stale = True
-        self._unhook: Callable[[], None] | None = None
+        self._unhook: Callable[[], None] = _nothing
 
     def __enter__(self) -> Self:
         self._block.open()
@@ -211,8 +211,7 @@ class Live(_Telling):
 
     def close(self) -> None:
         """Take the display away; one line says what came of it."""
-        if self._unhook:
-            self._unhook()
+        self._unhook()
         self._block.close()
         line = self._summary()
         if line:
@@ -231,6 +230,10 @@ class Live(_Telling):
             return style(marks.bad, "red")
         done = self._board.count(*DONE) == self._board.total(self._run.count)
         return style(marks.good, "green") if done else marks.dot
+
+
+def _nothing() -> None:
+    """There is nothing to undo."""
 
 
 def _plain(event: Event, stage: Stage, elapsed: float) -> str:

@@ -19,6 +19,7 @@ from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output import preview, questions, records
 from fluxcli.output.block import Block
 from fluxcli.output.channel import Channel
+from fluxcli.output.following import Follower
 from fluxcli.output.progress import Lines, Live, Progress, Run
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.style import Style, Wish, is_colored
@@ -212,6 +213,12 @@ class Output:
         )
         return Live(run, self._block) if self._is_live else Lines(run)
 
+    def follower(
+        self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
+    ) -> Follower:
+        """Return what tells a run's events: see `Follower`."""
+        return Follower(self, ids=ids, preview=preview, launch=launch)
+
     def preview(self, path: Path) -> None:
         """Show a saved picture in the terminal behind stderr, as well as it can; never in a pipe.
 
@@ -285,6 +292,10 @@ class Output:
     def abandon_stdout(self) -> None:
         """After a BrokenPipeError: let nothing more be written, not even at the very end."""
         self._out.abandon()
+
+    def restore_terminal(self) -> None:
+        """Take the live display away at once, from a signal's handler: the process is ending."""
+        self._block.close(at_once=True)
 
     def _hint(self, text: str) -> None:
         self._say(self._style("hint:", "cyan") + " " + visible(text))

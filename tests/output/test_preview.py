@@ -1,0 +1,166 @@
+"""A picture in the terminal: the right way for each, and never in a pipe."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from fluxcli.output import preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.output.conftest import Desk
+
+KITTY = {"TERM": "xterm-kitty"}
+ITERM = {"TERM_PROGRAM": "iTerm.app"}
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Callable[..., Path]:
+    """A red picture, noisy enough that its file is not tiny."""
+
+    def make(name: str = "p.png", size: tuple[int, int] = (64, 32)) -> Path:
+        path = tmp_path / name
+        Image.effect_noise(size, 90).convert("RGB").save(path)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("env", "way"),
+    [
+        ({"KITTY_WINDOW_ID": "1"}, "kitty"),
+        (KITTY, "kitty"),
+        ({"TERM": "xterm-ghostty"}, "kitty"),
+        ({"TERM_PROGRAM": "ghostty"}, "kitty"),
+        (ITERM, "iterm"),
+        ({"TERM_PROGRAM": "WezTerm"}, "iterm"),
+        ({"TERM_PROGRAM": "vscode"}, "iterm"),
+        ({"TERM_PROGRAM": "Apple_Terminal"}, "blocks"),
+        (KITTY | {"TMUX": "/run/tmux"}, "blocks"),
+        (ITERM | {"STY": "1.pts"}, "blocks"),
+        ({}, "blocks"),
+    ],
+)
+def test_each_terminal_has_its_way(env: dict[str, str], way: str) -> None:
+    assert preview.choose(env) == way
+
+
+def test_kitty_gets_the_png_in_small_pieces(
+    desk: Callable[..., Desk], picture: Callable[..., Path]
+) -> None:
+    """Every piece but the last announces another, and all together are the file."""
+    one = desk(terminal=True, env=KITTY, columns=41)
+    path = picture(size=(200, 100))
+    one.output.preview(path)
+    pieces = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", one.err)
+    assert [keys for keys, _ in pieces] == [
+        "a=T,f=100,q=2,c=40,m=1",
+        *["m=1"] * (len(pieces) - 2),
+        "m=0",
+    ]
+    assert len(pieces) > 2
+    assert max(len(data) for _, data in pieces) == 4096
+    assert base64.b64decode("".join(data for _, data in pieces)) == path.read_bytes()
+    assert one.out == ""
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.jpg"])
+def test_iterm_gets_the_file(
+    desk: Callable[..., Desk], picture: Callable[..., Path], name: str
+) -> None:
+    one = desk(terminal=True, env=ITERM)
+    path = picture(name)
+    one.output.preview(path)
+    data = path.read_bytes()
+    text = base64.b64encode(data).decode()
+    head = f"\x1b]1337;File=inline=1;size={len(data)};width=60;preserveAspectRatio=1:"
+    assert one.err == f"{head}{text}\x07\n"
+
+
+@pytest.mark.parametrize(
+    ("size", "room", "drawn"),
+    [
+        ((64, 32), (80, 24), (60, 15)),
+        ((64, 32), (21, 24), (20, 5)),
+        ((32, 64), (80, 12), (10, 10)),
+        ((900, 1), (31, 24), (30, 1)),
+    ],
+)
+def test_other_terminals_get_half_blocks(
+    desk: Callable[..., Desk],
+    picture: Callable[..., Path],
+    size: tuple[int, int],
+    room: tuple[int, int],
+    drawn: tuple[int, int],
+) -> None:
+    """The picture keeps its shape and fits the terminal."""
+    one = desk(terminal=True, columns=room[0], lines=room[1])
+    one.output.preview(picture(size=size))
+    shown = one.shown()
+    assert (max(map(len, shown)), len(shown)) == drawn
+    assert set("".join(shown)) == {"▀"}
+
+
+def test_the_colours_are_the_picture_s(desk: Callable[..., Desk], tmp_path: Path) -> None:
+    """The ink is the upper pixel, the ground the lower one."""
+    path = tmp_path / "p.png"
+    flag = Image.new("RGB", (2, 2), (255, 0, 0))
+    flag.putpixel((0, 1), (0, 0, 255))
+    flag.save(path)
+    one = desk(terminal=True, columns=3)
+    one.output.preview(path)
+    assert one.err.startswith("\x1b[38;2;255;0;0;48;2;0;0;255m▀\x1b[38;2;255;0;0;48;2;255;0;0m▀")
+    assert one.err.endswith("\x1b[0m\n")
+
+
+def test_a_pipe_gets_no_picture(desk: Callable[..., Desk], picture: Callable[..., Path]) -> None:
+    one = desk(env=KITTY)
+    one.output.preview(picture())
+    assert (one.out, one.err) == ("", "`--preview` needs a terminal\n")
+
+
+def refused(one: Desk, path: Path) -> str:
+    one.output.preview(path)
+    assert one.out == ""
+    first, second = one.err.splitlines()
+    assert second == "hint: `--open` shows the picture in the system's viewer"
+    return first
+
+
+def test_what_cannot_be_shown_is_a_note(desk: Callable[..., Desk], tmp_path: Path) -> None:
+    """A preview is a kindness: its failure is never the command's."""
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG but no more")
+    colored: dict[str, bool | str] = {"terminal": True}
+    assert (
+        refused(desk(terminal=True, color="never"), broken)
+        == "no preview: without colour there is nothing to draw with"
+    )
+    one = desk(**colored)
+    one.output.preview(broken)
+    assert one.err.startswith("no preview: the file is not a picture that can be read\n")
+    one = desk(**colored)
+    one.output.preview(tmp_path / "none.png")
+    assert one.err.startswith("no preview: no such file or directory\n")
+
+
+def test_without_pillow_a_jpeg_on_kitty_is_a_note(
+    desk: Callable[..., Desk], picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kitty's protocol takes no JPEG, and the extra that could draw it is not installed."""
+    path = picture("p.jpg")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    one = desk(terminal=True, env=KITTY)
+    one.output.preview(path)
+    assert one.err.startswith(
+        "no preview: this terminal needs the extra `fluxcli[preview]` to draw it\n"
+    )

@@ -1,0 +1,530 @@
+"""A run on its way: as plain lines, and as a live display on a drawn terminal."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fluxcli import events
+from fluxcli.errors import Code, FluxError
+from fluxcli.output.text import cells
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fluxcli.events import Event
+    from fluxcli.output.progress import Progress
+    from fluxcli.task import Request, Task
+    from tests.output.conftest import Desk
+
+ID = "e730dcfe4e5d59332daf52c08a960085"
+NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")
+WIDE = "灯台の夜明け、フラットなベクター、二色、白い背景に描かれた"
+MARKUP = "[/] [bold]markup[/bold] \x1b[2J\n🎉"
+
+
+@pytest.fixture
+def started(request_for: Callable[..., Request]) -> Callable[..., Event]:
+    def make(key: str = "1", prompt: str = "a lighthouse at dawn") -> Event:
+        return events.Started(key=key, ref="k7", request=request_for(prompt))
+
+    return make
+
+
+@pytest.fixture
+def life(
+    started: Callable[..., Event], task_for: Callable[..., Task]
+) -> Callable[..., Iterator[tuple[Event, float]]]:
+    """All that happens to one picture, and the seconds that pass after each event."""
+
+    def make(key: str = "1", prompt: str = "a lighthouse") -> Iterator[tuple[Event, float]]:
+        yield started(key, prompt), 0
+        yield events.Uploading(key=key, name="in\x1b.png", bytes=1_200_000), 1
+        yield events.Uploaded(key=key, reused=False), 0
+        yield events.Held(key=key, seconds=4.0), 4
+        yield events.Submitting(key=key), 1
+        yield events.Accepted(key=key, ref="k7", task_id=ID), 2
+        yield events.Trouble(key=key, error=NETWORK, seconds=5), 5
+        yield events.Warned(key=key, message="the ratio was not kept"), 5
+        yield events.Succeeded(key=key, seconds=8), 0
+        yield events.Downloading(key=key), 1
+        yield events.Finished(key=key, task=task_for()), 0
+
+    return make
+
+
+def play(one: Desk, progress: Progress, story: Iterator[tuple[Event, float]]) -> None:
+    for event, seconds in story:
+        progress.see(event)
+        one.clock.sleep(seconds)
+        progress.tick()
+
+
+# Plain lines.
+
+
+def test_one_picture_in_plain_lines(
+    desk: Callable[..., Desk], life: Callable[..., Iterator[tuple[Event, float]]]
+) -> None:
+    one = desk()
+    with one.output.progress(1, 12.0) as progress:
+        play(one, progress, life())
+    assert one.out == ""
+    assert one.err.splitlines() == [
+        "uploading in\\x1b.png (1.2 MB)",
+        "waiting for a slot: the account's limit is reached for 4 s",
+        "submitting",
+        f"task {ID} accepted",
+        "the service cannot be reached; trying again in 5 s",
+        "warning: the ratio was not kept",
+        "downloading",
+        "saved after 19 s",
+    ]
+
+
+def test_several_pictures_are_told_apart(
+    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+) -> None:
+    one = desk()
+    with one.output.progress(3, 12.0) as progress:
+        for key in ("1", "2", "hero"):
+            progress.see(started(key))
+        progress.see(events.Accepted(key="hero", ref="k7", task_id=ID))
+        progress.see(events.Failed(key="2", error=NETWORK, task=None))
+        one.output.error(NETWORK, key="2")
+        progress.see(events.Finished(key="hero", task=task_for()))
+    assert one.err.splitlines() == [
+        f"hero: task {ID} accepted",
+        "error: 2: the service cannot be reached",
+        "hero: saved after 0 s",
+        "1 of 3 saved, 1 failed, in 0 s",
+    ]
+
+
+def test_a_sign_of_life_every_half_minute_of_silence(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    """At most one in 30 s, counted from the last line; it sums up the run."""
+    one = desk()
+    with one.output.progress(3, None) as progress:
+        progress.tick()
+        for key in ("1", "2", "3"):
+            progress.see(started(key))
+        one.clock.sleep(20)
+        progress.see(events.Accepted(key="1", ref="k7", task_id=ID))
+        progress.see(events.Held(key="2", seconds=5))
+        for _ in range(80):
+            one.clock.sleep(1)
+            progress.tick()
+    assert one.err.splitlines()[2:] == [
+        "still at work after 50 s: 0 of 3 saved, 1 generating, 1 waiting for a slot",
+        "still at work after 1 m 20 s: 0 of 3 saved, 1 generating, 1 waiting for a slot",
+        "0 of 3 saved, in 1 m 40 s",
+    ]
+
+
+@pytest.mark.parametrize(("begun", "standing"), [(False, "preparing"), (True, "generating")])
+def test_a_sign_of_life_of_a_single_picture(
+    desk: Callable[..., Desk],
+    task_for: Callable[..., Task],
+    begun: bool,  # noqa: FBT001 - a column of the table
+    standing: str,
+) -> None:
+    one = desk()
+    with one.output.progress(1, None) as progress:
+        if begun:
+            progress.see(events.Resumed(key="1", task=task_for(State.RUNNING)))
+        one.clock.sleep(31)
+        progress.tick()
+    assert one.err.splitlines()[-1] == f"still at work after 31 s: {standing}"
+
+
+def test_an_outage_is_told_once_in_half_a_minute(
+    desk: Callable[..., Desk],
+) -> None:
+    """It meets every picture at every poll, but is one thing."""
+    one = desk()
+    with one.output.progress(2, None) as progress:
+        for _ in range(2):
+            for key in ("1", "2"):
+                progress.see(events.Trouble(key=key, error=NETWORK, seconds=2.5))
+            one.clock.sleep(40)
+    assert one.err.count("the service cannot be reached; trying again in 3 s") == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "task_id", "words"),
+    [
+        (State.RUNNING, ID, f"task {ID} taken up again, at no cost"),
+        (State.SUCCEEDED, ID, f"task {ID} taken up again, at no cost\ndownloading"),
+        (State.SENDING, None, "task k7 taken up again, at no cost"),
+    ],
+)
+def test_an_earlier_task_is_named(
+    desk: Callable[..., Desk],
+    task_for: Callable[..., Task],
+    state: State,
+    task_id: str | None,
+    words: str,
+) -> None:
+    """By its id, or by the journal's name while there is none."""
+    one = desk()
+    one.output.progress(1, None).see(events.Resumed(key="1", task=task_for(state, task_id=task_id)))
+    assert one.err == words + "\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.RUNNING, "submitted"),
+        (State.SUCCEEDED, "ready"),
+        (State.SAVED, "saved after 0 s"),
+        (State.UNKNOWN, ""),
+    ],
+)
+def test_a_picture_goes_as_far_as_it_was_asked_to(
+    desk: Callable[..., Desk], task_for: Callable[..., Task], state: State, words: str
+) -> None:
+    one = desk()
+    one.output.progress(1, None).see(events.Finished(key="1", task=task_for(state)))
+    assert one.err.strip() == words
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_quiet_shows_nothing(
+    desk: Callable[..., Desk],
+    life: Callable[..., Iterator[tuple[Event, float]]],
+    terminal: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    one = desk(terminal=terminal, quiet=True)
+    with one.output.progress(1, 12.0) as progress:
+        play(one, progress, life())
+    assert one.err == ""
+
+
+@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"CI": "true"}])
+def test_some_terminals_get_plain_lines(
+    desk: Callable[..., Desk],
+    life: Callable[..., Iterator[tuple[Event, float]]],
+    env: dict[str, str],
+) -> None:
+    one = desk(terminal=True, env=env, color="never")
+    with one.output.progress(1, 12.0) as progress:
+        play(one, progress, life())
+    assert "\x1b" not in one.err
+    assert f"task {ID} accepted\n" in one.err
+
+
+# The live display.
+
+
+def test_the_stages_of_one_picture(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    """Its row says what happens, for how long, and how long it usually takes."""
+    one = desk(terminal=True)
+
+    def row(event: Event, seconds: float = 1) -> str:
+        progress.see(event)
+        one.clock.sleep(seconds)
+        progress.tick()
+        return one.shown()[-1]
+
+    with one.output.progress(1, 12.0) as progress:
+        label = "a lighthouse at dawn                   "
+        assert row(started()) == f"· {label}preparing           1 s"
+        event: Event = events.Uploading(key="1", name="in.png", bytes=5)
+        assert row(event, 3) == f"● {label}uploading           3 s"
+        event = events.Held(key="1", seconds=9)
+        assert row(event) == f"· {label}waiting for a slot  in 8 s"
+        assert row(events.Submitting(key="1"), 9) == f"● {label}submitting          9 s"
+        event = events.Accepted(key="1", ref="k7", task_id=ID)
+        assert row(event, 8) == f"● {label}generating          8 s of about 12 s"
+        event = events.Trouble(key="1", error=NETWORK, seconds=5)
+        assert row(event) == f"● {label}generating          again in 4 s"
+        assert row(events.Downloading(key="2"), 8).startswith("0 of 2 saved · ")
+
+
+def test_longer_than_usual_is_said(
+    desk: Callable[..., Desk], task_for: Callable[..., Task]
+) -> None:
+    """An earlier run's task has been at it since that run."""
+    one = desk(terminal=True)
+    task = task_for(State.RUNNING, accepted_at=one.clock.wall() - 34)
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(events.Resumed(key="1", task=task))
+        assert one.shown()[0] == f"task {ID} taken up again, at no cost"
+        assert one.shown()[1].endswith("generating          34 s, usually 12 s")
+
+
+def test_the_display_leaves_one_line(
+    desk: Callable[..., Desk], life: Callable[..., Iterator[tuple[Event, float]]]
+) -> None:
+    one = desk(terminal=True)
+    with one.output.progress(1, 12.0) as progress:
+        play(one, progress, life())
+        assert one.screen().cursor.hidden
+        assert one.shown()[-1].startswith("● a lighthouse")
+    assert not one.screen().cursor.hidden
+    assert one.shown() == [
+        f"task {ID} accepted",
+        "the service cannot be reached; trying again in 5 s",
+        "warning: the ratio was not kept",
+        "✓ saved in 19 s",
+    ]
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, SystemExit, ValueError])
+def test_the_cursor_always_comes_back(
+    desk: Callable[..., Desk], started: Callable[..., Event], trouble: type[BaseException]
+) -> None:
+    one = desk(terminal=True)
+
+    def break_off() -> None:
+        with one.output.progress(2, 12.0) as progress:
+            progress.see(started())
+            raise trouble
+
+    with pytest.raises(trouble):
+        break_off()
+    assert not one.screen().cursor.hidden
+    assert one.shown() == ["· 0 of 2 saved, in 0 s"]
+
+
+def crowd(
+    one: Desk, progress: Progress, started: Callable[..., Event], task_for: Callable[..., Task]
+) -> None:
+    """A hundred pictures in every stage there is."""
+    prompts = [WIDE, MARKUP, "a lighthouse at dawn, flat vector, two colours", "❤\ufe0f x"]
+    for number in range(1, 101):
+        progress.see(started(str(number), prompts[number % 4]))
+    for number in range(31, 101):
+        progress.see(events.Held(key=str(number), seconds=30))
+    for number in range(1, 31):
+        progress.see(
+            events.Accepted(key=str(number), ref="k7", task_id=f"fluxkontext_{number:032}")
+        )
+    for number in range(1, 11):
+        progress.see(events.Finished(key=str(number), task=task_for()))
+    progress.see(events.Failed(key="11", error=NETWORK, task=None))
+    one.clock.sleep(3)
+    progress.tick()
+
+
+@pytest.mark.parametrize("looks", list(product(["always", "never"], ["utf-8", "ascii"])))
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (12, 6), (1, 1)])
+def test_a_crowd_fits_every_terminal(
+    desk: Callable[..., Desk],
+    started: Callable[..., Event],
+    task_for: Callable[..., Task],
+    looks: tuple[str, str],
+    size: tuple[int, int],
+) -> None:
+    """No line is folded, no more rows than fit; what is at work is shown before what waits."""
+    (color, encoding), (columns, lines) = looks, size
+    one = desk(terminal=True, encoding=encoding, color=color, columns=columns, lines=lines)
+    with one.output.progress(100, 12.0) as progress:
+        crowd(one, progress, started, task_for)
+        block = one.output._block._drawn
+        assert len(block) == max(1, lines - 3)
+        assert all(line.width <= max(1, columns - 1) for line in block)
+        plain = [re.sub(r"\x1b\[[\d;]*m", "", line.text) for line in block]
+        assert [cells(line) for line in plain] == [line.width for line in block]
+        assert all(line.isprintable() for line in plain)
+        assert ("\x1b" in block[0].text) == (color == "always")
+    assert not one.screen().cursor.hidden
+
+
+def test_a_crowd_at_80_columns(
+    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+) -> None:
+    one = desk(terminal=True, lines=8)
+    with one.output.progress(100, 12.0) as progress:
+        crowd(one, progress, started, task_for)
+        assert one.shown()[-5:] == [
+            "● 12  灯台の夜明け、フラットなベクター…  generating          3 s of about 12 s",
+            "● 13  [/] [bold]markup[/bold] \\x1b[2J\\…  generating          3 s of about 12 s",
+            "● 14  a lighthouse at dawn, flat vecto…  generating          3 s of about 12 s",
+            "● 15  ❤ x                                generating          3 s of about 12 s",
+            "10 of 100 saved, 1 failed · … and 96 more · 3 s",
+        ]
+
+
+def test_a_crowd_at_40_columns_in_ascii(
+    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+) -> None:
+    one = desk(terminal=True, lines=8, columns=40, encoding="ascii", color="never")
+    with one.output.progress(100, 12.0) as progress:
+        crowd(one, progress, started, task_for)
+        assert one.shown()[-5:] == [
+            "* 12  \\u706f...  generating   3 s",
+            "* 13  [/] [b...  generating   3 s",
+            "* 14  a ligh...  generating   3 s",
+            "* 15  \\u2764...  generating   3 s",
+            "10 of 100 saved, 1 failed - 96 more",
+        ]
+
+
+def test_the_signs_are_chosen_by_the_encoding(
+    desk: Callable[..., Desk], task_for: Callable[..., Task]
+) -> None:
+    one = desk(terminal=True, encoding="cp1252", color="never")
+    with one.output.progress(1, None) as progress:
+        progress.see(events.Finished(key="1", task=task_for()))
+    assert one.err.endswith("+ saved in 0 s\n")
+
+
+def test_a_small_terminal_drops_the_label(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    one = desk(terminal=True, columns=40)
+    with one.output.progress(1, 20.0) as progress:
+        progress.see(started())
+        progress.see(events.Accepted(key="1", ref="k7", task_id=ID))
+        one.clock.sleep(5)
+        progress.tick()
+        assert one.shown()[-1] == "● generating   5 s of about 20 s"
+
+
+def test_a_second_ctrl_c_gives_the_terminal_back(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    """It is called from a signal's handler, and nothing is drawn after it."""
+    one = desk(terminal=True)
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(started())
+        one.output.restore_terminal()
+        assert one.shown() == []
+        assert not one.screen().cursor.hidden
+
+
+def test_every_id_is_printed_above(
+    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+) -> None:
+    one = desk(terminal=True, lines=10)
+    with one.output.progress(100, 12.0) as progress:
+        crowd(one, progress, started, task_for)
+    for number in range(1, 31):
+        assert one.err.count(f"task fluxkontext_{number:032} accepted\n") == 1
+
+
+def test_answers_stand_above_the_display(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    """On a terminal the display steps aside for stdout, and for a question."""
+    one = desk(terminal=True, typed=b"y\n")
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(started())
+        before = len(one.err)
+        one.output.answer_path("out/dawn.png")
+        assert one.err[before:].startswith("\r\x1b[J\x1b[?25h")
+        assert one.output.confirm("go on?")
+        assert one.shown()[-1].startswith("go on? [y/N] ·")
+    assert one.out == "out/dawn.png\n"
+
+
+def test_a_pipe_does_not_disturb_the_display(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    one = desk(terminal=True, stdout_terminal=False)
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(started())
+        before = one.err
+        one.output.answer("out/dawn.png")
+        assert one.err == before
+
+
+def test_nothing_is_redrawn_without_need(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    """At most four frames a second however much happens; one a second when nothing does."""
+    one = desk(terminal=True)
+    with one.output.progress(2, 12.0) as progress:
+        progress.see(started())
+        written = len(one.err)
+        for number in range(50):
+            progress.see(started("2", f"prompt {number}"))
+        assert len(one.err) == written
+        one.clock.sleep(0.25)
+        progress.tick()
+        assert "prompt 49" in one.err
+        written = len(one.err)
+        for _ in range(5):
+            one.clock.sleep(0.125)
+            progress.tick()
+        assert len(one.err) == written
+        one.clock.sleep(0.25)
+        progress.tick()
+        assert len(one.err) > written
+
+
+def test_a_resized_terminal_is_followed(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    one = desk(terminal=True)
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(started())
+        one.env["COLUMNS"] = "30"
+        one.clock.sleep(1)
+        progress.tick()
+        assert max(line.width for line in one.output._block._drawn) < 30
+
+
+def test_the_key_is_cut_out_before_the_prompt_is_cut(
+    desk: Callable[..., Desk], started: Callable[..., Event]
+) -> None:
+    """Half a key in a shortened prompt would be half a leak."""
+    key = "0123456789abcdef0123456789abcdef"
+    one = desk(terminal=True, columns=60, secrets=lambda: [key])
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(started("1", f"a {key} lighthouse at dawn"))
+        assert "a *** lig" in one.err
+        assert key[:6] not in one.err
+
+
+def test_a_build_names_its_assets(desk: Callable[..., Desk], request_for: Any) -> None:
+    """Names align at their widest, but never take more than a quarter of the line."""
+    one = desk(terminal=True, color="never")
+    with one.output.progress(2, 12.0) as progress:
+        progress.see(events.Started(key="hero", ref="k7", request=request_for("dawn")))
+        progress.see(events.Started(key="icon-" + "x" * 40, ref="k8", request=None))
+        one.clock.sleep(1)
+        progress.tick()
+        assert one.shown() == [
+            "· hero                 dawn              preparing           1 s",
+            "· icon-xxxxxxxxxxxxx…  k8                preparing           1 s",
+            "0 of 2 saved · 1 s",
+        ]
+
+
+def test_a_failure_is_in_the_last_line(desk: Callable[..., Desk], task_for: Any) -> None:
+    one = desk(terminal=True, color="never")
+    with one.output.progress(2, None) as progress:
+        progress.see(events.Finished(key="1", task=task_for()))
+        progress.see(events.Failed(key="2", error=NETWORK, task=None))
+        one.clock.sleep(1)
+        progress.tick()
+        assert [line[:5] for line in one.shown()] == ["✓ 1  ", "✗ 2  ", "1 of "]
+    assert one.shown() == ["✗ 1 of 2 saved, 1 failed, in 1 s"]
+
+
+def test_tasks_that_were_only_submitted(desk: Callable[..., Desk], task_for: Any) -> None:
+    one = desk(terminal=True, color="never")
+    with one.output.progress(None, None) as progress:
+        for key in ("1", "2"):
+            progress.see(events.Finished(key=key, task=task_for(State.RUNNING)))
+    assert one.shown() == ["✓ 2 of 2 submitted, in 0 s"]
+
+
+def test_one_that_was_only_submitted_leaves_its_id(
+    desk: Callable[..., Desk], task_for: Any
+) -> None:
+    one = desk(terminal=True, color="never")
+    with one.output.progress(1, None) as progress:
+        progress.see(events.Accepted(key="1", ref="k7", task_id=ID))
+        progress.see(events.Finished(key="1", task=task_for(State.RUNNING)))
+    assert one.shown() == [f"task {ID} accepted"]

@@ -1,0 +1,187 @@
+"""The same in real processes: on a pseudo-terminal, with signals; and what is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pexpect
+import pyte
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
+
+SETTING = """
+import os, signal, sys, time
+from fluxcli import events
+from fluxcli.catalog import PRO
+from fluxcli.clock import SystemClock
+from fluxcli.output.streams import Output
+from fluxcli.task import Request
+
+output = Output(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, env=os.environ,
+                clock=SystemClock())
+request = Request(mode="generate", prompt="灯台の夜明け " * 9, model=PRO, aspect_ratio="1:1",
+                  output_format="png", safety_tolerance=2)
+
+def stop(number, frame):
+    raise SystemExit(128 + number)
+
+def stop_at_once(number, frame):
+    output.restore_terminal()
+    os._exit(128 + number)
+
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGHUP, stop_at_once)
+with output.progress(3, 12.0) as progress:
+    for key in "123":
+        progress.see(events.Started(key=key, ref="k7", request=request))
+        progress.see(events.Accepted(key=key, ref="k7", task_id="task-" + key))
+    output.answer("ready")
+    while True:
+        time.sleep(0.02)
+        progress.tick()
+"""
+
+
+class Shell:
+    """A process on a pseudo-terminal, and the screen that it draws."""
+
+    def __init__(self, argv: list[str], *, columns: int, lines: int) -> None:
+        env = {k: v for k, v in os.environ.items() if k not in {"CI", "COLUMNS", "LINES"}}
+        env |= {"TERM": "xterm-256color", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+        self.child = pexpect.spawn(
+            argv[0],
+            argv[1:],
+            env=env | {"PYTHONPATH": str(ROOT)},
+            dimensions=(lines, columns),
+            encoding="utf-8",
+            timeout=20,
+        )
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.Stream(self.screen)
+        self.seen = ""
+
+    def until(self, text: str) -> None:
+        """Draw what comes until `text` has come."""
+        self.child.expect_exact(text)
+        self._draw(self.child.before + self.child.after)
+
+    def end(self) -> list[str]:
+        """Draw the rest and return the screen."""
+        self.child.expect(pexpect.EOF)
+        self._draw(self.child.before)
+        self.child.wait()
+        return [line.rstrip() for line in self.screen.display if line.strip()]
+
+    def _draw(self, text: str) -> None:
+        self.seen += text
+        self.stream.feed(text)
+
+
+@pytest.fixture
+def shell() -> Iterator[Callable[..., Shell]]:
+    shells: list[Shell] = []
+
+    def make(*argv: str, columns: int = 80, lines: int = 24) -> Shell:
+        command = [*argv, sys.executable, "-c", SETTING]
+        shells.append(Shell(command, columns=columns, lines=lines))
+        return shells[-1]
+
+    yield make
+    for one in shells:
+        one.child.close(force=True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "number"), [(80, 24, signal.SIGTERM), (40, 12, signal.SIGINT)]
+)
+def test_a_signal_leaves_the_terminal_clean(
+    shell: Callable[..., Shell], columns: int, lines: int, number: int
+) -> None:
+    """The ids stay, the rows go, the cursor is back; the prompt starts on a line of its own."""
+    one = shell(columns=columns, lines=lines)
+    one.until("ready")
+    one.until(HIDE)
+    one.until("of 3 saved · 1 s")
+    drawn = [line.rstrip() for line in one.screen.display if "generating" in line]
+    assert len(drawn) == 3
+    assert max(map(len, drawn)) < columns
+    one.child.kill(number)
+    rest = one.end()
+    assert [f"{n}: task task-{n} accepted" for n in "123"] == rest[:3]
+    assert rest[3:5] == ["ready", "· 0 of 3 saved, in 1 s"]
+    assert not any("generating" in line for line in rest)
+    assert one.seen.rindex(SHOW) > one.seen.rindex(HIDE)
+
+
+def test_an_end_at_once_leaves_the_terminal_clean(shell: Callable[..., Shell]) -> None:
+    """A second Ctrl-C is handled where a write may just be under way: no buffer is used."""
+    one = shell()
+    one.until("ready")
+    one.until("of 3 saved")
+    one.child.kill(signal.SIGHUP)
+    assert not any("generating" in line for line in one.end())
+    assert not one.screen.cursor.hidden
+
+
+def test_ctrl_z_gives_the_terminal_back(shell: Callable[..., Shell]) -> None:
+    """Stopped, the cursor is there and the rows are gone; woken, they are drawn again. Twice."""
+    # A shell with job control: nobody else can stop and wake a process as a person does.
+    again = "echo stopped; read; fg"
+    one = shell("bash", "-c", f'set -m; "$@"; {again}; {again}', "-")
+    one.until("of 3 saved · 1 s")
+    for _ in range(2):
+        one.child.sendcontrol("z")
+        one.until("stopped\r\n")
+        assert not one.screen.cursor.hidden
+        assert not any("generating" in line for line in one.screen.display)
+        one.child.send("\n")
+        one.until(HIDE)
+        one.until("of 3 saved")
+        assert sum("generating" in line for line in one.screen.display) == 3
+    one.child.sendintr()
+    assert one.end()[-1] != ""
+    assert not one.screen.cursor.hidden
+
+
+def test_a_narrower_window_is_followed(shell: Callable[..., Shell]) -> None:
+    one = shell()
+    one.until("of 3 saved · 1 s")
+    one.child.setwinsize(24, 40)
+    one.until("generating   ")
+    one.until("of 3 saved")
+    rows = one.seen.rpartition("\x1b[J")[2]
+    assert "about" not in rows
+    assert rows.count("generating") == 3
+
+
+def modules(program: str) -> set[str]:
+    """What a program that says something imports."""
+    source = textwrap.dedent(program) + "\nprint(*sys.modules)"
+    argv = [sys.executable, "-c", "import sys\n" + source]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_an_error_does_not_pay_for_rich() -> None:
+    """Plain text is measured and coloured without any library, and so are plain rows."""
+    loaded = modules("""
+        from fluxcli.clock import SystemClock
+        from fluxcli.errors import Code, FluxError
+        from fluxcli.output.streams import Output
+        output = Output(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, env={},
+                        clock=SystemClock(), color="always")
+        output.error(FluxError(Code.USAGE, "no prompt", hint="fluxcli generate PROMPT"))
+        output.table([["a"]], ["b"])
+    """)
+    assert not {"rich", "httpx", "typer", "PIL"} & loaded

@@ -1,0 +1,300 @@
+"""What goes to stdout and stderr, and how the accidents of streams are borne."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from fluxcli.errors import Code, FluxError, ProblemsError, Status
+from fluxcli.output.channel import Channel
+from fluxcli.output.style import is_colored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.output.conftest import Desk
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+class Unwritable(io.StringIO):
+    """A stream whose every write fails."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def write(self, text: str, /) -> NoReturn:  # noqa: ARG002 - the shape of a stream
+        raise OSError(self.number, os.strerror(self.number))
+
+
+# The answer.
+
+
+def test_an_answer_is_raw_in_a_pipe_and_harmless_on_a_terminal(desk: Callable[..., Desk]) -> None:
+    pipe, terminal = desk(), desk(terminal=True)
+    for one in (pipe, terminal):
+        one.output.answer("a\x1b[2J\nb")
+    assert pipe.out == "a\x1b[2J\nb\n"
+    assert terminal.out == "a\\x1b[2J\nb\n"
+
+
+def test_a_long_answer_is_never_wrapped_nor_coloured(desk: Callable[..., Desk]) -> None:
+    one = desk(color="always", columns=40)
+    one.output.answer("x" * 500)
+    assert one.out == "x" * 500 + "\n"
+
+
+def test_a_path_keeps_its_bytes_in_a_pipe(desk: Callable[..., Desk]) -> None:
+    """A name that is not UTF-8, or holds a line end, arrives as the file system knows it."""
+    one = desk(encoding="ascii")
+    one.output.answer_path(os.fsdecode(b"caf\xe9\n\xe7\x81\xaf.png"))
+    assert one.stdout.memory.getvalue() == b"caf\xe9\n\xe7\x81\xaf.png\n"
+
+
+def test_a_path_is_harmless_on_a_terminal(desk: Callable[..., Desk]) -> None:
+    one = desk(terminal=True)
+    one.output.answer_path("a\x1b[2J\n[/].png")
+    assert one.out == "a\\x1b[2J\\n[/].png\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_narrow_encoding_is_escaped(desk: Callable[..., Desk], encoding: str) -> None:
+    one = desk(encoding=encoding)
+    one.output.answer("灯\ud800")
+    one.output.note("灯")
+    assert (one.out, one.err) == ("\\u706f\\ud800\n", "\\u706f\n")
+
+
+def test_a_record_is_one_line(desk: Callable[..., Desk]) -> None:
+    one = desk(encoding="ascii")
+    one.output.record({"prompt": "灯\n台"})
+    assert one.out == '{"prompt": "\\u706f\\n\\u53f0"}\n'
+
+
+def test_streams_without_bytes_beneath_serve_too(desk: Callable[..., Desk]) -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    output = desk(stdout=stdout, stderr=stderr).output
+    output.answer("灯")
+    output.warn("dim")
+    assert (stdout.getvalue(), stderr.getvalue()) == ("灯\n", "warning: dim\n")
+
+
+def test_picture_bytes_pass_untouched(desk: Callable[..., Desk]) -> None:
+    """Not even the key is sought in them: a picture must stay whole."""
+    data = KEY.encode() + bytes(range(256)) * 600
+    one = desk(secrets=lambda: [KEY])
+    one.output.answer_bytes(io.BytesIO(data))
+    assert one.stdout.memory.getvalue() == data
+
+
+def test_picture_bytes_are_refused_on_a_terminal(desk: Callable[..., Desk]) -> None:
+    one = desk(terminal=True)
+    assert one.output.stdout_is_terminal
+    with pytest.raises(FluxError) as caught:
+        one.output.answer_bytes(io.BytesIO(b"\x89PNG"))
+    assert caught.value.code is Code.BINARY_TO_TERMINAL
+    assert caught.value.hint
+    assert one.out == ""
+
+
+def test_picture_bytes_are_refused_without_stdout(desk: Callable[..., Desk]) -> None:
+    with pytest.raises(FluxError) as caught:
+        desk(stdout=None).output.check_bytes()
+    assert caught.value.code is Code.OUTPUT_UNWRITABLE
+
+
+def test_a_table_is_aligned_by_cells(desk: Callable[..., Desk]) -> None:
+    """The same on a terminal as in a pipe, whatever the width; no cell breaks the line."""
+    rows = [["e730", "灯台", "saved"], ["k7", "a\nb " + "x" * 60, ""]]
+    tables = [desk(terminal=terminal, columns=20) for terminal in (False, True)]
+    for one in tables:
+        one.output.table(rows, ["task", "prompt", "state"])
+    assert tables[0].out == tables[1].out
+    assert tables[0].out.splitlines() == [
+        "task  prompt" + " " * 59 + "  state",
+        "e730  灯台" + " " * 61 + "  saved",
+        "k7    a\\nb " + "x" * 60,
+    ]
+
+
+# The words for people.
+
+
+def test_notes_go_to_stderr_only(desk: Callable[..., Desk]) -> None:
+    one = desk(verbose=True)
+    one.output.note("saved [/] \x1b[31m")
+    one.output.detail("asked twice")
+    one.output.warn("late")
+    one.output.hint("fluxcli status")
+    one.output.trace("GET /")
+    assert one.out == ""
+    assert one.err.splitlines() == [
+        "saved [/] \\x1b[31m",
+        "asked twice",
+        "warning: late",
+        "hint: fluxcli status",
+        "debug: GET /",
+    ]
+
+
+def test_quiet_leaves_errors_only(desk: Callable[..., Desk]) -> None:
+    """Quiet wins over verbose; an error keeps its hint."""
+    one = desk(quiet=True, verbose=True)
+    for say in (one.output.note, one.output.detail, one.output.warn, one.output.hint):
+        say("hidden")
+    one.output.error(FluxError(Code.USAGE, "no prompt", hint="fluxcli generate PROMPT"))
+    assert one.err == "error: no prompt\nhint: fluxcli generate PROMPT\n"
+
+
+def test_details_are_for_those_who_ask(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.output.detail("hidden")
+    assert one.err == ""
+
+
+def test_an_error_names_the_picture(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.output.error(FluxError(Code.MODERATED, "refused"), key="hero")
+    assert one.err == "error: hero: refused\n"
+
+
+def test_json_makes_an_error_a_record_as_well(desk: Callable[..., Desk]) -> None:
+    one = desk(json=True)
+    one.output.error(FluxError(Code.NETWORK, "no route", ref="k7"))
+    assert one.err == "error: no route\n"
+    assert json.loads(one.out) == {
+        "error": {
+            "code": "network",
+            "message": "no route",
+            "hint": None,
+            "retryable": True,
+            "task_id": None,
+            "ref": "k7",
+        }
+    }
+
+
+def test_several_problems_are_listed_and_make_one_record(desk: Callable[..., Desk]) -> None:
+    one = desk(json=True)
+    problems = [FluxError(Code.USAGE, "a", hint="b"), FluxError(Code.DISK, "c")]
+    one.output.error(ProblemsError(problems))
+    assert one.err == "error: a\nhint: b\nerror: c\n"
+    record = json.loads(one.out)["error"]
+    assert (record["code"], record["message"], record["hint"]) == ("usage", "a; c", "b")
+
+
+def test_colour_is_only_an_addition(desk: Callable[..., Desk]) -> None:
+    one = desk(terminal=True)
+    one.output.error(FluxError(Code.USAGE, "no prompt", hint="try"))
+    assert one.err == "\x1b[1;31merror:\x1b[0m no prompt\n\x1b[36mhint:\x1b[0m try\n"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "env", "wish", "expected"),
+    [
+        (True, {}, "auto", True),
+        (False, {}, "auto", False),
+        (True, {"NO_COLOR": "1"}, "auto", False),
+        (True, {"NO_COLOR": ""}, "auto", True),
+        (False, {"FORCE_COLOR": "1"}, "auto", True),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False),
+        (True, {"TERM": "dumb"}, "auto", False),
+        (False, {"NO_COLOR": "1", "TERM": "dumb"}, "always", True),
+        (True, {"FORCE_COLOR": "1"}, "never", False),
+    ],
+)
+def test_who_decides_about_colour(
+    terminal: bool,  # noqa: FBT001 - a column of the table
+    env: dict[str, str],
+    wish: Any,
+    expected: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert is_colored(terminal=terminal, env=env, wish=wish) is expected
+
+
+def test_the_key_leaves_by_no_door(desk: Callable[..., Desk]) -> None:
+    one = desk(secrets=lambda: [KEY], json=True, verbose=True)
+    one.output.answer(KEY)
+    one.output.answer_path(f"/x/{KEY}.png")
+    one.output.record({"url": f"https://h/?k={KEY}"})
+    one.output.table([[KEY]], ["key"])
+    one.output.trace(f"Authorization: Bearer {KEY}")
+    one.output.error(FluxError(Code.INTERNAL, f"bad {KEY}", hint=KEY))
+    assert KEY not in one.out + one.err
+    assert one.out.count("***") == 6
+
+
+# Accidents.
+
+
+def test_missing_streams_swallow_what_is_said(desk: Callable[..., Desk]) -> None:
+    """A shell may close them: `>&- 2>&-`. What was asked for is done all the same."""
+    output = desk(stdin=None, stdout=None, stderr=None, json=True).output
+    output.answer("a")
+    output.answer_path("b")
+    output.table([], ["c"])
+    output.error(FluxError(Code.USAGE, "d"))
+    assert not output.interactive
+    assert not output.stdout_is_terminal
+    with output.progress(1, None) as progress:
+        progress.tick()
+
+
+def test_a_stream_closed_later_is_a_missing_one(desk: Callable[..., Desk]) -> None:
+    one = desk(terminal=True)
+    one.stdout.close()
+    one.stderr.close()
+    one.output.answer("a")
+    one.output.note("b")
+    assert not one.output.stdout_is_terminal
+
+
+def test_a_reader_that_goes_away_is_told_upwards(desk: Callable[..., Desk]) -> None:
+    with pytest.raises(BrokenPipeError):
+        desk(stdout=Unwritable(errno.EPIPE)).output.answer("a")
+
+
+@pytest.mark.parametrize("picture", [False, True])
+def test_a_full_disk_is_an_error_of_its_own(
+    desk: Callable[..., Desk],
+    picture: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """Only a picture that was lost on the way is paid and unsaved: status 6."""
+    output = desk(stdout=Unwritable(errno.ENOSPC)).output
+    answer = output.answer_bytes if picture else output.answer_path
+    with pytest.raises(FluxError, match="cannot write to stdout: no space left") as caught:
+        answer(io.BytesIO(b"data") if picture else "a")  # type: ignore[arg-type] # each its own
+    assert caught.value.status == (Status.UNSAVED if picture else Status.FAILURE)
+
+
+def test_losing_stderr_is_no_failure(desk: Callable[..., Desk]) -> None:
+    """A paid task must not be dropped because nobody reads the notes."""
+    output = desk(stderr=Unwritable(errno.EPIPE)).output
+    output.note("a")
+    output.error(FluxError(Code.USAGE, "b"))
+
+
+def test_an_abandoned_pipe_stays_silent() -> None:
+    """After the reader has gone, not even the interpreter's last flush may complain."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w")
+    channel = Channel(stream, str)
+    with pytest.raises(BrokenPipeError):
+        channel.write("a")
+    channel.abandon()
+    assert not channel.is_open
+    stream.close()
+
+
+def test_abandoning_nothing_is_harmless(desk: Callable[..., Desk]) -> None:
+    for one in (desk(), desk(stdout=None)):
+        one.output.abandon_stdout()
+        one.output.answer("a")
+        assert one.out == ""

@@ -1,0 +1,123 @@
+"""Text as it is shown: nothing acts on a terminal, and everything fits its width."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxcli.output import text
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("plain, accented é, 灯台, 🎉", "plain, accented é, 灯台, 🎉"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("a\nb\rc\td", r"a\nb\rc\td"),
+        ("\x7f\x9b31m", r"\x7f\x9b31m"),
+        ("abc\u202egnp.exe", r"abc\u202egnp.exe"),
+        ("zero\u200bwidth\ufeff", r"zero\u200bwidth\ufeff"),
+        ("line\u2028end\u2029", r"line\u2028end\u2029"),
+        ("lone\ud800\udcff", r"lone\ud800\udcff"),
+        ("tag\U000e0041", r"tag\U000e0041"),
+        ("no-break\xa0space, private \ue000", "no-break\xa0space, private \ue000"),
+    ],
+)
+def test_what_would_act_is_written_out(raw: str, shown: str) -> None:
+    assert text.visible(raw) == shown
+
+
+def test_what_is_kept_passes() -> None:
+    assert text.visible("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+
+
+@given(ANY_TEXT)
+def test_nothing_that_acts_ever_remains(raw: str) -> None:
+    """Whatever comes in, no control, format, surrogate or separator comes out."""
+    shown = text.visible(raw)
+    assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@given(ANY_TEXT, st.integers(0, 40))
+def test_a_shortened_text_fits(raw: str, width: int) -> None:
+    shown = text.visible(raw)
+    assert text.cells(text.shorten(shown, width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("long", "width", "short"),
+    [
+        ("lighthouse", 10, "lighthouse"),
+        ("lighthouse", 9, "lighthou…"),
+        ("a lighthouse", 3, "a…"),
+        ("灯台の夜明け", 6, "灯台…"),
+        ("灯台の夜明け", 5, "灯台…"),
+        ("❤\ufe0f", 1, "❤"),
+        ("lighthouse", 1, "…"),
+        ("lighthouse", 0, ""),
+    ],
+)
+def test_long_text_is_cut_by_cells(long: str, width: int, short: str) -> None:
+    """A wide character counts twice; no blank stands before the ellipsis."""
+    assert text.shorten(long, width) == short
+
+
+def test_an_ellipsis_that_does_not_fit_is_dots() -> None:
+    assert text.shorten("lighthouse", 2, ellipsis="...") == ".."
+
+
+def test_padding_counts_cells() -> None:
+    assert text.pad("灯台", 6) == "灯台  "
+    assert text.pad("7", 3, right=True) == "  7"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0 s"),
+        (0.9, "0 s"),
+        (8, "8 s"),
+        (59.9, "59 s"),
+        (65, "1 m 05 s"),
+        (3599, "59 m 59 s"),
+        (7500, "2 h 05 m"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert text.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "just now"), (59, "just now"), (300, "5 m ago"), (7200, "2 h ago"), (2e5, "2 d ago")],
+)
+def test_ages(seconds: float, words: str) -> None:
+    assert text.age(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (70, "70 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_960, "1.0 MB"),
+        (1_234_567, "1.2 MB"),
+        (5e9, "5.0 GB"),
+    ],
+)
+def test_sizes(count: float, words: str) -> None:
+    assert text.size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [(0, "0 credits"), (1, "1 credit"), (5.0, "5 credits"), (12.5, "12.5 credits")],
+)
+def test_credits(amount: float, words: str) -> None:
+    assert text.credits(amount) == words
