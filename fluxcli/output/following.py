@@ -1,0 +1,83 @@
+"""A run's events, told: progress while it lasts, each answer as it comes, the status at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcli.errors import FluxError, Status
+from fluxcli.events import Event, Failed, Finished
+from fluxcli.output.records import picture_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fluxcli.output.streams import Output
+    from fluxcli.task import Task
+
+
+class Follower:
+    """Tells a run's events. `ids`: the answer is the task's id, not its file.
+
+    `launch` opens a saved picture in the system's viewer.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        *,
+        ids: bool = False,
+        preview: bool = False,
+        launch: Callable[[str], object] | None = None,
+    ) -> None:
+        self._output = output
+        self._ids = ids
+        self._preview = preview
+        self._launch = launch
+        self._done = 0
+        self._errors: list[FluxError] = []
+
+    def follow(
+        self, events: Iterable[Event | None], *, count: int | None, usual: float | None
+    ) -> int:
+        """Tell all events; return the exit status that they amount to."""
+        with self._output.progress(count, usual) as progress:
+            for event in events:
+                if event is None:
+                    progress.tick()
+                    continue
+                progress.see(event)
+                if isinstance(event, Finished):
+                    self.finished(event.task)
+                elif isinstance(event, Failed):
+                    self._failed(event, several=count != 1)
+        return self.status()
+
+    def finished(self, task: Task) -> None:
+        """Give the answer for one picture."""
+        self._done += 1
+        path = task.picture.path if task.picture else None
+        if self._output.json:
+            self._output.record(picture_record(task))
+        elif self._ids:
+            self._output.answer(task.task_id or task.ref)
+        elif path is not None:
+            self._output.answer_path(path)
+        if path is not None and self._preview:
+            self._output.preview(path)
+        if path is not None and self._launch is not None:
+            self._launch(str(path))
+
+    def _failed(self, event: Failed, *, several: bool) -> None:
+        self._errors.append(event.error)
+        self._output.error(event.error, key=event.key if several else None)
+
+    def status(self) -> int:
+        """Return 0, the status that all failures share, or `PARTIAL`."""
+        if not self._errors:
+            return Status.DONE
+        found = {error.status for error in self._errors}
+        if self._done == 0 and len(found) == 1:
+            return found.pop()
+        if len(self._errors) + self._done > 1:
+            self._output.note(f"{len(self._errors)} of {len(self._errors) + self._done} failed")
+        return Status.PARTIAL
