@@ -181,6 +181,6 @@ def _time(row: Row, now: float, usual: float | None) -> str:
     elapsed = now - row.since
     if row.stage is not Stage.GENERATING or not usual:
         return duration(elapsed)
-    if elapsed <= usual:
+    if int(elapsed) <= usual:
         return f"{duration(elapsed)} of about {duration(usual)}"
     return f"{duration(elapsed)}, usually {duration(usual)}"
