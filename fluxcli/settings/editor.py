@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +29,8 @@ def edit(path: Path, env: Mapping[str, str]) -> None:
     Raises:
         FluxError: the file cannot be made, or the editor cannot be run or fails.
     """
+    import subprocess  # noqa: PLC0415 - start-up
+
     command = editor(env)
     target = Path(os.path.realpath(path))
     if not target.exists():
@@ -53,6 +53,8 @@ def editor(env: Mapping[str, str]) -> list[str]:
     for name in ("VISUAL", "EDITOR"):
         if words := _words(name, env.get(name, "")):
             return words
+    import shutil  # noqa: PLC0415 - start-up
+
     usual = ("notepad",) if sys.platform == "win32" else _USUAL
     found = next((name for name in usual if shutil.which(name, path=env.get("PATH"))), None)
     if found is None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import KEY_PAGE
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
 from fluxcli.settings.parsers import BadValueError, nearest
@@ -87,18 +86,6 @@ class Settings:
         """Return the key, from the strongest place that has one."""
         value = self.value("api_key").value
         return value if isinstance(value, key.Secret) else None
-
-    def required_key(self) -> key.Secret:
-        """Return the key.
-
-        Raises:
-            FluxError: AUTH_MISSING_KEY if there is none, or what is wrong with the one there is.
-        """
-        secret = self.api_key()
-        if secret is None:
-            hint = f"make one at {KEY_PAGE}, then `fluxcli config set api_key`"
-            raise FluxError(Code.AUTH_MISSING_KEY, "no API key is set", hint=hint)
-        return secret
 
     def problems(self) -> list[FluxError]:
         """Return everything that is wrong with the settings, each told once."""

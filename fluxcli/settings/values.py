@@ -153,6 +153,11 @@ def suggestion(name: str) -> str | None:
     return f"did you mean {' or '.join(f'`{full}`' for full in names)}?"
 
 
+def public(value: Value) -> str | int | bool | None:
+    """Return a value as scripts may see it: durations as text, `***` for a key."""
+    return str(value) if isinstance(value, key.Secret) else storable(value)
+
+
 def storable(value: Value) -> str | int | bool | None:
     """Return a value as the config file keeps it: durations as text, the key in the open."""
     if isinstance(value, key.Secret):

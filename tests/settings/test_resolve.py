@@ -263,14 +263,6 @@ def test_names_are_found_as_people_write_them() -> None:
     assert find(" upload-url ").name == "upload_url"
 
 
-def test_a_key_that_is_needed_and_missing_is_told_with_what_to_do(home: Path) -> None:
-    with pytest.raises(FluxError) as caught:
-        made(home).required_key()
-    assert caught.value.code is Code.AUTH_MISSING_KEY
-    assert "fluxcli config set api_key" in (caught.value.hint or "")
-    assert made(home, env={"KIE_API_KEY": "abc"}).required_key() == Secret("abc")
-
-
 def test_all_problems_are_told_each_once(home: Path) -> None:
     env = {"FLUXCLI_MODEL": "prro", "FLUXCLI_JSON": "perhaps"}
     settings = made(home, env=env, config="timeout = 'soon'")
