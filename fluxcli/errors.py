@@ -179,3 +179,11 @@ class ProblemsError(FluxError):
         first = errors[0]
         super().__init__(first.code, "; ".join(e.message for e in errors), hint=first.hint)
         self.errors = errors
+
+
+def overall(errors: list[FluxError], *, done: int) -> int:
+    """Return the exit status of several things: what all failures share, or `PARTIAL`."""
+    if not errors:
+        return Status.DONE
+    found = {error.status for error in errors}
+    return found.pop() if done == 0 and len(found) == 1 else Status.PARTIAL

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
+from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.work import Work
+from fluxcli.saving.names import Target
 from fluxcli.scheduler import Job, Scheduler
 from fluxcli.task import State
 
@@ -22,17 +24,17 @@ if TYPE_CHECKING:
     from fluxcli.interrupts import Interrupts
     from fluxcli.journal.ledger import Run
     from fluxcli.ordering.order import Order
-    from fluxcli.saving.names import Target
-    from fluxcli.task import Task
+    from fluxcli.task import Request, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """The making of one command's pictures."""
+    """The making of one command's pictures. `fallback` is where a homeless one is saved."""
 
     tools: Tools
     terms: Terms
     interrupts: Interrupts
+    fallback: Target
 
     def produce(
         self, order: Order, *, new: bool, skipped: Collection[int] = ()
@@ -59,8 +61,14 @@ class Making:
         finally:
             journal.let_go(run)
 
-    def collect(self, tasks: Iterable[Task], target: Target | None) -> Iterator[Event | None]:
-        """Wait for tasks that exist, and save them: where each was meant to go, or to `target`."""
+    def collect(
+        self, tasks: Iterable[Task], target: Target | None = None
+    ) -> Iterator[Event | None]:
+        """Wait for tasks that exist, and save them: where each was meant to go, or to `target`.
+
+        What was meant for stdout lands in the working folder. Each is held while it is saved,
+        so that no other process saves it too.
+        """
         held: dict[str, Run] = {}
         try:
             for event in self._carried_out(self._collecting(tasks, target, held)):
@@ -71,18 +79,26 @@ class Making:
             for run in held.values():
                 self.tools.journal.let_go(run)
 
+    def usual_seconds(self, request: Request) -> float:
+        """Return how long a picture like this usually takes, as far as is known here."""
+        known = self.tools.journal.durations(request.model, request.mode)
+        return Rhythm(request.model, known).usual
+
     def _collecting(
         self, tasks: Iterable[Task], target: Target | None, held: dict[str, Run]
     ) -> Iterator[Job]:
         for task in tasks:
             key = task.task_id or task.ref
             try:
-                run = self.tools.journal.claim(task, held)
+                if self.terms.save:
+                    run = self.tools.journal.claim(task, held)
+                    held[run.name] = run
             except FluxError as error:
                 yield Job(key, iter([Failed(key=key, error=error, task=task)]))
             else:
-                held[run.name] = run
-                yield Job(key, Work(key, self.tools, self.terms).collect(task, target))
+                homeless = Target.restore(task.output).kind == "stdout"
+                place = target or (self.fallback if homeless else None)
+                yield Job(key, Work(key, self.tools, self.terms).collect(task, place))
 
     def _carried_out(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
         return Scheduler(self.tools.clock, self.interrupts).run(jobs)

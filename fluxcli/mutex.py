@@ -7,35 +7,17 @@ behind. Reentrance is not offered.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-if sys.platform == "win32":  # pragma: no cover - the same promise by Windows' own call
-    import msvcrt
-
-    def _lock(handle: int, *, wait: bool) -> None:
-        os.lseek(handle, 1 << 30, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError from error
-
-else:
-    import fcntl
-
-    def _lock(handle: int, *, wait: bool) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-
 
 def alive(pid: int) -> bool:
     """Tell whether a process of this number runs; a number used again counts as alive."""
-    if pid == os.getpid() or sys.platform == "win32":
-        return True  # Windows' `os.kill` would end the process instead of asking.
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -62,7 +44,7 @@ class Mutex:
         while True:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                _lock(handle, wait=wait)
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
                 if self._names(handle):
                     os.ftruncate(handle, 0)
                     os.write(handle, str(os.getpid()).encode())

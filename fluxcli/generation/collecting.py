@@ -18,7 +18,7 @@ from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.terms import Patience, Wait
 from fluxcli.saving.checks import inspect_file
 from fluxcli.saving.files import RESUME, Landing, Spool
-from fluxcli.saving.names import Facts, resolve
+from fluxcli.saving.names import Facts, check_free, resolve
 from fluxcli.service.client import LinkGoneError, failure_of
 from fluxcli.task import Picture
 
@@ -90,6 +90,11 @@ class Collecting:
         if path is not None and task.picture is not None and holds(path, task.picture):
             # An earlier run was cut short between the last step and its record.
             return self._tools.journal.saved(task.ref, replace(task.picture, path=path))
+        if path is not None and self._terms.existing in {"skip", "refuse"}:
+            skip = self._terms.existing == "skip"
+            if not check_free([path], force=False, skip_existing=skip):
+                yield Warned(key=self._key, message=f"`{path}` is there already and was kept")
+                return task
         yield Downloading(key=self._key)
         picture = yield from self._fetched(task, path)
         if path is not None and picture.path != path:
@@ -152,12 +157,12 @@ class Collecting:
             with Spool() as spool:
                 self._pour(url, spool, seconds)
                 if self._terms.deliver is not None:
-                    self._terms.deliver(spool.reader())  # type: ignore[arg-type] # IO[bytes] is one
+                    self._terms.deliver(spool.reader())
                 return spool.picture()
         with Landing(path, token=task.ref) as landing:
             found = self._pour(url, landing, seconds)
             self._tools.journal.landing(task.ref, _picture(found, path))
-            return landing.commit(replace=self._terms.replace)
+            return landing.commit(replace=self._terms.existing == "replace")
 
     def _pour(self, url: str, sink: Landing | Spool, seconds: float) -> Inspected:
         try:

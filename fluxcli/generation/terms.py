@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from fluxcli.events import Event, Trouble
 from fluxcli.generation.polling import Turnstile
@@ -31,6 +31,7 @@ class Wait:
 
 
 Step = Event | Wait
+Existing = Literal["replace", "beside", "skip", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +62,16 @@ class Terms:
     """How far and how long. `timeout` is in seconds and may be infinite.
 
     `wait`: until it is finished; `save`: until it is on disk. `interval` fixes the time
-    between two looks. `replace` allows an existing file to be replaced. `deliver` takes the
-    picture where the target is stdout.
+    between two looks. `existing` is what becomes of a file in the way: it is replaced, the picture
+    is saved beside it or not fetched at all, or that is refused. `deliver` takes the picture
+    where the target is stdout.
     """
 
     timeout: float
     interval: float | None = None
     wait: bool = True
     save: bool = True
-    replace: bool = False
+    existing: Existing = "beside"
     deliver: Callable[[BinaryIO], None] | None = None
 
 

@@ -77,6 +77,11 @@ class Work:
         if task.state is State.FAILED:
             code = Code(task.error_code or Code.GENERATION_FAILED)
             raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
+        if task.state is State.UNKNOWN:
+            raise unsettled(task)
+        if self._terms.save and task.task_id is None:
+            said = f"submission `{task.ref}` was never accepted, so there is nothing to save"
+            raise FluxError(Code.TASK_NOT_FOUND, said, hint="fluxcli status")
         place = target or Target.restore(task.output)
         collecting = Collecting(self.key, self._tools, self._terms, place)
         if self._terms.wait and task.state is State.RUNNING:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.generation.terms import Source, Wish
 from fluxcli.ordering.inputs import Around, Asked, prompt_of, source_of
+from fluxcli.saving.checks import inspect_file
 from fluxcli.saving.names import (
     STDOUT,
     Facts,
@@ -22,15 +24,14 @@ from fluxcli.saving.names import (
     known_paths,
     parse_target,
 )
-from fluxcli.task import Request
+from fluxcli.task import Picture, Request, State, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
     from pathlib import Path
 
     from fluxcli.catalog import Mode
     from fluxcli.settings.resolve import Settings
-    from fluxcli.task import Task
 
 
 _FIELDS: Final = (
@@ -59,14 +60,96 @@ class Order:
         """The first of the pictures; they differ in nothing but their number."""
         return self.wishes[0]
 
-    def credits(self, wishes: int) -> int:
-        """Return the estimated price of so many of the pictures, in credits."""
-        return CREDITS[self.first.request.model] * wishes
+    def names(self) -> list[str]:
+        """Return where the pictures will lie, as far as that is known: `{id}` stays."""
+        paths = known_paths(self.first.target, self._facts())
+        target = self.first.target
+        return [target.text] if paths is None else [str(path) for path in paths] or ["-"]
 
-    def paths(self) -> list[Path] | None:
-        """Return where the pictures will lie; None if only their ids will tell."""
-        wish = self.first
-        return known_paths(wish.target, facts(wish, self.date))
+    def skipped(self, taken: Mapping[int, Task], *, force: bool, skip: bool) -> set[int]:
+        """Look for files in the way; return the numbers of the pictures that are not to be made.
+
+        `taken` are the pictures that an earlier run already asked for: what lies at their place
+        may be theirs.
+
+        Raises:
+            FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE.
+        """
+        paths = enumerate(known_paths(self.first.target, self._facts()) or [], 1)
+        wanted = {number: path for number, path in paths if number not in taken}
+        free = check_free(wanted.values(), force=force, skip_existing=skip)
+        return {number for number, path in wanted.items() if path not in free}
+
+    def owed(self, taken: Mapping[int, Task], skipped: Container[int]) -> int:
+        """Count the pictures that are yet to be paid for."""
+        return sum(
+            wish.n not in taken or taken[wish.n].state in {State.REFUSED, State.FAILED}
+            for wish in self.wishes
+            if wish.n not in skipped
+        )
+
+    def credits(self, pictures: int) -> int:
+        """Return the estimated price of so many of the pictures, in credits."""
+        return CREDITS[self.first.request.model] * pictures
+
+    def check_spending(
+        self,
+        pictures: int,
+        *,
+        most: int | None,
+        agreed: bool,
+        ask: Callable[[str], bool | None],
+    ) -> None:
+        """Make sure that so many pictures may be paid for.
+
+        Raises:
+            FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
+        """
+        estimate = self.credits(pictures)
+        if most is not None and estimate > most:
+            raise FluxError(
+                Code.OVER_BUDGET,
+                f"an estimated {estimate} credits are more than `--max-credits {most}` allows",
+                hint=f"--max-credits {estimate}",
+            )
+        if agreed or most is not None or estimate <= CONSENT_CREDITS:
+            return
+        if not ask(f"spend an estimated {estimate} credits?"):
+            raise FluxError(
+                Code.NO_CONSENT,
+                f"an estimated {estimate} credits were not agreed to",
+                hint=f"`--yes`, or `--max-credits {estimate}`",
+            )
+
+    def kept(self, number: int, *, sandbox: bool) -> Task:
+        """Return what stands for a picture that was skipped, since its file is there."""
+        path = (known_paths(self.first.target, self._facts()) or [])[number - 1]
+        found = inspect_file(path)
+        picture = Picture(path=path, **{f.name: getattr(found, f.name) for f in fields(found)})
+        return Task(
+            ref="",
+            state=State.SAVED,
+            request=self.first.request,
+            sandbox=sandbox,
+            output=self.first.target.stored(),
+            created_at=path.stat().st_mtime,
+            n=number,
+            count=self.first.count,
+            picture=picture,
+        )
+
+    def _facts(self) -> Facts:
+        request = self.first.request
+        return Facts(
+            id=None,
+            prompt=request.prompt,
+            n=1,
+            count=self.first.count,
+            date=self.date,
+            model=request.model,
+            ratio=request.aspect_ratio,
+            ext=EXTENSION[request.output_format],
+        )
 
 
 class _Problems:
@@ -89,7 +172,7 @@ class _Problems:
             raise ProblemsError(self.errors)
 
 
-def take(asked: Asked, around: Around, *, date: str) -> Order:
+def take(asked: Asked, around: Around) -> Order:
     """Resolve what was asked for, or tell everything that is wrong with it.
 
     Raises:
@@ -120,61 +203,10 @@ def take(asked: Asked, around: Around, *, date: str) -> Order:
         Wish(request=request, target=target or STDOUT, source=source, n=n, count=asked.count)
         for n in range(1, asked.count + 1)
     )
-    return Order(wishes=wishes, fingerprint=_fingerprint(wishes[0], around.origin), date=date)
-
-
-def check_paths(order: Order, taken: Mapping[int, Task], *, force: bool, skip: bool) -> set[int]:
-    """Look for files in the way; return the numbers of the pictures that are not to be made.
-
-    `taken` are the pictures that an earlier run already asked for: what lies at their place
-    may be theirs.
-
-    Raises:
-        FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE.
-    """
-    skipped = set()
-    for number, path in enumerate(order.paths() or [], 1):
-        if number not in taken and not check_free([path], force=force, skip_existing=skip):
-            skipped.add(number)
-    return skipped
-
-
-def check_spending(
-    estimate: int, *, most: int | None, agreed: bool, ask: Callable[[str], bool | None]
-) -> None:
-    """Make sure that so many credits may be spent.
-
-    Raises:
-        FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
-    """
-    if most is not None and estimate > most:
-        raise FluxError(
-            Code.OVER_BUDGET,
-            f"an estimated {estimate} credits are more than `--max-credits {most}` allows",
-            hint=f"--max-credits {estimate}",
-        )
-    if agreed or most is not None or estimate <= CONSENT_CREDITS:
-        return
-    if not ask(f"spend an estimated {estimate} credits?"):
-        raise FluxError(
-            Code.NO_CONSENT,
-            f"an estimated {estimate} credits were not agreed to",
-            hint=f"`--yes`, or `--max-credits {estimate}`",
-        )
-
-
-def facts(wish: Wish, date: str) -> Facts:
-    """Return what is known for a file's name before there is an id."""
-    request = wish.request
-    return Facts(
-        id=None,
-        prompt=request.prompt,
-        n=wish.n,
-        count=wish.count,
-        date=date,
-        model=request.model,
-        ratio=request.aspect_ratio,
-        ext=EXTENSION[request.output_format],
+    return Order(
+        wishes=wishes,
+        fingerprint=_fingerprint(wishes[0], around.origin),
+        date=datetime.fromtimestamp(around.now).astimezone().date().isoformat(),
     )
 
 

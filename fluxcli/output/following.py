@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.errors import FluxError, Status
+from fluxcli.errors import FluxError, overall
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.output.records import picture_record
 
@@ -50,7 +50,9 @@ class Follower:
                     self.finished(event.task)
                 elif isinstance(event, Failed):
                     self._failed(event, several=count != 1)
-        return self.status()
+        if self._errors and self._done + len(self._errors) > 1:
+            self._output.note(f"{len(self._errors)} of {self._done + len(self._errors)} failed")
+        return overall(self._errors, done=self._done)
 
     def finished(self, task: Task) -> None:
         """Give the answer for one picture."""
@@ -70,14 +72,3 @@ class Follower:
     def _failed(self, event: Failed, *, several: bool) -> None:
         self._errors.append(event.error)
         self._output.error(event.error, key=event.key if several else None)
-
-    def status(self) -> int:
-        """Return 0, the status that all failures share, or `PARTIAL`."""
-        if not self._errors:
-            return Status.DONE
-        found = {error.status for error in self._errors}
-        if self._done == 0 and len(found) == 1:
-            return found.pop()
-        if len(self._errors) + self._done > 1:
-            self._output.note(f"{len(self._errors)} of {len(self._errors) + self._done} failed")
-        return Status.PARTIAL

@@ -6,16 +6,17 @@ Fields are only ever added, at the end, and `tests` spell every one of them out 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fluxcli.errors import FluxError
-    from fluxcli.task import Task
+    from fluxcli.task import Request, Task
 
 Record = dict[str, object]
 
@@ -30,7 +31,7 @@ def picture_record(task: Task) -> Record:
     path = picture.path if picture else None
     return {
         "task_id": task.task_id,
-        "ref": task.ref,
+        "ref": task.ref or None,
         "state": str(task.state),
         "mode": request.mode,
         "model": request.model,
@@ -63,6 +64,11 @@ def error_record(error: FluxError) -> Record:
             "ref": error.ref,
         }
     }
+
+
+def plan_record(request: Request, paths: Sequence[str], estimate: int) -> Record:
+    """Return the object for a `--dry-run`: what would be asked for, put where, at what price."""
+    return {"request": asdict(request), "outputs": list(paths), "estimated_credits": estimate}
 
 
 def timestamp(seconds: float | None) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.errors import Code, FluxError, ProblemsError
@@ -22,6 +23,7 @@ from fluxcli.output.channel import Channel
 from fluxcli.output.following import Follower
 from fluxcli.output.progress import Lines, Live, Progress, Run
 from fluxcli.output.redaction import Redactor
+from fluxcli.output.reporting import Reporter
 from fluxcli.output.style import Style, Wish, is_colored
 from fluxcli.output.text import cells, pad, visible
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.clock import Clock
+    from fluxcli.task import Request
 
 _CHUNK = 64 * 1024
 _OFF = frozenset({"", "0", "false", "no", "off"})
@@ -192,13 +195,29 @@ class Output:
         but make one record: the first one's code and hint, and all the messages, so that a
         script reads exactly one object a failure.
         """
+        self.problem(error, key=key)
+        if self.json:
+            self.record(records.error_record(error))
+
+    def problem(self, error: FluxError, *, key: str | None = None) -> None:
+        """Say what went wrong and what mends it, to people only."""
         for problem in error.errors if isinstance(error, ProblemsError) else [error]:
             text = f"{key}: {problem.message}" if key else problem.message
             self._say(self._style("error:", "red") + " " + visible(text))
             if problem.hint:
                 self._hint(problem.hint)
+
+    def plan(self, request: Request, paths: Sequence[str], estimate: int) -> None:
+        """Answer `--dry-run`: the request, where the pictures will lie, the estimated credits."""
         if self.json:
-            self.record(records.error_record(error))
+            self.record(records.plan_record(request, paths, estimate))
+            return
+        fields = {**asdict(request), "output": "  ".join(paths), "estimated_credits": estimate}
+        width = max(map(len, fields))
+        for name, value in fields.items():
+            if value is not None:
+                shown = str(value).lower() if isinstance(value, bool) else str(value)
+                self.answer(f"{name:{width}}  {visible(shown)}")
 
     def progress(self, count: int | None, usual_seconds: float | None) -> Progress:
         """Return what shows a run of `count` pictures (None: not known) on its way.
@@ -218,6 +237,10 @@ class Output:
     ) -> Follower:
         """Return what tells a run's events: see `Follower`."""
         return Follower(self, ids=ids, preview=preview, launch=launch)
+
+    def reporter(self) -> Reporter:
+        """Return what tells how tasks stand: see `Reporter`."""
+        return Reporter(self, self._clock.wall())
 
     def preview(self, path: Path) -> None:
         """Show a saved picture in the terminal behind stderr, as well as it can; never in a pipe.

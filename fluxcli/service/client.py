@@ -132,6 +132,10 @@ class Service:
         """Tell whether a record is of this request; None if it tells too little."""
         return self._dialect.echoes(record.echo, request)
 
+    def request_of(self, record: Record) -> Request:
+        """Return the request that a record echoes; what it leaves out is the default."""
+        return self._dialect.request(record.echo)
+
     def credits(self) -> float:
         """Return the account's balance, in credits."""
         reply = self._good(self._call("GET", self._base + self._dialect.credits_path))

@@ -11,11 +11,11 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-if TYPE_CHECKING:
-    from fluxcli.task import Request
+from fluxcli.catalog import FORMATS, MODELS, PRO, RATIOS
+from fluxcli.task import Request
 
 _TASK_ID = re.compile(rb'"task_?[iI]d"\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]{1,200})"')
 _MILLISECONDS = 1e11
@@ -226,6 +226,20 @@ class FluxDialect:
     def upload_url(self, data: object) -> str | None:
         """Return the public URL that an upload got."""
         return link(data.get("downloadUrl")) if isinstance(data, dict) else None
+
+    def request(self, echo: dict[str, Any]) -> Request:
+        """Return the request that an echo is of; what it leaves out is the default."""
+        image, prompt = link(echo.get("inputImage")), echo.get("prompt")
+        ratio = echo.get("aspectRatio")
+        return Request(
+            mode="edit" if image else "generate",
+            prompt=prompt if isinstance(prompt, str) else "",
+            model=MODELS.get(str(echo.get("model")), PRO),
+            aspect_ratio=ratio if ratio in RATIOS else None,
+            output_format=FORMATS.get(str(echo.get("outputFormat")), "jpeg"),
+            safety_tolerance=number(echo.get("safetyTolerance")) or 0,
+            input_image=image,
+        )
 
     def echoes(self, echo: dict[str, Any], request: Request) -> bool | None:
         """Tell whether a record's echo is of this request; None if it tells too little.

@@ -1,0 +1,146 @@
+"""The front door: the words and flags, and the one place that catches errors and ends a run."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fluxcli import __version__
+from fluxcli.commands.config import app as config_app
+from fluxcli.commands.credits import credits as balance
+from fluxcli.commands.download import download
+from fluxcli.commands.edit import edit
+from fluxcli.commands.generate import generate
+from fluxcli.commands.options import CommonOptions
+from fluxcli.commands.sandbox import sandbox
+from fluxcli.commands.status import status
+from fluxcli.errors import Code, FluxError, Status
+from fluxcli.front import spread
+from fluxcli.interrupts import Interrupted
+from fluxcli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcli.output.streams import Output
+
+_NAME = "fluxcli"
+_EPILOG = "`fluxcli COMMAND --help` tells more. `--sandbox` tries anything without key or cost."
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        typer.echo(f"{_NAME} {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    session: Session,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Pictures by Flux Kontext: paid for once, never lost."""
+    session.flags.setdefault("no_input", None)
+
+
+def make_app() -> typer.Typer:
+    """Return the application with all its words."""
+    app = typer.Typer(
+        name=_NAME,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP,
+        epilog=_EPILOG,
+    )
+    app.callback()(spread(_root, CommonOptions))
+    for word in (generate, edit, status, download, balance, sandbox):
+        app.command(name=word.__name__)(spread(word, CommonOptions))
+    app.add_typer(config_app, name="config")
+    return app
+
+
+def main(arguments: Sequence[str], session: Session) -> int:
+    """Run one command line in the given world; return its exit status. Raises nothing."""
+    with session.interrupts.installed():
+        try:
+            return _run(arguments, session)
+        except Interrupted as interrupted:
+            return 128 + interrupted.number
+        finally:
+            session.close()
+
+
+def _run(arguments: Sequence[str], session: Session) -> int:
+    try:
+        ended: Any = make_app()(args=list(arguments), obj=session, standalone_mode=False)
+        return int(ended or session.status)
+    except BrokenPipeError:
+        _mouth(arguments, session).abandon_stdout()
+        return Status.DONE
+    except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user
+        return _told(_explained(error, arguments), arguments, session)
+
+
+def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
+    """Put whatever ended a run into words for the user."""
+    match error:
+        case FluxError():
+            return error
+        case typer.TyperException():
+            return _usage(error, arguments)
+        case typer.Abort():
+            return FluxError(Code.NO_CONSENT, "nothing was answered")
+        case Interrupted(number=number):
+            status, hint = 128 + number, "fluxcli status"
+            return FluxError(Code.INTERRUPTED, "interrupted", hint=hint, status=status)
+        case _:
+            return _bug(error)
+
+
+def _told(error: FluxError, arguments: Sequence[str], session: Session) -> int:
+    """Tell an error; a reader that is gone hears nothing and does no harm."""
+    mouth = _mouth(arguments, session)
+    try:
+        mouth.error(error)
+    except BrokenPipeError:
+        mouth.abandon_stdout()
+    return error.status
+
+
+def _mouth(arguments: Sequence[str], session: Session) -> Output:
+    """Return the session's output, or a plain one if its settings are what is broken."""
+    with suppress(FluxError):
+        return session.output
+    options = list(arguments)
+    if "--" in options:
+        del options[options.index("--") :]
+    return session.plain_output(json="--json" in options)
+
+
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> FluxError:
+    message = error.format_message().rstrip(".")
+    words = [word for word in arguments if not word.startswith("-")][:1]
+    hint = " ".join([_NAME, *words, "--help"])
+    return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=hint)
+
+
+def _bug(error: BaseException) -> FluxError:
+    """Describe a bug so that it can be reported, in one line and without its data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next((f for f in reversed(frames) if "fluxcli" in f.filename), frames[-1])
+    place = f"{where.filename.rpartition('fluxcli/')[2]}:{where.lineno}"
+    return FluxError(
+        Code.INTERNAL,
+        f"a bug in fluxcli {__version__}: {type(error).__name__} at {place}",
+        hint="report it at https://github.com/fluxcli/fluxcli/issues; `fluxcli status` shows "
+        "what is paid for",
+    )

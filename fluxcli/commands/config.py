@@ -1,0 +1,315 @@
+"""`fluxcli config`: the settings, shown, changed and tried out.
+
+Knows how the settings are asked for and what is said about them. What they mean, where they
+lie and how the file is written is `settings`' business; what the service answers, `service`'s.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from fluxcli.catalog import CREDITS, PRO
+from fluxcli.commands.options import CommonOptions
+from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.front import spread
+from fluxcli.output.records import error_record
+from fluxcli.output.text import credits as in_words
+from fluxcli.session import Session
+from fluxcli.settings import editor, folders, resolve
+from fluxcli.settings.resolve import CONFIG_FILE, Settings
+from fluxcli.settings.values import SETTINGS, Setting, Value, find, public, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from fluxcli.output.streams import Output
+
+_LONGEST_KEY: Final = 64 * 1024
+_API_KEY: Final = "api_key"
+_SET_KEY: Final = "fluxcli config set api_key"
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A setting, such as generate.model.")]
+NewValue = Annotated[
+    str | None,
+    typer.Argument(metavar="[VALUE]", help="Its value; not for api_key, which is asked for."),
+]
+
+
+def path(session: Session) -> None:
+    """Print where the config file is, or would be."""
+    _tell_path(session, _output(session))
+
+
+def list_(session: Session) -> None:
+    """Show every setting, its value, and where the value comes from."""
+    settings, output = session.settings, session.output
+    # Read here, so that a broken file is one error and not one for each setting.
+    rows = [_row(settings, name) for name in SETTINGS] if settings.document else []
+    if output.json:
+        for name, value, origin in rows:
+            output.record({"name": name, "value": public(value), "origin": origin})
+    else:
+        table = [
+            (name, written(value) or "-", origin or "see below") for name, value, origin in rows
+        ]
+        output.table(table, ("setting", "value", "from"))
+    _raise_all(settings.problems())
+
+
+def get(session: Session, name: Name) -> None:
+    """Print one setting's value; an empty line if it has none."""
+    setting = find(name)
+    if setting.name == _API_KEY:
+        message = "the API key is not shown; `config list` tells where it comes from"
+        raise FluxError(Code.USAGE, message, hint="fluxcli config list")
+    found = session.settings.value(setting.name)
+    if session.output.json:
+        session.output.record(
+            {"name": setting.name, "value": public(found.value), "origin": found.origin}
+        )
+    else:
+        session.output.answer(written(found.value))
+
+
+def set_(session: Session, name: Name, value: NewValue = None) -> None:
+    """Keep a setting in the config file."""
+    setting, output = find(name), _output(session)
+    _check_storable(setting, value)
+    given = resolve.check(setting, _text(session, setting, value))
+    lossy = session.settings.store(setting.name, given)
+    if output.json:
+        output.record({"name": setting.name, "value": public(given), "origin": CONFIG_FILE})
+    output.note(f"`{setting.name}` is now `{written(given)}` in `{session.settings.config_path}`")
+    _warn(session, output, setting, lossy=lossy)
+
+
+def unset(session: Session, name: Name) -> None:
+    """Take a setting out of the config file."""
+    settings, output = session.settings, _output(session)
+    present = dict(settings.document.entries())
+    # What nobody knows may be taken out too: it may be what `list` warned of.
+    own = name if name in present else find(name).name
+    lossy = settings.store(own, None)
+    if output.json:
+        output.record({"name": own, "removed": own in present})
+    done = "is no longer" if own in present else "was not"
+    output.note(f"`{own}` {done} in `{settings.config_path}`")
+    _warn(session, output, SETTINGS.get(own), lossy=lossy)
+
+
+def edit(session: Session) -> None:
+    """Open the config file in your editor, and check what you wrote."""
+    where = session.settings.config_path
+    editor.edit(where, session.env)
+    alone = Settings({"FLUXCLI_CONFIG": str(where)})
+    _raise_all(alone.problems())
+    output = _output(session)
+    for warning in alone.warnings:
+        output.warn(warning)
+    if output.json:
+        _tell_path(session, output)
+
+
+def check(session: Session) -> None:
+    """Try everything out: settings, folders, key, network, credits. Costs nothing."""
+    output = _output(session)
+    for finding in _findings(session):
+        if output.json:
+            output.record(finding.record())
+        else:
+            output.answer(f"{finding.word:<7}  {finding.check:<12}  {finding.message}")
+            if finding.hint:
+                output.hint(finding.hint)
+        if finding.error:
+            session.status = max(session.status, finding.error.status)
+    for warning in session.settings.strange_variables:
+        output.warn(warning)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; `ok` None: it could not be tried."""
+
+    check: str
+    ok: bool | None
+    message: str
+    error: FluxError | None = None
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word."""
+        return "skipped" if self.ok is None else "ok" if self.ok else "failed"
+
+    @property
+    def hint(self) -> str | None:
+        """What mends it, unless that is to run this very command."""
+        hint = self.error.hint if self.error else None
+        return None if hint and hint.startswith("fluxcli config check") else hint
+
+    def record(self) -> dict[str, object]:
+        """The object for scripts; `error` as in every failure, None if there is none."""
+        error = error_record(self.error) if self.error else {"error": None}
+        return {"check": self.check, "ok": self.ok, "message": self.message, **error}
+
+
+def _findings(session: Session) -> Iterator[Finding]:
+    """Check one thing after another; the network only if there is something to go there with."""
+    settings = session.settings
+    first = [
+        _find("config file", lambda: _config_file(settings)),
+        _find("key", lambda: _key(session)),
+    ]
+    yield from first
+    yield _find("state folder", lambda: _usable(settings.state_dir, "state"))
+    yield _find("cache folder", lambda: _usable(settings.cache_dir, "cache"))
+    if all(finding.ok for finding in first):
+        yield from _service(session)
+    else:
+        yield Finding("service", None, "not asked: the above comes first")
+
+
+def _find(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, ok=True, message=look())
+    except FluxError as error:
+        return Finding(name, ok=False, message=error.message, error=error)
+
+
+def _config_file(settings: Settings) -> str:
+    where = settings.config_path
+    _raise_all(settings.problems())
+    return str(where) if where.exists() else f"none at {where}"
+
+
+def _key(session: Session) -> str:
+    # Only the session knows what to say when there is none.
+    session.service.prepare()
+    if session.sandbox:
+        return "the sandbox needs none"
+    return f"from {session.settings.value(_API_KEY).origin}"
+
+
+def _usable(where: Path, kind: folders.Kind) -> str:
+    folders.check_usable(where, kind)
+    return str(where)
+
+
+def _service(session: Session) -> Iterator[Finding]:
+    """Ask for the balance, which tells what is wrong with network and key alike."""
+    balance = 0.0
+
+    def ask() -> str:
+        nonlocal balance
+        balance = session.service.credits()
+        return f"{session.base_url} answers, and takes the key"
+
+    yield (asked := _find("service", ask))
+    if asked.ok:
+        yield _find("credits", lambda: _enough(balance))
+
+
+def _enough(balance: float) -> str:
+    if balance >= CREDITS[PRO]:
+        return f"{in_words(balance)} left"
+    raise FluxError(
+        Code.CREDITS_INSUFFICIENT,
+        f"{in_words(balance)} left, and a picture takes about {CREDITS[PRO]}",
+        hint="add credits to the account at https://kie.ai",
+    )
+
+
+def _row(settings: Settings, name: str) -> tuple[str, Value, str | None]:
+    """Return a setting's name, value and origin; neither, if the value cannot be used."""
+    try:
+        found = settings.value(name)
+    except FluxError:
+        return name, None, None
+    return name, found.value, found.origin
+
+
+def _text(session: Session, setting: Setting, value: str | None) -> str:
+    """Return the new value as it was typed; a key is asked for, or comes through a pipe."""
+    if setting.name != _API_KEY:
+        if value is not None:
+            return value
+        hint = f"fluxcli config set {setting.name} {written(setting.default) or 'VALUE'}"
+        raise FluxError(Code.USAGE, f"no value for `{setting.name}` is given", hint=hint)
+    if value is not None:
+        message = "a key on the command line would stay in the shell's history"
+        raise FluxError(Code.USAGE, message, hint=f"{_SET_KEY}  (asks for it, or reads stdin)")
+    output, stdin = _output(session), session.stdin
+    if output.interactive or (stdin is not None and not stdin.closed and stdin.isatty()):
+        return output.ask_secret("API key (not shown)")
+    return output.read_stdin(_LONGEST_KEY)
+
+
+def _check_storable(setting: Setting, value: str | None) -> None:
+    if not setting.stored:
+        raise FluxError(
+            Code.USAGE,
+            f"`{setting.name}` cannot stand in the config file",
+            hint=f"export {setting.variables[0]}={shlex.quote(value or '1')}",
+        )
+
+
+def _warn(session: Session, output: Output, setting: Setting | None, *, lossy: bool) -> None:
+    """Say what a change of the file may have done, or may not do."""
+    if lossy:
+        output.warn(f"the comments in `{session.settings.config_path}` were lost")
+    names = setting.variables if setting else ()
+    stronger = next((name for name in names if session.env.get(name)), None)
+    if stronger:
+        output.warn(f"`{stronger}` is set, and is stronger than the config file")
+
+
+def _output(session: Session) -> Output:
+    """Return what to speak with, even if the settings are what is to be mended."""
+    try:
+        return session.output
+    except FluxError:
+        return session.plain_output(json=bool(session.flags.get("json")))
+
+
+def _tell_path(session: Session, output: Output) -> None:
+    where = session.settings.config_path
+    if output.json:
+        output.record({"path": str(where), "exists": where.exists()})
+    else:
+        output.answer_path(where)
+
+
+def _raise_all(problems: list[FluxError]) -> None:
+    if problems:
+        raise problems[0] if len(problems) == 1 else ProblemsError(problems)
+
+
+def _app() -> typer.Typer:
+    """Return the words of `fluxcli config` as typer takes them."""
+    app = typer.Typer(
+        help="Show, change and try out the settings.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        add_completion=False,
+    )
+    for word, function in _WORDS.items():
+        app.command(word)(spread(function, CommonOptions))
+    return app
+
+
+_WORDS: Final[dict[str, Callable[..., None]]] = {
+    "path": path,
+    "list": list_,
+    "get": get,
+    "set": set_,
+    "unset": unset,
+    "edit": edit,
+    "check": check,
+}
+
+app: Final = _app()
+"""What the front door hangs up under `config`."""

@@ -1,0 +1,111 @@
+"""`fluxcli status`: how tasks stand; without names, the history of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from fluxcli.commands.options import WaitOptions
+from fluxcli.errors import Code, FluxError, overall
+from fluxcli.session import Session
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    from fluxcli.history import History
+    from fluxcli.task import Task
+
+RECENT: Final = 20
+_TOLD_BY_STATE: Final = frozenset({Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED})
+
+
+def status(
+    session: Session,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TASK]...", help="Ids, their beginnings, refs, or `@last`."),
+    ] = None,
+    *,
+    until_final: Annotated[
+        bool, typer.Option("--wait", help="Wait until every named task is final.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, help="So many of the latest tasks.")
+    ] = RECENT,
+    everything: Annotated[bool, typer.Option("--all", help="All tasks of this machine.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask the service; needs no key.")
+    ] = False,
+    settle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASKID|not-charged",
+            help="Say what became of a submission of unknown outcome.",
+        ),
+    ] = None,
+    wait: WaitOptions,
+) -> None:
+    """Show how tasks stand; without names, the recent ones of this machine."""
+    shown = None if everything else limit
+    session.configure(timeout=wait.timeout, interval=wait.interval)
+    report = session.output.reporter()
+    if settle is not None:
+        _check_settling(tasks, offline=offline)
+        report.show([session.history().settle((tasks or [""])[0], settle)])
+    elif offline:
+        report.show(_known(session, tasks) if tasks else session.journal.recent(shown))
+    elif tasks:
+        _tell(session, session.history(wait=until_final), tasks)
+    else:
+        report.show(_refreshed(session, session.journal.recent(shown)))
+
+
+def _check_settling(tasks: list[str] | None, *, offline: bool) -> None:
+    if len(tasks or []) != 1 or offline:
+        raise FluxError(
+            Code.USAGE,
+            "`--settle` takes one task, and asks the service",
+            hint="fluxcli status REF --settle TASKID",
+        )
+
+
+def _known(session: Session, names: list[str]) -> list[Task]:
+    """Return the tasks of these names that the journal knows."""
+    found = {name: session.journal.find(name) for name in names}
+    missing = [name for name, task in found.items() if task is None]
+    if missing:
+        raise FluxError(
+            Code.TASK_NOT_FOUND,
+            f"no task `{missing[0]}` is known here",
+            hint=f"fluxcli status {missing[0]}",
+        )
+    return [task for task in found.values() if task is not None]
+
+
+def _tell(session: Session, history: History, names: list[str]) -> None:
+    """Look at the named tasks, and end with the status that they amount to."""
+    tasks = history.named(names)
+    report = session.output.reporter()
+    seen, errors = report.watch(
+        history.refreshed(tasks), count=len(tasks), usual=history.usual_seconds(tasks)
+    )
+    report.show(seen)
+    for error in errors:
+        session.output.problem(error)
+    session.status = overall(errors, done=len(tasks) - len(errors))
+
+
+def _refreshed(session: Session, tasks: list[Task]) -> list[Task]:
+    """Bring the unfinished tasks up to date, as far as the service can be asked."""
+    running = [task for task in tasks if task.state is State.RUNNING]
+    if not running:
+        return tasks
+    try:
+        events = session.history().refreshed(running)
+        seen, errors = session.output.reporter().watch(events, count=len(running), usual=None)
+    except FluxError as error:
+        seen, errors = [], [error]
+    for message in {error.message for error in errors if error.code not in _TOLD_BY_STATE}:
+        session.output.warn(f"not brought up to date: {message}")
+    fresh = {task.ref: task for task in seen}
+    return [fresh.get(task.ref, task) for task in tasks]

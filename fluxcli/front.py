@@ -1,0 +1,64 @@
+"""How a plain function becomes a command: its option groups are spread out into flags.
+
+A command takes the session and its own parameters; a parameter whose type is a dataclass is
+a group of flags, shared between commands and written down once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import MISSING, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fluxcli.session import Session
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
+    """Return `function` as typer takes it: flags for its groups and the `common` one.
+
+    The common group is not handed to the function: it configures the session.
+    """
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    groups: dict[str, type] = {
+        one.name: one.annotation
+        for one in own
+        if isinstance(one.annotation, type) and is_dataclass(one.annotation)
+    }
+    plain = [one for one in own if one.name not in groups]
+    spread_out = [one for group in groups.values() for one in _flags(group)]
+    shared = list(_flags(common))
+    context = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
+
+    @functools.wraps(function)
+    def command(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401 - typer's values
+        session: Session = ctx.obj
+        session.configure(**{one.name: values.pop(one.name) for one in shared})
+        made = {name: _made(group, values) for name, group in groups.items()}
+        function(session, **values, **made)
+
+    parameters = [context, *plain, *spread_out, *shared]
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # what typer reads
+        [one.replace(kind=_KEYWORD) for one in parameters]
+    )
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
+
+def _flags(group: type) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for one in fields(group):
+        default = inspect.Parameter.empty if one.default is MISSING else one.default
+        yield inspect.Parameter(one.name, _KEYWORD, annotation=hints[one.name], default=default)
+
+
+def _made(group: type, values: dict[str, Any]) -> object:
+    return group(**{one.name: values.pop(one.name) for one in fields(group)})

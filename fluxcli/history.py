@@ -1,0 +1,116 @@
+"""Tasks looked at again: refreshed from the service, taken over from elsewhere, settled.
+
+For what the journal alone knows, ask the journal; everything here talks to the service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Failed, Finished, Trouble
+from fluxcli.saving.names import parse_target
+from fluxcli.task import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from fluxcli.events import Event
+    from fluxcli.making import Making
+    from fluxcli.task import Task
+
+NOT_CHARGED: Final = "not-charged"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The tasks of this machine, and those of the account whose ids somebody knows.
+
+    `making` looks at a task without saving it. `cwd` is where an adopted task is saved to.
+    """
+
+    making: Making
+    cwd: Path
+
+    def named(self, names: Iterable[str]) -> list[Task]:
+        """Return the tasks that a user means; one made elsewhere is taken into the journal.
+
+        Raises:
+            FluxError: TASK_NOT_FOUND, or what the service says.
+        """
+        found = {}
+        for name in names:
+            task = self.making.tools.journal.find(name) or self._adopted(name.removeprefix("@"))
+            found[task.ref] = task
+        return list(found.values())
+
+    def refreshed(self, tasks: Iterable[Task]) -> Iterator[Event | None]:
+        """Look at tasks; one that still runs when the time is up is `Finished` all the same.
+
+        Without time to wait, a look that fails in passing is `Failed` with the reason.
+        """
+        troubles: dict[str, FluxError] = {}
+        for event in self.making.collect(tasks):
+            if isinstance(event, Trouble) and not self.making.terms.timeout:
+                troubles[event.key] = event.error
+            elif isinstance(event, Failed) and event.error.code is Code.TIMED_OUT and event.task:
+                trouble = troubles.get(event.key)
+                if trouble is not None:
+                    yield replace(event, error=trouble)
+                elif self.making.terms.timeout:
+                    yield event
+                else:
+                    yield Finished(key=event.key, task=event.task)
+            else:
+                yield event
+
+    def usual_seconds(self, tasks: Sequence[Task]) -> float | None:
+        """Return how long a picture like the first of these usually takes."""
+        return self.making.usual_seconds(tasks[0].request) if tasks else None
+
+    def settle(self, name: str, outcome: str) -> Task:
+        """Write down what a person found out about a submission of unknown outcome.
+
+        `outcome` is the id of the task that it made, or `not-charged`. An id is checked
+        against the service's echo of the request.
+
+        Raises:
+            FluxError: there is nothing to settle, or the id is another request's.
+        """
+        journal, service = self.making.tools.journal, self.making.tools.service
+        task = journal.find(name)
+        if task is None or task.state is not State.UNKNOWN:
+            known = f"`{name}` is {task.state.value}" if task else f"no task `{name}` is known here"
+            raise FluxError(
+                Code.USAGE, f"there is nothing to settle: {known}", hint="fluxcli status --offline"
+            )
+        if outcome == NOT_CHARGED:
+            return journal.refused(
+                task.ref, FluxError(Code.REJECTED, "settled by hand: it was not charged")
+            )
+        taken = journal.find(outcome)
+        if taken is not None and taken.task_id == outcome:
+            raise FluxError(
+                Code.USAGE, f"task `{outcome}` is known already, from another submission"
+            )
+        if not service.is_echo(service.read(outcome), task.request):
+            raise FluxError(
+                Code.INVALID_REQUEST,
+                f"task `{outcome}` was not made from this request: its echo differs",
+                hint=f"fluxcli status {task.ref} --settle {NOT_CHARGED}",
+            )
+        return journal.accepted(task.ref, outcome)
+
+    def _adopted(self, task_id: str) -> Task:
+        """Take a task that was made elsewhere into the journal, if the service knows it."""
+        tools = self.making.tools
+        record = tools.service.read(task_id)
+        request = tools.service.request_of(record)
+        output = parse_target(None, cwd=self.cwd).stored()
+        run = tools.journal.open_run(f"adopted:{task_id}", new=True)
+        try:
+            return tools.journal.adopt(run, task_id, request, output=output)
+        finally:
+            tools.journal.let_go(run)

@@ -1,0 +1,292 @@
+"""One run's world: streams, environment, clock, settings, and what is made from them.
+
+Everything heavy is imported and made here when it is first asked for, and nowhere else, so
+that `--help` never pays for the network. Tests hand in a world of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from fluxcli.catalog import KEY_PAGE
+from fluxcli.clock import Clock, SystemClock
+from fluxcli.errors import Code, FluxError
+from fluxcli.interrupts import Interrupts
+from fluxcli.settings.key import VARIABLES
+from fluxcli.settings.resolve import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fluxcli.catalog import Mode
+    from fluxcli.generation.terms import Existing, Tools
+    from fluxcli.history import History
+    from fluxcli.journal.ledger import Journal
+    from fluxcli.making import Making
+    from fluxcli.ordering.order import Order
+    from fluxcli.output.streams import Output
+    from fluxcli.sandbox.service import StandIn
+    from fluxcli.saving.names import Target
+    from fluxcli.service.client import Service
+    from fluxcli.service.connection import Line
+
+SANDBOX_SECONDS: Final = 1.0
+_API: Final = "https://api.sandbox.invalid"
+_UPLOADS: Final = "https://upload.sandbox.invalid"
+
+
+@dataclass
+class Session:
+    """What a command works with. `stdin`, `stdout`, `stderr` may be None: closed by the shell."""
+
+    env: Mapping[str, str]
+    stdin: TextIO | None
+    stdout: TextIO | None
+    stderr: TextIO | None
+    cwd: Path
+    clock: Clock = field(default_factory=SystemClock)
+    flags: dict[str, object] = field(default_factory=dict)
+    status: int = 0
+
+    @classmethod
+    def of_process(cls) -> Session:
+        """Return the world of this process."""
+        try:
+            cwd = Path.cwd()
+        except OSError:
+            # The folder was removed under our feet; only relative paths will miss it.
+            cwd = Path(os.environ.get("PWD", "/"))
+        return cls(dict(os.environ), sys.stdin, sys.stdout, sys.stderr, cwd)
+
+    def configure(self, **flags: object) -> None:
+        """Take over what flags said, by settings' names; None says nothing."""
+        self.flags.update({name: value for name, value in flags.items() if value is not None})
+        for made in ("settings", "output"):
+            self.__dict__.pop(made, None)
+
+    @cached_property
+    def interrupts(self) -> Interrupts:
+        """The signals; a second one gives the terminal back and ends the process."""
+        return Interrupts(at_once=self.output.restore_terminal)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, the flags included."""
+        return Settings(self.env, flags=self.flags)
+
+    @cached_property
+    def output(self) -> Output:
+        """The one mouth of the program."""
+        from fluxcli.output.streams import Output  # noqa: PLC0415 - start-up
+
+        settings = self.settings
+        return Output(
+            stdin=self.stdin,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            env=self.env,
+            clock=self.clock,
+            json=settings.flag("json"),
+            quiet=settings.flag("quiet"),
+            verbose=settings.flag("verbose"),
+            color=settings.text("color") or "auto",  # type: ignore[arg-type] # its parser knows no other words
+            no_input=settings.flag("no_input"),
+            secrets=self.secrets,
+        )
+
+    def plain_output(self, *, json: bool) -> Output:
+        """Return a mouth that works even if the settings are what is broken."""
+        from fluxcli.output.streams import Output  # noqa: PLC0415 - start-up
+
+        return Output(
+            stdin=self.stdin,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            env=self.env,
+            clock=self.clock,
+            json=json,
+            secrets=self.secrets,
+        )
+
+    def secrets(self) -> Sequence[str]:
+        """Return what must never be printed: every key in sight."""
+        found = [self.env[name] for name in VARIABLES if self.env.get(name, "").strip()]
+        held = self.__dict__.get("_key")
+        return [*found, *([held] if held else [])]
+
+    # -- the service, or its stand-in ---------------------------------------------------
+
+    @cached_property
+    def sandbox(self) -> bool:
+        """Whether this run works against the stand-in service."""
+        return self.settings.flag("sandbox")
+
+    @cached_property
+    def stand_in(self) -> StandIn:
+        """The stand-in service inside this process; its tasks are kept between runs."""
+        from fluxcli.sandbox.service import StandIn  # noqa: PLC0415 - start-up
+
+        try:
+            seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
+            faults = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
+            folder = self.settings.state_dir
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return StandIn(
+                store=folder / "sandbox.sqlite3",
+                wall=self.clock.wall,
+                sleep=self.clock.sleep,
+                seconds=seconds,
+                faults=faults,
+                api_url=_API,
+                upload_url=_UPLOADS,
+            )
+        except (ValueError, OSError) as error:
+            message = f"the sandbox cannot be set up: {error}"
+            raise FluxError(
+                Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --help"
+            ) from None
+
+    @cached_property
+    def base_url(self) -> str:
+        """The address of the service that is asked."""
+        return _API if self.sandbox else self.settings.text("base_url") or ""
+
+    @cached_property
+    def _key(self) -> str:
+        if self.sandbox:
+            return "sandbox"
+        key = self.settings.api_key()
+        if key is None:
+            raise FluxError(
+                Code.AUTH_MISSING_KEY,
+                f"no API key is set; make one at {KEY_PAGE}",
+                hint="fluxcli config set api_key  (or try `--sandbox`, which needs none)",
+            )
+        return key.reveal()
+
+    @cached_property
+    def line(self) -> Line:
+        """The way to the service, or to its stand-in."""
+        from fluxcli.service.connection import Line  # noqa: PLC0415 - start-up
+
+        trace = self.output.trace if self.settings.flag("debug") else None
+        if not self.sandbox:
+            return Line(env=self.env, trace=trace)
+        from fluxcli.sandbox.transport import SandboxTransport  # noqa: PLC0415 - start-up
+
+        return Line(env=self.env, transport=SandboxTransport(self.stand_in), trace=trace)
+
+    @cached_property
+    def service(self) -> Service:
+        """The service."""
+        from fluxcli.service.client import Service  # noqa: PLC0415 - start-up
+
+        uploads = _UPLOADS if self.sandbox else self.settings.text("upload_url") or ""
+        return Service(
+            line=self.line, key=lambda: self._key, base_url=self.base_url, upload_url=uploads
+        )
+
+    # -- the rest -----------------------------------------------------------------------
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The record of this machine's tasks."""
+        from fluxcli.journal.ledger import Journal  # noqa: PLC0415 - start-up
+
+        return Journal(self.settings.state_dir, clock=self.clock, sandbox=self.sandbox)
+
+    @cached_property
+    def tools(self) -> Tools:
+        """What pictures are made with; raises at once if the key or the network's set-up is bad."""
+        from fluxcli.generation.terms import Tools  # noqa: PLC0415 - start-up
+
+        self.service.prepare()
+        name = f"{self.base_url}\0{self._key}".encode()
+        account = "sandbox" if self.sandbox else hashlib.blake2s(name, digest_size=8).hexdigest()
+        return Tools(service=self.service, journal=self.journal, clock=self.clock, account=account)
+
+    def order(
+        self,
+        mode: Mode,
+        *,
+        prompt: str | None,
+        prompt_file: str | None,
+        image: str | None,
+        count: int,
+    ) -> Order:
+        """Resolve and judge what was asked for."""
+        from fluxcli.ordering.inputs import Around, Asked  # noqa: PLC0415 - start-up
+        from fluxcli.ordering.order import take  # noqa: PLC0415 - start-up
+
+        asked = Asked(mode=mode, prompt=prompt, prompt_file=prompt_file, image=image, count=count)
+        around = Around(
+            settings=self.settings,
+            cwd=self.cwd,
+            origin=self.base_url,
+            now=self.clock.wall(),
+            read_text=self.output.read_stdin,
+            read_bytes=self.output.read_stdin_bytes,
+            find=self.journal.find,
+        )
+        return take(asked, around)
+
+    def making(
+        self,
+        *,
+        timeout: float | None = None,
+        wait: bool = True,
+        save: bool = True,
+        existing: Existing = "beside",
+    ) -> Making:
+        """Return what makes and collects pictures, by the settings' times unless told otherwise."""
+        from fluxcli.generation.terms import Terms  # noqa: PLC0415 - start-up
+        from fluxcli.making import Making  # noqa: PLC0415 - start-up
+        from fluxcli.saving.names import parse_target  # noqa: PLC0415 - start-up
+
+        terms = Terms(
+            timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,
+            interval=self.settings.seconds("interval"),
+            deliver=self.output.answer_bytes,
+            wait=wait,
+            save=save,
+            existing=existing,
+        )
+        return Making(self.tools, terms, self.interrupts, parse_target(None, cwd=self.cwd))
+
+    def history(self, *, wait: bool = False) -> History:
+        """Return what looks at tasks again; with `wait`, until they are final."""
+        from fluxcli.history import History  # noqa: PLC0415 - start-up
+
+        making = self.making(timeout=None if wait else 0.0, save=False)
+        return History(making, self.cwd)
+
+    def target(self, tasks: int) -> Target | None:
+        """Return where `-o` wants so many tasks' pictures; None: each where it was meant to go.
+
+        Raises:
+            FluxError: several pictures cannot go to one place.
+        """
+        from fluxcli.saving.names import parse_target  # noqa: PLC0415 - start-up
+
+        text = self.flags.get("output")
+        if text is None:
+            return None
+        target = parse_target(str(text), cwd=self.cwd)
+        if target.kind in {"file", "stdout"} and tasks > 1:
+            raise FluxError(
+                Code.USAGE, f"`-o {text}` takes one picture, not {tasks}", hint="-o FOLDER/"
+            )
+        if target.kind == "stdout":
+            self.output.check_bytes()
+        return target
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        if "journal" in self.__dict__:
+            self.journal.close()
