@@ -58,6 +58,8 @@ def list_(session: Session) -> None:
             (name, written(value) or "-", origin or "see below") for name, value, origin in rows
         ]
         output.table(table, ("setting", "value", "from"))
+    for warning in settings.warnings:
+        output.warn(warning)
     _raise_all(settings.problems())
 
 
@@ -127,7 +129,7 @@ def check(session: Session) -> None:
                 output.hint(finding.hint)
         if finding.error:
             session.status = max(session.status, finding.error.status)
-    for warning in session.settings.strange_variables:
+    for warning in (*session.settings.warnings, *session.settings.strange_variables):
         output.warn(warning)
 
 

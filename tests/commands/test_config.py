@@ -1,0 +1,388 @@
+"""`fluxcli config` from the command line: what it prints, what it changes, how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.cli import main
+from fluxcli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "0123456789abcdef-hunter2"
+
+
+@dataclass
+class Told:
+    """How a run ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Shell:
+    """A user's home folder and environment, in which commands are run."""
+
+    home: Path
+    env: dict[str, str]
+
+    @property
+    def config(self) -> Path:
+        return self.home / ".config" / "fluxcli" / "config.toml"
+
+    def write(self, text: str) -> None:
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(text, encoding="utf-8")
+
+    def run(self, *argv: str, stdin: str | None = "", **env: str) -> Told:
+        out, err = io.StringIO(), io.StringIO()
+        into = None if stdin is None else io.StringIO(stdin)
+        session = Session({**self.env, **env}, into, out, err, self.home)
+        status = main(["config", *argv], session)
+        assert KEY not in out.getvalue() + err.getvalue()
+        return Told(status, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path, {"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
+
+
+def test_path_is_bare_and_creates_nothing(shell: Shell) -> None:
+    assert shell.run("path") == Told(0, f"{shell.config}\n", "")
+    assert shell.run("path", "--json").records == [{"path": str(shell.config), "exists": False}]
+    assert list(shell.home.iterdir()) == []
+    assert shell.run("path", FLUXCLI_CONFIG="my.toml").out == "my.toml\n"
+
+
+def test_a_broken_file_does_not_keep_path_from_answering(shell: Shell) -> None:
+    for text in ("[", 'color = "blu"'):
+        shell.write(text)
+        assert shell.run("path") == Told(0, f"{shell.config}\n", "")
+
+
+def test_list_tells_where_each_value_comes_from(shell: Shell) -> None:
+    shell.write(f'api_key = "{KEY}"\ntimeout = 90\n')
+    lines = shell.run("list", "--no-input", FLUXCLI_MODEL="max").out.splitlines()
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines}
+    assert rows["setting"] == ["value", "from"]
+    assert rows["api_key"] == ["***", "config file"]
+    assert rows["timeout"] == ["1m30s", "config file"]
+    assert rows["generate.model"] == ["flux-kontext-max", "FLUXCLI_MODEL"]
+    assert rows["edit.aspect_ratio"] == ["-", "default"]
+    assert rows["no_input"] == ["true", "--no-input"]
+
+
+def test_list_for_scripts_is_one_object_a_setting(shell: Shell) -> None:
+    records = shell.run("list", "--json", FLUXCLI_TIMEOUT="0", KIE_API_KEY=KEY).records
+    assert {"name": "api_key", "value": "***", "origin": "KIE_API_KEY"} in records
+    assert {"name": "timeout", "value": "0", "origin": "FLUXCLI_TIMEOUT"} in records
+    assert {"name": "edit.upload_cn", "value": False, "origin": "default"} in records
+    assert {"name": "interval", "value": None, "origin": "default"} in records
+
+
+def test_list_shows_the_good_values_beside_the_bad_one(shell: Shell) -> None:
+    told = shell.run("list", FLUXCLI_EDIT_MODEL="mx", FLUXCLI_TIMEOUT="soon")
+    assert told.status == 2
+    assert "upload_url " in told.out
+    assert "error: `FLUXCLI_TIMEOUT` is `soon`" in told.err
+    assert "error: `FLUXCLI_EDIT_MODEL` is `mx`" in told.err
+    assert "hint: export FLUXCLI_EDIT_MODEL=max" in told.err
+
+
+@pytest.mark.parametrize("word", ["list", "check"])
+def test_what_nobody_knows_is_warned_of(shell: Shell, word: str) -> None:
+    """A misspelt name must not look as if it had been heard."""
+    shell.write('modle = "max"\n')
+    assert f"warning: `{shell.config}:1`: no setting is called `modle`" in shell.run(word).err
+
+
+def test_a_broken_file_is_one_error_with_its_place(shell: Shell) -> None:
+    shell.write("timeout = 5m\n")
+    told = shell.run("list")
+    assert (told.status, told.out) == (2, "")
+    assert told.err.count("error:") == 1
+    assert f"{shell.config}:1:12" in told.err
+    assert "hint: fluxcli config edit" in told.err
+
+
+def test_get_is_the_bare_value(shell: Shell) -> None:
+    assert shell.run("get", "timeout") == Told(0, "15m\n", "")
+    assert shell.run("get", "interval") == Told(0, "\n", "")
+    assert shell.run("get", "edit.model", "--json", FLUXCLI_MODEL="max").records == [
+        {"name": "edit.model", "value": "flux-kontext-max", "origin": "FLUXCLI_MODEL"}
+    ]
+
+
+def test_get_does_not_show_the_key(shell: Shell) -> None:
+    told = shell.run("get", "api_key", KIE_API_KEY=KEY)
+    assert (told.status, told.out) == (2, "")
+    assert "hint: fluxcli config list" in told.err
+
+
+@pytest.mark.parametrize("word", ["get", "set", "unset"])
+def test_an_unknown_name_gets_the_nearest(shell: Shell, word: str) -> None:
+    told = shell.run(word, "generate.modle", *(["x"] if word == "set" else []))
+    assert told.status == 2
+    assert "no setting is called `generate.modle`" in told.err
+    assert "did you mean `generate.model`?" in told.err
+    assert not shell.config.exists()
+
+
+def test_set_then_get_then_unset(shell: Shell) -> None:
+    told = shell.run("set", "generate.model", "max")
+    assert (told.status, told.out) == (0, "")
+    assert "`generate.model` is now `flux-kontext-max`" in told.err
+    assert shell.run("get", "generate.model").out == "flux-kontext-max\n"
+    assert shell.run("set", "timeout", "1h", "--json").records == [
+        {"name": "timeout", "value": "1h", "origin": "config file"}
+    ]
+    assert shell.run("unset", "timeout", "--json").records == [{"name": "timeout", "removed": True}]
+    assert "`timeout` was not in" in shell.run("unset", "timeout").err
+    assert shell.run("get", "timeout").out == "15m\n"
+
+
+def test_a_bad_value_is_refused_before_anything_is_written(shell: Shell) -> None:
+    told = shell.run("set", "base_url", "http://api.kie.ai")
+    assert told.status == 2
+    assert "hint: fluxcli config set base_url https://api.kie.ai" in told.err
+    told = shell.run("set", "edit.safety_tolerance", "5")
+    assert "hint: fluxcli config set edit.safety_tolerance 2" in told.err
+    assert not shell.config.exists()
+
+
+def test_what_is_not_kept_in_the_file_is_told_where_it_goes(shell: Shell) -> None:
+    told = shell.run("set", "max_credits", "20")
+    assert (told.status, shell.config.exists()) == (2, False)
+    assert "hint: export FLUXCLI_MAX_CREDITS=20" in told.err
+
+
+def test_set_needs_a_value(shell: Shell) -> None:
+    told = shell.run("set", "timeout")
+    assert told.status == 2
+    assert "hint: fluxcli config set timeout 15m" in told.err
+
+
+def test_set_says_when_something_stronger_hides_it_and_when_comments_go(shell: Shell) -> None:
+    shell.write('# lost\n"timeout" = 5\n')
+    told = shell.run("set", "timeout", "6", FLUXCLI_TIMEOUT="7")
+    assert told.status == 0
+    assert f"warning: the comments in `{shell.config}` were lost" in told.err
+    assert "warning: `FLUXCLI_TIMEOUT` is set, and is stronger than the config file" in told.err
+
+
+def test_set_mends_what_keeps_others_from_working(shell: Shell) -> None:
+    shell.write('color = "blu"\nzzz = 1\n')
+    assert shell.run("list").status == 2
+    assert shell.run("set", "color", "never").status == 0
+    assert shell.run("unset", "zzz").status == 0
+    assert shell.config.read_text() == 'color = "never"\n'
+
+
+def test_the_key_comes_through_a_pipe(shell: Shell) -> None:
+    told = shell.run("set", "api_key", "--json", stdin=f"{KEY}\n")
+    assert told.records == [{"name": "api_key", "value": "***", "origin": "config file"}]
+    assert shell.config.read_text() == f'api_key = "{KEY}"\n'
+    assert shell.config.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_is_not_taken_from_the_command_line(shell: Shell) -> None:
+    told = shell.run("set", "api_key", KEY)
+    assert told.status == 2
+    assert "would stay in the shell's history" in told.err
+    assert not shell.config.exists()
+
+
+@pytest.mark.parametrize("stdin", ["", " \n", f"{KEY} {KEY}", f"{KEY}\nmore", None])
+def test_what_is_no_key_is_refused_unseen(shell: Shell, stdin: str | None) -> None:
+    assert shell.run("set", "api_key", stdin=stdin).status == 2
+    assert not shell.config.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_the_key_is_asked_for_without_echo(shell: Shell) -> None:
+    """The terminal shows the question and never what is typed."""
+    near, far = os.openpty()
+    shown = bytearray()
+
+    def person() -> None:
+        while b": " not in shown:
+            shown.extend(os.read(near, 1024))
+        os.write(near, KEY.encode() + b"\n")
+
+    with os.fdopen(far, "r+b", buffering=0) as raw, io.TextIOWrapper(raw) as terminal:
+        typist = threading.Thread(target=person, daemon=True)
+        typist.start()
+        session = Session(shell.env, terminal, io.StringIO(), terminal, shell.home)
+        status = main(["config", "set", "api_key"], session)
+        typist.join(10)
+        shown.extend(os.read(near, 1024))
+    os.close(near)
+    assert status == 0
+    assert shell.config.read_text() == f'api_key = "{KEY}"\n'
+    assert b"API key (not shown): " in shown
+    assert KEY.encode() not in shown
+
+
+def editor(shell: Shell, text: str) -> str:
+    """Make an editor that writes `text` into the file it is given."""
+    path = shell.home / "editor"
+    path.write_text(f"#!{sys.executable}\nimport sys\nopen(sys.argv[1], 'w').write({text!r})\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_edit_keeps_what_was_written_even_if_it_is_wrong(shell: Shell) -> None:
+    told = shell.run("edit", EDITOR=editor(shell, "timeout = 5m\n"))
+    assert told.status == 2
+    assert f"{shell.config}:1:12" in told.err
+    assert shell.config.read_text() == "timeout = 5m\n"
+    told = shell.run("edit", "--json", EDITOR=editor(shell, "modle = 5\n"))
+    assert told.records == [{"path": str(shell.config), "exists": True}]
+    assert "no setting is called `modle`" in told.err
+    assert shell.run("edit", EDITOR=editor(shell, "timeout = '5m'\n")) == Told(0, "", "")
+
+
+def test_edit_judges_the_file_and_not_the_environment(shell: Shell) -> None:
+    good = editor(shell, "timeout = '5m'\n")
+    assert shell.run("edit", EDITOR=good, FLUXCLI_MODEL="mx").status == 0
+
+
+def test_without_an_editor_edit_says_how_to_choose_one(shell: Shell) -> None:
+    told = shell.run("edit", PATH="/nowhere")
+    assert told.status == 2
+    assert "hint: export EDITOR=nano" in told.err
+
+
+def answering(status: int, body: object) -> type[BaseHTTPRequestHandler]:
+    """Make a service that answers everything alike; text is sent as it is."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = body if isinstance(body, str) else json.dumps(body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    return Handler
+
+
+@contextmanager
+def service(status: int, body: object) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), answering(status, body))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def checked(told: Told) -> dict[str, object]:
+    return {str(record["check"]): record["ok"] for record in told.records}
+
+
+GOOD = {
+    "config file": True,
+    "key": True,
+    "state folder": True,
+    "cache folder": True,
+    "service": True,
+    "credits": True,
+}
+
+
+def test_check_says_ok_to_each_and_creates_nothing(shell: Shell) -> None:
+    with service(200, {"code": 200, "msg": "success", "data": 12.5}) as url:
+        told = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url, FLUXCLI_MODLE="max")
+        assert told.status == 0
+        assert [line.split()[0] for line in told.out.splitlines()] == ["ok"] * 6
+        assert "from KIE_API_KEY" in told.out
+        assert "12.5 credits left" in told.out
+        assert "warning: `FLUXCLI_MODLE` sets nothing; did you mean `FLUXCLI_MODEL`?" in told.err
+        told = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+        assert checked(told) == GOOD
+        assert told.records[0]["error"] is None
+    assert list(shell.home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "check", "code", "ending"),
+    [
+        ((200, {"code": 401, "msg": "no"}), "service", "auth_refused", 3),
+        ((403, "error code: 1010"), "service", "edge_blocked", 5),
+        ((200, {"code": 455, "msg": "later"}), "service", "maintenance", 5),
+        ((200, {"code": 200, "msg": "", "data": 4}), "credits", "credits_insufficient", 7),
+    ],
+)
+def test_check_tells_the_services_refusals_apart(
+    shell: Shell, answer: tuple[int, object], check: str, code: str, ending: int
+) -> None:
+    with service(*answer) as url:
+        told = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+    failed = [record for record in told.records if record["ok"] is False]
+    assert [record["check"] for record in failed] == [check]
+    error = failed[0]["error"]
+    assert isinstance(error, dict)
+    assert error["code"] == code
+    assert told.status == ending
+
+
+def test_check_tells_that_nothing_is_listening(shell: Shell) -> None:
+    with service(200, {}) as url:
+        pass
+    told = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+    assert told.status == 5
+    assert "failed   service" in told.out
+    assert "hint: fluxcli config check" not in told.err
+
+
+def test_check_without_a_key_asks_nobody(shell: Shell) -> None:
+    told = shell.run("check")
+    assert told.status == 3
+    assert "failed   key" in told.out
+    assert "skipped  service" in told.out
+    assert "hint: fluxcli config set api_key" in told.err
+
+
+def test_check_tells_folders_that_cannot_be_written(shell: Shell) -> None:
+    (shell.home / "file").touch()
+    told = shell.run("check", "--json", FLUXCLI_STATE_DIR=str(shell.home / "file" / "state"))
+    assert checked(told)["state folder"] is False
+    assert checked(told)["cache folder"] is True
+
+
+def test_check_ends_with_the_worst_and_names_a_broken_file(shell: Shell) -> None:
+    shell.write("[")
+    told = shell.run("check", "--json")
+    assert checked(told)["config file"] is False
+    assert told.status == 2
+
+
+def test_check_of_the_sandbox_needs_no_key(shell: Shell) -> None:
+    told = shell.run("check", "--sandbox", "--json")
+    assert (told.status, checked(told)) == (0, GOOD)
