@@ -1,0 +1,59 @@
+"""What all tests share: a world to run commands in, and a guard that keeps them on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.worlds import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_STRAYED: list[str] = []
+_HERE = frozenset({"localhost", "localhost.", ""})
+
+
+def _is_here(host: object) -> bool:
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        return text in _HERE
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """Let no test reach another machine; `.invalid` names fail as the resolver would."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0] or ""
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if _is_here(host):
+        return
+    if not str(host).rstrip(".").endswith(".invalid"):
+        _STRAYED.append(f"{event} {host}")
+    raise socket.gaierror(socket.EAI_NONAME, "no test leaves this machine")
+
+
+sys.addaudithook(_guard)
+
+
+@pytest.fixture(autouse=True)
+def _network_guard() -> Iterator[None]:
+    """Fail whatever tried to reach another machine, even if it took the failure well."""
+    _STRAYED.clear()
+    yield
+    assert not _STRAYED
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A user's machine of its own: `world.run("status", "--json")`."""
+    return World(tmp_path)

@@ -1,0 +1,179 @@
+"""A world for one user: folders, environment, streams and a clock whose hours pass in no time.
+
+`World.run` calls `main()` as the process does, and hands back what came out. Nothing of the
+real machine is reached: no home folder, no terminal, no time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import queue
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fluxcli.cli import main
+from fluxcli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+T = TypeVar("T")
+
+KEY = "c0ffee00c0ffee00c0ffee00c0ffee00"
+"""The key that every world's user has."""
+
+NOON = 1_795_341_600.0  # 2026-11-22T10:00:00Z
+STUCK_SECONDS = 60.0
+"""A worker that is busy for so long, in real seconds, never ends."""
+
+
+class SwiftClock:
+    """A clock whose time passes only when nobody is at work, and then in no time."""
+
+    def __init__(self, wall: float = NOON) -> None:
+        self._passed = 0.0
+        self._begin = wall
+        self._guard = threading.Lock()
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment."""
+        return 1000.0 + self._passed
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return self._begin + self._passed
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once."""
+        with self._guard:
+            self._passed += max(0.0, seconds)
+
+    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+        """Wait for whoever is busy, in real time; let time pass when nobody is."""
+        if busy:
+            try:
+                return box.get(timeout=STUCK_SECONDS)
+            except queue.Empty:
+                raise AssertionError("a worker hangs") from None
+        with suppress(queue.Empty):
+            return box.get_nowait()
+        self.sleep(seconds)
+        return None
+
+
+class Stream(io.TextIOWrapper):
+    """A text stream over memory; `terminal` makes it pass for one."""
+
+    def __init__(self, data: bytes = b"", *, terminal: bool = False) -> None:
+        self.memory = io.BytesIO(data)
+        super().__init__(self.memory, encoding="utf-8", newline="\n", write_through=True)
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        """Tell whether this passes for a terminal."""
+        return self.terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one command line came to."""
+
+    status: int
+    out: bytes
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of stdout."""
+        return self.out.decode().splitlines()
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The JSON records on stdout, one a line."""
+        return [json.loads(line) for line in self.lines]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The only JSON record on stdout."""
+        (only,) = self.records
+        return only
+
+    @property
+    def code(self) -> str | None:
+        """The word in `error.code` of the last record; None if that is no failure."""
+        error = self.records[-1].get("error")
+        return error["code"] if error else None
+
+
+@dataclass
+class World:
+    """One user's machine below `root`. `env` and `clock` may be changed between runs."""
+
+    root: Path
+    clock: SwiftClock = field(default_factory=SwiftClock)
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Furnish the machine: a home, a folder to work in, a key."""
+        self.cwd = self.root / "work"
+        self.cwd.mkdir(parents=True, exist_ok=True)
+        usual = {
+            "HOME": str(self.root / "home"),
+            "PATH": "/usr/bin:/bin",
+            "TERM": "dumb",
+            "COLUMNS": "100",
+            "LANG": "C.UTF-8",
+            "FLUXCLI_CONFIG": str(self.root / "config" / "config.toml"),
+            "FLUXCLI_STATE_DIR": str(self.state),
+            "FLUXCLI_CACHE_DIR": str(self.root / "cache"),
+            "FLUXCLI_API_KEY": KEY,
+        }
+        self.env = usual | self.env
+
+    @property
+    def state(self) -> Path:
+        """Where the journal lies."""
+        return self.root / "state"
+
+    def ask(self, url: str, uploads: str | None = None) -> None:
+        """Make `url` the service of this world, and take uploads there too, or at `uploads`."""
+        self.env |= {"FLUXCLI_BASE_URL": url, "FLUXCLI_UPLOAD_URL": uploads or url}
+
+    def session(
+        self,
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        terminal: bool = False,
+    ) -> Session:
+        """Return a run's world, its streams in memory."""
+        return Session(
+            env=self.env | dict(env or {}),
+            stdin=Stream(stdin, terminal=terminal),
+            stdout=Stream(terminal=terminal),
+            stderr=Stream(terminal=terminal),
+            cwd=self.cwd,
+            clock=self.clock,
+        )
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        terminal: bool = False,
+    ) -> Ran:
+        """Run one command line through `main()`; `env` holds for this run alone."""
+        session = self.session(stdin=stdin, env=env, terminal=terminal)
+        status = main(arguments, session)
+        return Ran(int(status), written(session.stdout), written(session.stderr).decode())
+
+
+def written(stream: object) -> bytes:
+    """Return what was written to a stream in memory."""
+    return stream.memory.getvalue() if isinstance(stream, Stream) else b""
