@@ -73,7 +73,11 @@ class Session:
     @cached_property
     def interrupts(self) -> Interrupts:
         """The signals; a second one gives the terminal back and ends the process."""
-        return Interrupts(at_once=self.output.restore_terminal)
+        return Interrupts(at_once=self._restore_terminal)
+
+    def _restore_terminal(self) -> None:
+        if "output" in self.__dict__:
+            self.output.restore_terminal()
 
     @cached_property
     def settings(self) -> Settings:
