@@ -37,6 +37,8 @@ class Code(StrEnum):
     OUTPUT_UNWRITABLE = "output_unwritable"
     BINARY_TO_TERMINAL = "binary_to_terminal"
     CONFIG_INVALID = "config_invalid"
+    MANIFEST_INVALID = "manifest_invalid"
+    LOCK_INVALID = "lock_invalid"
     ENVIRONMENT_INVALID = "environment_invalid"
     AUTH_MISSING_KEY = "auth_missing_key"
     AUTH_REFUSED = "auth_refused"
@@ -85,6 +87,8 @@ TABLE: dict[Code, Row] = {
     Code.OUTPUT_UNWRITABLE: Row(Status.USAGE, False, "the output cannot be written"),
     Code.BINARY_TO_TERMINAL: Row(Status.USAGE, False, "picture bytes would go to a terminal"),
     Code.CONFIG_INVALID: Row(Status.USAGE, False, "a setting or the config file is broken"),
+    Code.MANIFEST_INVALID: Row(Status.USAGE, False, "the file of pictures to build is wrong"),
+    Code.LOCK_INVALID: Row(Status.USAGE, False, "the build's lock cannot be read or written"),
     Code.ENVIRONMENT_INVALID: Row(
         Status.USAGE, False, "a proxy, certificate or other environment variable is unusable"
     ),
