@@ -83,7 +83,7 @@ class Scheduler:
         self._clock = clock
         self._interrupts = interrupts
         self._in_flight = in_flight
-        self._ready: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._box: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._heap: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
@@ -100,14 +100,18 @@ class Scheduler:
             FluxError: INTERRUPTED, by a signal, after the journal is safe.
         """
         source = iter(jobs)
-        with self._interrupts.held(self._box):
-            while self._interrupts.number is None:
-                self._admit(source)
-                if not self._active:
-                    return
-                yield from self._turn()
-            yield from self._wind_up()
-            raise self._interrupted()
+        try:
+            with self._interrupts.held(self._box):
+                while self._interrupts.number is None:
+                    self._admit(source)
+                    if not self._active:
+                        return
+                    yield from self._turn()
+                yield from self._wind_up()
+                raise self._interrupted()
+        finally:
+            for _ in range(self._workers):
+                self._ready.put(None)
 
     def _admit(self, source: Iterator[Job]) -> None:
         while self._active < self._in_flight:
@@ -148,8 +152,7 @@ class Scheduler:
         self._ready.put(job)
 
     def _work(self) -> None:
-        while True:
-            job = self._ready.get()
+        while (job := self._ready.get()) is not None:
             try:
                 self._box.put(self._advance(job))
             except BaseException as crash:  # noqa: BLE001 - raised again where it can be told

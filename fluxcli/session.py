@@ -294,3 +294,6 @@ class Session:
         """Let go of what was opened."""
         if "journal" in self.__dict__:
             self.journal.close()
+        # After a signal, somebody may still be talking; the end of the process hangs up for him.
+        if "line" in self.__dict__ and self.interrupts.number is None:
+            self.line.close()

@@ -144,6 +144,7 @@ class Line:
         self._local = threading.local()
         self._context: ssl.SSLContext | None = None
         self._guard = threading.Lock()
+        self._made: list[httpx.Client] = []
 
     def client(self, url: str, *, fresh: bool = False) -> httpx.Client:
         """Return this thread's client for `url`'s kind of address.
@@ -158,6 +159,7 @@ class Line:
         client: httpx.Client | None = getattr(self._local, name, None)
         if client is None:
             client = self._make(secure=secure, local=local, fresh=fresh)
+            self._made.append(client)
             setattr(self._local, name, client)
         return client
 
@@ -182,6 +184,11 @@ class Line:
                 f"the proxy variables cannot be used: {_brief(error)}",
                 hint="env | grep -i _proxy",
             ) from None
+
+    def close(self) -> None:
+        """Hang up everywhere; nobody may be talking any more."""
+        while self._made:
+            self._made.pop().close()
 
     def _tls(self) -> ssl.SSLContext:
         with self._guard:
