@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 ENOUGH: Final = 5
 """So many earlier pictures are needed before their durations are believed."""
 
-_STEP: Final = (0.75, 5.0)
+_LOOKS: Final = 10
+"""So many steps lead from the quickest pictures to the slowest; half of them are looked at."""
+
+_STEP: Final = (0.5, 5.0)
 _PATIENCE: Final = 4.0
 """After this many times the usual duration, something is odd and looks become rarer."""
 
@@ -32,15 +35,15 @@ class Rhythm:
         if len(known) >= ENOUGH:
             self.usual = _quantile(known, 0.5)
             self._start = _quantile(known, 0.05)
-            self._step = (_quantile(known, 0.95) - self._start) / 4
+            step = (_quantile(known, 0.95) - self._start) / _LOOKS
         else:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 4
-            self._step = self.usual / 6
-        self._step = min(max(self._step, _STEP[0]), _STEP[1])
+            step = self.usual / 12
+        self._step = min(max(step, _STEP[0]), _STEP[1])
+        self._fixed = interval is not None
         if interval is not None:
             self._start = self._step = interval
-        self._fixed = interval is not None
 
     def next(self, age: float) -> float:
         """Return how long to wait before the next look at a task accepted `age` ago."""
