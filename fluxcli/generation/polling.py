@@ -6,6 +6,7 @@ quickest would be done, then steps that fit how much they differ. All values are
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 ENOUGH: Final = 5
 """So many earlier pictures are needed before their durations are believed."""
 
-_LOOKS: Final = 10
+_LOOKS: Final = 9
 """So many steps lead from the quickest pictures to the slowest; half of them are looked at."""
 
 _STEP: Final = (0.5, 5.0)
+_TURN: Final = 1.25 / READS_PER_SECOND
 _PATIENCE: Final = 4.0
 """After this many times the usual duration, something is odd and looks become rarer."""
 
@@ -59,13 +61,20 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._next = 0.0
+        self._after: dict[int, int] = {}
+        """For each moment that is taken, in steps, one not before the next that is free."""
 
     def turn(self, wanted: float) -> float:
-        """Reserve a moment for a look, at `wanted` or as soon after it as is allowed."""
+        """Reserve a moment for a look: the first free one that is not before `wanted`."""
         with self._guard:
-            self._next = max(wanted, self._next + 1.25 / READS_PER_SECOND)
-            return self._next
+            moment = math.ceil(wanted / _TURN)
+            passed = []
+            while moment in self._after:
+                passed.append(moment)
+                moment = self._after[moment]
+            # Whoever asks for one of these again need not walk the same way.
+            self._after.update(dict.fromkeys((*passed, moment), moment + 1))
+            return max(wanted, moment * _TURN)
 
 
 def _quantile(known: Sequence[float], share: float) -> float:
