@@ -1,0 +1,98 @@
+"""The service's answers in its own words: envelopes, recorded refusals, the edge's pages.
+
+Source: recorded traffic and the service's documentation. Errors arrive as HTTP 200 with
+another `code` in the body, as nearly every recorded one did. Knows no state.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.sandbox.wire import Answer
+
+if TYPE_CHECKING:
+    from fluxcli.sandbox.wire import Call
+
+JSON: Final = "application/json"
+
+UNAUTHORIZED: Final = (
+    "Unauthorized – Authentication failed. "  # noqa: RUF001 - recorded with this dash
+    "Please check that your Authorization and Content-Type headers are correctly set."
+)
+FIELD_REQUIRED: Final = "This field is required"
+NO_RECORD: Final = "The record does not exist"
+NO_CREDITS: Final = (
+    "Credits insufficient : Your current balance isn't enough to run this request. "
+    "Please top up to continue."
+)
+TOO_OFTEN: Final = "Your call frequency is too high. Please try again later."
+WRONG_URL: Final = "url is wrong"
+FLAGGED: Final = "Your prompt was flagged by Website as violating content policies."
+INTERNAL: Final = "internal error, please try again later."
+
+_PAGE: Final = (
+    b"<!DOCTYPE html>\n<html><head><title>%s</title></head>"
+    b"<body><center><h1>%s</h1></center><hr><center>cloudflare</center></body></html>\n"
+)
+
+
+def encoded(value: object, *, status: int = 200) -> Answer:
+    """Return `value` as a JSON answer, written as compactly as the service writes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Answer(status, (("content-type", JSON),), text.encode())
+
+
+def success(data: object) -> Answer:
+    """Return the envelope of a call that went well."""
+    return encoded({"code": 200, "msg": "success", "data": data})
+
+
+def refusal(code: int, message: str, *, status: int = 200) -> Answer:
+    """Return the envelope of a call that did not."""
+    return encoded({"code": code, "msg": message, "data": None}, status=status)
+
+
+def unauthorized() -> Answer:
+    """Return the refusal of a key or Content-Type; it was recorded without `data`."""
+    return encoded({"code": 401, "msg": UNAUTHORIZED})
+
+
+def upload_refusal(code: int, message: str) -> Answer:
+    """Return an upload's refusal."""
+    return encoded({"success": False, "code": code, "msg": message})
+
+
+def uploaded(data: dict[str, object]) -> Answer:
+    """Return an upload's success."""
+    return encoded(
+        {"success": True, "code": 200, "msg": "File uploaded successfully", "data": data}
+    )
+
+
+def plain(status: int, text: str) -> Answer:
+    """Return a plain line, as the edge and the result host speak."""
+    return Answer(status, (("content-type", "text/plain; charset=UTF-8"),), text.encode())
+
+
+def edge_block() -> Answer:
+    """Return the edge's refusal of an agent that it does not like; no judgement of the key."""
+    return plain(403, "error code: 1010")
+
+
+def page(status: int, title: str) -> Answer:
+    """Return an HTML page of the edge."""
+    body = _PAGE % (title.encode(), title.encode())
+    return Answer(status, (("content-type", "text/html; charset=UTF-8"),), body)
+
+
+def packed(answer: Answer, call: Call) -> Answer:
+    """Compress a JSON answer for a caller that said it can take that, as the service does."""
+    if answer.header("content-type") != JSON or "gzip" not in call.headers.get(
+        "accept-encoding", ""
+    ):
+        return answer
+    headers = (*answer.headers, ("content-encoding", "gzip"))
+    return replace(answer, headers=headers, body=gzip.compress(answer.body, mtime=0))

@@ -1,0 +1,66 @@
+"""What goes over the wire: one call and its answer, the broken answers included.
+
+Knows HTTP's shapes; knows no service, no sockets and no httpx.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Broken = Literal["no", "refused", "dropped", "reset", "silent", "truncated"]
+"""How the connection fails the caller.
+
+`refused`: it never opens. `dropped` and `reset`: it dies after the call was read and before a
+byte of the answer; `reset` leaves the work done. `silent`: nothing ever comes. `truncated`:
+the head promises the whole body, and half of it comes.
+"""
+
+_ONE_PIECE: Final = 4096
+_PIECES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it arrived.
+
+    `host` is the authority it was sent to (`name` or `name:port`); `path` is as sent, still
+    percent-encoded; `query` has one value a name, decoded; header names are lower case.
+    """
+
+    method: str
+    host: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer. `delay` is in seconds: before the head, or spread over a large body."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    broken: Broken = "no"
+    delay: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """Return the header of this lower-case name."""
+        return dict(self.headers).get(name)
+
+    def breaking(self, broken: Broken) -> Answer:
+        """Return this answer over a connection that fails so."""
+        return replace(self, broken=broken)
+
+    def pieces(self) -> list[bytes]:
+        """Return what arrives of the body, in the portions in which it comes."""
+        sent = self.body[: len(self.body) // 2] if self.broken == "truncated" else self.body
+        if not self.delay or len(sent) <= _ONE_PIECE:
+            return [sent]
+        step = -(-len(sent) // _PIECES)
+        return [sent[start : start + step] for start in range(0, len(sent), step)]
