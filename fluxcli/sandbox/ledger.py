@@ -30,15 +30,15 @@ CREATE TABLE calls (kind TEXT NOT NULL, account TEXT NOT NULL, at REAL NOT NULL)
 CREATE INDEX calls_by_account ON calls (kind, account);
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value REAL NOT NULL);
 """
-_PAID_FATES: Final = "('success', 'expired')"
+_PAID_FATES: Final = "('success', 'expired', 'forgotten')"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One task as it was accepted. It is over at `ends`, and then `fate` comes true.
 
-    `params` is the request as JSON; `fate` is `success`, `expired` (a success whose result is
-    gone) or a word for a failure; `callback` is empty where none was asked for.
+    `params` is the request as JSON; `fate` is `success`, `expired` (its result is
+    gone), `forgotten` (so is its record) or a word for a failure; `callback` is empty where none was asked for.
     """
 
     id: str
@@ -72,14 +72,14 @@ class Upload(NamedTuple):
 
 
 class Ledger:
-    """The book. `credits` is the balance that a new one begins with.
+    """The book. `balance` is the credits that a new one begins with.
 
     Raises:
         ValueError: `store` is not such a book.
         OSError: it cannot be opened.
     """
 
-    def __init__(self, store: Path | None, *, credits: float) -> None:
+    def __init__(self, store: Path | None, *, balance: float) -> None:
         self._guard = threading.RLock()
         place = ":memory:" if store is None else str(store)
         try:
@@ -89,13 +89,13 @@ class Ledger:
             # A crash of the machine may cost a toy's last seconds; waiting for disks would
             # cost every test its speed.
             self._base.execute("PRAGMA synchronous = OFF")
-            self._furnish(credits)
+            self._furnish(balance)
         except sqlite3.OperationalError as error:
             raise OSError(f"`{place}` cannot be opened: {error}") from None
         except sqlite3.DatabaseError as error:
             raise ValueError(f"`{place}` is not the sandbox's book ({error}); remove it") from None
 
-    def _furnish(self, credits: float) -> None:
+    def _furnish(self, balance: float) -> None:
         with self._transaction() as base:
             (version,) = base.execute("PRAGMA user_version").fetchone()
             if version == _VERSION:
@@ -104,7 +104,7 @@ class Ledger:
                 raise sqlite3.DatabaseError(f"form {version}, not {_VERSION}")
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 base.execute(statement)
-            base.execute("INSERT INTO numbers VALUES ('credits', ?)", (credits,))
+            base.execute("INSERT INTO numbers VALUES ('credits', ?)", (balance,))
             base.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextlib.contextmanager

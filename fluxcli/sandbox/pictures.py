@@ -61,16 +61,16 @@ def _with_comment(jpeg: bytes, text: str) -> bytes:
 def size_of(data: bytes) -> tuple[int, int] | None:
     """Return width and height in pixels of a PNG or JPEG; None if it is neither."""
     if data.startswith(_PNG_SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= _IHDR_END:
-        size = struct.unpack(">II", data[16:24])
+        width, height = struct.unpack(">II", data[16:24])
     elif data.startswith(_JPEG_START):
-        size = _jpeg_size(data)
+        width, height = _jpeg_size(data)
     else:
         return None
-    return (size[0], size[1]) if size and all(size) else None
+    return (width, height) if width and height else None
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Walk the segments to the frame header."""
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Walk the segments to the frame header; zeros if there is none."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:  # noqa: PLR2004 - begins every marker
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
@@ -80,7 +80,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         if marker == _SCAN:
             break
         at += 1 if marker == 0xFF else 2 + length  # noqa: PLR2004 - markers may be padded
-    return None
+    return 0, 0
 
 
 def nearest_ratio(width: int, height: int) -> str:

@@ -1,0 +1,182 @@
+"""The rules of `generate` and `record-info`: what is refused, what becomes of the rest.
+
+Source: the service's documentation of Flux Kontext and recorded traffic. Pure: knows no
+store, no clock and no HTTP beyond the answers' words.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from fluxcli.sandbox.answers import FIELD_REQUIRED, FLAGGED, INTERNAL
+from fluxcli.sandbox.pictures import FORMATS, RATIOS
+
+if TYPE_CHECKING:
+    from fluxcli.sandbox.ledger import Task
+
+PRICES: Final = {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
+SUBMISSIONS: Final = 20
+SUBMISSION_WINDOW: Final = 10.0
+READS: Final = 10
+READ_WINDOW: Final = 1.0
+RESULT_SECONDS: Final = 14 * 86400.0
+ORIGIN_SECONDS: Final = 600.0
+RECORD_SECONDS: Final = 61 * 86400.0
+LINK_SECONDS: Final = 1200.0
+
+_DEFAULT_RATIO: Final = "16:9"
+_TOLERANCE: Final = {"generate": 6, "edit": 2}
+_SWITCHES: Final = ("enableTranslation", "uploadCn", "promptUpsampling")
+_TEXTS: Final = ("inputImage", "aspectRatio", "outputFormat", "model", "callBackUrl", "watermark")
+_SPREAD: Final = 0.25
+
+_ENDINGS: Final = {
+    "moderated": (3, 400, FLAGGED),
+    "failed": (2, 501, "Generation failed, please try again later."),
+    "internal": (3, 500, INTERNAL),
+    "unreachable": (
+        2,
+        501,
+        "Failed to fetch the image. Kindly verify any access limits set by you or your "
+        "service provider.",
+    ),
+}
+"""Each failure's successFlag, errorCode and errorMessage."""
+
+FAILURES: Final = frozenset(_ENDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A valid request. `ratio` is None where the input's own is to be kept."""
+
+    prompt: str
+    image: str | None
+    ratio: str | None
+    form: str
+    credits: float
+    callback: str
+
+
+class Invalid(Exception):  # noqa: N818 - the service's word for it, not a crash
+    """The request breaks a rule: the answer's `code` and `msg`."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def read(body: bytes) -> tuple[Wish, str]:
+    """Return the request, and its echo as the record will show it.
+
+    Raises:
+        Invalid: it breaks a rule.
+    """
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Invalid(422, "The request body is not valid JSON") from None
+    if not isinstance(asked, dict):
+        raise Invalid(422, "The request body is not a JSON object")
+    _check_types(asked)
+    return _wish(asked), json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check_types(asked: dict[str, Any]) -> None:
+    prompt = asked.get("prompt")
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise Invalid(500, FIELD_REQUIRED)
+    for name in _SWITCHES:
+        if not isinstance(asked.get(name, False), bool):
+            raise Invalid(500, f"{name} must be a boolean")
+    for name in _TEXTS:
+        if not isinstance(asked.get(name) or "", str):
+            raise Invalid(500, f"{name} must be a string")
+
+
+def _wish(asked: dict[str, Any]) -> Wish:
+    image = asked.get("inputImage") or None
+    if image is not None and not _is_link(image):
+        raise Invalid(422, "inputImage is not a valid URL")
+    ratio = asked.get("aspectRatio") or (None if image else _DEFAULT_RATIO)
+    form = asked.get("outputFormat") or "jpeg"
+    model = asked.get("model") or "flux-kontext-pro"
+    _offered("aspectRatio", ratio, (None, *RATIOS))
+    _offered("outputFormat", form, FORMATS)
+    _offered("model", model, tuple(PRICES))
+    tolerance = asked.get("safetyTolerance", 2)
+    whole = isinstance(tolerance, int) and not isinstance(tolerance, bool)
+    if not whole or not 0 <= tolerance <= _TOLERANCE["edit" if image else "generate"]:
+        raise Invalid(500, "safetyTolerance is not within the range of allowed options")
+    return Wish(asked["prompt"], image, ratio, form, PRICES[model], asked.get("callBackUrl") or "")
+
+
+def _offered(name: str, value: str | None, offer: tuple[str | None, ...]) -> None:
+    if value not in offer:
+        raise Invalid(500, f"{name} is not within the range of allowed options")
+
+
+def _is_link(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def fate_of(prompt: str) -> str:
+    """Return what the prompt's own words make of its task."""
+    if "[moderated]" in prompt:
+        return "moderated"
+    return "failed" if "[fails]" in prompt else "success"
+
+
+def duration(name: str, seconds: float) -> float:
+    """Return how long the task of this id takes: `seconds` give or take a quarter."""
+    share = zlib.crc32(name.encode()) % 1001 / 1000
+    return seconds * (1 - _SPREAD + 2 * _SPREAD * share)
+
+
+def record(task: Task, *, now: float, result_url: str) -> dict[str, object]:
+    """Return the `data` of a task's record as it is at `now`."""
+    over = now >= task.ends
+    flag, code, message = _ENDINGS.get(task.fate, (1, None, None)) if over else (0, None, None)
+    return {
+        "taskId": task.id,
+        "paramJson": task.params,
+        "response": response(task, result_url=result_url) if flag == 1 else None,
+        "completeTime": _milliseconds(task.ends) if over else None,
+        "createTime": _milliseconds(task.created),
+        "successFlag": flag,
+        "errorCode": code,
+        "errorMessage": message,
+    }
+
+
+def response(task: Task, *, result_url: str) -> dict[str, str | None]:
+    """Return a finished task's two links."""
+    name = f"{task.id}.{task.form}"
+    # The first is seen absent in each of these ways; which one is the task's own.
+    absent: tuple[str | None, ...] = (None, "", "null", f"{result_url}/origin/{name}")
+    return {
+        "originImageUrl": absent[zlib.crc32(task.id.encode()) // 1001 % len(absent)],
+        "resultImageUrl": f"{result_url}/results/{name}",
+    }
+
+
+def callback(task: Task, *, result_url: str) -> dict[str, object]:
+    """Return the body that `callBackUrl` is sent when the task is over."""
+    _, code, message = _ENDINGS.get(task.fate, (1, 200, "BFL image generated successfully."))
+    links: dict[str, str | None] = {"originImageUrl": "", "resultImageUrl": ""}
+    if task.fate not in FAILURES:
+        links = response(task, result_url=result_url)
+    return {"code": code, "msg": message, "data": {"taskId": task.id, "info": links}}
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

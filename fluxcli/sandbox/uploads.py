@@ -1,0 +1,153 @@
+"""Uploads: the three bodies that they come in, and the answer that a stored file gets.
+
+Source: recorded traffic. Knows the forms on the wire; knows no store and no clock.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import mimetypes
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
+from email.policy import HTTP
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from fluxcli.sandbox.generation import Invalid
+
+if TYPE_CHECKING:
+    from fluxcli.sandbox.wire import Call
+
+ACCOUNT: Final = "10001"
+UPLOAD_SECONDS: Final = 86400.0
+_DATA_URL: Final = re.compile(r"data:(?P<mime>[\w.+/-]*)(?:;[^,;]*)*,(?P<data>.*)", re.DOTALL)
+_SNIFFS: Final = (
+    (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
+    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
+    (b"GIF8", "image/gif", ".gif"),
+    (b"RIFF", "image/webp", ".webp"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file as it was sent. `name` is empty where the service is to choose one."""
+
+    folder: str
+    name: str
+    data: bytes
+
+
+def read_stream(call: Call) -> Sent:
+    """Read a multipart body.
+
+    Raises:
+        Invalid: it is none, or misses a part.
+    """
+    parts = _multipart(call)
+    if "file" not in parts:
+        raise Invalid(400, "Missing required parameter: file (file to upload)")
+    name = parts.get("fileName", b"").decode("utf-8", "replace")
+    return Sent(
+        _folder(parts.get("uploadPath", b"").decode("utf-8", "replace")), name, parts["file"]
+    )
+
+
+def read_base64(call: Call) -> Sent:
+    """Read a JSON body that holds the file; see `read_stream`."""
+    asked = _object(call)
+    text = asked.get("base64Data")
+    if not isinstance(text, str) or not text:
+        raise Invalid(400, "Missing required parameter: base64Data (Base64 encoded file data)")
+    found = _DATA_URL.fullmatch(text)
+    try:
+        data = base64.b64decode(found["data"] if found else text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Invalid(400, "base64Data is not valid Base64") from None
+    return Sent(_folder(asked.get("uploadPath")), str(asked.get("fileName") or ""), data)
+
+
+def read_url(call: Call) -> tuple[str, str, str]:
+    """Read a JSON body that names a file elsewhere: link, folder, name; see `read_stream`."""
+    asked = _object(call)
+    link = asked.get("fileUrl")
+    if not isinstance(link, str) or not link:
+        raise Invalid(400, "Missing required parameter: fileUrl (file download URL)")
+    return link, _folder(asked.get("uploadPath")), str(asked.get("fileName") or "")
+
+
+def _object(call: Call) -> dict[str, Any]:
+    try:
+        asked = json.loads(call.body)
+    except (ValueError, RecursionError):
+        raise Invalid(400, "The request body is not valid JSON") from None
+    if not isinstance(asked, dict):
+        raise Invalid(400, "The request body is not a JSON object")
+    return asked
+
+
+def _folder(text: object) -> str:
+    folder = str(text or "").strip("/")
+    if not folder:
+        raise Invalid(400, "Missing required parameter: uploadPath (file upload path)")
+    if ".." in folder.split("/"):
+        raise Invalid(400, "uploadPath is not valid")
+    return folder
+
+
+def _multipart(call: Call) -> dict[str, bytes]:
+    """Return the parts' bytes by their names, exactly as sent."""
+    boundary = _parameter(call.headers.get("content-type", ""), "boundary")
+    if not boundary:
+        raise Invalid(400, "The request body is not multipart/form-data")
+    pieces = (b"\r\n" + call.body).split(b"\r\n--" + boundary.encode())
+    if not pieces[-1].startswith(b"--"):
+        raise Invalid(400, "The request body ends early")
+    parts = {}
+    for piece in pieces[1:-1]:
+        head, _, data = piece.partition(b"\r\n\r\n")
+        found = BytesHeaderParser(policy=HTTP).parsebytes(head.lstrip() + b"\r\n\r\n")
+        disposition = str(found.get("content-disposition", ""))
+        parts[_parameter(disposition, "name")] = data
+    return parts
+
+
+def _parameter(header: str, name: str) -> str:
+    """Return a header's parameter; empty if it has none of this name."""
+    found = re.search(rf';\s*{name}=(?:"([^"]*)"|([^\s;]*))', header)
+    return (found[1] or found[2] or "") if found else ""
+
+
+def kind_of(name: str, data: bytes) -> tuple[str, str]:
+    """Return the MIME type and the ending, its dot included, that suit a file."""
+    guessed, _ = mimetypes.guess_type(name)
+    for begin, mime, ending in _SNIFFS:
+        if data.startswith(begin):
+            return guessed or mime, ending
+    return guessed or "application/octet-stream", ".bin"
+
+
+def safe_name(name: str) -> str:
+    """Return a name without folders; empty if nothing is left of it."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "" if last in {".", ".."} else last
+
+
+def description(
+    path: str, mime: str, size: int, *, now: float, result_url: str
+) -> dict[str, object]:
+    """Return the `data` of an upload's answer."""
+    moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+    return {
+        "success": True,
+        "fileName": path.rsplit("/", 1)[-1],
+        "filePath": path,
+        "downloadUrl": f"{result_url}/{quote(path)}",
+        "fileSize": size,
+        "mimeType": mime,
+        "uploadedAt": moment.replace("+00:00", "Z"),
+    }
