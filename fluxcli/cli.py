@@ -17,7 +17,7 @@ from fluxcli.commands.generate import generate
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.sandbox import sandbox
 from fluxcli.commands.status import status
-from fluxcli.errors import Code, FluxError, Status
+from fluxcli.errors import Code, FluxError
 from fluxcli.front import spread
 from fluxcli.interrupts import Interrupted
 from fluxcli.session import Session
@@ -83,9 +83,6 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     try:
         ended: Any = make_app()(args=list(arguments), obj=session, standalone_mode=False)
         return int(ended or session.status)
-    except BrokenPipeError:
-        _mouth(arguments, session).abandon_stdout()
-        return Status.DONE
     except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user
         return _told(_explained(error, arguments), arguments, session)
 
@@ -107,12 +104,7 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
 
 
 def _told(error: FluxError, arguments: Sequence[str], session: Session) -> int:
-    """Tell an error; a reader that is gone hears nothing and does no harm."""
-    mouth = _mouth(arguments, session)
-    try:
-        mouth.error(error)
-    except BrokenPipeError:
-        mouth.abandon_stdout()
+    _mouth(arguments, session).error(error)
     return error.status
 
 

@@ -5,7 +5,7 @@ The rules, kept here so that nobody else need know them:
 - stderr is for people: notes, warnings, progress, errors, hints, questions.
 - Text from outside (the service, prompts, file names) never acts on a terminal.
 - Secrets never leave, in no dress.
-- A closed stream is no reason to fail; a reader that goes away ends the program quietly.
+- A closed stream is no reason to fail, nor is a reader that goes away.
 - While the live display stands, permanent lines are written above it.
 """
 
@@ -96,9 +96,11 @@ class Output:
     def answer(self, text: str) -> None:
         """Write `text` and a line end; raw in a pipe, harmless on a terminal.
 
+        A reader that has gone away hears nothing more, and the work goes on: what is paid for
+        is saved all the same.
+
         Raises:
-            BrokenPipeError: the reader has gone away (so with every method that answers).
-            FluxError: STDOUT_UNWRITABLE, for any other failure (likewise).
+            FluxError: STDOUT_UNWRITABLE, for any other failure (so with all that answers).
         """
         if self._out.is_terminal:
             text = visible(text, keep="\n\t")
@@ -137,8 +139,7 @@ class Output:
         """Copy the rest of `file`, a whole picture, to stdout.
 
         Raises:
-            BrokenPipeError: the reader has gone away.
-            FluxError: as `check_bytes`; DISK if the bytes cannot be written.
+            FluxError: as `check_bytes`; DISK if the bytes cannot be written, or nobody reads.
         """
         self.check_bytes()
         with self._answering(Code.DISK):
@@ -312,10 +313,6 @@ class Output:
         self._invite()
         return questions.read_bytes(self._stdin, limit)
 
-    def abandon_stdout(self) -> None:
-        """After a BrokenPipeError: let nothing more be written, not even at the very end."""
-        self._out.abandon()
-
     def restore_terminal(self) -> None:
         """Take the live display away at once, from a signal's handler: the process is ending."""
         self._block.close(at_once=True)
@@ -355,8 +352,11 @@ class Output:
         with self._block.aside() if self._out.is_terminal else contextlib.nullcontext():
             try:
                 yield
-            except BrokenPipeError:
-                raise
+            except BrokenPipeError as error:
+                self._out.abandon()
+                if code is Code.DISK:
+                    said = "whoever read stdout went away before the picture was through"
+                    raise FluxError(code, said, hint="fluxcli download --unsaved") from error
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise FluxError(code, f"cannot write to stdout: {reason}") from error
