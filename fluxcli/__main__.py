@@ -8,7 +8,7 @@ import sys
 def run() -> None:
     """Run the command line of this process and end with its status."""
     arguments = sys.argv[1:]
-    if arguments in (["--version"], ["-V"]):
+    if arguments == ["--version"]:
         from fluxcli import __version__  # noqa: PLC0415 - start-up
 
         sys.stdout.write(f"fluxcli {__version__}\n")

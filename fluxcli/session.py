@@ -240,6 +240,16 @@ class Session:
         )
         return take(asked, around)
 
+    def tell_settings(self, mode: Mode) -> None:
+        """Say with `-v` what holds for requests of this mode, and why."""
+        if not self.settings.flag("verbose"):
+            return
+        from fluxcli.settings.values import SETTINGS, written  # noqa: PLC0415 - start-up
+
+        for name in (name for name in SETTINGS if name.startswith(f"{mode}.")):
+            found = self.settings.value(name)
+            self.output.detail(f"{name}: {written(found.value) or 'not sent'} ({found.origin})")
+
     def making(
         self,
         *,

@@ -40,6 +40,10 @@ NewValue = Annotated[
 ]
 
 
+def config(_session: Session) -> None:
+    """Show, change and try out the settings."""
+
+
 def path(session: Session) -> None:
     """Print where the config file is, or would be."""
     _tell_path(session, _output(session))
@@ -292,12 +296,8 @@ def _raise_all(problems: list[FluxError]) -> None:
 
 def _app() -> typer.Typer:
     """Return the words of `fluxcli config` as typer takes them."""
-    app = typer.Typer(
-        help="Show, change and try out the settings.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        add_completion=False,
-    )
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+    app.callback()(spread(config, CommonOptions))
     for word, function in _WORDS.items():
         app.command(word)(spread(function, CommonOptions))
     return app

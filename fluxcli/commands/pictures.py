@@ -51,6 +51,7 @@ def ask_for(
     order = session.order(
         mode, prompt=prompt, prompt_file=prompt_file, image=image, count=flags.spend.count
     )
+    session.tell_settings(mode)
     _check_stdout(session, order, bytes_wanted=not (flags.no_wait or flags.spend.dry_run))
     taken = {} if flags.spend.new else session.journal.unfinished(order.fingerprint) or {}
     force, skip = flags.place.force, flags.place.skip_existing

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for so long, and no longer."""
 
+SMALL_BYTES: Final = 1_000_000
+"""The service advises against its upload in one call for more."""
+
 
 class Asking:
     """Asks for the picture `key`."""
@@ -76,11 +79,17 @@ class Asking:
             if url is None:
                 # The same name would overwrite, and may serve stale bytes: this is ours alone.
                 ending = EXTENSION.get(picture.format, picture.format)
-                name = f"{picture.sha256[:16]}-{task.ref}.{ending}"
-                with _opened(picture) as file:
-                    url = tools.service.upload(file, name=name, mime=picture.mime)
+                url = self._sent_up(picture, f"{picture.sha256[:16]}-{task.ref}.{ending}")
                 tools.journal.uploaded(tools.account, picture.sha256, url)
             return url
+
+    def _sent_up(self, picture: Input, name: str) -> str:
+        """Upload a file as a stream; what was piped in and is small, in one call."""
+        service = self._tools.service
+        if picture.data is not None and picture.bytes <= SMALL_BYTES:
+            return service.upload_text(picture.data, name=name, mime=picture.mime)
+        with _opened(picture) as file:
+            return service.upload(file, name=name, mime=picture.mime)
 
     def _submitted(self, task: Task, request: Request) -> Generator[Step, None, Task]:
         journal, account = self._tools.journal, self._tools.account

@@ -154,6 +154,8 @@ class FluxDialect:
     credits_path = "/api/v1/chat/credit"
     relink_path = "/api/v1/common/download-url"
     upload_path = "/api/file-stream-upload"
+    upload_text_path = "/api/file-base64-upload"
+    upload_link_path = "/api/file-url-upload"
     parameters = (
         "prompt",
         "inputImage",
