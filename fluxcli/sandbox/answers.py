@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 
+KEY_REFUSED: Final = 401
 UNAUTHORIZED: Final = (
     "Unauthorized – Authentication failed. "  # noqa: RUF001 - recorded with this dash
     "Please check that your Authorization and Content-Type headers are correctly set."

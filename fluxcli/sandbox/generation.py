@@ -41,8 +41,7 @@ _ENDINGS: Final = {
     "unreachable": (
         2,
         501,
-        "Failed to fetch the image. Kindly verify any access limits set by you or your "
-        "service provider.",
+        "Failed to fetch the image. Kindly verify any access limits set by you.",
     ),
 }
 """Each failure's successFlag, errorCode and errorMessage."""
@@ -176,6 +175,16 @@ def callback(task: Task, *, result_url: str) -> dict[str, object]:
     if task.fate not in FAILURES:
         links = response(task, result_url=result_url)
     return {"code": code, "msg": message, "data": {"taskId": task.id, "info": links}}
+
+
+def link_in(body: bytes) -> str:
+    """Return the link that `download-url` is asked about; empty if the body holds none."""
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    link = asked.get("url") if isinstance(asked, dict) else None
+    return link if isinstance(link, str) and _is_link(link) else ""
 
 
 def _milliseconds(seconds: float) -> int:

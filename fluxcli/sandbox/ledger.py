@@ -37,8 +37,9 @@ _PAID_FATES: Final = "('success', 'expired', 'forgotten')"
 class Task:
     """One task as it was accepted. It is over at `ends`, and then `fate` comes true.
 
-    `params` is the request as JSON; `fate` is `success`, `expired` (its result is
-    gone), `forgotten` (so is its record) or a word for a failure; `callback` is empty where none was asked for.
+    `params` is the request as JSON; `fate` is `success`, `expired` (its result is gone),
+    `forgotten` (so is its record) or a word for a failure; `callback` is empty where none
+    was asked for.
     """
 
     id: str

@@ -1,0 +1,139 @@
+"""The way to the stand-in inside this process, shaped as httpx's own transport.
+
+The only file of the room that knows httpx. It tells a request's `trace` the same story, in
+the same order, as a real connection does, so that a caller can tell "never sent" from "may
+have been sent"; and it fails with what httpx raises at the moment at which httpx raises it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from fluxcli.sandbox.wire import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fluxcli.sandbox.service import StandIn
+    from fluxcli.sandbox.wire import Answer
+
+_PATIENCE: Final = 60.0
+"""Seconds until a silent answer counts as timed out, if the request does not say."""
+
+
+class SandboxTransport(httpx.BaseTransport):
+    """Carries requests to a stand-in; may be shared by many clients and threads."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request.
+
+        Raises:
+            httpx.TransportError: what the fault that strikes this call asks for.
+        """
+        trace = request.extensions.get("trace") or _deaf
+        url = request.url
+        head = Call(
+            request.method,
+            url.netloc.decode("ascii"),
+            url.raw_path.decode("ascii").partition("?")[0],
+        )
+        fault = self._stand_in.meet(head)
+        _connect(request, trace, refused=fault is not None and fault.what == "refuse")
+        call = _sent(request, trace, head)
+        answer = self._stand_in.serve(call, fault)
+        trace("http11.receive_response_headers.started", {"request": request})
+        self._await_head(request, answer)
+        headers = [*answer.headers, ("content-length", str(len(answer.body)))]
+        trace(
+            "http11.receive_response_headers.complete",
+            {"return_value": (b"HTTP/1.1", answer.status, b"", headers)},
+        )
+        stream = _Body(answer, self._stand_in.sleep, request, trace)
+        return httpx.Response(answer.status, headers=headers, stream=stream, request=request)
+
+    def _await_head(self, request: httpx.Request, answer: Answer) -> None:
+        """Let the time pass until the head comes, or fail as its connection does."""
+        patience = request.extensions.get("timeout", {}).get("read") or _PATIENCE
+        waiting = answer.delay if len(answer.pieces()) == 1 else 0.0
+        if answer.broken == "silent" or waiting > patience:
+            self._stand_in.sleep(patience)
+            raise httpx.ReadTimeout("timed out", request=request)
+        if waiting:
+            self._stand_in.sleep(waiting)
+        if answer.broken == "reset":
+            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
+        if answer.broken == "dropped":
+            raise httpx.RemoteProtocolError(
+                "Server disconnected without sending a response.", request=request
+            )
+
+
+class _Body(httpx.SyncByteStream):
+    """An answer's bytes, as slow and as whole as it wants them."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        sleep: Callable[[float], None],
+        request: httpx.Request,
+        trace: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self._answer = answer
+        self._sleep = sleep
+        self._request = request
+        self._trace = trace
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._trace("http11.receive_response_body.started", {"request": self._request})
+        pieces = self._answer.pieces()
+        for piece in pieces:
+            if len(pieces) > 1:
+                self._sleep(self._answer.delay / len(pieces))
+            yield piece
+        if self._answer.broken == "truncated":
+            raise httpx.RemoteProtocolError(
+                "peer closed connection without sending complete message body "
+                f"(received {sum(map(len, pieces))} bytes, expected {len(self._answer.body)})",
+                request=self._request,
+            )
+        self._trace("http11.receive_response_body.complete", {"return_value": None})
+
+    def close(self) -> None:
+        self._trace("http11.response_closed.started", {})
+        self._trace("http11.response_closed.complete", {"return_value": None})
+
+
+def _deaf(name: str, info: dict[str, Any]) -> None:
+    """Hear a trace that nobody asked for."""
+
+
+def _connect(
+    request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], *, refused: bool
+) -> None:
+    """Pretend to open a connection."""
+    url = request.url
+    trace("connection.connect_tcp.started", {"host": url.host, "port": url.port})
+    if refused:
+        error = httpx.ConnectError("[Errno 111] Connection refused", request=request)
+        trace("connection.connect_tcp.failed", {"exception": error})
+        raise error
+    trace("connection.connect_tcp.complete", {"return_value": None})
+    if url.scheme == "https":
+        trace("connection.start_tls.started", {"server_hostname": url.host})
+        trace("connection.start_tls.complete", {"return_value": None})
+
+
+def _sent(request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], head: Call) -> Call:
+    """Take the whole request over, its streamed body included."""
+    trace("http11.send_request_headers.started", {"request": request})
+    trace("http11.send_request_headers.complete", {"return_value": None})
+    trace("http11.send_request_body.started", {"request": request})
+    body = request.read()
+    trace("http11.send_request_body.complete", {"return_value": None})
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Call(head.method, head.host, head.path, dict(request.url.params), headers, body)
