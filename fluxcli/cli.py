@@ -55,7 +55,6 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name=_NAME,
         add_completion=False,
-        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=_HELP,
@@ -81,7 +80,14 @@ def main(arguments: Sequence[str], session: Session) -> int:
 
 def _run(arguments: Sequence[str], session: Session) -> int:
     try:
-        ended: Any = make_app()(args=list(arguments), obj=session, standalone_mode=False)
+        ended: Any = make_app()(
+            args=list(arguments) or ["--help"],
+            prog_name=_NAME,
+            obj=session,
+            standalone_mode=False,
+        )
+        for warning in session.settings.warnings:
+            session.output.warn(warning)
         return int(ended or session.status)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user
         return _told(_explained(error, arguments), arguments, session)

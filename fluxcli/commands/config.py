@@ -62,8 +62,6 @@ def list_(session: Session) -> None:
             (name, written(value) or "-", origin or "see below") for name, value, origin in rows
         ]
         output.table(table, ("setting", "value", "from"))
-    for warning in settings.warnings:
-        output.warn(warning)
     _raise_all(settings.problems())
 
 
@@ -133,7 +131,7 @@ def check(session: Session) -> None:
                 output.hint(finding.hint)
         if finding.error:
             session.status = max(session.status, finding.error.status)
-    for warning in (*session.settings.warnings, *session.settings.strange_variables):
+    for warning in session.settings.strange_variables:
         output.warn(warning)
 
 
@@ -296,7 +294,7 @@ def _raise_all(problems: list[FluxError]) -> None:
 
 def _app() -> typer.Typer:
     """Return the words of `fluxcli config` as typer takes them."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.callback()(spread(config, CommonOptions))
     for word, function in _WORDS.items():
         app.command(word)(spread(function, CommonOptions))
