@@ -69,13 +69,15 @@ def make_app() -> typer.Typer:
 
 def main(arguments: Sequence[str], session: Session) -> int:
     """Run one command line in the given world; return its exit status. Raises nothing."""
-    with session.interrupts.installed():
-        try:
-            return _run(arguments, session)
-        except Interrupted as interrupted:
-            return 128 + interrupted.number
-        finally:
-            session.close()
+    try:
+        with session.interrupts.installed():
+            try:
+                return _run(arguments, session)
+            finally:
+                session.close()
+    except Interrupted as interrupted:
+        # It came while an error was told, or while the run was tidied up.
+        return 128 + interrupted.number
 
 
 def _run(arguments: Sequence[str], session: Session) -> int:
