@@ -92,10 +92,20 @@ class Flight:
         """Return the body so far, unpacked; of a broken archive as much as there is."""
         if self.encoding not in {"gzip", "x-gzip", "deflate"}:
             return bytes(self.body)
-        try:
+        with contextlib.suppress(zlib.error):
             return zlib.decompressobj(wbits=47).decompress(bytes(self.body), ANSWER_CAP)
-        except zlib.error:
-            return bytes(self.body)
+        return _salvaged(self.body) or bytes(self.body)
+
+
+def _salvaged(archive: bytes | bytearray) -> bytes:
+    """Unpack a broken archive byte by byte, up to where it is broken: it may hold an id."""
+    unpacker, found = zlib.decompressobj(wbits=47), bytearray()
+    with contextlib.suppress(zlib.error):
+        for at in range(len(archive)):
+            found += unpacker.decompress(archive[at : at + 1], ANSWER_CAP)
+            if len(found) > ANSWER_CAP:
+                break
+    return bytes(found)
 
 
 class Watchdog:

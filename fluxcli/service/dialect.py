@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from fluxcli.catalog import FORMATS, MODELS, PRO, RATIOS
+from fluxcli.catalog import DEFAULT_RATIO, FORMATS, MODELS, PRO, RATIOS
 from fluxcli.task import Request
 
 _TASK_ID = re.compile(rb'"task_?[iI]d"\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]{1,200})"')
@@ -132,7 +132,15 @@ def link(value: object) -> str | None:
 def salvage_task_id(body: bytes) -> str | None:
     """Find a task id in whatever arrived of an answer, however broken."""
     found = _TASK_ID.search(body)
-    return found[1].decode("ascii") if found else None
+    return _named(found[1].decode("ascii")) if found else None
+
+
+def _named(value: object) -> str | None:
+    """Read a task's id, which may come as a number; `""` and `"null"` name no task."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = value.strip() if isinstance(value, str) else ""
+    return None if text.lower() in {"", "null"} else text
 
 
 def _plausible(seconds: float) -> float | None:
@@ -196,11 +204,8 @@ class FluxDialect:
         """Return the id of the task that was created, if the answer names one."""
         data = reply.data if isinstance(reply.data, dict) else {}
         for name in ("taskId", "task_id"):
-            value = data.get(name)
-            if isinstance(value, int) and not isinstance(value, bool):
-                value = str(value)
-            if isinstance(value, str) and value.strip():
-                return value.strip()
+            if found := _named(data.get(name)):
+                return found
         return salvage_task_id(reply.body)
 
     def record(self, data: object) -> Record:
@@ -232,25 +237,30 @@ class FluxDialect:
     def request(self, echo: dict[str, Any]) -> Request:
         """Return the request that an echo is of; what it leaves out is the default."""
         image, prompt = link(echo.get("inputImage")), echo.get("prompt")
-        ratio = echo.get("aspectRatio")
+        ratio, tolerance = echo.get("aspectRatio"), number(echo.get("safetyTolerance"))
+        usual = None if image else DEFAULT_RATIO
         return Request(
             mode="edit" if image else "generate",
             prompt=prompt if isinstance(prompt, str) else "",
             model=MODELS.get(str(echo.get("model")), PRO),
-            aspect_ratio=ratio if ratio in RATIOS else None,
+            aspect_ratio=ratio if ratio in RATIOS else usual,
             output_format=FORMATS.get(str(echo.get("outputFormat")), "jpeg"),
-            safety_tolerance=number(echo.get("safetyTolerance")) or 0,
+            safety_tolerance=2 if tolerance is None else tolerance,
             input_image=image,
         )
 
     def echoes(self, echo: dict[str, Any], request: Request) -> bool | None:
         """Tell whether a record's echo is of this request; None if it tells too little.
 
-        Only fields that the echo holds are compared: the service leaves some out.
+        Only fields that the echo holds are compared: the service leaves some out. But an
+        input picture that was never sent is another request's.
         """
         wanted = self.body(request)
         if not isinstance(echo.get("prompt"), str):
             return None
+        if link(echo.get("inputImage")) and request.input_image is None:
+            return False
+        told = {name: value for name, value in echo.items() if value is not None}
         return all(
-            echo[name] in (value, str(value)) for name, value in wanted.items() if name in echo
+            told[name] in (value, str(value)) for name, value in wanted.items() if name in told
         )

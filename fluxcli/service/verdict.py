@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fluxcli.catalog import KEY_PAGE
 from fluxcli.errors import Code, FluxError
@@ -25,14 +25,43 @@ REFUSALS: Final = frozenset(
 )
 """Codes that say the request itself was turned down: nothing was made, nothing is paid."""
 
-_CREDITS = re.compile(r"credit|balance|top[ -]?up|余额|积分", re.IGNORECASE)
+_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b|余额|积分", re.IGNORECASE)
 _VALIDATION = re.compile(
-    r"\brequired\b|tolerance|\bparameter|out of range|\bmust be\b|\binvalid\b|not supported",
+    r"\b(?:is|are) required\b|\brequired (?:field|parameter)|\bparameters?\b|\btolerance\b"
+    r"|\bout of range\b|\bmust be\b|\binvalid (?:value|prompt|model|watermark|image|url)\b",
     re.IGNORECASE,
 )
 _POLICY = re.compile(r"polic|flagged|moderat|sensitive|nsfw|safety system", re.IGNORECASE)
-_EDGE_BLOCK = re.compile(rb"error code: ?10\d\d")
+_EDGE_BLOCK = re.compile(rb"error code: ?10(?!15)\d\d")
 CHECK: Final = "fluxcli config check"
+_AGAIN: Final = "run the same command again; failed tasks are reported as not billed"
+
+
+class _Meaning(NamedTuple):
+    code: Code
+    words: str
+    hint: str | None = None
+
+
+_KEY_REFUSED = _Meaning(
+    Code.AUTH_REFUSED,
+    "the service refused the API key",
+    f"make a key at {KEY_PAGE}, then `fluxcli config set api_key`",
+)
+_MEANINGS: Final[dict[int, _Meaning]] = {
+    401: _KEY_REFUSED,
+    402: _Meaning(Code.CREDITS_INSUFFICIENT, "not enough credits", "fluxcli credits"),
+    403: _KEY_REFUSED,
+    429: _Meaning(Code.RATE_LIMITED, "too many calls for this account"),
+    433: _Meaning(
+        Code.KEY_CAP_REACHED,
+        "the key's usage cap is reached",
+        f"raise the key's limit at {KEY_PAGE}",
+    ),
+    455: _Meaning(Code.MAINTENANCE, "the service is under maintenance"),
+    505: _Meaning(Code.FEATURE_DISABLED, "the service has switched this off"),
+}
+"""Codes that mean the same thing whatever the text beside them says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +101,30 @@ def of_submission(reply: Reply, dialect: FluxDialect) -> Verdict:
         return Refused(error, again=True, retry_after=reply.retry_after)
     if reply.code in REFUSALS:
         return Refused(error)
-    if reply.enveloped and reply.code == 500 and error.code is not Code.SERVICE_ERROR:  # noqa: PLR2004 - HTTP
+    if reply.enveloped and reply.code in {500, 501} and error.code is not Code.SERVICE_ERROR:
         return Refused(error)
     return Unknown(f"the service answered {told(reply)}")
 
 
-def error_of(reply: Reply, dialect: FluxDialect) -> FluxError:  # noqa: PLR0911 - a table in code
+def error_of(reply: Reply, dialect: FluxDialect) -> FluxError:
     """Translate an answer that is no success into an error for the user."""
-    code, said = reply.code, told(reply)
-    if _EDGE_BLOCK.search(reply.body[:2000]) and not reply.enveloped:
+    said = told(reply)
+    if not reply.enveloped and (reply.code == 403 or _EDGE_BLOCK.search(reply.body[:2000])):  # noqa: PLR2004 - HTTP
         return FluxError(
             Code.EDGE_BLOCKED,
             f"the network edge in front of the service blocked the call: {said}",
-            hint="fluxcli config check  (the key is not at fault; try another network)",
+            hint=f"{CHECK}  (the key is not at fault; try another network)",
         )
-    if code in {402, 429, 500} and (code == 402 or _CREDITS.search(reply.message)):  # noqa: PLR2004 - HTTP
-        return FluxError(
-            Code.CREDITS_INSUFFICIENT, f"not enough credits: {said}", hint="fluxcli credits"
-        )
-    if code in {401, 403}:
-        hint = f"make a key at {KEY_PAGE}, then `fluxcli config set api_key`"
-        return FluxError(Code.AUTH_REFUSED, f"the service refused the API key: {said}", hint=hint)
-    if code == 433:  # noqa: PLR2004 - the service's own
-        hint = f"raise the key's limit at {KEY_PAGE}"
-        return FluxError(Code.KEY_CAP_REACHED, f"the key's usage cap is reached: {said}", hint=hint)
-    if code == 429:  # noqa: PLR2004 - HTTP
-        return FluxError(Code.RATE_LIMITED, f"too many calls for this account: {said}")
-    if code == 455:  # noqa: PLR2004 - the service's own
-        return FluxError(Code.MAINTENANCE, f"the service is under maintenance: {said}")
-    if code == 505:  # noqa: PLR2004 - the service's own
-        return FluxError(Code.FEATURE_DISABLED, f"the service has switched this off: {said}")
-    if _POLICY.search(reply.message) and code in {400, 422}:
+    out_of_credits = reply.code in {429, 500} and _CREDITS.search(reply.message)
+    meaning = _MEANINGS.get(402 if out_of_credits else reply.code)
+    if meaning is not None:
+        return FluxError(meaning.code, f"{meaning.words}: {said}", hint=meaning.hint)
+    if _POLICY.search(reply.message) and reply.code in {400, 422}:
         return FluxError(Code.MODERATED, f"the content policy refused the request: {said}")
-    if code in REFUSALS or (reply.enveloped and code == 500 and _names_field(reply, dialect)):  # noqa: PLR2004 - HTTP
+    if reply.enveloped and reply.code == 501:  # noqa: PLR2004 - the service's own
+        failed = f"the service could not make the picture: {said}"
+        return FluxError(Code.GENERATION_FAILED, failed, hint=_AGAIN)
+    if reply.code in REFUSALS or (reply.enveloped and _is_validation(reply, dialect)):
         return FluxError(Code.REJECTED, f"the service refused the request: {said}")
     return FluxError(Code.SERVICE_ERROR, f"the service failed: {said}", hint=CHECK)
 
@@ -121,7 +141,7 @@ def failure_of(record: Record) -> FluxError:
     return FluxError(
         Code.GENERATION_FAILED,
         f"the service could not make the picture: {said}",
-        hint="run the same command again; failed tasks are reported as not billed",
+        hint=_AGAIN,
     )
 
 
@@ -136,11 +156,13 @@ def told(reply: Reply) -> str:
     return f"{where}, no JSON: {start[:80]}" if start else f"{where}, an empty body"
 
 
-def _names_field(reply: Reply, dialect: FluxDialect) -> bool:
-    """Tell whether an error text speaks of validation.
+def _is_validation(reply: Reply, dialect: FluxDialect) -> bool:
+    """Tell whether a code 500 speaks of the request's fields.
 
     Plain words such as "prompt" and "model" stand in other texts too ("the model is busy"),
     so of the field names only the compound ones count by themselves.
     """
+    if reply.code != 500:  # noqa: PLR2004 - HTTP
+        return False
     compound = (name for name in dialect.parameters if not name.islower())
     return bool(_VALIDATION.search(reply.message)) or any(n in reply.message for n in compound)
