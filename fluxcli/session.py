@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from fluxcli.settings.key import VARIABLES
 from fluxcli.settings.resolve import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fluxcli.catalog import Mode
     from fluxcli.generation.terms import Existing, Tools
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fluxcli.making import Making
     from fluxcli.ordering.order import Order
     from fluxcli.output.streams import Output
+    from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import StandIn
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
@@ -134,11 +136,15 @@ class Session:
     @cached_property
     def stand_in(self) -> StandIn:
         """The stand-in service inside this process; its tasks are kept between runs."""
+        return self._make_stand_in(seconds=None, faults=())
+
+    def _make_stand_in(self, *, seconds: float | None, faults: Sequence[str]) -> StandIn:
         from fluxcli.sandbox.service import StandIn  # noqa: PLC0415 - start-up
 
         try:
-            seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
-            faults = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
+            if seconds is None:
+                seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
+            asked = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
             folder = self.settings.state_dir
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return StandIn(
@@ -146,7 +152,7 @@ class Session:
                 wall=self.clock.wall,
                 sleep=self.clock.sleep,
                 seconds=seconds,
-                faults=faults,
+                faults=[*asked, *faults],
                 api_url=_API,
                 upload_url=_UPLOADS,
             )
@@ -155,6 +161,28 @@ class Session:
             raise FluxError(
                 Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --help"
             ) from None
+
+    @contextmanager
+    def serving(self, *, port: int, seconds: float, faults: Sequence[str]) -> Iterator[Served]:
+        """Serve the stand-in on a loopback port; 0 finds a free one.
+
+        Raises:
+            FluxError: the port is taken, or the stand-in cannot be set up.
+        """
+        from fluxcli.sandbox.server import serve  # noqa: PLC0415 - start-up
+
+        with ExitStack() as stack:
+            stand_in = self._make_stand_in(seconds=seconds, faults=faults)
+            stack.callback(stand_in.close)
+            stand_in.count_anew()
+            try:
+                served = stack.enter_context(serve(stand_in, port=port))
+            except OSError as error:
+                message = f"port {port} cannot be had: {error.strerror or error}"
+                raise FluxError(
+                    Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --port 0"
+                ) from None
+            yield served
 
     @cached_property
     def base_url(self) -> str:
@@ -304,6 +332,8 @@ class Session:
         """Let go of what was opened."""
         if "journal" in self.__dict__:
             self.journal.close()
+        if "stand_in" in self.__dict__:
+            self.stand_in.close()
         # After a signal, somebody may still be talking; the end of the process hangs up for him.
         if "line" in self.__dict__ and self.interrupts.number is None:
             self.line.close()

@@ -1,0 +1,236 @@
+"""The stand-in on two loopback ports: API and uploads on one, results on the other.
+
+Knows sockets, and how to break them truly; knows nothing of what is answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import socketserver
+import struct
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from fluxcli.sandbox.answers import JSON, plain
+from fluxcli.sandbox.service import StandIn
+from fluxcli.sandbox.wire import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fluxcli.sandbox.wire import Answer
+
+_LOOPBACK: Final = "127.0.0.1"
+_LOOK_SECONDS: Final = 0.2
+_LINE_CAP: Final = 1024
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER with no seconds: closing sends a reset, not an orderly end."""
+
+
+class Served:
+    """A stand-in that is being served. The origins have no trailing slash."""
+
+    def __init__(self, api_url: str, result_url: str, stand_in: StandIn) -> None:
+        self.api_url = api_url
+        self.upload_url = api_url
+        self.result_url = result_url
+        self.stand_in = stand_in
+
+    def wait(self) -> None:
+        """Wait until something is raised in this thread, as Ctrl-C does."""
+        threading.Event().wait()
+
+
+@contextlib.contextmanager
+def serve(
+    stand_in: StandIn | Callable[[str, str, str], StandIn],
+    *,
+    port: int = 0,
+    results_port: int = 0,
+) -> Iterator[Served]:
+    """Serve a stand-in on loopback ports until the block ends; 0 finds a free port.
+
+    `stand_in` is one, which then answers to the served origins, or what makes one for the
+    origins of API, uploads and results.
+
+    Raises:
+        OSError: a port is taken.
+    """
+    with _Door(port) as api, _Door(results_port) as results:
+        if isinstance(stand_in, StandIn):
+            stand_in.settle(api.origin, api.origin, results.origin)
+        else:
+            stand_in = stand_in(api.origin, api.origin, results.origin)
+        with api.open(stand_in), results.open(stand_in):
+            yield Served(api.origin, results.origin, stand_in)
+
+
+class _Door(socketserver.ThreadingTCPServer):
+    """One listening port; a thread for each connection."""
+
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, port: int) -> None:
+        super().__init__((_LOOPBACK, port), _Visit)
+        self.authority = f"{_LOOPBACK}:{self.server_address[1]}"
+        self.origin = f"http://{self.authority}"
+        self.closing = threading.Event()
+        self.stand_in: StandIn
+        self._visitors: set[socket.socket] = set()
+        self._guard = threading.Lock()
+
+    @contextlib.contextmanager
+    def open(self, stand_in: StandIn) -> Iterator[None]:
+        """Answer until the block ends; then every connection ends, and its thread."""
+        self.stand_in = stand_in
+        thread = threading.Thread(target=self.serve_forever, args=(_LOOK_SECONDS / 10,))
+        thread.start()
+        try:
+            yield
+        finally:
+            self.closing.set()
+            self.shutdown()
+            thread.join()
+            with self._guard:
+                for visitor in self._visitors:
+                    with contextlib.suppress(OSError):
+                        visitor.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - typeshed's
+        """Take a connection."""
+        with self._guard:
+            self._visitors.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - typeshed's
+        """End a connection."""
+        with self._guard:
+            self._visitors.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - typeshed's
+        """Stay quiet about callers that went away; everything else is a bug to be shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Visit(BaseHTTPRequestHandler):
+    """One connection and its calls, one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Door
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+    def version_string(self) -> str:
+        """Return what the Server header says."""
+        return "sandbox"
+
+    def _take(self) -> None:
+        """Answer one call."""
+        try:
+            body = self._body()
+        except ValueError:
+            self.close_connection = True
+            self._give(plain(400, "400 Bad Request"))
+            return
+        if body is None:
+            # A call that broke off is no call.
+            self.close_connection = True
+            return
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(
+            self.command, self.server.authority, path, dict(parse_qsl(query)), headers, body
+        )
+        self._give(self.server.stand_in.handle(call))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _take  # noqa: N815 - the base's names
+
+    def _body(self) -> bytes | None:
+        """Return the whole request body; None if the caller went away within it."""
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            return self._chunks()
+        length = int(self.headers.get("content-length") or 0)
+        if length < 0:
+            raise ValueError(length)
+        data = self.rfile.read(length)
+        return data if len(data) == length else None
+
+    def _chunks(self) -> bytes | None:
+        whole = bytearray()
+        while True:
+            line = self.rfile.readline(_LINE_CAP)
+            if not line.endswith(b"\n"):
+                return None
+            size = int(line.partition(b";")[0], 16)
+            if not size:
+                break
+            data = self.rfile.read(size)
+            if len(data) < size or not self.rfile.readline(_LINE_CAP).endswith(b"\n"):
+                return None
+            whole += data
+        while self.rfile.readline(_LINE_CAP).strip():
+            pass  # Trailers.
+        return bytes(whole)
+
+    def _give(self, answer: Answer) -> None:
+        """Send an answer, or break the connection as it asks for."""
+        if answer.broken == "silent":
+            self._hang()
+        if answer.broken not in {"no", "truncated"}:
+            self._reset()
+            return
+        pieces = answer.pieces()
+        if len(pieces) == 1 and answer.delay:
+            self.server.stand_in.sleep(answer.delay)
+        chunked = self._head(answer)
+        if self.command == "HEAD":
+            return
+        for piece in pieces:
+            if len(pieces) > 1:
+                self.server.stand_in.sleep(answer.delay / len(pieces))
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _head(self, answer: Answer) -> bool:
+        """Send the head; return whether the body goes in chunks, as the service's JSON does."""
+        chunked = (
+            answer.header("content-type") == JSON
+            and self.request_version == "HTTP/1.1"
+            and bool(answer.body)
+        )
+        self.send_response(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        if chunked:
+            self.send_header("transfer-encoding", "chunked")
+        else:
+            self.send_header("content-length", str(len(answer.body)))
+        if answer.broken == "truncated":
+            self.send_header("connection", "close")
+        self.end_headers()
+        return chunked
+
+    def _hang(self) -> None:
+        """Say nothing until the caller gives up or the server closes."""
+        while not self.server.closing.is_set():
+            if select.select([self.connection], [], [], _LOOK_SECONDS)[0]:
+                return
+
+    def _reset(self) -> None:
+        """Break the connection so that the other side's system sees it broken."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        # The reading end holds the socket open; only the last close sends the reset.
+        self.rfile.close()
+        self.connection.close()
