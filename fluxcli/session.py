@@ -123,7 +123,7 @@ class Session:
     def secrets(self) -> Sequence[str]:
         """Return what must never be printed: every key in sight."""
         found = [self.env[name] for name in VARIABLES if self.env.get(name, "").strip()]
-        held = self.__dict__.get("_key")
+        held = None if self.__dict__.get("sandbox") else self.__dict__.get("_key")
         return [*found, *([held] if held else [])]
 
     # -- the service, or its stand-in ---------------------------------------------------

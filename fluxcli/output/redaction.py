@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 MASK: Final = "***"
-_SHORTEST: Final = 4
-"""A shorter secret cannot be told from the words around it; no real key comes near."""
+_SHORTEST: Final = 12
+"""A shorter one is no real key (they have 32 characters), but a stand-in's: `test`, say."""
 
 
 class Redactor:
