@@ -117,20 +117,24 @@ def _told(error: FluxError, arguments: Sequence[str], session: Session) -> int:
 
 
 def _mouth(arguments: Sequence[str], session: Session) -> Output:
-    """Return the session's output, or a plain one if its settings are what is broken."""
+    """Return the session's output, or a plain one if its settings are what is broken.
+
+    A command line that was not understood may still have asked for JSON.
+    """
+    words = list(arguments)
+    json = "--json" in words[: words.index("--") if "--" in words else None]
     with suppress(FluxError):
+        if json and not session.flags.get("json"):
+            session.configure(json=True)
         return session.output
-    options = list(arguments)
-    if "--" in options:
-        del options[options.index("--") :]
-    return session.plain_output(json="--json" in options)
+    return session.plain_output(json=json)
 
 
 def _usage(error: typer.TyperException, arguments: Sequence[str]) -> FluxError:
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("'", "`")
     words = [word for word in arguments if not word.startswith("-")][:1]
-    hint = " ".join([_NAME, *words, "--help"])
-    return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=hint)
+    hint = [_NAME, *(word for word in words if f"`{word}`" not in message), "--help"]
+    return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=" ".join(hint))
 
 
 def _bug(error: BaseException) -> FluxError:
