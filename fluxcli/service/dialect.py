@@ -82,10 +82,19 @@ def decode(http: int, body: bytes, retry_after: str | None = None) -> Reply:
 
 def load(text: bytes | str) -> Any:  # noqa: ANN401 - JSON of a stranger
     """Parse JSON; None for anything that is none, is nested too deep, or is a giant number."""
+    plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
     try:
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8", "replace"))
+        return json.loads(plain, object_hook=_encodable)
     except (ValueError, RecursionError):
         return None
+
+
+def _encodable(fields: dict[str, Any]) -> dict[str, Any]:
+    """Replace halves of surrogate pairs, which JSON can hold and no file, URL or stream takes."""
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for name, value in fields.items()
+    }
 
 
 def number(value: object) -> int | None:
