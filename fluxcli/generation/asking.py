@@ -6,6 +6,7 @@ provably refused in passing is, within two minutes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading
-from fluxcli.generation.terms import Patience, Wait
+from fluxcli.generation.terms import PASSING, Patience, Wait
 from fluxcli.service import client as verdicts
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ class Asking:
         if url is not None:
             yield Uploaded(key=self._key, reused=True)
             return url
-        patience = Patience(self._key, self._tools.clock, self._seconds)
+        patience = self._patience()
         while True:
             name = picture.path.name if picture.path else "stdin"
             yield Uploading(key=self._key, name=name, bytes=picture.bytes)
             try:
                 url = self._upload(task, picture)
             except FluxError as error:
-                yield from patience.again(error, Code.NETWORK, Code.SERVICE_ERROR)
+                yield from patience.again(error, *PASSING)
             else:
                 yield Uploaded(key=self._key, reused=False)
                 return url
@@ -93,25 +94,36 @@ class Asking:
 
     def _submitted(self, task: Task, request: Request) -> Generator[Step, None, Task]:
         journal, account = self._tools.journal, self._tools.account
-        patience: Patience | None = None
+        patience, refusal = self._patience(), None
         while True:
             slot = yield from self._slot()
+            if refusal is None:
+                # Waiting for the first slot was no trouble yet.
+                patience = self._patience()
+            elif patience.is_over:
+                journal.pace.release(slot)
+                raise refusal
             yield Submitting(key=self._key)
-            # Waiting for a slot is no trouble, so the patience begins with the first try.
-            patience = patience or Patience(self._key, self._tools.clock, self._seconds)
             match self._send(task, request, slot):
                 case verdicts.Accepted(task_id):
                     accepted = self._accepted(task, task_id)
                     yield Accepted(key=self._key, ref=task.ref, task_id=task_id)
                     return accepted
                 case verdicts.Unknown(reason):
-                    raise unsettled(journal.unknown(task.ref, reason))
+                    # Without it the row says `sending`, which comes to the same.
+                    with suppress(FluxError):
+                        journal.unknown(task.ref, reason)
+                    raise unsettled(task.ref, reason)
                 case verdicts.Refused(error, again, retry_after):
                     journal.refused(task.ref, error)
                     if error.code is Code.RATE_LIMITED:
-                        journal.pace.saturate(account, retry_after or WINDOW_SECONDS)
-                    passing = (error.code,) if again else ()
+                        retry_after = retry_after or WINDOW_SECONDS
+                        journal.pace.saturate(account, retry_after)
+                    refusal, passing = error, (error.code,) if again else ()
                     yield from patience.again(error, *passing, pause=retry_after)
+
+    def _patience(self) -> Patience:
+        return Patience(self._key, self._tools.clock, self._seconds)
 
     def _slot(self) -> Generator[Step, None, int]:
         """Return a place within the account's limit, once there is one."""
@@ -137,10 +149,9 @@ class Asking:
         try:
             return self._tools.service.submit(request, on_sent=leaves)
         finally:
-            if left:
-                journal.pace.answered(slot)
-            else:
-                journal.pace.release(slot)
+            # An account's place that is not given back ages by itself; the verdict would be lost.
+            with suppress(FluxError):
+                (journal.pace.answered if left else journal.pace.release)(slot)
 
     def _accepted(self, task: Task, task_id: str) -> Task:
         try:
@@ -154,15 +165,15 @@ class Asking:
             ) from error
 
 
-def unsettled(task: Task) -> FluxError:
-    """Say that nobody can tell whether a task was accepted, and how a person can."""
+def unsettled(ref: str, reason: str | None) -> FluxError:
+    """Say that nobody can tell whether a submission was accepted, and how a person can."""
     return FluxError(
         Code.OUTCOME_UNKNOWN,
-        f"it is not known whether submission `{task.ref}` was accepted, so it may be paid for: "
-        f"{task.error_message or 'no answer came'}",
+        f"it is not known whether submission `{ref}` was accepted, so it may be paid for: "
+        f"{reason or 'no answer came'}",
         hint=f"look for it at {LOGS_PAGE}, then "
-        f"`fluxcli status {task.ref} --settle TASKID` or `--settle not-charged`",
-        ref=task.ref,
+        f"`fluxcli status {ref} --settle TASKID` or `--settle not-charged`",
+        ref=ref,
     )
 
 

@@ -15,7 +15,7 @@ from fluxcli.catalog import EXTENSION, RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Succeeded, Trouble, Warned
 from fluxcli.generation.polling import Rhythm
-from fluxcli.generation.terms import Patience, Wait
+from fluxcli.generation.terms import PASSING, Patience, Wait
 from fluxcli.saving.checks import inspect_file
 from fluxcli.saving.files import RESUME, Landing, Spool
 from fluxcli.saving.names import Facts, check_free, resolve
@@ -40,7 +40,6 @@ SAVE_SECONDS: Final = 120.0
 
 _FETCH_SECONDS: Final = 600.0
 _LASTING: Final = frozenset({Code.AUTH_REFUSED, Code.AUTH_MISSING_KEY, Code.ENVIRONMENT_INVALID})
-_PASSING: Final = (Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE, Code.NETWORK, Code.SERVICE_ERROR)
 
 
 class Collecting:
@@ -113,19 +112,18 @@ class Collecting:
         url, renewed, last = task.url or "", False, ""
         while True:
             try:
-                if not url:
-                    url, renewed = self._renewed(task), True
+                url = url or self._renewed(task)
                 return self._land(task, url, path, patience.give_up - clock.monotonic())
-            except LinkGoneError:
+            except LinkGoneError as gone:
                 self._give_up_if_expired(task)
                 if renewed:
-                    raise
-                url = ""
+                    raise FluxError(gone.code, gone.message, hint=RESUME) from gone
+                url, renewed = "", True
             except FluxError as error:
                 if error.code is Code.NOT_AN_IMAGE and error.message == last:
                     raise  # The same twice is what the service has, not what the network did.
                 last = error.message
-                yield from patience.again(error, *_PASSING)
+                yield from patience.again(error, Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE)
 
     def _rhythm(self, task: Task) -> Rhythm:
         known = self._tools.journal.durations(task.request.model, task.request.mode)
@@ -170,8 +168,10 @@ class Collecting:
             with closing(download.chunks):
                 for chunk in download.chunks:
                     sink.write(chunk)
+        except LinkGoneError:
+            raise
         except FluxError as error:
-            if error.code is not Code.NETWORK:
+            if error.code not in {Code.NETWORK, Code.DOWNLOAD_FAILED}:
                 raise
             said = f"the picture could not be fetched: {error.message}"
             raise FluxError(Code.DOWNLOAD_FAILED, said, hint=RESUME) from error
@@ -182,10 +182,11 @@ class Collecting:
         try:
             return self._tools.service.relink(task.url or "")
         except FluxError as error:
-            if error.code is not Code.REJECTED:
+            if error.code in _LASTING:
                 raise
             said = f"the result's link is dead and was not renewed: {error.message}"
-            raise LinkGoneError(Code.DOWNLOAD_FAILED, said, hint=RESUME) from error
+            kind = FluxError if error.code in PASSING else LinkGoneError
+            raise kind(Code.DOWNLOAD_FAILED, said, hint=RESUME) from error
 
     def _give_up_if_expired(self, task: Task) -> None:
         finished = task.completed_at or task.accepted_at or task.created_at

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
+from fluxcli.errors import Code
 from fluxcli.events import Event, Trouble
 from fluxcli.generation.polling import Turnstile
 
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fluxcli.clock import Clock
-    from fluxcli.errors import Code, FluxError
+    from fluxcli.errors import FluxError
     from fluxcli.journal.ledger import Journal
     from fluxcli.saving.checks import Input
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
     from fluxcli.task import Request
+
+PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
+"""What may go by itself, in calls that are free and may be repeated."""
 
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 
@@ -95,6 +99,11 @@ class Patience:
         self._clock = clock
         self._tries = 0
         self.give_up = clock.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time to try again has passed."""
+        return self._clock.monotonic() > self.give_up
 
     def again(self, error: FluxError, *passing: Code, pause: float | None = None) -> Iterator[Step]:
         """Let some time pass if `error` is passing and there is time left, else raise it."""

@@ -52,7 +52,7 @@ class Work:
         task = run.tasks.get(wish.n)
         if task is not None and task.state is State.UNKNOWN:
             self._ref = task.ref
-            raise unsettled(task)
+            raise unsettled(task.ref, task.error_message)
         if task is not None and task.state in {State.RUNNING, State.SUCCEEDED, State.SAVED}:
             self._ref = task.ref
             yield Resumed(key=self.key, task=task)
@@ -78,7 +78,7 @@ class Work:
             code = Code(task.error_code or Code.GENERATION_FAILED)
             raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
         if task.state is State.UNKNOWN:
-            raise unsettled(task)
+            raise unsettled(task.ref, task.error_message)
         if self._terms.save and task.task_id is None:
             said = f"submission `{task.ref}` was never accepted, so there is nothing to save"
             raise FluxError(Code.TASK_NOT_FOUND, said, hint="fluxcli status")
