@@ -50,8 +50,6 @@ class Follower:
                     self.finished(event.task)
                 elif isinstance(event, Failed):
                     self._failed(event, several=count != 1)
-        if self._errors and self._done + len(self._errors) > 1:
-            self._output.note(f"{len(self._errors)} of {self._done + len(self._errors)} failed")
         return overall(self._errors, done=self._done)
 
     def finished(self, task: Task) -> None:

@@ -1,0 +1,42 @@
+"""A run's events, told to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli import events
+from fluxcli.errors import Code, FluxError, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcli.task import Task
+    from tests.output.conftest import Desk
+
+NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_how_several_came_out_is_said_once(
+    desk: Callable[..., Desk],
+    task_for: Callable[..., Task],
+    terminal: bool,  # noqa: FBT001 - both kinds of stderr
+) -> None:
+    """The reasons one by one, then one line for all; the answers are on stdout."""
+    one = desk(terminal=terminal, stdout_terminal=False, color="never")
+    happened = [
+        events.Finished(key="1", task=task_for()),
+        None,
+        events.Failed(key="2", error=NETWORK, task=None),
+    ]
+    follower = one.output.follower(ids=False, preview=False, launch=None)
+    assert follower.follow(happened, count=2, usual=None) == Status.PARTIAL
+    assert one.out == "out/dawn.png\n"
+    said = [line for line in one.shown() if line != "1: saved after 0 s"]
+    sign = "✗ " if terminal else ""
+    assert said == [
+        "error: 2: the service cannot be reached",
+        f"{sign}1 of 2 saved, 1 failed, in 0 s",
+    ]
