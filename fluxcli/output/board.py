@@ -101,6 +101,13 @@ class Board:
         """Return how many pictures there are in all, if `count` were asked for."""
         return max(count or 0, len(self.rows))
 
+    def tally(self, count: int | None) -> str:
+        """Return how many are done, of how many, in one phrase: `3 of 20 saved, 1 failed`."""
+        stage = next((stage for stage in DONE if self.count(stage)), Stage.SAVED)
+        failed = self.count(Stage.FAILED)
+        done = f"{self.count(*DONE)} of {self.total(count)} {stage}"
+        return f"{done}, {failed} failed" if failed else done
+
     @staticmethod
     def _particulars(row: Row, event: Event, now: float, wall: float) -> None:
         match event:

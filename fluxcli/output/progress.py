@@ -1,4 +1,4 @@
-"""A run on its way, shown on stderr: as a live display, as plain lines, or not at all.
+"""A run on its way, shown on stderr: as plain lines, or not at all; `live` shows it best.
 
 Reads events and a clock; never sleeps, and starts no thread: somebody calls `tick`.
 Answers and the reasons of failures are not told here, but by whoever runs the command,
@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli import events
-from fluxcli.output.board import DONE, Board, Stage
-from fluxcli.output.rows import Look, Marks, tally
-from fluxcli.output.suspension import on_suspend
+from fluxcli.output.board import Board, Stage
 from fluxcli.output.text import duration, size, visible
 
 if TYPE_CHECKING:
@@ -22,11 +20,7 @@ if TYPE_CHECKING:
 
     from fluxcli.clock import Clock
     from fluxcli.events import Event
-    from fluxcli.output.block import Block
     from fluxcli.output.style import Style
-
-_FRAME: Final = 0.25
-"""Seconds between two frames, at least: faster is not seen, and costs."""
 
 _HEARTBEAT: Final = 30.0
 """Seconds of silence, at least, before plain lines say that the run is still alive."""
@@ -73,7 +67,7 @@ class Progress:
         """End the display."""
 
 
-class _Telling(Progress):
+class Telling(Progress):
     """What the live display and the plain lines have in common: the permanent lines."""
 
     def __init__(self, run: Run) -> None:
@@ -90,6 +84,9 @@ class _Telling(Progress):
     @property
     def _elapsed(self) -> float:
         return self._run.clock.monotonic() - self._began
+
+    def _result(self) -> str:
+        return f"{self._board.tally(self._run.count)}, in {duration(self._elapsed)}"
 
     def _fold(self, event: Event) -> bool:
         return self._board.fold(event, now=self._run.clock.monotonic(), wall=self._run.clock.wall())
@@ -133,7 +130,7 @@ class _Telling(Progress):
                 return None
 
 
-class Lines(_Telling):
+class Lines(Telling):
     """Plain lines, for a file, a pipe or a CI's log: each change, and a sign of life."""
 
     def see(self, event: Event) -> None:
@@ -153,7 +150,7 @@ class Lines(_Telling):
     def close(self) -> None:
         """Say how several came out."""
         if self._several:
-            self._tell(f"{tally(self._board, self._run.count)}, in {duration(self._elapsed)}")
+            self._tell(self._result())
 
     def _standing(self) -> str:
         if not self._several:
@@ -163,77 +160,7 @@ class Lines(_Telling):
             for stage in (Stage.GENERATING, Stage.HELD)
             if (number := self._board.count(stage))
         ]
-        return ", ".join([tally(self._board, self._run.count), *waiting])
-
-
-class Live(_Telling):
-    """A live display: a row for each picture, redrawn when something changed or a second passed."""
-
-    def __init__(self, run: Run, block: Block) -> None:
-        super().__init__(run)
-        self._block = block
-        marks = Marks.choose(block.can_show)
-        self._look = Look(style=run.style, marks=marks, shown=block.shown, usual=run.usual)
-        self._next_frame = self._began
-        self._second = -1
-        self._stale = True
-        self._unhook: Callable[[], None] = _nothing
-
-    def __enter__(self) -> Self:
-        self._block.open()
-        self._unhook = on_suspend(self._block.aside)
-        return self
-
-    def see(self, event: Event) -> None:
-        """Change the display, and say for good what must outlive it."""
-        self._fold(event)
-        self._stale = True
-        self._announce(event)
-        self.tick()
-
-    def tick(self) -> None:
-        """Draw the display anew, if there is anything new and the last frame is old enough."""
-        now = self._run.clock.monotonic()
-        second = int(now - self._began)
-        if now < self._next_frame or not (self._stale or second != self._second):
-            return
-        self._next_frame = now + _FRAME
-        self._second, self._stale = second, False
-        self._block.show(
-            self._look.lines(
-                self._board,
-                count=self._run.count,
-                began=self._began,
-                now=now,
-                size=self._block.size(),
-            )
-        )
-
-    def close(self) -> None:
-        """Take the display away; one line says what came of it."""
-        self._unhook()
-        self._block.close()
-        line = self._summary()
-        if line:
-            self._run.say(line)
-
-    def _summary(self) -> str | None:
-        elapsed = duration(self._elapsed)
-        if self._several:
-            return f"{self._outcome()} {tally(self._board, self._run.count)}, in {elapsed}"
-        return f"{self._outcome()} saved in {elapsed}" if self._board.count(Stage.SAVED) else None
-
-    def _outcome(self) -> str:
-        """The sign before the summary: all went well, some failed, or it was broken off."""
-        marks, style = self._look.marks, self._run.style
-        if self._board.count(Stage.FAILED):
-            return style(marks.bad, "red")
-        done = self._board.count(*DONE) == self._board.total(self._run.count)
-        return style(marks.good, "green") if done else marks.dot
-
-
-def _nothing() -> None:
-    """There is nothing to undo."""
+        return ", ".join([self._board.tally(self._run.count), *waiting])
 
 
 def _plain(event: Event, stage: Stage, elapsed: float) -> str:

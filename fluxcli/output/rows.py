@@ -1,11 +1,15 @@
-"""How a board looks in so many columns and lines. Pure: makes lines, writes nothing."""
+"""How a board looks in so many columns and lines. Pure: makes rich's text, writes nothing.
+
+What comes from outside is never read as rich's markup.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.output.block import Line
+from rich.text import Text
+
 from fluxcli.output.board import DONE, Stage
 from fluxcli.output.text import cells, duration, pad, shorten
 
@@ -13,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fluxcli.output.board import Board, Row
-    from fluxcli.output.style import Ink, Style
 
 _SPARE_LINES: Final = 4
 """Lines of the terminal that the rows leave free: the last words before them stay in sight."""
@@ -25,13 +28,13 @@ _TIME_WIDTH: Final = len("59 s of about 59 s")
 _BRIEF_TIME_WIDTH: Final = len("59 m 59 s")
 _SHORTEST_LABEL: Final = 6
 _NARROW_WORDS: Final = {Stage.HELD: "waiting"}
-_INKS: Final[dict[Stage, Ink]] = {
+_STYLES: Final = {
     Stage.PREPARING: "dim",
     Stage.HELD: "dim",
     Stage.SAVED: "green",
     Stage.READY: "green",
     Stage.SUBMITTED: "green",
-    Stage.FAILED: "red",
+    Stage.FAILED: "bold red",
 }
 # What is at work is shown before what waits, and that before what is over.
 _RANKS: Final = {
@@ -72,29 +75,26 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How one display draws: its colours, its signs, what it may say, the usual time."""
+    """How one display draws: its signs, what it may say, the usual time."""
 
-    style: Style
     marks: Marks
     shown: Callable[[str], str]
     usual: float | None
 
-    def lines(
-        self, board: Board, *, count: int | None, began: float, now: float, size: tuple[int, int]
-    ) -> list[Line]:
+    def rows(
+        self, board: Board, *, count: int | None, elapsed: float, now: float, size: tuple[int, int]
+    ) -> list[Text]:
         """Return the display at `now`: a row for each picture that fits, and the total."""
-        # Some terminals fold a line that fills their last column.
-        width, height = max(1, size[0] - 1), size[1]
+        width, height = size
         several = board.total(count) > 1
         rows = _chosen(list(board.rows.values()), max(0 if several else 1, height - _SPARE_LINES))
         keys = _key_width(rows, width, self.shown) if several else 0
-        lines = [self._row(row, keys, now, width) for row in rows]
+        texts = [self._row(row, keys, now, width) for row in rows]
         if several:
-            folded = len(board.rows) - len(rows)
-            lines.append(self._total(board, count, folded, now - began, width))
-        return lines
+            texts.append(self._total(board, count, len(board.rows) - len(rows), elapsed, width))
+        return texts
 
-    def _row(self, row: Row, keys: int, now: float, width: int) -> Line:
+    def _row(self, row: Row, keys: int, now: float, width: int) -> Text:
         narrow = width < _NARROW
         stage = _NARROW_WORDS.get(row.stage, str(row.stage)) if narrow else str(row.stage)
         stage = pad(stage, _NARROW_STAGE_WIDTH if narrow else _STAGE_WIDTH)
@@ -104,17 +104,9 @@ class Look:
         time = _time(row, now, None if brief else self.usual)
         tail = f"{stage}  {pad(time, _BRIEF_TIME_WIDTH if brief else _TIME_WIDTH)}"
         label = self._label(row.label, width - 2 - cells(key) - cells(tail))
-        ink = _INKS.get(row.stage, "cyan")
-        return self._line(
-            [
-                (self.marks.of(row.stage) + " ", ink),
-                (key, "dim"),
-                (label, None),
-                (stage + "  ", ink),
-                (time, "dim"),
-            ],
-            width,
-        )
+        style = _STYLES.get(row.stage, "cyan")
+        mark = (self.marks.of(row.stage) + " ", style)
+        return _text([mark, (key, "dim"), label, (stage + "  ", style), (time, "dim")], width)
 
     def _label(self, text: str, width: int) -> str:
         """The label and the gap behind it, or nothing where too little of it would be left."""
@@ -122,39 +114,26 @@ class Look:
         return pad(self._cut(text, room), width) if room >= _SHORTEST_LABEL else ""
 
     def _total(
-        self, board: Board, count: int | None, folded: int, elapsed: float, width: int
-    ) -> Line:
-        summary = tally(board, count)
-        more = f"{folded} more" if width < _NARROW else f"{self.marks.ellipsis} and {folded} more"
-        dot = f" {self.marks.dot} "
-        parts: list[tuple[str, Ink | None]] = [(summary, "bold")]
-        for extra in (more if folded else "", duration(elapsed)):
-            taken = sum(cells(text) for text, _ in parts)
-            if extra and taken + len(dot) + cells(extra) <= width:
-                parts.append((dot + extra, "dim"))
-        return self._line(parts, width)
+        self, board: Board, count: int | None, hidden: int, elapsed: float, width: int
+    ) -> Text:
+        more = f"{hidden} more" if width < _NARROW else f"{self.marks.ellipsis} and {hidden} more"
+        total = _text([(board.tally(count), "bold")], width)
+        for extra in (more if hidden else "", duration(elapsed)):
+            part = f" {self.marks.dot} {extra}"
+            if extra and total.cell_len + cells(part) <= width:
+                total.append(part, "dim")
+        return total
 
     def _cut(self, text: str, width: int) -> str:
         return shorten(self.shown(text), width, ellipsis=self.marks.ellipsis)
 
-    def _line(self, parts: Sequence[tuple[str, Ink | None]], width: int) -> Line:
-        """Ink the parts, never beyond `width`: the last one that still has room is cut."""
-        texts: list[str] = []
-        taken = 0
-        for text, ink in parts:
-            part = shorten(text, width - taken, ellipsis=self.marks.ellipsis)
-            taken += cells(part)
-            texts.append(self.style(part, ink) if ink else part)
-        return Line("".join(texts), taken)
 
-
-def tally(board: Board, count: int | None) -> str:
-    """Return how many are done, of how many, in one phrase: `3 of 20 saved, 1 failed`."""
-    stage = next((stage for stage in DONE if board.count(stage)), Stage.SAVED)
-    failed = board.count(Stage.FAILED)
-    return f"{board.count(*DONE)} of {board.total(count)} {stage}" + (
-        f", {failed} failed" if failed else ""
-    )
+def _text(parts: Sequence[str | tuple[str, str]], width: int) -> Text:
+    """A line of parts, some with their style, cut to `width`."""
+    # Wrapping costs rich more than all else, and there is nothing to wrap.
+    text = Text.assemble(*parts, no_wrap=True, overflow="ignore")
+    text.truncate(width, overflow="crop")
+    return text
 
 
 def _chosen(rows: list[Row], room: int) -> list[Row]:

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output import preview, questions, records
-from fluxcli.output.block import Block
 from fluxcli.output.channel import Channel
 from fluxcli.output.following import Follower
-from fluxcli.output.progress import Lines, Live, Progress, Run
+from fluxcli.output.progress import Lines, Progress, Run
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.reporting import Reporter
 from fluxcli.output.style import Style, Wish, is_colored
@@ -29,9 +28,11 @@ from fluxcli.output.text import cells, pad, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from fluxcli.clock import Clock
+    from fluxcli.output.display import Display
     from fluxcli.task import Request
 
 _CHUNK = 64 * 1024
@@ -73,7 +74,7 @@ class Output:
         self._no_input = no_input
         colored = is_colored(terminal=self._err.is_terminal, env=env, wish=color)
         self._style = Style(colored)
-        self._block = Block(self._err, self._size)
+        self._display: Display | None = None
 
     @property
     def stdout_is_terminal(self) -> bool:
@@ -231,7 +232,13 @@ class Output:
         run = Run(
             count=count, usual=usual_seconds, clock=self._clock, say=self._say, style=self._style
         )
-        return Live(run, self._block) if self._is_live else Lines(run)
+        if not self._is_live:
+            return Lines(run)
+        from fluxcli.output.display import Display  # noqa: PLC0415 - rich is slow to import
+        from fluxcli.output.live import Live  # noqa: PLC0415 - likewise
+
+        self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
+        return Live(run, self._display)
 
     def follower(
         self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
@@ -257,7 +264,7 @@ class Output:
             self.note(f"no preview: {error}")
             self.hint("`--open` shows the picture in the system's viewer")
             return
-        with self._block.aside(), contextlib.suppress(OSError):
+        with self._aside(), contextlib.suppress(OSError):
             self._err.write_bytes(drawing)
 
     # Questions, asked on stderr and answered on stdin.
@@ -266,7 +273,7 @@ class Output:
         """Ask for yes or no; nothing typed is no. None: nobody is there to ask."""
         if self._stdin is None or not self.interactive:
             return None
-        with self._block.aside():
+        with self._aside():
             self._err.write(f"{visible(question)} [y/N] ")
             try:
                 answer = questions.answer_line(self._stdin)
@@ -283,7 +290,7 @@ class Output:
         """
         if self._stdin is None or not self.interactive:
             raise FluxError(Code.USAGE, f"no terminal to ask on: {question}")
-        with self._block.aside():
+        with self._aside():
             self._err.write(f"{visible(question)}: ")
             try:
                 answer = questions.secret_line(self._stdin).strip()
@@ -315,7 +322,12 @@ class Output:
 
     def restore_terminal(self) -> None:
         """Take the live display away at once, from a signal's handler: the process is ending."""
-        self._block.close(at_once=True)
+        if self._display is not None:
+            self._display.vanish()
+
+    def _aside(self) -> AbstractContextManager[None]:
+        """Let something else have the terminal, whether or not a display stands there."""
+        return contextlib.nullcontext() if self._display is None else self._display.aside()
 
     def _hint(self, text: str) -> None:
         self._say(self._style("hint:", "cyan") + " " + visible(text))
@@ -328,7 +340,7 @@ class Output:
     def _is_live(self) -> bool:
         return (
             self._err.is_terminal
-            and self._env.get("TERM") != "dumb"
+            and self._env.get("TERM") not in {"dumb", "unknown"}
             and self._env.get("CI", "").lower() in _OFF
         )
 
@@ -344,12 +356,16 @@ class Output:
 
     def _say(self, line: str) -> None:
         """Write one finished line for people. Nobody there to read it is no failure."""
-        self._block.above(line)
+        if self._display is not None:
+            self._display.above(line)
+        else:
+            with contextlib.suppress(OSError):
+                self._err.write(line + "\n")
 
     @contextlib.contextmanager
     def _answering(self, code: Code = Code.STDOUT_UNWRITABLE) -> Iterator[None]:
         """Give the terminal to stdout if it is one, and translate what can go wrong there."""
-        with self._block.aside() if self._out.is_terminal else contextlib.nullcontext():
+        with self._aside() if self._out.is_terminal else contextlib.nullcontext():
             try:
                 yield
             except BrokenPipeError as error:

@@ -101,6 +101,10 @@ class Desk:
     def err(self) -> str:
         return self.stderr.text
 
+    def frame(self) -> list[str]:
+        """The lines that were drawn last, with their colours, as they were written."""
+        return self.err.rpartition("\x1b[2K")[2].split("\n")
+
     def screen(self) -> pyte.Screen:
         """What a terminal of this size shows of stderr."""
         columns, lines = self.size

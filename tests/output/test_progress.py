@@ -12,6 +12,7 @@ from fluxcli import events
 from fluxcli.errors import Code, FluxError
 from fluxcli.output.text import cells
 from fluxcli.task import State
+from tests.output.conftest import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +56,18 @@ def life(
         yield events.Finished(key=key, task=task_for()), 0
 
     return make
+
+
+class Witness(Stream):
+    """A stream that looks round whenever something was written to it."""
+
+    look: Callable[[], Any]
+    seen: Any = None
+
+    def flush(self) -> None:
+        super().flush()
+        if self.text:
+            self.seen = self.look()
 
 
 def play(one: Desk, progress: Progress, story: Iterator[tuple[Event, float]]) -> None:
@@ -206,7 +219,7 @@ def test_quiet_shows_nothing(
     assert one.err == ""
 
 
-@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"CI": "true"}])
+@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"CI": "true"}])
 def test_some_terminals_get_plain_lines(
     desk: Callable[..., Desk],
     life: Callable[..., Iterator[tuple[Event, float]]],
@@ -329,13 +342,13 @@ def test_a_crowd_fits_every_terminal(
     one = desk(terminal=True, encoding=encoding, color=color, columns=columns, lines=lines)
     with one.output.progress(100, 12.0) as progress:
         crowd(one, progress, started, task_for)
-        block = one.output._block._drawn
-        assert len(block) == max(1, lines - 3)
-        assert all(line.width <= max(1, columns - 1) for line in block)
-        plain = [re.sub(r"\x1b\[[\d;]*m", "", line.text) for line in block]
-        assert [cells(line) for line in plain] == [line.width for line in block]
+        frame = one.frame()
+        assert len(frame) == max(1, lines - 3)
+        assert ("\x1b" in frame[0]) == (color == "always")
+        plain = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in frame]
         assert all(line.isprintable() for line in plain)
-        assert ("\x1b" in block[0].text) == (color == "always")
+        assert all(cells(line) <= max(1, columns - 1) for line in plain)
+        assert one.shown()[-len(frame) :] == [line.rstrip() for line in plain]
     assert not one.screen().cursor.hidden
 
 
@@ -367,6 +380,33 @@ def test_a_crowd_at_40_columns_in_ascii(
             "* 15  \\u2764...  generating   3 s",
             "10 of 100 saved, 1 failed - 96 more",
         ]
+
+
+@pytest.mark.parametrize(
+    ("env", "color", "colored"),
+    [
+        ({"NO_COLOR": "1"}, "always", True),
+        ({"NO_COLOR": "1"}, "auto", False),
+        ({"COLORTERM": "truecolor"}, "auto", True),
+        ({"FORCE_COLOR": "1"}, "never", False),
+        ({"TTY_INTERACTIVE": "0", "TTY_COMPATIBLE": "0"}, "auto", True),
+    ],
+)
+def test_the_flags_decide_about_the_display(
+    desk: Callable[..., Desk],
+    started: Callable[..., Event],
+    env: dict[str, str],
+    color: str,
+    colored: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """The library that draws it has rules of its own, which are not ours."""
+    one = desk(terminal=True, env=env, color=color)
+    with one.output.progress(1, 12.0) as progress:
+        progress.see(started())
+        progress.see(events.Warned(key="1", message="late"))
+        assert one.shown() == ["warning: late", one.shown()[1]]
+        assert one.err.count("\x1b[33mwarning:\x1b[0m late\n") == int(colored)
+        assert ("\x1b[2m" in one.err) == colored
 
 
 def test_the_signs_are_chosen_by_the_encoding(
@@ -416,15 +456,18 @@ def test_answers_stand_above_the_display(
     desk: Callable[..., Desk], started: Callable[..., Event]
 ) -> None:
     """On a terminal the display steps aside for stdout, and for a question."""
-    one = desk(terminal=True, typed=b"y\n")
+    stdout = Witness(terminal=True)
+    one = desk(terminal=True, typed=b"y\n", stdout=stdout)
+    stdout.look = lambda: (one.shown(), one.screen().cursor.hidden)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
-        before = len(one.err)
         one.output.answer_path("out/dawn.png")
-        assert one.err[before:].startswith("\r\x1b[J\x1b[?25h")
+        assert stdout.text == "out/dawn.png\n"
+        assert stdout.seen == ([], False)
+        assert one.shown()[0].startswith("· a lighthouse")
         assert one.output.confirm("go on?")
         assert one.shown()[-1].startswith("go on? [y/N] ·")
-    assert one.out == "out/dawn.png\n"
+        assert one.screen().cursor.hidden
 
 
 def test_a_pipe_does_not_disturb_the_display(
@@ -465,13 +508,13 @@ def test_nothing_is_redrawn_without_need(
 def test_a_resized_terminal_is_followed(
     desk: Callable[..., Desk], started: Callable[..., Event]
 ) -> None:
-    one = desk(terminal=True)
+    one = desk(terminal=True, color="never")
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
         one.env["COLUMNS"] = "30"
         one.clock.sleep(1)
         progress.tick()
-        assert max(line.width for line in one.output._block._drawn) < 30
+        assert max(map(cells, one.frame())) < 30
 
 
 def test_the_key_is_cut_out_before_the_prompt_is_cut(

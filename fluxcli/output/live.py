@@ -1,0 +1,91 @@
+"""A run on its way, on a terminal: a row for each picture, drawn again as it changes.
+
+Decides when to draw; `rows` makes what is drawn, `display` puts it on the terminal. Only
+imported when there is a terminal to draw on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from fluxcli.output.board import DONE, Stage
+from fluxcli.output.progress import Run, Telling
+from fluxcli.output.rows import Look, Marks
+from fluxcli.output.suspension import on_suspend
+from fluxcli.output.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcli.events import Event
+    from fluxcli.output.display import Display
+
+_FRAME: Final = 0.25
+"""Seconds between two frames, at least: faster is not seen, and costs."""
+
+
+class Live(Telling):
+    """A live display: redrawn when something changed or a second passed."""
+
+    def __init__(self, run: Run, display: Display) -> None:
+        super().__init__(run)
+        self._display = display
+        marks = Marks.choose(display.channel.can_show)
+        self._look = Look(marks=marks, shown=display.channel.shown, usual=run.usual)
+        self._next_frame = self._began
+        self._second = -1
+        self._stale = True
+        self._unhook: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        self._display.open()
+        self._unhook = on_suspend(self._display.given_away)
+        return self
+
+    def see(self, event: Event) -> None:
+        """Change the display, and say for good what must outlive it."""
+        self._fold(event)
+        self._stale = True
+        self._announce(event)
+        self.tick()
+
+    def tick(self) -> None:
+        """Draw the display anew, if there is anything new and the last frame is old enough."""
+        now = self._run.clock.monotonic()
+        second = int(now - self._began)
+        if now < self._next_frame or not (self._stale or second != self._second):
+            return
+        self._next_frame = now + _FRAME
+        self._second, self._stale = second, False
+        self._display.show(
+            self._look.rows(
+                self._board,
+                count=self._run.count,
+                elapsed=now - self._began,
+                now=now,
+                size=self._display.size,
+            )
+        )
+
+    def close(self) -> None:
+        """Take the display away; one line says what came of it."""
+        if self._unhook is not None:
+            self._unhook()
+        self._display.close()
+        line = self._summary()
+        if line:
+            self._run.say(line)
+
+    def _summary(self) -> str | None:
+        if self._several:
+            return f"{self._outcome()} {self._result()}"
+        saved = self._board.count(Stage.SAVED)
+        return f"{self._outcome()} saved in {duration(self._elapsed)}" if saved else None
+
+    def _outcome(self) -> str:
+        """The sign before the summary: all went well, some failed, or it was broken off."""
+        marks, style = self._look.marks, self._run.style
+        if self._board.count(Stage.FAILED):
+            return style(marks.bad, "red")
+        done = self._board.count(*DONE) == self._board.total(self._run.count)
+        return style(marks.good, "green") if done else marks.dot

@@ -1,0 +1,190 @@
+"""Rows that are drawn over and over on a drawn terminal, and leave no trace."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pyte
+import pytest
+from rich.text import Text
+
+from fluxcli.output.channel import Channel
+from fluxcli.output.display import Display
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    Way = Callable[[Display], AbstractContextManager[None]]
+
+
+class Terminal:
+    """A display on a terminal of 20 columns and 8 lines; its width can be changed."""
+
+    def __init__(self) -> None:
+        self.columns = 20
+        self.screen = pyte.Screen(20, 8)
+        self.feed = pyte.Stream(self.screen)
+        self.written: list[str] = []
+        self.gone = False
+        self.display = Display(Channel(self, str), lambda: (self.columns, 8), {}, colored=True)  # type: ignore[arg-type] # a stream as far as it is used
+        self.encoding = "utf-8"
+        self.closed = False
+
+    def write(self, text: str) -> None:
+        if self.gone:
+            raise OSError(errno.EPIPE, os.strerror(errno.EPIPE))
+        self.written.append(text)
+        self.feed.feed(text.replace("\n", "\r\n"))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    @property
+    def cursor(self) -> str:
+        return "hidden" if self.screen.cursor.hidden else "visible"
+
+    @property
+    def shown(self) -> list[str]:
+        return [line.rstrip() for line in self.screen.display if line.strip()]
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal()
+
+
+@pytest.fixture
+def opened(terminal: Terminal) -> Terminal:
+    terminal.display.open()
+    return terminal
+
+
+def rows(*texts: str) -> list[Text]:
+    return [Text(text) for text in texts]
+
+
+def test_a_display_follows_what_it_is_told(terminal: Terminal) -> None:
+    """Growing, shrinking, changing, vanishing; what stands above is never touched."""
+    terminal.write("prompt\n")
+    terminal.display.open()
+    for frame in (["a"], ["a", "b"], ["a", "long b", "灯台"], ["z"], [], ["x", "y"]):
+        terminal.display.show(rows(*frame))
+        assert terminal.shown == ["prompt", *frame]
+    terminal.display.close()
+    assert terminal.shown == ["prompt"]
+
+
+def test_an_empty_last_row_is_a_row(opened: Terminal) -> None:
+    opened.display.show(rows("a", "b"))
+    opened.display.show(rows("a", ""))
+    opened.display.show(rows("c", ""))
+    assert opened.shown == ["c"]
+
+
+def test_permanent_lines_stand_above(opened: Terminal) -> None:
+    opened.display.show(rows("row 1", "row 2"))
+    opened.display.above("task accepted")
+    assert opened.shown == ["task accepted", "row 1", "row 2"]
+    opened.display.above("a permanent line may be folded")
+    assert opened.shown[1:3] == ["a permanent line may", " be folded"]
+    opened.display.show(rows("row 1"))
+    assert opened.shown[-1] == "row 1"
+
+
+def test_a_permanent_line_is_no_markup(terminal: Terminal) -> None:
+    """It may hold colours, and those only; whether or not rows stand below it."""
+    line = "\x1b[1;31m[bold]\x1b[0m [/] :tada: 'x' 12"
+    terminal.display.above(line)
+    terminal.display.open()
+    terminal.display.above(line)
+    assert "".join(terminal.written).count(line + "\n") == 2
+
+
+def test_the_cursor_is_hidden_meanwhile_and_comes_back(opened: Terminal) -> None:
+    assert opened.cursor == "hidden"
+    opened.display.show(rows("a", "b"))
+    opened.display.close()
+    assert opened.cursor == "visible"
+    assert opened.shown == []
+    assert (opened.screen.cursor.y, opened.screen.cursor.x) == (0, 0)
+
+
+def test_what_was_never_opened_writes_nothing(terminal: Terminal) -> None:
+    terminal.display.show(rows("a"))
+    terminal.display.close()
+    with terminal.display.aside(), terminal.display.given_away():
+        pass
+    terminal.display.vanish()
+    assert terminal.written == []
+
+
+@pytest.mark.parametrize("way", [Display.aside, Display.given_away])
+def test_something_else_may_have_the_terminal(opened: Terminal, way: Way) -> None:
+    """An answer, a question, a shell; afterwards the rows stand below what that has written."""
+    opened.display.show(rows("row", "total"))
+    with way(opened.display):
+        assert opened.cursor == "visible"
+        assert opened.shown == []
+        opened.write("an answer\n")
+    assert opened.cursor == "hidden"
+    opened.display.show(rows("row", "total"))
+    assert opened.shown == ["an answer", "row", "total"]
+
+
+def test_what_is_aside_may_be_put_aside(opened: Terminal) -> None:
+    opened.display.show(rows("row"))
+    with opened.display.aside():
+        opened.display.above("a note")
+        with opened.display.aside():
+            opened.write("an answer\n")
+        assert opened.cursor == "visible"
+    assert opened.shown == ["a note", "an answer", "row"]
+
+
+def test_a_signal_may_end_it_at_once(opened: Terminal) -> None:
+    """What is drawn afterwards, by whoever was interrupted, is not shown."""
+    opened.write("prompt\n")
+    opened.display.show(rows("row", "total"))
+    opened.display.vanish()
+    assert opened.cursor == "visible"
+    assert opened.shown == ["prompt"]
+    opened.display.show(rows("row", "total"))
+    opened.display.close()
+    assert opened.shown == ["prompt"]
+
+
+@pytest.mark.parametrize("woken", [False, True])
+def test_a_terminal_that_became_narrower_is_cleaned(
+    terminal: Terminal,
+    woken: bool,  # noqa: FBT001 - both ways
+) -> None:
+    """A folded row takes two lines, and both are taken away; a blank one was never folded."""
+    terminal.write("prompt\n")
+    terminal.display.open()
+    terminal.display.show(rows("x" * 15, "y" * 15))
+    if woken:
+        with terminal.display.given_away():
+            pass
+    # The terminal folds what stands to its new width.
+    terminal.columns = 10
+    terminal.screen.reset()
+    terminal.screen.resize(8, 10)
+    folded = "" if woken else "x" * 10 + "\n" + "x" * 5 + "\n" + "y" * 10
+    terminal.write("prompt\n" + folded + "\n" + ("" if woken else "y" * 5))
+    terminal.display.show(rows("x" * 9, "y" * 9))
+    assert terminal.shown == ["prompt", "x" * 9, "y" * 9]
+
+
+def test_a_terminal_that_is_gone_is_no_failure(opened: Terminal) -> None:
+    """What is under way is paid for, and goes on unseen."""
+    opened.gone = True
+    opened.display.show(rows("row"))
+    opened.display.above("a note")
+    with opened.display.aside(), opened.display.given_away():
+        pass
+    opened.display.vanish()
+    opened.display.close()
+    assert opened.written == ["\x1b[?25l"]
