@@ -7,10 +7,10 @@ another `code` in the body, as nearly every recorded one did. Knows no state.
 from __future__ import annotations
 
 import gzip
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.sandbox.bodies import compact
 from fluxcli.sandbox.wire import Answer
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ _PAGE: Final = (
 
 def encoded(value: object, *, status: int = 200) -> Answer:
     """Return `value` as a JSON answer, written as compactly as the service writes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Answer(status, (("content-type", JSON),), text.encode())
+    return Answer(status, (("content-type", JSON),), compact(value).encode())
 
 
 def success(data: object) -> Answer:

@@ -6,13 +6,12 @@ store, no clock and no HTTP beyond the answers' words.
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from fluxcli.sandbox.answers import FIELD_REQUIRED, FLAGGED, INTERNAL
+from fluxcli.sandbox.bodies import Invalid, authority, compact, read_object
 from fluxcli.sandbox.pictures import FORMATS, RATIOS
 
 if TYPE_CHECKING:
@@ -23,12 +22,9 @@ SUBMISSIONS: Final = 20
 SUBMISSION_WINDOW: Final = 10.0
 READS: Final = 10
 READ_WINDOW: Final = 1.0
-RESULT_SECONDS: Final = 14 * 86400.0
-ORIGIN_SECONDS: Final = 600.0
 RECORD_SECONDS: Final = 61 * 86400.0
-LINK_SECONDS: Final = 1200.0
 
-_DEFAULT_RATIO: Final = "16:9"
+DEFAULT_RATIO: Final = "16:9"
 _TOLERANCE: Final = {"generate": 6, "edit": 2}
 _SWITCHES: Final = ("enableTranslation", "uploadCn", "promptUpsampling")
 _TEXTS: Final = ("inputImage", "aspectRatio", "outputFormat", "model", "callBackUrl", "watermark")
@@ -51,7 +47,7 @@ FAILURES: Final = frozenset(_ENDINGS)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A valid request. `ratio` is None where the input's own is to be kept."""
+    """A valid request. `ratio` is None where none was asked for."""
 
     prompt: str
     image: str | None
@@ -61,29 +57,15 @@ class Wish:
     callback: str
 
 
-class Invalid(Exception):  # noqa: N818 - the service's word for it, not a crash
-    """The request breaks a rule: the answer's `code` and `msg`."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 def read(body: bytes) -> tuple[Wish, str]:
     """Return the request, and its echo as the record will show it.
 
     Raises:
         Invalid: it breaks a rule.
     """
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Invalid(422, "The request body is not valid JSON") from None
-    if not isinstance(asked, dict):
-        raise Invalid(422, "The request body is not a JSON object")
+    asked = read_object(body, code=422)
     _check_types(asked)
-    return _wish(asked), json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+    return _wish(asked), compact(asked)
 
 
 def _check_types(asked: dict[str, Any]) -> None:
@@ -100,9 +82,9 @@ def _check_types(asked: dict[str, Any]) -> None:
 
 def _wish(asked: dict[str, Any]) -> Wish:
     image = asked.get("inputImage") or None
-    if image is not None and not _is_link(image):
+    if image is not None and not authority(image):
         raise Invalid(422, "inputImage is not a valid URL")
-    ratio = asked.get("aspectRatio") or (None if image else _DEFAULT_RATIO)
+    ratio = asked.get("aspectRatio") or None
     form = asked.get("outputFormat") or "jpeg"
     model = asked.get("model") or "flux-kontext-pro"
     _offered("aspectRatio", ratio, (None, *RATIOS))
@@ -118,14 +100,6 @@ def _wish(asked: dict[str, Any]) -> Wish:
 def _offered(name: str, value: str | None, offer: tuple[str | None, ...]) -> None:
     if value not in offer:
         raise Invalid(500, f"{name} is not within the range of allowed options")
-
-
-def _is_link(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def fate_of(prompt: str) -> str:
@@ -157,6 +131,11 @@ def record(task: Task, *, now: float, result_url: str) -> dict[str, object]:
     }
 
 
+def is_forgotten(task: Task, now: float) -> bool:
+    """Tell whether the service has no record of a task any more."""
+    return task.fate == "forgotten" or now >= task.created + RECORD_SECONDS
+
+
 def response(task: Task, *, result_url: str) -> dict[str, str | None]:
     """Return a finished task's two links."""
     name = f"{task.id}.{task.form}"
@@ -175,16 +154,6 @@ def callback(task: Task, *, result_url: str) -> dict[str, object]:
     if task.fate not in FAILURES:
         links = response(task, result_url=result_url)
     return {"code": code, "msg": message, "data": {"taskId": task.id, "info": links}}
-
-
-def link_in(body: bytes) -> str:
-    """Return the link that `download-url` is asked about; empty if the body holds none."""
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    link = asked.get("url") if isinstance(asked, dict) else None
-    return link if isinstance(link, str) and _is_link(link) else ""
 
 
 def _milliseconds(seconds: float) -> int:

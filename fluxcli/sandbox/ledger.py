@@ -151,6 +151,12 @@ class Ledger:
                 (now, fate, name, now),
             )
 
+    def lose(self, name: str, now: float) -> None:
+        """Let a task be forgotten, as its record is after two months; it stays paid for."""
+        with self._transaction() as base:
+            _settle(base, now)
+            base.execute("UPDATE tasks SET fate = 'forgotten' WHERE id = ?", (name,))
+
     def balance(self, now: float) -> float:
         """Return the credits left, with what failed by now given back."""
         with self._transaction() as base:

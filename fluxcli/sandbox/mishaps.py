@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox import answers
 from fluxcli.sandbox.wire import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SLOW_SECONDS: Final = 5.0
 _GARBAGE: Final = bytes(range(0x80, 0x100)) * 4
@@ -21,29 +24,25 @@ _REFUSALS: Final = {
     "455": (455, "The service is under maintenance. Please try again later."),
     "500": (500, answers.INTERNAL),
 }
-_PAGES: Final = {
-    "502": "502 Bad Gateway",
-    "503": "503 Service Temporarily Unavailable",
-    "521": "521: Web server is down",
+_INSTEAD: Final = {
+    "refuse": Answer(broken="refused"),
+    "drop": Answer(broken="dropped"),
+    "503": answers.page(503, "503 Service Temporarily Unavailable"),
+    "521": answers.page(521, "521: Web server is down"),
+    "1010": answers.edge_block(),
+    "unknown": answers.refusal(422, answers.NO_RECORD),
+    "expired": answers.plain(404, "404 Not Found"),
 }
 
 
 def instead(what: str, where: str) -> Answer | None:
     """Return the answer that comes in place of any work; None if the work is done."""
-    if what in {"refuse", "drop"}:
-        return Answer(broken="refused" if what == "refuse" else "dropped")
-    if what in {"503", "521"}:
-        return answers.page(int(what), _PAGES[what])
-    if what == "1010":
-        return answers.edge_block()
-    if what == "unknown":
-        return answers.refusal(422, answers.NO_RECORD)
     if what in _REFUSALS:
         code, message = _REFUSALS[what]
         return refuse(where, code, message)
-    if what == "expired" and where == "download":
-        return answers.plain(404, "404 Not Found")
-    return None
+    if what == "expired" and where != "download":
+        return None
+    return _INSTEAD.get(what)
 
 
 def refuse(where: str, code: int, message: str) -> Answer:
@@ -57,32 +56,25 @@ def refuse(where: str, code: int, message: str) -> Answer:
 
 def spoil(what: str, answer: Answer) -> Answer:
     """Return what becomes of the answer to work that was done."""
-    match what:
-        case "reset":
-            return answer.breaking("reset")
-        case "timeout":
-            return answer.breaking("silent")
-        case "truncate":
-            return answer.breaking("truncated")
-        case "slow":
-            return replace(answer, delay=SLOW_SECONDS)
-        case "502":
-            return answers.page(502, _PAGES[what])
-        case "html":
-            return answers.page(200, "One moment, please...")
-        case "garbage":
-            return replace(answer, body=_GARBAGE)
-        case "truncated":
-            return replace(answer, body=answer.body[: len(answer.body) * 2 // 3])
-        case "corrupt":
-            return replace(answer, body=_damaged(answer.body))
-        case "not-image":
-            return replace(answer, body=_TEXT)
-        case _:
-            return answer
+    spoiler = _SPOILERS.get(what)
+    return spoiler(answer) if spoiler else answer
 
 
 def _damaged(data: bytes) -> bytes:
     """Zero a stretch in the middle, as a broken disk or proxy would; the length stays."""
     middle, half = len(data) // 2, min(len(data) // 8, 1024)
     return data[: middle - half] + bytes(2 * half) + data[middle + half :]
+
+
+_SPOILERS: Final[dict[str, Callable[[Answer], Answer]]] = {
+    "reset": lambda answer: replace(answer, broken="reset"),
+    "timeout": lambda answer: replace(answer, broken="silent"),
+    "truncate": lambda answer: replace(answer, broken="truncated"),
+    "slow": lambda answer: replace(answer, delay=SLOW_SECONDS),
+    "502": lambda _: answers.page(502, "502 Bad Gateway"),
+    "html": lambda _: answers.page(200, "One moment, please..."),
+    "garbage": lambda answer: replace(answer, body=_GARBAGE),
+    "truncated": lambda answer: replace(answer, body=answer.body[: len(answer.body) * 2 // 3]),
+    "corrupt": lambda answer: replace(answer, body=_damaged(answer.body)),
+    "not-image": lambda answer: replace(answer, body=_TEXT),
+}

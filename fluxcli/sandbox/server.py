@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from fluxcli.sandbox.answers import JSON, plain
+from fluxcli.sandbox.callbacks import Callbacks
 from fluxcli.sandbox.service import StandIn
 from fluxcli.sandbox.wire import Call
 
@@ -66,7 +67,7 @@ def serve(
             stand_in.settle(api.origin, api.origin, results.origin)
         else:
             stand_in = stand_in(api.origin, api.origin, results.origin)
-        with api.open(stand_in), results.open(stand_in):
+        with api.open(stand_in), results.open(stand_in), Callbacks(stand_in):
             yield Served(api.origin, results.origin, stand_in)
 
 

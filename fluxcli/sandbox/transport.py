@@ -47,7 +47,11 @@ class SandboxTransport(httpx.BaseTransport):
         call = _sent(request, trace, head)
         answer = self._stand_in.serve(call, fault)
         trace("http11.receive_response_headers.started", {"request": request})
-        self._await_head(request, answer)
+        try:
+            self._await_head(request, answer)
+        except httpx.TransportError as error:
+            trace("http11.receive_response_headers.failed", {"exception": error})
+            raise
         headers = [*answer.headers, ("content-length", str(len(answer.body)))]
         trace(
             "http11.receive_response_headers.complete",

@@ -7,29 +7,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import mimetypes
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from email.policy import HTTP
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from fluxcli.sandbox.generation import Invalid
+from fluxcli.sandbox.bodies import Invalid, read_object
 
 if TYPE_CHECKING:
     from fluxcli.sandbox.wire import Call
 
 ACCOUNT: Final = "10001"
-UPLOAD_SECONDS: Final = 86400.0
 _DATA_URL: Final = re.compile(r"data:(?P<mime>[\w.+/-]*)(?:;[^,;]*)*,(?P<data>.*)", re.DOTALL)
 _SNIFFS: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
     (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
     (b"GIF8", "image/gif", ".gif"),
-    (b"RIFF", "image/webp", ".webp"),
 )
 
 
@@ -59,7 +56,7 @@ def read_stream(call: Call) -> Sent:
 
 def read_base64(call: Call) -> Sent:
     """Read a JSON body that holds the file; see `read_stream`."""
-    asked = _object(call)
+    asked = read_object(call.body, code=400)
     text = asked.get("base64Data")
     if not isinstance(text, str) or not text:
         raise Invalid(400, "Missing required parameter: base64Data (Base64 encoded file data)")
@@ -73,21 +70,11 @@ def read_base64(call: Call) -> Sent:
 
 def read_url(call: Call) -> tuple[str, str, str]:
     """Read a JSON body that names a file elsewhere: link, folder, name; see `read_stream`."""
-    asked = _object(call)
+    asked = read_object(call.body, code=400)
     link = asked.get("fileUrl")
     if not isinstance(link, str) or not link:
         raise Invalid(400, "Missing required parameter: fileUrl (file download URL)")
     return link, _folder(asked.get("uploadPath")), str(asked.get("fileName") or "")
-
-
-def _object(call: Call) -> dict[str, Any]:
-    try:
-        asked = json.loads(call.body)
-    except (ValueError, RecursionError):
-        raise Invalid(400, "The request body is not valid JSON") from None
-    if not isinstance(asked, dict):
-        raise Invalid(400, "The request body is not a JSON object")
-    return asked
 
 
 def _folder(text: object) -> str:
@@ -124,11 +111,12 @@ def _parameter(header: str, name: str) -> str:
 
 def kind_of(name: str, data: bytes) -> tuple[str, str]:
     """Return the MIME type and the ending, its dot included, that suit a file."""
-    guessed, _ = mimetypes.guess_type(name)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp", ".webp"
     for begin, mime, ending in _SNIFFS:
         if data.startswith(begin):
-            return guessed or mime, ending
-    return guessed or "application/octet-stream", ".bin"
+            return mime, ending
+    return mimetypes.guess_type(name)[0] or "application/octet-stream", ".bin"
 
 
 def safe_name(name: str) -> str:

@@ -5,8 +5,9 @@ Knows HTTP's shapes; knows no service, no sockets and no httpx.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,10 +54,6 @@ class Answer:
         """Return the header of this lower-case name."""
         return dict(self.headers).get(name)
 
-    def breaking(self, broken: Broken) -> Answer:
-        """Return this answer over a connection that fails so."""
-        return replace(self, broken=broken)
-
     def pieces(self) -> list[bytes]:
         """Return what arrives of the body, in the portions in which it comes."""
         sent = self.body[: len(self.body) // 2] if self.broken == "truncated" else self.body
@@ -64,3 +61,27 @@ class Answer:
             return [sent]
         step = -(-len(sent) // _PIECES)
         return [sent[start : start + step] for start in range(0, len(sent), step)]
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where the three hosts live: origins without a trailing slash."""
+
+    api: str
+    uploads: str
+    results: str
+
+    @property
+    def api_host(self) -> str:
+        """The authority of the API."""
+        return urlsplit(self.api).netloc
+
+    @property
+    def upload_host(self) -> str:
+        """The authority that takes uploads."""
+        return urlsplit(self.uploads).netloc
+
+    @property
+    def result_host(self) -> str:
+        """The authority of results and uploaded files."""
+        return urlsplit(self.results).netloc
