@@ -17,7 +17,7 @@ from fluxcli.events import Downloading, Succeeded, Trouble, Warned
 from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.terms import PASSING, Patience, Wait
 from fluxcli.saving.checks import inspect_file
-from fluxcli.saving.files import RESUME, Landing, Spool
+from fluxcli.saving.files import RESUME, Landing, Spool, tidy
 from fluxcli.saving.names import Facts, check_free, resolve
 from fluxcli.service.client import LinkGoneError, failure_of
 from fluxcli.task import Picture
@@ -88,6 +88,7 @@ class Collecting:
         path = self._path(task)
         if path is not None and task.picture is not None and holds(path, task.picture):
             # An earlier run was cut short between the last step and its record.
+            tidy(path, token=task.ref)
             return self._tools.journal.saved(task.ref, replace(task.picture, path=path))
         if path is not None and self._terms.existing in {"skip", "refuse"}:
             skip = self._terms.existing == "skip"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from fluxcli.errors import Code, FluxError
 from fluxcli.saving.checks import Inspected, Inspector
 from fluxcli.saving.names import descriptor, is_device
-from fluxcli.saving.part import Part
+from fluxcli.saving.part import Part, clear_leftover
 from fluxcli.saving.quoting import quoted
 from fluxcli.task import Picture
 
@@ -173,6 +173,12 @@ class Landing(_Intake):
         sink = os.open(self._path, os.O_WRONLY) if shared is None else os.dup(shared)
         with os.fdopen(sink, "wb") as file:
             shutil.copyfileobj(self._open, file)
+
+
+def tidy(path: Path, *, token: str) -> None:
+    """Remove what a run that was killed after it had landed a picture left beside it."""
+    if not is_device(path):
+        clear_leftover(Path(os.path.realpath(path)), token)
 
 
 @contextlib.contextmanager

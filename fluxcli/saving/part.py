@@ -126,6 +126,11 @@ def _opened(target: Path, token: str) -> tuple[Path, int, int]:
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
 
 
+def clear_leftover(target: Path, token: str) -> None:
+    """Remove the part that a killed run of the task left beside `target`, if there is one."""
+    _clear_stale(target.with_name(next(_part_names(target.name, token))))
+
+
 def _part_names(name: str, token: str) -> Iterator[str]:
     """Yield the task's own name for its part, then random ones: another run has the first."""
     safe = re.sub(r"[^0-9A-Za-z_-]", "-", token)[:40]

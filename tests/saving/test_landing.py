@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving.files import RESUME, Landing, Spool
+from fluxcli.saving.files import RESUME, Landing, Spool, tidy
 from fluxcli.saving.part import Part
 
 if TYPE_CHECKING:
@@ -237,6 +237,18 @@ def test_what_a_killed_run_left_is_cleared(target: Path, png: bytes) -> None:
     target.with_name(".a.png.other.part").write_bytes(b"another task's")
     land(target, png)
     assert listing(target.parent) == [".a.png.other.part", "a.png"]
+
+
+def test_what_a_run_killed_between_its_last_steps_left_is_tidied(target: Path, png: bytes) -> None:
+    """A picture that has landed keeps its name; only the part's, its second one, goes."""
+    land(target, png)
+    part = target.with_name(f".{target.name}.{TASK}.part")
+    part.hardlink_to(target)
+    tidy(target, token=TASK + "0")
+    assert part.exists()
+    tidy(target, token=TASK)
+    assert listing(target.parent) == [target.name]
+    assert target.read_bytes() == png
 
 
 def test_two_runs_of_one_task_do_not_share_a_part(target: Path, png: bytes, jpeg: bytes) -> None:
