@@ -1,0 +1,93 @@
+"""The tables of a manifest and the entries that each may have, with what they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.buildfile.kinds import Address, Choice, Either, Flag, Several, Text, Whole, Word
+from fluxcli.buildfile.model import VERSION, Accept
+from fluxcli.catalog import FORMATS, MODELS, RATIOS, TOLERANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fluxcli.buildfile.kinds import Kind
+
+NAME: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""What an asset may be called; a tag has the same form."""
+
+VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]{0,99}$"
+"""What may stand between `{` and `}`."""
+
+_NAME_IN_WORDS: Final = "letters, digits and `.`, `_`, `-` (the first a letter or digit)"
+_ONE_LINE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,200}$"
+_HUGE: Final = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a table: what it may be, and what it is for."""
+
+    kind: Kind
+    help: str
+
+
+REQUEST: Final[Mapping[str, Entry]] = {
+    "model": Entry(Choice(MODELS, ("pro", "max")), "the model: pro (5 credits) or max (10)"),
+    "aspect_ratio": Entry(
+        Choice({ratio: ratio for ratio in RATIOS}, RATIOS),
+        "width to height; an edit keeps its input's unless told otherwise",
+    ),
+    "output_format": Entry(
+        Choice(FORMATS, ("jpeg", "png")), "jpeg or png; else by the output's ending"
+    ),
+    "safety_tolerance": Entry(
+        Whole(0, TOLERANCE["generate"]), f"0 (strictest) to 6; to {TOLERANCE['edit']} in an edit"
+    ),
+    "prompt_upsampling": Entry(Flag(), "let the service enrich the prompt"),
+    "enable_translation": Entry(Flag(), "let the service translate the prompt"),
+    "upload_cn": Entry(Flag(), "use servers in China"),
+    "watermark": Entry(Text(), "text to be drawn into the picture"),
+    "callback_url": Entry(Address(), "address that the service reports to"),
+}
+"""The fields of a request that a manifest may set, for all assets or for one."""
+
+ACCEPT: Final[Mapping[str, Entry]] = {
+    field.name: Entry(Whole(1, _HUGE), f"the picture's {side} {what}")
+    for field in fields(Accept)
+    for side, _, name in [field.name.partition("_")]
+    for what in [{"kb": "size in KB", "width": "width", "height": "height"}[name]]
+}
+
+_TAG: Final = Word(NAME, f"a tag: {_NAME_IN_WORDS}")
+_VALUE: Final = Either(
+    (Word(_ONE_LINE, "a line of text"), Whole(-_HUGE, _HUGE), Flag()),
+    "expected a line of at most 200 characters, a whole number, `true` or `false`",
+)
+
+ASSET: Final[Mapping[str, Entry]] = {
+    "prompt": Entry(Text(), "what to draw, or what to change; `{name}` is filled in"),
+    "edit": Entry(Text(), "the picture to edit: `@asset`, a path or a URL"),
+    "output": Entry(Text(), "where it goes, below output_dir; `{name}` and `{ext}` are filled in"),
+    "tags": Entry(Several(_TAG), "words to choose assets by: `build --tag WORD`"),
+    "rev": Entry(Whole(1, _HUGE), "raise it for another roll of the same request"),
+    "frozen": Entry(Flag(), "true: never made again unless it is named on the command line"),
+    **REQUEST,
+}
+"""The entries of an asset, beside its tables `matrix` and `accept`."""
+
+AXIS: Final = Several(_VALUE, least=1)
+"""The values that one name of a matrix takes in turn."""
+
+VARIABLE_VALUE: Final = Either((Text(), Whole(-_HUGE, _HUGE)), "expected text or a whole number")
+
+TOP: Final[Mapping[str, Entry]] = {
+    "version": Entry(Whole(VERSION, VERSION), "the version of this file's form"),
+    "output_dir": Entry(Text(), "the folder for the pictures, inside this file's own"),
+}
+"""The entries of the top level, beside its tables."""
+
+TABLES: Final = ("defaults", "vars", "assets")
+NOT_IN_MATRIX: Final = ("prompt", "edit", "output", "tags", "rev", "frozen", "accept", "matrix")
+"""Entries that no matrix sets: a part of the prompt, the output or the edit may vary by name."""

@@ -1,0 +1,82 @@
+"""Which asset is edited into which: references that lead somewhere, no cycles, an order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcli.settings.parsers import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fluxcli.buildfile.model import Asset
+    from fluxcli.buildfile.problems import Problems
+    from fluxcli.tomltext import Toml
+
+
+def check(assets: tuple[Asset, ...], toml: Toml, problems: Problems) -> tuple[Asset, ...]:
+    """Note references to nothing and cycles; return the assets, parents first."""
+    by_name = {asset.name: asset for asset in assets}
+    for asset in assets:
+        if asset.parent is not None and asset.parent not in by_name:
+            said, hint = _missing(asset.parent, by_name)
+            problems.add(toml.value("assets", asset.name.partition("[")[0], "edit"), said, hint)
+    order: dict[str, Asset] = {}
+    for asset in assets:
+        chain = _chain(asset, by_name, order)
+        if chain and chain[0].parent in {one.name for one in chain}:
+            _note_cycle(chain, toml, problems)
+        order.update((one.name, one) for one in chain)
+    return tuple(order.values())
+
+
+def root_of(name: str, assets: Mapping[str, Asset]) -> str:
+    """Return the asset that a chain of edits begins with; itself for one that is no edit."""
+    return lineage(name, assets)[-1]
+
+
+def lineage(name: str, assets: Mapping[str, Asset]) -> list[str]:
+    """Return the asset and all that it is made from, itself first."""
+    names = [name]
+    while (parent := assets[names[-1]].parent) is not None:
+        names.append(parent)
+    return names
+
+
+def dependents(names: Iterable[str], assets: Iterable[Asset]) -> set[str]:
+    """Return everything that is made from `names`, directly or not; `assets` parents first."""
+    found = set(names)
+    mine = set(found)
+    for asset in assets:
+        if asset.parent in found:
+            found.add(asset.name)
+    return found - mine
+
+
+def _chain(asset: Asset, by_name: Mapping[str, Asset], done: Mapping[str, Asset]) -> list[Asset]:
+    """Return the way from the first ancestor that is not `done` yet down to the asset."""
+    chain: dict[str, Asset] = {}
+    at: Asset | None = asset
+    while at is not None and at.name not in done and at.name not in chain:
+        chain[at.name] = at
+        at = by_name.get(at.parent or "")
+    return list(reversed(chain.values()))
+
+
+def _note_cycle(chain: list[Asset], toml: Toml, problems: Problems) -> None:
+    first = chain[0].parent
+    names = [one.name for one in chain]
+    cycle = names[: names.index(first or "") + 1]
+    way = " → ".join(f"`{name}`" for name in [*cycle, cycle[0]])
+    base = min((one for one in chain if one.name in cycle), key=lambda one: one.line).name
+    place = toml.value("assets", base.partition("[")[0], "edit")
+    problems.add(place, f"the edits go round in a circle: {way}")
+
+
+def _missing(name: str, by_name: Mapping[str, Asset]) -> tuple[str, str | None]:
+    members = [one for one in by_name if one.startswith(f"{name}[")]
+    if members:
+        return f"`@{name}` is a matrix: one of its members is needed", f'edit = "@{members[0]}"'
+    near = nearest(name, by_name)
+    hint = f"did you mean `@{near}`?" if near else "a file whose name begins with `@` is `./@…`"
+    return f"there is no asset `{name}` to edit", hint

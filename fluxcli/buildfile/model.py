@@ -1,0 +1,132 @@
+"""The words of a manifest once it is read: nothing is left to default. All frozen."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fluxcli.task import Request
+
+DEFAULT_NAME: Final = "assets.toml"
+"""The manifest that a build looks for when none is named; its lock is `assets.lock`."""
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """What a picture has to be to be taken: limits in units of 1024 bytes and in pixels.
+
+    None where there is no limit; both ends are included.
+    """
+
+    min_kb: int | None = None
+    max_kb: int | None = None
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
+
+    def objections(self, *, size: int, width: int, height: int) -> list[str]:
+        """Say what is wrong with a picture of so many bytes and pixels; nothing if it will do."""
+        limits = (
+            (size <= (self.max_kb or 0) * 1024, self.max_kb, f"{_kb(size)} KB", "max_kb"),
+            (size >= (self.min_kb or 0) * 1024, self.min_kb, f"{_kb(size)} KB", "min_kb"),
+            (width <= (self.max_width or 0), self.max_width, f"{width} wide", "max_width"),
+            (width >= (self.min_width or 0), self.min_width, f"{width} wide", "min_width"),
+            (height <= (self.max_height or 0), self.max_height, f"{height} high", "max_height"),
+            (height >= (self.min_height or 0), self.min_height, f"{height} high", "min_height"),
+        )
+        return [
+            f"is {what}, which `{name} = {limit}` rules out"
+            for fits, limit, what, name in limits
+            if limit is not None and not fits
+        ]
+
+
+def _kb(size: int) -> str:
+    return f"{size / 1024:.1f}".removesuffix(".0")
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The picture that an edit starts from: another asset's name, a file's path, or a URL.
+
+    A path is kept as it was written, relative to the manifest's folder.
+    """
+
+    kind: Literal["asset", "file", "url"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"@{self.text}" if self.kind == "asset" else self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One declared picture, resolved.
+
+    `request` has no `input_image`: what an edit starts from is `original`. `output` is where
+    it goes, relative to the manifest's folder, with `/`. `line` is where it is declared, from
+    1. `member` are its values, if it is one of a matrix.
+    """
+
+    name: str
+    request: Request
+    output: str
+    line: int
+    original: Original | None = None
+    tags: tuple[str, ...] = ()
+    rev: int = 1
+    accept: Accept = Accept()
+    frozen: bool = False
+    member: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parent(self) -> str | None:
+        """The name of the asset that this one edits."""
+        found = self.original
+        return found.text if found is not None and found.kind == "asset" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A checked manifest. `assets` stand parents first, else in the file's order.
+
+    `path` is absolute; `output_dir` relative to its folder, with `/`.
+    """
+
+    path: Path
+    output_dir: str
+    assets: tuple[Asset, ...]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that nothing is written outside of."""
+        return self.path.parent
+
+    @property
+    def lock(self) -> Path:
+        """Where the lock of this manifest lies: `assets.lock` for `assets.toml`."""
+        name = self.path.name.removesuffix(".toml")
+        return self.path.with_name(f"{name}.lock")
+
+    def place(self, asset: Asset) -> Path:
+        """Return the absolute path of an asset's picture."""
+        return self.folder / asset.output
+
+    def input(self, asset: Asset) -> Path | None:
+        """Return the absolute path of the file that an asset edits, if it is a file."""
+        found = asset.original
+        if found is None or found.kind != "file":
+            return None
+        return self.folder / os.path.normpath(found.text)
+
+    def by_name(self) -> dict[str, Asset]:
+        """Return the assets by their names."""
+        return {asset.name: asset for asset in self.assets}

@@ -1,0 +1,164 @@
+"""Where pictures lie: inside the manifest's folder, each at a place of its own.
+
+Asks the file system where links lead; creates and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import ENDINGS
+from fluxcli.saving.checks import sniff
+from fluxcli.saving.components import HARD_LIMIT, size
+from fluxcli.settings.parsers import BadValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fluxcli.buildfile.model import Asset
+    from fluxcli.buildfile.problems import Problems
+    from fluxcli.tomltext import Toml
+
+_LONGEST_PATH: Final = 1024
+_INPUTS: Final = frozenset({"png", "jpeg", "webp"})
+_OUTSIDE: Final = "it leads out of the manifest's folder"
+
+
+def output_folder(text: str, folder: Path) -> str:
+    """Return `output_dir` in its plain form, relative to `folder`.
+
+    Raises:
+        BadValueError: it is no relative path, or leads out of the folder.
+    """
+    plain = _relative(text)
+    if not is_inside(folder, folder / plain):
+        raise BadValueError(_OUTSIDE)
+    return plain
+
+
+def below(output_dir: str, text: str) -> str:
+    """Return an asset's output in its plain form, relative to the manifest's folder.
+
+    Raises:
+        BadValueError: it is no possible path, or its ending is of no format we can make.
+    """
+    if posixpath.isabs(text):
+        raise BadValueError("expected a relative path")
+    plain = _relative(posixpath.join(output_dir, text))
+    name = PurePosixPath(plain).name
+    if text.endswith("/") or PurePosixPath(name).suffix.lower() not in ENDINGS:
+        raise BadValueError("expected a file name that ends in `.png`, `.jpg` or `.{ext}`")
+    return plain
+
+
+def is_inside(folder: Path, path: Path) -> bool:
+    """Tell whether a path, links followed, lies within the folder, links followed."""
+    try:
+        root, real = os.path.realpath(folder), os.path.realpath(path)
+    except (OSError, ValueError):
+        return False
+    return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def check(assets: Iterable[Asset], folder: Path, toml: Toml, problems: Problems) -> None:
+    """Note outputs that leave the folder or share a place, and inputs that are not there."""
+    owners: dict[str, Asset] = {}
+    for asset in assets:
+        trail = ("assets", _base(asset), "output")
+        place = folder / asset.output
+        if not is_inside(folder, place):
+            problems.add(toml.value(*trail), f"the output `{asset.output}`: {_OUTSIDE}")
+        elif place.is_dir():
+            problems.add(toml.value(*trail), f"the output `{asset.output}` is a folder")
+        first = owners.setdefault(_same(place), asset)
+        if first is not asset:
+            problems.add(toml.value(*trail), *_clash(first, asset))
+    _check_folders(owners, toml, problems)
+    for asset in assets:
+        _check_input(asset, folder, owners, toml, problems)
+
+
+def _check_folders(owners: dict[str, Asset], toml: Toml, problems: Problems) -> None:
+    """Note an output that another one needs for a folder."""
+    for key, asset in owners.items():
+        for above in Path(key).parents:
+            other = owners.get(str(above))
+            if other is not None:
+                said = f"the output `{asset.output}` lies below `{other.name}`'s, which is a file"
+                problems.add(toml.value("assets", _base(asset), "output"), said)
+
+
+def _check_input(
+    asset: Asset, folder: Path, owners: dict[str, Asset], toml: Toml, problems: Problems
+) -> None:
+    if asset.original is None or asset.original.kind != "file":
+        return
+    place = toml.value("assets", _base(asset), "edit")
+    path = folder / asset.original.text
+    owner = owners.get(_same(path))
+    if owner is not None:
+        said = f"the input `{asset.original}` is the output of `{owner.name}`"
+        problems.add(place, said, f'edit = "@{owner.name}"')
+        return
+    if reason := _objection(path):
+        problems.add(place, f"the input `{asset.original}` {reason}")
+
+
+def _objection(path: Path) -> str | None:
+    """Say why a file cannot be edited; None if it can, by its first bytes."""
+    try:
+        if path.is_dir():
+            return "is a folder"
+        if not path.is_file():
+            return "is not there" if not path.exists() else "is not a file"
+        with path.open("rb") as file:
+            found = sniff(file.read(64))
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+    return None if found in _INPUTS else "is not a PNG, JPEG or WebP picture"
+
+
+def _relative(text: str) -> str:
+    """Return a relative path in its plain form.
+
+    Raises:
+        BadValueError: it is none that every file system can hold, or begins outside.
+    """
+    if not text.isprintable() or "\\" in text:
+        raise BadValueError("expected a path of printable characters, its parts joined by `/`")
+    if posixpath.isabs(text):
+        raise BadValueError("expected a relative path")
+    plain = posixpath.normpath(text)
+    parts = plain.split("/")
+    if parts[0] == "..":
+        raise BadValueError(_OUTSIDE)
+    if size(plain) > _LONGEST_PATH or any(size(part) > HARD_LIMIT for part in parts):
+        raise BadValueError(f"expected names of at most {HARD_LIMIT} bytes")
+    return plain
+
+
+def _same(path: Path) -> str:
+    """Return what is equal for paths that some file system takes for one."""
+    try:
+        real = os.path.realpath(path)
+    except (OSError, ValueError):
+        real = str(path)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", real).casefold())
+
+
+def _clash(first: Asset, second: Asset) -> tuple[str, str | None]:
+    said = f"`{first.name}` and `{second.name}` have one output: `{second.output}`"
+    if first.output != second.output:
+        said += f" (`{first.output}` is the same place where case does not count, or by a link)"
+    if _base(first) != _base(second):
+        return said, None
+    names = "-".join(f"{{{name}}}" for name in second.member)
+    return said, f"put the matrix's names into `output`: `{names}.{{ext}}`"
+
+
+def _base(asset: Asset) -> str:
+    return asset.name.partition("[")[0]

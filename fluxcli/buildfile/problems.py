@@ -1,0 +1,90 @@
+"""What is wrong with a manifest, collected with its places, so that all of it is told at once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.saving.quoting import visible
+from fluxcli.settings.parsers import BadValueError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from fluxcli.tomltext import Place, Toml
+
+_LONGEST_SHOWN = 60
+T = TypeVar("T")
+
+
+class Problems:
+    """The problems of one manifest, told in the order of their places."""
+
+    def __init__(self, source: Toml, shown: str) -> None:
+        self._shown = shown
+        self._source = source
+        self._found: dict[tuple[int, int, str], FluxError] = {}
+
+    def add(self, place: Place, message: str, hint: str | None = None) -> None:
+        """Note a problem; the same one at the same place counts once."""
+        where = f"{self._shown}:{place.line}:{place.column}"
+        error = FluxError(Code.MANIFEST_INVALID, f"`{where}`: {visible(message)}", hint=hint)
+        self._found.setdefault((place.line, place.column, message), error)
+
+    def unknown(self, trail: tuple[str, ...], known: Iterable[str], what: str) -> None:
+        """Note a key that nobody knows."""
+        word = trail[-1]
+        near = nearest(word, known)
+        hint = f"did you mean `{near}`?" if near else "known: " + ", ".join(f"`{k}`" for k in known)
+        self.add(self._source.key(*trail), f"unknown {what} `{word}`", hint)
+
+    @contextmanager
+    def reading(self, *trail: str | int) -> Iterator[None]:
+        """Note a bad value of the entry at `trail`."""
+        try:
+            yield
+        except BadValueError as bad:
+            self._note(bad, trail)
+
+    def tried(self, make: Callable[[], T], *trail: str | int, otherwise: T) -> T:
+        """Return what `make` returns, or note its bad value at `trail` and return `otherwise`."""
+        try:
+            return make()
+        except BadValueError as bad:
+            self._note(bad, trail)
+            return otherwise
+
+    def raise_if_any(self) -> None:
+        """Raise what was found, if anything was.
+
+        Raises:
+            FluxError: one problem, or a `ProblemsError` with all of them.
+        """
+        errors = [self._found[key] for key in sorted(self._found)]
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ProblemsError(errors)
+
+    def _note(self, bad: BadValueError, trail: tuple[str | int, ...]) -> None:
+        raw = self._raw(trail)
+        hidden = bad.secret or raw is None or isinstance(raw, dict | list)
+        name = next(key for key in reversed(trail) if isinstance(key, str))
+        said = f"`{name}`{'' if hidden else f' is `{_short(raw)}`'}: {bad.expected}"
+        near = f"did you mean `{bad.nearest}`?" if bad.nearest else None
+        self.add(self._source.value(*trail), said, near)
+
+    def _raw(self, trail: tuple[str | int, ...]) -> object:
+        value: object = self._source.values
+        for key in trail:
+            if isinstance(value, dict):
+                value = value.get(str(key))
+            elif isinstance(value, list):
+                value = value[int(key)]
+        return value
+
+
+def _short(raw: object) -> str:
+    text = str(raw).lower() if isinstance(raw, bool) else str(raw)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
