@@ -1,0 +1,115 @@
+"""Whether a request is still the one that was answered: its hash, and what it is made from.
+
+The hash covers everything that the picture depends on: the resolved request, the bytes of
+the picture that is edited, the roll (`rev`). It does not cover where the picture goes, who is
+told, how long we wait, the order of keys, or this program's version. A later scheme may
+cover something else; earlier ones stay here, so that a lock is anchored anew without paying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fluxcli.task import Request
+
+_COVERED: Final = (
+    "mode",
+    "prompt",
+    "model",
+    "aspect_ratio",
+    "output_format",
+    "safety_tolerance",
+    "prompt_upsampling",
+    "enable_translation",
+    "upload_cn",
+    "watermark",
+)
+"""The fields of a request that the first scheme covers; a new field needs a new scheme."""
+
+_DIGEST: Final = 12
+_HIDDEN: Final = ("prompt", "watermark", "input")
+"""What is told apart by a digest, being long or not ours to repeat."""
+
+_USUAL: Final[Mapping[str, object]] = {
+    "safety_tolerance": 2,
+    "prompt_upsampling": False,
+    "enable_translation": True,
+    "upload_cn": False,
+    "rev": 1,
+}
+"""What goes without saying in `made_from`."""
+
+
+def _first(request: Request, rev: int, input_identity: str | None) -> str:
+    covered = {key: getattr(request, key) for key in _COVERED}
+    covered |= {"input": input_identity, "rev": rev}
+    text = json.dumps(covered, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+SCHEMES: Final[Mapping[int, Callable[[Request, int, str | None], str]]] = {1: _first}
+CURRENT: Final = max(SCHEMES)
+
+
+def anchor(request: Request, *, rev: int, input_identity: str | None, scheme: int = CURRENT) -> str:
+    """Return `1:…`, the scheme's number and the hash of a request.
+
+    `input_identity` is the sha256 of the picture that is edited, or its URL; None if none is.
+    """
+    return f"{scheme}:{SCHEMES[scheme](request, rev, input_identity)}"
+
+
+def scheme_of(text: str) -> int | None:
+    """Return the number of the scheme that an anchor was made by; None if it is not ours."""
+    number, _, digest = text.partition(":")
+    known = number.isdecimal() and len(number) <= 4 and int(number) in SCHEMES and digest  # noqa: PLR2004 - no scheme will have a longer number
+    return int(number) if known else None
+
+
+def made_from(request: Request, *, rev: int, input_identity: str | None) -> str:
+    """Return what a request is made from in one line: short values as they are, others digested.
+
+    What is usual is left out.
+    """
+    parts = {key: getattr(request, key) for key in _COVERED}
+    parts |= {"input": input_identity, "rev": rev}
+    said = {key: value for key, value in parts.items() if value is not None}
+    return " ".join(
+        f"{key}={_shown(key, value)}"
+        for key, value in sorted(said.items())
+        if key not in _USUAL or _USUAL[key] != value
+    )
+
+
+def differences(old: str, new: str) -> list[str]:
+    """Say in words how two requests differ, by what they are made from."""
+    before, after = _parts(old), _parts(new)
+    return [
+        _difference(key, before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _difference(key: str, before: str | None, after: str | None) -> str:
+    if key in _HIDDEN:
+        how = "is new" if before is None else "is gone" if after is None else "changed"
+        return f"the {key} {how}"
+    was = before or _shown(key, _USUAL.get(key, "unset"))
+    now = after or _shown(key, _USUAL.get(key, "unset"))
+    return f"{key} is {now}, was {was}"
+
+
+def _parts(text: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in text.split() if "=" in part)
+
+
+def _shown(key: str, value: object) -> str:
+    if key in _HIDDEN:
+        return hashlib.sha256(str(value).encode()).hexdigest()[:_DIGEST]
+    return str(value).lower() if isinstance(value, bool) else str(value)

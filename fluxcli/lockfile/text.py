@@ -1,0 +1,171 @@
+"""The lock as text: one short block for each asset, sorted, so that git merges it by itself.
+
+Pure. What cannot be read in full is an error with its place, and never taken for empty.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from fluxcli import tomltext
+from fluxcli.errors import Code, FluxError
+from fluxcli.lockfile.entry import Ask, Entry, Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fluxcli.tomltext import Toml
+
+VERSION: Final = 1
+_HEADER: Final = f"""\
+# What `fluxcli build` has made, and what it is waiting for. Written by the program: commit it
+# with the pictures. One block for each asset; blocks of different assets merge by themselves.
+version = {VERSION}
+"""
+_TIMES: Final = ("asked_at", "made_at")
+_CONFLICT: Final = re.compile(rb"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
+_KEPT: Final = "git log -p -- {name}  (an earlier one that is whole is in there)"
+_TYPES: Final[Mapping[str, tuple[type, str]]] = {
+    "str": (str, "text"),
+    "str | None": (str, "text"),
+    "int": (int, "a whole number"),
+    "float": (str, "a time such as `2026-01-31T12:00:00Z`"),
+    "bool": (bool, "`true` or `false`"),
+}
+
+
+def block(name: str, entry: Entry) -> str:
+    """Return an asset's block, with an empty line before it."""
+    import tomli_w  # noqa: PLC0415 - start-up: reading a lock needs no writer
+
+    table: dict[str, object] = {}
+    if entry.made is not None:
+        table = dict(sorted((_plain(entry.made) | _plain(entry.made.ask)).items()))
+    if entry.pending is not None:
+        table["pending"] = dict(sorted(_plain(entry.pending).items()))
+    return "\n" + tomli_w.dumps({"assets": {name: table}})
+
+
+def joined(blocks: Mapping[str, str]) -> str:
+    """Return a lock's whole text, made of assets' blocks."""
+    return _HEADER + "".join(blocks[name] for name in sorted(blocks))
+
+
+def parse(data: bytes, path: Path) -> dict[str, Entry]:
+    """Read the bytes of the lock at `path`.
+
+    Raises:
+        FluxError: LOCK_INVALID: a merge conflict, no TOML, a later version, a bad entry.
+    """
+    hint = _KEPT.format(name=path.name)
+    conflict = _CONFLICT.search(data)
+    if conflict is not None:
+        line = data.count(b"\n", 0, conflict.start()) + 1
+        raise FluxError(
+            Code.LOCK_INVALID,
+            f"`{path}:{line}:1`: git left a merge conflict here",
+            hint="keep both sides' blocks (of one asset, the newer), then fluxcli build --check",
+        )
+    toml = tomltext.parse(data, path, Code.LOCK_INVALID, hint=hint)
+    _check_version(toml, hint)
+    reader = _Reader(toml, hint)
+    reader.known((), ("version", "assets"))
+    return {name: reader.entry(name) for name in reader.table("assets")}
+
+
+def _check_version(toml: Toml, hint: str) -> None:
+    version = toml.values.get("version")
+    if version == VERSION and not isinstance(version, bool):
+        return
+    if isinstance(version, int) and version > VERSION:
+        raise FluxError(
+            Code.LOCK_INVALID,
+            f"`{toml.path}` was written by a later fluxcli (version {version})",
+            hint="pip install --upgrade fluxcli",
+        )
+    raise FluxError(
+        Code.LOCK_INVALID, f"`{toml.path}` does not say `version = {VERSION}`", hint=hint
+    )
+
+
+def _plain(part: Ask | Made) -> dict[str, object]:
+    """Return what a part says, without what goes without saying."""
+    found = {one.name: getattr(part, one.name) for one in fields(part) if one.name != "ask"}
+    said = {key: value for key, value in found.items() if value is not None and value is not False}
+    return {key: _time(value) if key in _TIMES else value for key, value in said.items()}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Reader:
+    """Reads entries, strictly: what is not understood would be lost with the next rewriting."""
+
+    def __init__(self, toml: Toml, hint: str) -> None:
+        self._toml = toml
+        self._hint = hint
+
+    def table(self, *trail: str) -> Mapping[str, object]:
+        value: object = self._toml.values
+        for key in trail:
+            value = cast("Mapping[str, object]", value).get(key, {})
+            if not isinstance(value, dict):
+                raise self._wrong(trail, "expected a table")
+        return cast("Mapping[str, object]", value)
+
+    def known(self, trail: tuple[str, ...], names: tuple[str, ...]) -> None:
+        for key in self.table(*trail):
+            if key not in names:
+                raise self._wrong((*trail, key), "unknown entry")
+
+    def entry(self, name: str) -> Entry:
+        trail = ("assets", name)
+        table = self.table(*trail)
+        asks = tuple(one.name for one in fields(Ask))
+        mades = tuple(one.name for one in fields(Made) if one.name != "ask")
+        self.known(trail, (*asks, *mades, "pending"))
+        made = None
+        if set(table) - {"pending"}:
+            made = Made(ask=self._ask(trail), **self._values(trail, Made))
+        pending = None
+        if "pending" in table:
+            self.known((*trail, "pending"), asks)
+            pending = self._ask((*trail, "pending"))
+        return Entry(made, pending)
+
+    def _ask(self, trail: tuple[str, ...]) -> Ask:
+        return Ask(**self._values(trail, Ask))
+
+    def _values(self, trail: tuple[str, ...], kind: type[Ask | Made]) -> dict[str, Any]:
+        table = self.table(*trail)
+        values: dict[str, Any] = {}
+        for one in fields(kind):
+            if one.name == "ask":
+                continue
+            if one.name in table:
+                values[one.name] = self._value((*trail, one.name), table[one.name], str(one.type))
+            elif str(one.type) not in {"str | None", "bool"}:
+                raise self._wrong(trail, f"`{one.name}` is missing")
+        return values
+
+    def _value(self, trail: tuple[str, ...], raw: object, annotation: str) -> object:
+        expected, words = _TYPES[annotation]
+        fits = isinstance(raw, expected) and isinstance(raw, bool) == (expected is bool)
+        if fits and annotation == "float":
+            try:
+                return datetime.strptime(str(raw), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+            except ValueError:
+                fits = False
+        if not fits:
+            raise self._wrong(trail, f"expected {words}")
+        return raw
+
+    def _wrong(self, trail: tuple[str, ...], message: str) -> FluxError:
+        place = self._toml.value(*trail)
+        where = f"{self._toml.path}:{place.line}:{place.column}"
+        return FluxError(Code.LOCK_INVALID, f"`{where}`: `{trail[-1]}`: {message}", hint=self._hint)

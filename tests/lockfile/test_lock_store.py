@@ -1,0 +1,136 @@
+"""The lock's file: whole at any moment, rewritten at each transition, cheap enough for that."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.lockfile import store
+from fluxcli.lockfile.entry import Ask, Entry, Made
+from fluxcli.lockfile.merging import merged, overlaid, shard_lock
+from fluxcli.lockfile.store import LockFile, read
+
+ASK = Ask(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0)
+
+
+def made(output: str, at: float = 2000.0) -> Entry:
+    ask = Ask(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0, task_id="t")
+    return Entry(
+        Made(
+            ask=ask,
+            output=output,
+            sha256="0" * 64,
+            bytes=1,
+            width=1,
+            height=1,
+            format="png",
+            made_at=at,
+        )
+    )
+
+
+def test_what_is_recorded_is_on_the_disk(tmp_path: Path) -> None:
+    lock = LockFile.open(tmp_path / "assets.lock")
+    lock.record({"a": Entry(pending=ASK)})
+    assert read(lock.path) == lock.entries() == {"a": Entry(pending=ASK)}
+    lock.record({"b": made("b.png"), "a": None})
+    assert read(lock.path) == {"b": made("b.png")}
+    assert list(tmp_path.iterdir()) == [lock.path]
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    assert LockFile.open(tmp_path / "assets.lock").entries() == {}
+    assert not list(tmp_path.iterdir())
+
+
+def test_changes_of_many_threads_all_arrive(tmp_path: Path) -> None:
+    lock = LockFile.open(tmp_path / "assets.lock")
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        start.wait()
+        for step in range(10):
+            name = f"a{number}-{step}"
+            lock.record({name: made(name)})
+            assert name in read(lock.path), "on the disk before we go on"
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert len(read(lock.path)) == 80
+
+
+def test_a_link_and_the_rights_of_the_file_stay(tmp_path: Path) -> None:
+    real = tmp_path / "real.lock"
+    LockFile.open(real).record({"a": made("a")})
+    real.chmod(0o640)
+    link = tmp_path / "assets.lock"
+    link.symlink_to(real)
+    LockFile.open(link).record({"b": made("b")})
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert set(read(real)) == {"a", "b"}
+
+
+def test_a_lock_that_cannot_be_written_is_untouched(tmp_path: Path) -> None:
+    lock = LockFile.open(tmp_path / "assets.lock")
+    lock.record({"a": made("a")})
+    before = lock.path.read_bytes()
+    (tmp_path / ".assets.lock.part").mkdir()
+    with pytest.raises(FluxError) as caught:
+        lock.record({"b": made("b")})
+    assert caught.value.code is Code.DISK
+    assert lock.path.read_bytes() == before
+
+
+def test_a_failed_change_is_written_with_the_next(tmp_path: Path) -> None:
+    lock = LockFile.open(tmp_path / "assets.lock")
+    blocker = tmp_path / ".assets.lock.part"
+    blocker.mkdir()
+    with pytest.raises(FluxError):
+        lock.record({"a": made("a")})
+    blocker.rmdir()
+    lock.record({"b": made("b")})
+    assert set(read(lock.path)) == {"a", "b"}
+
+
+def test_a_folder_in_the_locks_place_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "assets.lock").mkdir()
+    with pytest.raises(FluxError) as caught:
+        read(tmp_path / "assets.lock")
+    assert caught.value.code is Code.LOCK_INVALID
+
+
+def test_a_file_too_large_to_be_a_lock_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LARGEST", 10)
+    (tmp_path / "assets.lock").write_bytes(b"#" * 11)
+    with pytest.raises(FluxError, match="too large for a lock"):
+        read(tmp_path / "assets.lock")
+
+
+def test_shards_join_without_conflict() -> None:
+    base = {"a": made("old"), "z": made("z")}
+    parts = [("1", {"a": made("new", at=3000.0)}), ("2", {"b": made("b")})]
+    assert merged(base, parts) == {"a": made("new", at=3000.0), "b": made("b"), "z": made("z")}
+
+
+def test_a_stale_shard_does_not_hide_what_is_newer() -> None:
+    assert overlaid({"a": made("new", at=3000.0)}, {"a": made("old")})["a"] == made(
+        "new", at=3000.0
+    )
+
+
+def test_locks_that_are_not_of_one_build_are_refused() -> None:
+    with pytest.raises(FluxError) as caught:
+        merged({}, [("one", {"a": made("x")}), ("two", {"a": made("y")})])
+    assert caught.value.code is Code.LOCK_INVALID
+    assert "`one` and `two` say different things of `a`" in caught.value.message
+
+
+def test_a_shards_lock_lies_beside_the_whole_one() -> None:
+    assert shard_lock(Path("x/assets.lock"), "1-of-4") == Path("x/assets.lock.1-of-4")
