@@ -12,11 +12,12 @@ import itertools
 import queue
 import signal
 import threading
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.events import Accepted, Event, Failed, Finished, Submitting, Trouble
+from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.generation.terms import Step, Wait
 
 if TYPE_CHECKING:
@@ -58,22 +59,36 @@ class _Paused:
 _Message = Event | _Ended | _Paused | None
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Which pictures have a submission under way, and which are paid for but not finished."""
+class _Flights:
+    """The submissions under way, counted by the workers themselves: not one may be overlooked.
 
-    submitting: set[str] = field(default_factory=set)
-    running: set[str] = field(default_factory=set)
+    Once closed, it lets no more begin.
+    """
 
-    def count(self, event: Event) -> None:
-        if isinstance(event, Submitting):
-            self.submitting.add(event.key)
-        elif isinstance(event, Accepted):
-            self.running.add(event.key)
-        elif isinstance(event, Finished | Failed):
-            self.running.discard(event.key)
-        if isinstance(event, Accepted | Trouble | Finished | Failed):
-            self.submitting.discard(event.key)
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._keys: set[str] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def depart(self, key: str) -> bool:
+        """Let a submission begin; False if none may any more."""
+        with self._guard:
+            if not self._closed:
+                self._keys.add(key)
+            return not self._closed
+
+    def land(self, key: str) -> None:
+        """Note that a submission, if there was one, came to something, and that it was told."""
+        with self._guard:
+            self._keys.discard(key)
+
+    def close(self) -> None:
+        """Let no more begin."""
+        with self._guard:
+            self._closed = True
 
 
 class Scheduler:
@@ -87,7 +102,8 @@ class Scheduler:
         self._box: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._heap: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
-        self._tally = _Tally()
+        self._flights = _Flights()
+        self._paid: set[str] = set()
         self._active = 0
         self._busy = 0
         self._workers = 0
@@ -110,8 +126,15 @@ class Scheduler:
                 yield from self._wind_up()
                 raise self._interrupted()
         finally:
-            for _ in range(self._workers):
-                self._ready.put(None)
+            self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Send the workers home; what is being paid for is not left, however the run ended."""
+        if not self._stopping:
+            for _ in self._wind_up():
+                pass
+        for _ in range(self._workers):
+            self._ready.put(None)
 
     def _admit(self, source: Iterator[Job]) -> None:
         while self._active < self._in_flight:
@@ -132,7 +155,7 @@ class Scheduler:
     def _take(self, seconds: float) -> Event | None:
         message = self._clock.take(self._box, seconds, busy=self._busy > 0)
         if isinstance(message, Event):
-            self._tally.count(message)
+            self._count(message)
             return message
         if isinstance(message, _Paused):
             self._busy -= 1
@@ -140,9 +163,16 @@ class Scheduler:
         if isinstance(message, _Ended):
             self._busy -= 1
             self._active -= 1
-            if message.crash is not None:
+            if message.crash is not None and not self._stopping:
                 raise message.crash
         return None
+
+    def _count(self, event: Event) -> None:
+        """Keep in mind which pictures are paid for and not finished."""
+        if isinstance(event, Accepted | Resumed):
+            self._paid.add(event.key)
+        elif isinstance(event, Finished | Failed):
+            self._paid.discard(event.key)
 
     def _hand_out(self, job: Job) -> None:
         self._busy += 1
@@ -157,29 +187,43 @@ class Scheduler:
                 self._box.put(self._advance(job))
             except BaseException as crash:  # noqa: BLE001 - raised again where it can be told
                 self._box.put(_Ended(job, crash))
+                self._flights.land(job.key)
 
     def _advance(self, job: Job) -> _Message:
         """Run a job to its next pause; when all is to end, to its next event, and never to pay."""
         for step in job.steps:
+            if isinstance(step, Submitting):
+                if not self._flights.depart(job.key):
+                    return _Paused(job, 0.0)
+                self._box.put(step)
+                continue
+            if isinstance(step, Event):
+                self._box.put(step)
+            self._flights.land(job.key)
             if isinstance(step, Wait):
                 return _Paused(job, step.until)
-            if self._stopping and isinstance(step, Submitting):
-                return _Paused(job, 0.0)
-            self._box.put(step)
             if self._stopping:
                 return _Paused(job, 0.0)
+        self._flights.land(job.key)
         return _Ended(job)
 
     def _wind_up(self) -> Iterator[Event | None]:
-        """Give the submissions that are under way a moment to be answered."""
+        """Let no more be paid for; give the submissions under way a moment to be answered."""
         self._stopping = True
+        self._flights.close()
         end = self._clock.monotonic() + GRACE_SECONDS
-        while self._tally.submitting and (left := end - self._clock.monotonic()) > 0:
+        while self._flights and (left := end - self._clock.monotonic()) > 0:
             yield self._take(min(left, TICK_SECONDS))
+        with suppress(queue.Empty):
+            while True:
+                message = self._box.get_nowait()
+                if isinstance(message, Event):
+                    self._count(message)
+                    yield message
 
     def _interrupted(self) -> FluxError:
         number = self._interrupts.number or signal.SIGINT
-        lost, alive = len(self._tally.submitting), len(self._tally.running)
+        lost, alive = len(self._flights), len(self._paid)
         said = f"stopped by {signal.Signals(number).name}"
         hint = None
         if alive:

@@ -36,7 +36,13 @@ class Work:
     def collect(self, task: Task, target: Target | None = None) -> Iterator[Step]:
         """Wait for a task that exists, and save it: where it was meant to go, or to `target`."""
         self._ref = task.ref
-        return self._guarded(self._finish(task, target, young=False))
+        return self._guarded(self._collect(task, target))
+
+    def _collect(self, task: Task, target: Target | None) -> Iterator[Step]:
+        unfinished = task.state in {State.RUNNING, State.SUCCEEDED}
+        if unfinished and self._terms.timeout:
+            yield Resumed(key=self.key, task=task)
+        yield from self._finish(task, target, young=False)
 
     def _guarded(self, steps: Iterator[Step]) -> Iterator[Step]:
         try:
