@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.catalog import LOGS_PAGE
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
 from fluxcli.saving.names import parse_target
@@ -74,7 +75,7 @@ class History:
         """Write down what a person found out about a submission of unknown outcome.
 
         `outcome` is the id of the task that it made, or `not-charged`. An id is checked
-        against the service's echo of the request.
+        against the service's echo of the request, where there is one.
 
         Raises:
             FluxError: there is nothing to settle, or the id is another request's.
@@ -95,11 +96,11 @@ class History:
             raise FluxError(
                 Code.USAGE, f"task `{outcome}` is known already, from another submission"
             )
-        if not service.is_echo(service.read(outcome), task.request):
+        if service.is_echo(service.read(outcome), task.request) is False:
             raise FluxError(
                 Code.INVALID_REQUEST,
                 f"task `{outcome}` was not made from this request: its echo differs",
-                hint=f"fluxcli status {task.ref} --settle {NOT_CHARGED}",
+                hint=f"look for it again at {LOGS_PAGE}",
             )
         return journal.accepted(task.ref, outcome)
 

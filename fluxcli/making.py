@@ -94,7 +94,8 @@ class Making:
                     run = self.tools.journal.claim(task, held)
                     held[run.name] = run
             except FluxError as error:
-                yield Job(key, iter([Failed(key=key, error=error, task=task)]))
+                named = error.about(task_id=task.task_id, ref=task.ref)
+                yield Job(key, iter([Failed(key=key, error=named, task=task)]))
             else:
                 homeless = Target.restore(task.output).kind == "stdout"
                 place = target or (self.fallback if homeless else None)

@@ -56,7 +56,7 @@ class Asking:
         picture, journal = source.input, self._tools.journal
         if picture is None:
             raise ValueError(source)
-        url = journal.upload(self._tools.account, picture.sha256)
+        url = journal.uploads.find(self._tools.account, picture.sha256)
         if url is not None:
             yield Uploaded(key=self._key, reused=True)
             return url
@@ -76,12 +76,12 @@ class Asking:
         """Upload once for all who edit the same picture."""
         tools = self._tools
         with tools.uploading:
-            url = tools.journal.upload(tools.account, picture.sha256)
+            url = tools.journal.uploads.find(tools.account, picture.sha256)
             if url is None:
                 # The same name would overwrite, and may serve stale bytes: this is ours alone.
                 ending = EXTENSION.get(picture.format, picture.format)
                 url = self._sent_up(picture, f"{picture.sha256[:16]}-{task.ref}.{ending}")
-                tools.journal.uploaded(tools.account, picture.sha256, url)
+                tools.journal.uploads.keep(tools.account, picture.sha256, url)
             return url
 
     def _sent_up(self, picture: Input, name: str) -> str:

@@ -141,7 +141,7 @@ class Collecting:
             task.ref,
             url=record.url or "",
             completed_at=ended or self._tools.clock.wall(),
-            seconds=ended - begun if begun and ended and ended >= begun else None,
+            seconds=round(ended - begun, 3) if begun and ended and ended >= begun else None,
         )
 
     def _is_missing(self, error: FluxError, task: Task) -> bool:

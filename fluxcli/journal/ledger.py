@@ -13,11 +13,12 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import RESULT_DAYS, UPLOAD_REUSE_HOURS
+from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.pace import Pace
 from fluxcli.journal.rows import facts_of, task_of
 from fluxcli.journal.store import Store, explained
+from fluxcli.journal.uploads import Uploads
 from fluxcli.mutex import Mutex
 from fluxcli.task import State
 
@@ -55,6 +56,7 @@ class Journal:
         self._sandbox = sandbox
         self._store = Store(folder / "journal.sqlite3")
         self.pace = Pace(self._store, clock)
+        self.uploads = Uploads(self._store, clock)
 
     # -- runs ---------------------------------------------------------------------------
 
@@ -68,7 +70,8 @@ class Journal:
             earlier = None if new else self._open_run(fingerprint)
             if earlier is None:
                 return self._begin_run(fingerprint)
-            lock = self._held(earlier, "this very request")
+            hint = "wait for it, or ask for another picture with `--new`"
+            lock = self._held(earlier, "this very request", hint=hint)
             return Run(name=earlier, resumed=True, tasks=self._newest(earlier), lock=lock)
 
     def unfinished(self, fingerprint: str) -> dict[int, Task] | None:
@@ -88,7 +91,8 @@ class Journal:
         if name in held:
             return held[name]
         with explained(self._folder):
-            lock = self._held(name, f"task `{task.task_id or task.ref}`")
+            what = f"task `{task.task_id or task.ref}`"
+            lock = self._held(name, what, hint="wait for it, then run the same command again")
         return Run(name=name, resumed=True, lock=lock)
 
     def close_if_complete(self, task: Task) -> None:
@@ -146,7 +150,7 @@ class Journal:
     def _lock(self, name: str) -> Mutex:
         return Mutex(self._folder / "locks" / f"{name}.lock")
 
-    def _held(self, run: str, what: str) -> Mutex:
+    def _held(self, run: str, what: str, *, hint: str) -> Mutex:
         lock = self._lock(run)
         if lock.acquire(wait=False):
             return lock
@@ -154,7 +158,7 @@ class Journal:
         raise FluxError(
             Code.BUSY,
             f"{f'process {holder}' if holder else 'another process'} is at work on {what}",
-            hint="wait for it, or ask for another picture with `--new`",
+            hint=hint,
         )
 
     # -- a task's states ----------------------------------------------------------------
@@ -299,7 +303,7 @@ class Journal:
         """Return how long pictures like this took at the service, in seconds, newest first."""
         rows = self._store.rows(
             "SELECT seconds FROM tasks WHERE sandbox = ? AND seconds IS NOT NULL"
-            " AND request ->> 'model' = ? AND request ->> 'mode' = ?"
+            " AND json_extract(request, '$.model') = ? AND json_extract(request, '$.mode') = ?"
             " ORDER BY created_at DESC LIMIT ?",
             self._sandbox,
             model,
@@ -323,27 +327,6 @@ class Journal:
             if row["state"] == State.SENDING
         }
         return [task_of(row, held=held.get(row["run"], False)) for row in rows]
-
-    # -- uploads ------------------------------------------------------------------------
-
-    def upload(self, account: str, sha256: str) -> str | None:
-        """Return the URL of an upload of the same bytes that still lives."""
-        rows = self._store.rows(
-            "SELECT url FROM uploads WHERE account = ? AND sha256 = ? AND uploaded_at > ?",
-            account,
-            sha256,
-            self._clock.wall() - UPLOAD_REUSE_HOURS * 3600,
-        )
-        return str(rows[0]["url"]) if rows else None
-
-    def uploaded(self, account: str, sha256: str, url: str) -> None:
-        """Record an upload, to be used again while it lives."""
-        with self._store.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO uploads (account, sha256, url, uploaded_at)"
-                " VALUES (?, ?, ?, ?)",
-                (account, sha256, url, self._clock.wall()),
-            )
 
     def close(self) -> None:
         """Let go of the file."""

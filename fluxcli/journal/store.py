@@ -24,7 +24,7 @@ _SCHEMA: Final = """
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, sandbox INTEGER NOT NULL,
     created_at REAL NOT NULL, closed_at REAL
-) STRICT;
+);
 CREATE INDEX runs_open ON runs (fingerprint) WHERE closed_at IS NULL;
 CREATE TABLE tasks (
     ref TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, n INTEGER NOT NULL,
@@ -33,18 +33,18 @@ CREATE TABLE tasks (
     created_at REAL NOT NULL, sent_at REAL, accepted_at REAL, completed_at REAL, seconds REAL,
     path TEXT, bytes INTEGER, width INTEGER, height INTEGER, sha256 TEXT, format TEXT,
     error_code TEXT, error_message TEXT
-) STRICT;
+);
 CREATE INDEX tasks_run ON tasks (run, n);
 CREATE INDEX tasks_id ON tasks (task_id);
 CREATE INDEX tasks_recent ON tasks (sandbox, created_at);
 CREATE TABLE uploads (
     account TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL, uploaded_at REAL NOT NULL,
     PRIMARY KEY (account, sha256)
-) STRICT;
+);
 CREATE TABLE submissions (
     id INTEGER PRIMARY KEY, account TEXT NOT NULL, pid INTEGER NOT NULL,
     started_at REAL NOT NULL, answered_at REAL
-) STRICT;
+);
 CREATE INDEX submissions_account ON submissions (account);
 """
 
