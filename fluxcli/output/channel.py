@@ -59,12 +59,16 @@ class Channel:
         self._put(self._redact(text).encode(self.encoding, "backslashreplace"))
 
     def write_at_once(self, text: str) -> None:
-        """Write `text` past every buffer, for a signal's handler, which may interrupt a write."""
+        """Write `text` past every buffer, for a signal's handler, which may interrupt a write.
+
+        It raises nothing: a handler has nobody to tell.
+        """
         handle = self.handle
-        if handle is None:
-            self.write(text)
-        else:
-            os.write(handle, self._redact(text).encode(self.encoding, "backslashreplace"))
+        with contextlib.suppress(OSError):
+            if handle is None:
+                self.write(text)
+            else:
+                os.write(handle, self._redact(text).encode(self.encoding, "backslashreplace"))
 
     def write_path(self, path: str) -> None:
         """Write `path` and a line end, byte for byte what the file system calls it."""

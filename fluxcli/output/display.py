@@ -74,7 +74,6 @@ class Display:
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
-                vertical_overflow="crop",
             )
             self._live.start()
 
@@ -130,7 +129,7 @@ class Display:
         if self._live is not None:
             # As many lines as rich left, for it goes back to the first; but nothing is in them.
             self._rows = [Text()] * len(self._rows)
-            self._write_at_once(_HIDE_CURSOR + "\n" * (len(self._rows) - 1))
+            self.channel.write_at_once(_HIDE_CURSOR + "\n" * (len(self._rows) - 1))
 
     def _follow_size(self) -> None:
         """Tell rich the size as it is now; take away what a narrower terminal has folded."""
@@ -142,16 +141,12 @@ class Display:
         if self._live is not None:
             above = [_UP, _ERASE] * (self._standing() - 1)
             erasure = Control(ControlType.CARRIAGE_RETURN, _ERASE, *above)
-            self._write_at_once(str(erasure) + _SHOW_CURSOR)
+            self.channel.write_at_once(str(erasure) + _SHOW_CURSOR)
 
     def _standing(self) -> int:
         """How many lines the drawn rows take: more than one each, if the terminal shrank."""
         columns, _ = self._terminal()
         return sum(max(1, -(-row.cell_len // max(1, columns))) for row in self._rows)
-
-    def _write_at_once(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            self.channel.write_at_once(text)
 
 
 class _Paper(io.TextIOBase):

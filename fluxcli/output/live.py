@@ -6,17 +6,16 @@ imported when there is a terminal to draw on.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli.output.board import DONE, Stage
 from fluxcli.output.progress import Run, Telling
 from fluxcli.output.rows import Look, Marks
-from fluxcli.output.suspension import on_suspend
+from fluxcli.output.suspension import suspended_within
 from fluxcli.output.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fluxcli.events import Event
     from fluxcli.output.display import Display
 
@@ -35,11 +34,12 @@ class Live(Telling):
         self._next_frame = self._began
         self._second = -1
         self._stale = True
-        self._unhook: Callable[[], None] | None = None
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._display.open()
-        self._unhook = on_suspend(self._display.given_away)
+        self._open.callback(self._display.close)
+        self._open.enter_context(suspended_within(self._display.given_away))
         return self
 
     def see(self, event: Event) -> None:
@@ -69,9 +69,7 @@ class Live(Telling):
 
     def close(self) -> None:
         """Take the display away; one line says what came of it."""
-        if self._unhook is not None:
-            self._unhook()
-        self._display.close()
+        self._open.close()
         line = self._summary()
         if line:
             self._run.say(line)

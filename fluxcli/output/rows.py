@@ -6,7 +6,7 @@ What comes from outside is never read as rich's markup.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.text import Text
 
@@ -28,49 +28,25 @@ _TIME_WIDTH: Final = len("59 s of about 59 s")
 _BRIEF_TIME_WIDTH: Final = len("59 m 59 s")
 _SHORTEST_LABEL: Final = 6
 _NARROW_WORDS: Final = {Stage.HELD: "waiting"}
-_STYLES: Final = {
-    Stage.PREPARING: "dim",
-    Stage.HELD: "dim",
-    Stage.SAVED: "green",
-    Stage.READY: "green",
-    Stage.SUBMITTED: "green",
-    Stage.FAILED: "bold red",
-}
-# What is at work is shown before what waits, and that before what is over.
-_RANKS: Final = {
-    Stage.PREPARING: 1,
-    Stage.HELD: 1,
-    Stage.FAILED: 2,
-    Stage.SUBMITTED: 3,
-    Stage.READY: 3,
-    Stage.SAVED: 3,
-}
+# The kinds: 0 is at work, 1 waits, 2 has failed, 3 is done; shown in this order of precedence.
+_KINDS: Final = {Stage.PREPARING: 1, Stage.HELD: 1, Stage.FAILED: 2, **dict.fromkeys(DONE, 3)}
+_STYLES: Final = ("cyan", "dim", "bold red", "green")
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The signs of a display, in characters that its encoding has."""
+class Marks(NamedTuple):
+    """The signs of a display, in characters that its encoding has: one a kind, then the cut."""
 
     active: str
-    good: str
-    bad: str
     dot: str
+    bad: str
+    good: str
     ellipsis: str
 
     @classmethod
     def choose(cls, can_show: Callable[[str], bool]) -> Marks:
         """Return the fair ones, or plain ones where the encoding lacks them."""
-        if can_show("●✓✗·…"):
-            return cls("●", "✓", "✗", "·", "…")
-        return cls("*", "+", "x", "-", "...")
-
-    def of(self, stage: Stage) -> str:
-        """Return the sign of a stage."""
-        if stage is Stage.FAILED:
-            return self.bad
-        if stage in DONE:
-            return self.good
-        return self.dot if stage in {Stage.PREPARING, Stage.HELD} else self.active
+        fair = cls("●", "·", "✗", "✓", "…")
+        return fair if can_show("".join(fair)) else cls("*", "-", "x", "+", "...")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +80,11 @@ class Look:
         time = _time(row, now, None if brief else self.usual)
         tail = f"{stage}  {pad(time, _BRIEF_TIME_WIDTH if brief else _TIME_WIDTH)}"
         label = self._label(row.label, width - 2 - cells(key) - cells(tail))
-        style = _STYLES.get(row.stage, "cyan")
-        mark = (self.marks.of(row.stage) + " ", style)
-        return _text([mark, (key, "dim"), label, (stage + "  ", style), (time, "dim")], width)
+        kind = _KINDS.get(row.stage, 0)
+        mark, style = self.marks[kind] + " ", _STYLES[kind]
+        return _text(
+            width, (mark, style), (key, "dim"), label, (stage + "  ", style), (time, "dim")
+        )
 
     def _label(self, text: str, width: int) -> str:
         """The label and the gap behind it, or nothing where too little of it would be left."""
@@ -117,7 +95,7 @@ class Look:
         self, board: Board, count: int | None, hidden: int, elapsed: float, width: int
     ) -> Text:
         more = f"{hidden} more" if width < _NARROW else f"{self.marks.ellipsis} and {hidden} more"
-        total = _text([(board.tally(count), "bold")], width)
+        total = _text(width, (board.tally(count), "bold"))
         for extra in (more if hidden else "", duration(elapsed)):
             part = f" {self.marks.dot} {extra}"
             if extra and total.cell_len + cells(part) <= width:
@@ -128,7 +106,7 @@ class Look:
         return shorten(self.shown(text), width, ellipsis=self.marks.ellipsis)
 
 
-def _text(parts: Sequence[str | tuple[str, str]], width: int) -> Text:
+def _text(width: int, *parts: str | tuple[str, str]) -> Text:
     """A line of parts, some with their style, cut to `width`."""
     # Wrapping costs rich more than all else, and there is nothing to wrap.
     text = Text.assemble(*parts, no_wrap=True, overflow="ignore")
@@ -141,7 +119,7 @@ def _chosen(rows: list[Row], room: int) -> list[Row]:
     if len(rows) <= room:
         return rows
     # The sort is stable, so a row keeps its place until something happens to it.
-    ranked = sorted(range(len(rows)), key=lambda i: _RANKS.get(rows[i].stage, 0))
+    ranked = sorted(range(len(rows)), key=lambda i: _KINDS.get(rows[i].stage, 0))
     return [rows[index] for index in sorted(ranked[:room])]
 
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
 
 
-def on_suspend(aside: Callable[[], AbstractContextManager[None]]) -> Callable[[], None]:
-    """Be stopped within `aside()` from now on; return what ends this.
+@contextlib.contextmanager
+def suspended_within(aside: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Let the process be stopped only within `aside()`, which a signal's handler enters.
 
     Does nothing where there is no job control, outside the main thread, or where somebody
     else has decided what the signal does.
     """
     number: int | None = getattr(signal, "SIGTSTP", None)
-    if number is None or threading.current_thread() is not threading.main_thread():
-        return _nothing
-    if signal.getsignal(number) is not signal.SIG_DFL:
-        return _nothing
+    in_main = threading.current_thread() is threading.main_thread()
+    if number is None or not in_main or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
 
     def stop(number: int, _frame: FrameType | None) -> None:
         with aside():
@@ -33,12 +35,7 @@ def on_suspend(aside: Callable[[], AbstractContextManager[None]]) -> Callable[[]
             signal.signal(number, stop)
 
     signal.signal(number, stop)
-    return lambda: _restore(number)
-
-
-def _restore(number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)
-
-
-def _nothing() -> None:
-    """Nothing was begun."""
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
