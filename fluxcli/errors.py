@@ -60,6 +60,7 @@ class Code(StrEnum):
     REJECTED = "rejected"
     MODERATED = "moderated"
     GENERATION_FAILED = "generation_failed"
+    UNACCEPTABLE = "unacceptable"
     TASK_NOT_FOUND = "task_not_found"
     EXPIRED = "expired"
     PARTIAL = "partial"
@@ -114,6 +115,9 @@ TABLE: dict[Code, Row] = {
     Code.REJECTED: Row(Status.REFUSED, False, "the service refused the request"),
     Code.MODERATED: Row(Status.REFUSED, False, "the content policy refused the request"),
     Code.GENERATION_FAILED: Row(Status.REFUSED, True, "the service could not make the picture"),
+    Code.UNACCEPTABLE: Row(
+        Status.REFUSED, False, "paid and finished, but not what the manifest's `accept` takes"
+    ),
     Code.TASK_NOT_FOUND: Row(Status.REFUSED, False, "no such task"),
     Code.EXPIRED: Row(Status.REFUSED, False, "the result is no longer kept by the service"),
     Code.PARTIAL: Row(Status.PARTIAL, True, "several were asked for, some failed"),

@@ -112,6 +112,8 @@ class Scheduler:
     def run(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
         """Carry out `jobs`, which may be made while it runs; None is the clock's tick.
 
+        `jobs` may run dry and have more later: it is asked again until no job is under way.
+
         Raises:
             FluxError: INTERRUPTED, by a signal, after the journal is safe.
         """

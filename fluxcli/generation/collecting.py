@@ -159,8 +159,10 @@ class Collecting:
                     self._terms.deliver(spool.reader())
                 return spool.picture()
         with Landing(path, token=task.ref) as landing:
-            found = self._pour(url, landing, seconds)
-            self._tools.journal.landing(task.ref, _picture(found, path))
+            picture = _picture(self._pour(url, landing, seconds), path)
+            if self._terms.check is not None:
+                self._terms.check(picture)
+            self._tools.journal.landing(task.ref, picture)
             return landing.commit(replace=self._terms.existing == "replace")
 
     def _pour(self, url: str, sink: Landing | Spool, seconds: float) -> Inspected:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxcli.saving.checks import Input
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
-    from fluxcli.task import Request
+    from fluxcli.task import Picture, Request
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
 """What may go by itself, in calls that are free and may be repeated."""
@@ -68,7 +68,8 @@ class Terms:
     `wait`: until it is finished; `save`: until it is on disk. `interval` fixes the time
     between two looks. `existing` is what becomes of a file in the way: it is replaced, the picture
     is saved beside it or not fetched at all, or that is refused. `deliver` takes the picture
-    where the target is stdout.
+    where the target is stdout. `check` judges a whole picture before it takes its place, and
+    raises `FluxError` if it must not.
     """
 
     timeout: float
@@ -77,6 +78,7 @@ class Terms:
     save: bool = True
     existing: Existing = "beside"
     deliver: Callable[[BinaryIO], None] | None = None
+    check: Callable[[Picture], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ class Ask:
     `request` is its anchor and `made_from` what it was made from, in short (see `anchor`).
     `input` is the picture that was edited, as the manifest writes it, `input_sha256` its
     bytes' hash (None for a URL). `ref` is the journal's name for it; `task_id` None while
-    nobody knows whether it was accepted, or where nothing was asked for.
+    nobody knows whether it was accepted, or where nothing was asked for. `landing` is the
+    sha256 of the picture that is about to be put in its place.
     """
 
     request: str
@@ -27,6 +28,7 @@ class Ask:
     input_sha256: str | None = None
     ref: str | None = None
     task_id: str | None = None
+    landing: str | None = None
     sandbox: bool = False
 
 
