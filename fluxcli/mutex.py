@@ -75,7 +75,7 @@ class Mutex:
     def holder(self) -> int | None:
         """Return the process id that last took the lock, if it can be read."""
         with contextlib.suppress(OSError, ValueError):
-            return int(self._path.read_text(encoding="ascii"))
+            return int(self._path.read_bytes())
         return None
 
     def release(self, *, remove: bool = False) -> None:
@@ -85,7 +85,9 @@ class Mutex:
         if remove:
             with contextlib.suppress(OSError):
                 self._path.unlink()
-        os.close(self._handle)
+        # Whatever closing says, the descriptor and its lock are gone.
+        with contextlib.suppress(OSError):
+            os.close(self._handle)
         self._handle = None
 
     def _names(self, handle: int) -> bool:

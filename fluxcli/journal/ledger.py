@@ -321,11 +321,12 @@ class Journal:
 
     def _seen(self, rows: list[sqlite3.Row]) -> list[Task]:
         """Make tasks of rows; one that says `sending` may belong to a process that is gone."""
-        held = {
-            row["run"]: self._lock(row["run"]).held_elsewhere()
-            for row in rows
-            if row["state"] == State.SENDING
-        }
+        with explained(self._folder):
+            held = {
+                row["run"]: self._lock(row["run"]).held_elsewhere()
+                for row in rows
+                if row["state"] == State.SENDING
+            }
         return [task_of(row, held=held.get(row["run"], False)) for row in rows]
 
     def close(self) -> None:

@@ -122,7 +122,11 @@ class Watchdog:
         self._flight.cut()
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        try:
+            self._timer.start()
+        except RuntimeError as error:
+            # Without a thread for it nothing may be sent that could outlast its time.
+            raise _network(f"this machine lends no more threads: {_brief(error)}") from error
         return self
 
     def __exit__(
