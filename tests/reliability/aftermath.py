@@ -1,0 +1,98 @@
+"""What a user does after something went wrong: runs the same command again, until it is done.
+
+Where it is not known whether a submission was accepted (status 11), it does what a person
+would: looks for the task in the service's logs, and settles it by what is found there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.reliability.fault_server import FaultServer
+    from tests.worlds import Ran, World
+
+TRIES = 8
+_REF = re.compile(r"fluxcli status ([2-9a-hjkmnp-tv-z]{8}) --settle")
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """How it went on: the statuses of the reruns, how many were settled, what is wrong at last."""
+
+    statuses: list[int] = field(default_factory=list)
+    unknown: int = 0
+    wrong: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+def finish(
+    world: World,
+    server: FaultServer,
+    arguments: Sequence[str],
+    *,
+    files: Sequence[Path],
+    prompt: str,
+    before: Ran | None = None,
+) -> Aftermath:
+    """Run the command again until it is done, and judge: one charge and one whole file each.
+
+    `files` are the pictures that it is to leave behind. `before` is how the first run ended, if
+    it came to an end.
+    """
+    after = Aftermath()
+    ran = before
+    for _ in range(TRIES):
+        if ran is not None and ran.status == 11:
+            after.unknown += 1
+            _settle(world, server, ran, prompt, after)
+        elif ran is not None and _is_over(ran):
+            break
+        ran = world.run(*arguments)
+        after.statuses.append(ran.status)
+        after.said.append(ran.err)
+    else:
+        after.wrong.append(f"not done after {TRIES} runs")
+    _judge(world, server, files, after)
+    return after
+
+
+def _is_over(ran: Ran) -> bool:
+    """Tell whether it is done; killed after its answer, a command finds its own file there."""
+    return ran.status == 0 or (ran.status == 2 and "is there already" in ran.err)
+
+
+def _settle(world: World, server: FaultServer, ran: Ran, prompt: str, after: Aftermath) -> None:
+    """Look into the service's logs, as a person would, and say what is there."""
+    for ref in dict.fromkeys(_REF.findall(ran.err)):
+        known = world.run("status", "--all", "--offline", "--json").records
+        taken = {record["task_id"] for record in known}
+        found = [made.id for made in server.made_for(prompt) if made.id not in taken]
+        settled = world.run("status", ref, "--settle", found[0] if found else "not-charged")
+        if settled.status != 0:
+            after.wrong.append(f"cannot be settled: {settled.err}")
+
+
+def _judge(world: World, server: FaultServer, files: Sequence[Path], after: Aftermath) -> None:
+    if server.charges > len(files):
+        after.wrong.append(f"paid {server.charges} times for {len(files)}")
+    whole = {made.picture for made in server.tasks.values()}
+    kept = {path.read_bytes() for path in files if path.exists()}
+    if len(kept) < len(files):
+        after.wrong.append("lost")
+    if kept - whole:
+        after.wrong.append("a wrong file was kept")
+    ours = {*files}
+    left = [path for path in world.cwd.rglob("*") if path.is_file() and path not in ours]
+    left = [path for path in left if path.name != "input.png"]
+    if left:
+        after.wrong.append(f"left behind: {left}")
+    if any("Traceback" in said for said in after.said):
+        after.wrong.append("a traceback")
+    if any("a bug in fluxcli" in said for said in after.said):
+        after.wrong.append(f"a bug: {[said for said in after.said if 'a bug in' in said]}")
