@@ -124,6 +124,8 @@ def _mouth(arguments: Sequence[str], session: Session) -> Output:
     words = list(arguments)
     json = "--json" in words[: words.index("--") if "--" in words else None]
     with suppress(FluxError):
+        json = json or session.settings.flag("json")
+    with suppress(FluxError):
         if json and not session.flags.get("json"):
             session.configure(json=True)
         return session.output

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
     from fluxcli.service.connection import Line
+    from fluxcli.task import Task
 
 SANDBOX_SECONDS: Final = 1.0
 _API: Final = "https://api.sandbox.invalid"
@@ -251,12 +252,22 @@ class Session:
         prompt_file: str | None,
         image: str | None,
         count: int,
+        force: bool,
+        skip_existing: bool,
     ) -> Order:
         """Resolve and judge what was asked for."""
         from fluxcli.ordering.inputs import Around, Asked  # noqa: PLC0415 - start-up
         from fluxcli.ordering.order import take  # noqa: PLC0415 - start-up
 
-        asked = Asked(mode=mode, prompt=prompt, prompt_file=prompt_file, image=image, count=count)
+        asked = Asked(
+            mode=mode,
+            prompt=prompt,
+            prompt_file=prompt_file,
+            image=image,
+            count=count,
+            force=force,
+            skip_existing=skip_existing,
+        )
         around = Around(
             settings=self.settings,
             cwd=self.cwd,
@@ -267,16 +278,6 @@ class Session:
             find=self.journal.find,
         )
         return take(asked, around)
-
-    def tell_settings(self, mode: Mode) -> None:
-        """Say with `-v` what holds for requests of this mode, and why."""
-        if not self.settings.flag("verbose"):
-            return
-        from fluxcli.settings.values import SETTINGS, written  # noqa: PLC0415 - start-up
-
-        for name in (name for name in SETTINGS if name.startswith(f"{mode}.")):
-            found = self.settings.value(name)
-            self.output.detail(f"{name}: {written(found.value) or 'not sent'} ({found.origin})")
 
     def making(
         self,
@@ -308,25 +309,32 @@ class Session:
         making = self.making(timeout=None if wait else 0.0, save=False)
         return History(making, self.cwd)
 
-    def target(self, tasks: int) -> Target | None:
-        """Return where `-o` wants so many tasks' pictures; None: each where it was meant to go.
+    def target(self, tasks: Sequence[Task]) -> Target | None:
+        """Return where `-o` wants these tasks' pictures; None: each where it was meant to go.
 
         Raises:
-            FluxError: several pictures cannot go to one place.
+            FluxError: they cannot all go there.
         """
-        from fluxcli.saving.names import parse_target  # noqa: PLC0415 - start-up
+        from fluxcli.ordering.destination import destination  # noqa: PLC0415 - start-up
 
         text = self.flags.get("output")
-        if text is None:
-            return None
-        target = parse_target(str(text), cwd=self.cwd)
-        if target.kind in {"file", "stdout"} and tasks > 1:
-            raise FluxError(
-                Code.USAGE, f"`-o {text}` takes one picture, not {tasks}", hint="-o FOLDER/"
-            )
-        if target.kind == "stdout":
-            self.output.check_bytes()
+        target = None if text is None else destination(str(text), cwd=self.cwd, tasks=tasks)
+        if target is not None and target.kind == "stdout":
+            self.check_stdout()
         return target
+
+    def check_stdout(self, *, bytes_wanted: bool = True) -> None:
+        """Make sure that stdout is free for a picture, and with `bytes_wanted` fit for it.
+
+        Raises:
+            FluxError: it is not.
+        """
+        if self.output.json:
+            raise FluxError(
+                Code.USAGE, "`-o -` and `--json` both want stdout", hint="-o picture.jpg --json"
+            )
+        if bytes_wanted:
+            self.output.check_bytes()
 
     def close(self) -> None:
         """Let go of what was opened."""

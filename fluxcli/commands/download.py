@@ -39,14 +39,17 @@ def download(
         raise FluxError(
             Code.USAGE, "name tasks, or ask for `--unsaved`", hint="fluxcli download --unsaved"
         )
-    making = session.making(existing=_existing(place, unsaved=unsaved))
     wanted = session.journal.unsaved() if unsaved else session.history().named(tasks or [])
-    target = session.target(len(wanted))
-    session.status = follower(session, show).follow(
-        making.collect(wanted, target),
-        count=len(wanted),
-        usual=making.usual_seconds(wanted[0].request) if wanted else None,
-    )
+    target = session.target(wanted)
+    if wanted:
+        making = session.making(existing=_existing(place, unsaved=unsaved))
+        session.status = follower(session, show).follow(
+            making.collect(wanted, target),
+            count=len(wanted),
+            usual=making.usual_seconds(wanted[0].request),
+        )
+    else:
+        session.output.note("nothing is waiting to be saved")
     for task in session.journal.unsettled() if unsaved else ():
         session.output.warn(f"submission `{task.ref}` is of unknown outcome and cannot be fetched")
         session.output.hint(f"fluxcli status {task.ref}")

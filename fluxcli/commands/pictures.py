@@ -9,6 +9,7 @@ import typer
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.session import Session
+from fluxcli.settings.values import SETTINGS, written
 
 if TYPE_CHECKING:
     from fluxcli.catalog import Mode
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         SpendOptions,
         WaitOptions,
     )
+    from fluxcli.making import Making
     from fluxcli.ordering.order import Order
     from fluxcli.output.following import Follower
 
@@ -48,32 +50,52 @@ def ask_for(
     given = {f"{mode}.{name}": value for name, value in asdict(flags.request).items()}
     session.configure(**given, max_credits=flags.spend.max_credits)
     take_places_and_times(session, flags.place, flags.wait)
+    force, skip = flags.place.force, flags.place.skip_existing
     order = session.order(
-        mode, prompt=prompt, prompt_file=prompt_file, image=image, count=flags.spend.count
+        mode,
+        prompt=prompt,
+        prompt_file=prompt_file,
+        image=image,
+        count=flags.spend.count,
+        force=force,
+        skip_existing=skip,
     )
-    session.tell_settings(mode)
+    _tell_settings(session, mode)
     _check_stdout(session, order, bytes_wanted=not (flags.no_wait or flags.spend.dry_run))
     taken = {} if flags.spend.new else session.journal.unfinished(order.fingerprint) or {}
-    force, skip = flags.place.force, flags.place.skip_existing
     skipped = order.skipped(taken, force=force, skip=skip)
     owed = order.owed(taken, skipped)
     if flags.spend.dry_run:
         session.output.plan(order.first.request, order.names(), order.credits(owed))
         return
-    making = session.making(
-        wait=not flags.no_wait,
-        save=not flags.no_wait,
-        existing="replace" if force else "beside",
-    )
+    kept = [order.kept(number, sandbox=session.sandbox) for number in sorted(skipped)]
+    # Where everything is on the disk already, neither key nor network is needed.
+    making = _making(session, flags) if len(kept) < len(order.wishes) else None
     most = session.settings.number("max_credits")
     order.check_spending(owed, most=most, agreed=flags.spend.yes, ask=session.output.confirm)
     telling = follower(session, flags.show, ids=flags.no_wait)
-    for number in sorted(skipped):
-        telling.finished(order.kept(number, sandbox=session.sandbox))
-    session.status = telling.follow(
-        making.produce(order, new=flags.spend.new, skipped=skipped),
-        count=len(order.wishes) - len(skipped),
-        usual=making.usual_seconds(order.first.request),
+    for task in kept:
+        telling.finished(task)
+    if making is not None:
+        session.status = telling.follow(
+            making.produce(order, new=flags.spend.new, skipped=skipped),
+            count=len(order.wishes) - len(kept),
+            usual=making.usual_seconds(order.first.request),
+        )
+
+
+def _tell_settings(session: Session, mode: Mode) -> None:
+    """Say with `-v` what holds for requests of this mode, and why."""
+    for name in (name for name in SETTINGS if name.startswith(f"{mode}.")):
+        found = session.settings.value(name)
+        session.output.detail(f"{name}: {written(found.value) or 'not sent'} ({found.origin})")
+
+
+def _making(session: Session, flags: PictureFlags) -> Making:
+    return session.making(
+        wait=not flags.no_wait,
+        save=not flags.no_wait,
+        existing="replace" if flags.place.force else "beside",
     )
 
 
@@ -91,11 +113,5 @@ def follower(session: Session, show: ShowOptions, *, ids: bool = False) -> Follo
 
 
 def _check_stdout(session: Session, order: Order, *, bytes_wanted: bool) -> None:
-    if order.first.target.kind != "stdout":
-        return
-    if session.output.json:
-        raise FluxError(
-            Code.USAGE, "`-o -` and `--json` both want stdout", hint="-o picture.jpg --json"
-        )
-    if bytes_wanted:
-        session.output.check_bytes()
+    if order.first.target.kind == "stdout":
+        session.check_stdout(bytes_wanted=bytes_wanted)

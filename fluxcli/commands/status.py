@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from fluxcli.task import Task
 
 RECENT: Final = 20
-_TOLD_BY_STATE: Final = frozenset({Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED})
+_TOLD_BY_STATE: Final = frozenset(
+    {Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED, Code.OUTCOME_UNKNOWN}
+)
 
 
 def status(
@@ -91,7 +93,9 @@ def _tell(session: Session, history: History, names: list[str]) -> None:
     )
     report.show(seen)
     for error in errors:
-        session.output.problem(error)
+        # Where the task's own record tells of the failure, a script needs no second object.
+        told = error.code in _TOLD_BY_STATE
+        (session.output.problem if told else session.output.error)(error)
     session.status = overall(errors, done=len(tasks) - len(errors))
 
 
@@ -104,6 +108,8 @@ def _refreshed(session: Session, tasks: list[Task]) -> list[Task]:
         events = session.history().refreshed(running)
         seen, errors = session.output.reporter().watch(events, count=len(running), usual=None)
     except FluxError as error:
+        if error.code is Code.INTERRUPTED:
+            raise
         seen, errors = [], [error]
     for message in {error.message for error in errors if error.code not in _TOLD_BY_STATE}:
         session.output.warn(f"not brought up to date: {message}")

@@ -28,13 +28,18 @@ _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "mak
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was typed, where settings do not say it. `image` is None unless it is an edit."""
+    """What was typed, where settings do not say it. `image` is None unless it is an edit.
+
+    `force` and `skip_existing` say what a file in the way means.
+    """
 
     mode: Mode
     prompt: str | None
     prompt_file: str | None = None
     image: str | None = None
     count: int = 1
+    force: bool = False
+    skip_existing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
@@ -28,7 +29,6 @@ from fluxcli.task import Picture, Request, State, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
-    from pathlib import Path
 
     from fluxcli.catalog import Mode
     from fluxcli.settings.resolve import Settings
@@ -45,6 +45,10 @@ _FIELDS: Final = (
     "watermark",
     "callback_url",
 )
+
+
+_BOUNDS: Final = ("timeout", "interval", "max_credits")
+"""Settings that say how far to go; not part of the order, and judged with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,24 +73,20 @@ class Order:
     def skipped(self, taken: Mapping[int, Task], *, force: bool, skip: bool) -> set[int]:
         """Look for files in the way; return the numbers of the pictures that are not to be made.
 
-        `taken` are the pictures that an earlier run already asked for: what lies at their place
-        may be theirs.
+        `taken` are the pictures that an earlier run asked for: what lies at the place of one
+        that is paid for may be its own.
 
         Raises:
             FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE.
         """
         paths = enumerate(known_paths(self.first.target, self._facts()) or [], 1)
-        wanted = {number: path for number, path in paths if number not in taken}
+        wanted = {number: path for number, path in paths if _is_unpaid(taken.get(number))}
         free = check_free(wanted.values(), force=force, skip_existing=skip)
         return {number for number, path in wanted.items() if path not in free}
 
     def owed(self, taken: Mapping[int, Task], skipped: Container[int]) -> int:
         """Count the pictures that are yet to be paid for."""
-        return sum(
-            wish.n not in taken or taken[wish.n].state in {State.REFUSED, State.FAILED}
-            for wish in self.wishes
-            if wish.n not in skipped
-        )
+        return sum(_is_unpaid(taken.get(wish.n)) for wish in self.wishes if wish.n not in skipped)
 
     def credits(self, pictures: int) -> int:
         """Return the estimated price of so many of the pictures, in credits."""
@@ -122,9 +122,20 @@ class Order:
             )
 
     def kept(self, number: int, *, sandbox: bool) -> Task:
-        """Return what stands for a picture that was skipped, since its file is there."""
+        """Return what stands for a picture that was skipped, since its file is there.
+
+        Raises:
+            FluxError: WOULD_OVERWRITE: the file is no whole picture, so it stands for none.
+        """
         path = (known_paths(self.first.target, self._facts()) or [])[number - 1]
-        found = inspect_file(path)
+        try:
+            found = inspect_file(path)
+        except (OSError, FluxError) as error:
+            raise FluxError(
+                Code.WOULD_OVERWRITE,
+                f"`{path}` is there already, and is no whole picture: {error}",
+                hint="`--force` replaces it",
+            ) from error
         picture = Picture(path=path, **{f.name: getattr(found, f.name) for f in fields(found)})
         return Task(
             ref="",
@@ -152,6 +163,11 @@ class Order:
         )
 
 
+def _is_unpaid(task: Task | None) -> bool:
+    """Tell whether making the picture will cost money: nobody asked, or it came to nothing."""
+    return task is None or task.state in {State.REFUSED, State.FAILED}
+
+
 class _Problems:
     """Collects what is wrong, so that all of it is told at once."""
 
@@ -163,7 +179,9 @@ class _Problems:
         try:
             yield
         except FluxError as error:
-            self.errors.append(error)
+            # A broken config file is met by every setting that is looked up.
+            if error.message not in {known.message for known in self.errors}:
+                self.errors.append(error)
 
     def tell(self) -> None:
         if len(self.errors) == 1:
@@ -183,13 +201,17 @@ def take(asked: Asked, around: Around) -> Order:
     for name in _FIELDS:
         with problems.collected():
             values[name] = around.settings.value(f"{asked.mode}.{name}").value
+    for name in _BOUNDS:
+        with problems.collected():
+            around.settings.value(name)
     with problems.collected():
         values["prompt"] = prompt_of(asked, around)
     target: Target | None = None
     source: Source | None = None
     with problems.collected():
         target = parse_target(_output(around.settings), cwd=around.cwd)
-        values["output_format"] = _format(asked.mode, around.settings, target)
+        if "output_format" in values:
+            values["output_format"] = _format(asked.mode, around.settings, target)
     with problems.collected():
         source = source_of(asked, around)
     with problems.collected():
@@ -197,6 +219,10 @@ def take(asked: Asked, around: Around) -> Order:
     if target is not None and target.folder() is not None:
         with problems.collected():
             check_writable(cast("Path", target.folder()), folder=True)
+    if problems.errors and target is not None and target.kind == "file":
+        # Otherwise it is looked at with what is known of earlier runs: the file may be theirs.
+        with problems.collected():
+            check_free([Path(target.text)], force=asked.force, skip_existing=asked.skip_existing)
     problems.tell()
     request = Request(mode=asked.mode, **values)  # type: ignore[arg-type] # each was read by its parser
     wishes = tuple(

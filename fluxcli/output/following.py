@@ -58,7 +58,7 @@ class Follower:
         path = task.picture.path if task.picture else None
         if self._output.json:
             self._output.record(picture_record(task))
-        elif self._ids:
+        elif self._ids and task.ref:
             self._output.answer(task.task_id or task.ref)
         elif path is not None:
             self._output.answer_path(path)

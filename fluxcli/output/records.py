@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import CREDITS
+from fluxcli.task import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,8 @@ def picture_record(task: Task) -> Record:
     `path` is None too when the picture went to stdout. `estimated_credits` is what the
     model costs by the price list, whether or not the task has been billed.
     """
-    request, picture = task.request, task.picture
+    # What is about to be put in its place is known before it is there.
+    request, picture = task.request, task.picture if task.state is State.SAVED else None
     path = picture.path if picture else None
     return {
         "task_id": task.task_id,

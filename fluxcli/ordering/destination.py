@@ -1,0 +1,38 @@
+"""Where pictures that exist already are to go, if not where they were meant to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.saving.names import DEFAULT_NAME, format_of, parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from fluxcli.saving.names import Target
+    from fluxcli.task import Task
+
+
+def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> Target:
+    """Return what `-o text` means for the pictures of these tasks.
+
+    Raises:
+        FluxError: several cannot go to one place, or the ending is of another format.
+    """
+    target = parse_target(text, cwd=cwd)
+    if target.kind in {"file", "stdout"} and len(tasks) > 1:
+        raise FluxError(
+            Code.USAGE, f"`-o {text}` takes one picture, not {len(tasks)}", hint="-o FOLDER/"
+        )
+    ending = format_of(target)
+    for task in tasks:
+        if ending not in {None, task.request.output_format}:
+            raise FluxError(
+                Code.INVALID_REQUEST,
+                f"`-o {text}`: the picture of task `{task.task_id or task.ref}` is a "
+                f"{task.request.output_format.upper()}",
+                hint=f"-o '{DEFAULT_NAME}'",
+            )
+    return target
