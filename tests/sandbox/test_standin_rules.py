@@ -1,0 +1,353 @@
+"""The rules of the API: what is refused, what it costs, how long things live."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from fluxcli.sandbox.pictures import size_of
+from tests.sandbox import desk as ways
+from tests.sandbox.desk import AGENT, AS_JSON, DAY, KEYED, Desk, desk
+
+MOVED = {"16:9": (1360, 768), "1:1": (1024, 1024), "9:16": (768, 1360), "21:9": (1568, 672)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "names"),
+    [
+        ({"aspectRatio": "2:1"}, 500, "aspectRatio"),
+        ({"aspectRatio": 7}, 500, "aspectRatio"),
+        ({"outputFormat": "jpg"}, 500, "outputFormat"),
+        ({"model": "flux-kontext-ultra"}, 500, "model"),
+        ({"model": ["flux-kontext-pro"]}, 500, "model"),
+        ({"safetyTolerance": 7}, 500, "safetyTolerance"),
+        ({"safetyTolerance": -1}, 500, "safetyTolerance"),
+        ({"safetyTolerance": "2"}, 500, "safetyTolerance"),
+        ({"safetyTolerance": True}, 500, "safetyTolerance"),
+        ({"safetyTolerance": 3, "inputImage": "https://example.com/a.png"}, 500, "safetyTolerance"),
+        ({"enableTranslation": "yes"}, 500, "enableTranslation"),
+        ({"uploadCn": 1}, 500, "uploadCn"),
+        ({"promptUpsampling": None}, 500, "promptUpsampling"),
+        ({"watermark": 5}, 500, "watermark"),
+        ({"inputImage": "data:image/png;base64,AAAA"}, 422, "inputImage"),
+        ({"inputImage": "http://[bad/a.png"}, 422, "inputImage"),
+        ({"inputImage": "https://host:port/a.png"}, 422, "inputImage"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_and_costs_nothing(
+    at: Desk, fields: dict[str, Any], code: int, names: str
+) -> None:
+    answer = at.post(ways.GENERATE, {"prompt": "a", **fields})
+    assert answer["code"] == code
+    assert names in answer["msg"]
+    assert at.stand_in.charges() == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"prompt":"\\ud800"}', b"[" * 99999])
+def test_a_body_that_is_no_object_is_refused(at: Desk, body: bytes) -> None:
+    for url in (ways.GENERATE, ways.DOWNLOAD_URL):
+        assert json.loads(at.call("POST", url, body, AS_JSON).body)["code"] == 422
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"safetyTolerance": 6},
+        {"safetyTolerance": 0},
+        {"safetyTolerance": 2, "inputImage": "https://example.com/a.png"},
+        {"inputImage": None, "aspectRatio": None, "safetyTolerance": 6},
+        {"inputImage": "", "watermark": "w", "neverHeardOf": {"x": [1]}},
+        {"enableTranslation": False, "uploadCn": True, "promptUpsampling": True},
+    ],
+)
+def test_what_is_allowed_is_taken(at: Desk, fields: dict[str, Any]) -> None:
+    assert at.finished(**fields)["successFlag"] == 1
+
+
+@pytest.mark.parametrize("prompt", ["a [cat] on a [/open] mat", "\U0001f431 猫", "x" * 9999, "\0"])
+def test_any_words_are_an_ordinary_prompt(at: Desk, prompt: str) -> None:
+    """Brackets, other scripts, length and control characters come back as they went."""
+    record = at.finished(prompt)
+    assert record["successFlag"] == 1
+    assert json.loads(record["paramJson"]) == {"prompt": prompt}
+    assert at.stand_in.charges()[0].prompt == prompt
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png"])
+@pytest.mark.parametrize("ratio", ["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"])
+def test_the_picture_is_of_the_ratio_and_format_asked_for(at: Desk, ratio: str, form: str) -> None:
+    record = at.finished(aspectRatio=ratio, outputFormat=form)
+    answer = at.fetch(record["response"]["resultImageUrl"])
+    size = size_of(answer.body)
+    across, down = map(int, ratio.split(":"))
+    assert size is not None
+    assert size[0] / size[1] == pytest.approx(across / down, rel=0.01)
+    assert answer.header("content-type") == f"image/{form}"
+    assert answer.body[:4] == {"jpeg": b"\xff\xd8\xff\xe0", "png": b"\x89PNG"}[form]
+
+
+def test_the_defaults_are_a_wide_jpeg_by_the_cheap_model(at: Desk) -> None:
+    assert size_of(at.picture()) == MOVED["16:9"]
+    assert at.credits() == 995.0
+
+
+def test_no_two_pictures_are_the_same(at: Desk) -> None:
+    for form in ("jpeg", "png"):
+        first, second = (at.picture(prompt="same", outputFormat=form) for _ in range(2))
+        assert first != second
+
+
+def test_an_edit_keeps_its_inputs_ratio_unless_told(at: Desk) -> None:
+    """An upload of ours and a result of ours can be looked at."""
+    tall = at.finished(aspectRatio="9:16", outputFormat="png")["response"]["resultImageUrl"]
+    uploaded = at.upload(at.fetch(tall).body)["data"]["downloadUrl"]
+    for image in (tall, uploaded):
+        assert size_of(at.picture(inputImage=image)) == MOVED["9:16"]
+        assert size_of(at.picture(inputImage=image, aspectRatio="21:9")) == MOVED["21:9"]
+
+
+def test_an_edit_of_what_cannot_be_looked_at_is_square(at: Desk) -> None:
+    """A stranger's link, and a file of ours that is no PNG or JPEG."""
+    text = at.upload(b"no picture", name="a.bin")["data"]["downloadUrl"]
+    for image in ("https://example.com/a.png", "http://example.com:80/b", text):
+        assert size_of(at.picture(inputImage=image)) == MOVED["1:1"]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        f"{ways.RESULTS}/results/none.png",
+        f"{ways.RESULTS}/kieai/10001/images/none.png",
+        f"{ways.RESULTS}/",
+        f"{ways.API}/a.png",
+        f"{ways.UPLOADS}/a.png",
+    ],
+)
+def test_an_unreachable_input_is_accepted_and_fails_later(at: Desk, image: str) -> None:
+    record = at.finished(inputImage=image)
+    assert (record["successFlag"], record["errorCode"]) == (2, 501)
+    assert at.credits() == 1000.0
+
+
+def test_a_picture_takes_its_seconds_give_or_take_a_quarter(at: Desk) -> None:
+    """The same task always takes the same time, and tasks differ."""
+    tasks = [at.generate() for _ in range(20)]
+    at.now += 5.9
+    flags = Counter(at.record(task)["successFlag"] for task in tasks[:1])
+    assert flags == {0: 1}
+    at.now += 9
+    spans = set()
+    for task in tasks:
+        record = at.record(task)
+        spans.add(record["completeTime"] - record["createTime"])
+    assert all(6000 <= span <= 10000 for span in spans)
+    assert len(spans) > 10
+
+
+def test_the_original_link_is_absent_in_every_known_way(at: Desk) -> None:
+    """`null`, an empty text, the text `null`, and a link that lives ten minutes."""
+    seen = set()
+    for _ in range(80):
+        link = at.finished()["response"]["originImageUrl"]
+        seen.add("link" if str(link).startswith("http") else link)
+        if "link" in seen and seen >= {None, "", "null"}:
+            break
+    assert seen == {None, "", "null", "link"}
+
+
+def test_the_original_link_lives_ten_minutes(at: Desk) -> None:
+    record = at.finished()
+    link = f"{ways.RESULTS}/origin/{record['taskId']}.jpeg"
+    at.now = record["completeTime"] / 1000 + 599
+    assert at.fetch(link).status == 200
+    at.now += 1
+    assert at.fetch(link).status == 404
+
+
+def test_the_limit_of_submissions_is_a_key_s_own_and_slides(at: Desk) -> None:
+    """Twenty in ten seconds; what was refused does not count, nor does another key."""
+    for number in range(20):
+        at.now = ways.NOON + number * 0.4
+        at.generate()
+    at.now = ways.NOON + 9.99
+    assert at.post(ways.GENERATE, {"prompt": "a"})["code"] == 429
+    other = {**AS_JSON, "authorization": "Bearer another"}
+    assert b'"code":200' in at.call("POST", ways.GENERATE, b'{"prompt":"a"}', other).body
+    at.now = ways.NOON + 10
+    at.generate()
+    assert at.post(ways.GENERATE, {"prompt": "a"})["code"] == 429
+
+
+def test_the_limit_outlives_a_clock_that_is_set_back(at: Desk) -> None:
+    for _ in range(20):
+        at.generate()
+    at.now -= 3600
+    at.generate()
+
+
+def test_status_reads_are_limited_to_ten_a_second(at: Desk) -> None:
+    task = at.generate()
+    url = f"{ways.RECORD}?taskId={task}"
+    codes = [at.get(url)["code"] for _ in range(12)]
+    assert codes == [200] * 10 + [429] * 2
+    at.now += 1
+    assert at.get(url)["code"] == 200
+
+
+def test_prices_are_charged_at_once_and_failures_are_given_back(at: Desk) -> None:
+    at.generate("one")
+    at.generate("two", model="flux-kontext-max")
+    at.generate("[moderated]")
+    at.generate("[fails]")
+    assert at.credits() == 975.0
+    at.now += 11
+    assert at.credits() == 985.0
+    kept = [(charge.prompt, charge.credits, charge.time) for charge in at.stand_in.charges()]
+    assert kept == [("one", 5.0, ways.NOON), ("two", 10.0, ways.NOON)]
+
+
+def test_credits_given_back_can_be_spent() -> None:
+    with desk(credits=5) as at:
+        at.generate("[fails]")
+        assert at.post(ways.GENERATE, {"prompt": "a"})["code"] == 402
+        at.now += 11
+        at.generate()
+        assert at.credits() == 0.0
+
+
+def test_a_result_lives_fourteen_days(at: Desk) -> None:
+    link = at.finished()["response"]["resultImageUrl"]
+    at.now += 14 * DAY - 60
+    assert at.fetch(link).status == 200
+    assert at.post(ways.DOWNLOAD_URL, {"url": link})["code"] == 200
+    at.now += 60
+    assert at.fetch(link).status == 404
+    assert at.post(ways.DOWNLOAD_URL, {"url": link})["code"] == 422
+
+
+def test_a_reissued_link_lives_twenty_minutes(at: Desk) -> None:
+    """It is a bare string, and leads to the same bytes."""
+    link = at.finished()["response"]["resultImageUrl"]
+    again = at.post(ways.DOWNLOAD_URL, {"url": link})["data"]
+    assert again != link
+    assert again.startswith(ways.RESULTS)
+    assert at.fetch(again).body == at.fetch(link).body
+    at.now += 1199
+    assert at.fetch(again).status == 200
+    at.now += 1
+    assert at.fetch(again).status == 404
+
+
+def test_a_link_of_the_right_path_on_another_host_is_wrong(at: Desk) -> None:
+    link = at.finished()["response"]["resultImageUrl"].replace("results.", "evil.")
+    assert at.post(ways.DOWNLOAD_URL, {"url": link})["code"] == 422
+
+
+def test_a_record_is_forgotten_after_two_months(at: Desk) -> None:
+    task = at.generate()
+    at.now += 60 * DAY
+    assert at.record(task)["successFlag"] == 1
+    at.now += 2 * DAY
+    assert at.get(f"{ways.RECORD}?taskId={task}")["code"] == 422
+
+
+def test_a_result_is_not_there_before_it_is_made(at: Desk) -> None:
+    task = at.generate()
+    assert at.fetch(f"{ways.RESULTS}/results/{task}.jpeg").status == 404
+    at.now += 11
+    assert at.fetch(f"{ways.RESULTS}/results/{task}.png").status == 404
+    assert at.fetch(f"{ways.RESULTS}/results/{task}.jpeg").status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "status"),
+    [
+        ("GET", f"{ways.API}/", 404),
+        ("POST", f"{ways.API}/api/v1/jobs/createTask", 404),
+        ("POST", f"{ways.API}/api/file-stream-upload", 404),
+        ("POST", f"{ways.UPLOADS}/api/v1/flux/kontext/generate", 404),
+        ("POST", "https://elsewhere.invalid/api/v1/flux/kontext/generate", 404),
+        ("GET", ways.GENERATE, 405),
+        ("POST", ways.CREDIT, 405),
+    ],
+)
+def test_an_unknown_path_is_told_in_the_envelope(
+    at: Desk, method: str, url: str, status: int
+) -> None:
+    """The two hosts know nothing of each other's paths."""
+    answer = at.call(method, url, headers=AS_JSON)
+    assert answer.status == status
+    assert json.loads(answer.body)["code"] == status
+    assert json.loads(answer.body)["data"] is None
+
+
+def test_one_origin_takes_both() -> None:
+    """As when it is served on a port."""
+    with desk(api_url=ways.API, upload_url=ways.API) as at:
+        body, headers = ways.multipart(b"x", "a", "b")
+        assert (
+            b'"success":true'
+            in at.call("POST", ways.STREAM.replace(ways.UPLOADS, ways.API), body, headers).body
+        )
+        at.generate()
+
+
+@pytest.mark.parametrize(
+    "agent",
+    ["python-httpx/0.28.1", "Python-urllib/3.11", "python-requests/2.32", "", " ", None],
+)
+def test_the_edge_refuses_default_agents_on_every_host(at: Desk, agent: str | None) -> None:
+    """HTTP 403 and a plain text; that is no judgement of the key."""
+    sent = {key: value for key, value in KEYED.items() if key != "user-agent"}
+    sent |= {"user-agent": agent} if agent is not None else {}
+    for url in (ways.CREDIT, ways.STREAM):
+        answer = at.call("GET", url, headers=sent)
+        assert (answer.status, answer.body) == (403, b"error code: 1010")
+    sent.pop("authorization")
+    assert at.call("GET", f"{ways.RESULTS}/results/a.png", headers=sent).status == 403
+
+
+@pytest.mark.parametrize("header", ["authorization", "cookie"])
+def test_a_key_at_the_result_host_is_a_leak(at: Desk, header: str) -> None:
+    link = at.finished()["response"]["resultImageUrl"]
+    answer = at.call("GET", link, headers={**AGENT, header: "Bearer k"})
+    assert answer.status == 400
+    assert at.get(f"{ways.API}/sandbox/ledger")["leaks"] == 1
+
+
+def test_the_result_host_gives_and_takes_nothing(at: Desk) -> None:
+    link = at.finished()["response"]["resultImageUrl"]
+    assert at.call("HEAD", link, headers=AGENT).status == 200
+    assert at.call("PUT", link, b"x", AGENT).status == 405
+    for path in ("", "/", "/nothing", "/results", "/results/", "/links/none/a.png", "/kieai/.."):
+        assert at.fetch(ways.RESULTS + path).status == 404
+
+
+def test_the_judges_see_everything(at: Desk) -> None:
+    """No key and no agent is asked of them."""
+    task = at.generate("a cat")
+    at.generate("[fails]")
+    for _ in range(19):
+        at.post(ways.GENERATE, {"prompt": ""})
+    at.now += 11
+    answer = at.call("GET", f"{ways.API}/sandbox/ledger", headers={})
+    assert json.loads(answer.body) == {
+        "charges": [{"id": task, "prompt": "a cat", "credits": 5.0, "time": ways.NOON}],
+        "tasks": 2,
+        "credits": 995.0,
+        "refused": 1,
+        "leaks": 0,
+    }
+
+
+def test_json_is_packed_for_who_can_take_it(at: Desk) -> None:
+    import gzip  # noqa: PLC0415 - only here
+
+    sent = {**KEYED, "accept-encoding": "gzip, br"}
+    answer = at.call("GET", ways.CREDIT, headers=sent)
+    assert answer.header("content-encoding") == "gzip"
+    assert json.loads(gzip.decompress(answer.body))["data"] == 1000.0
+    assert at.call("GET", ways.CREDIT).header("content-encoding") is None
