@@ -6,6 +6,7 @@ The tests hand in a clock whose hours pass in no time.
 from __future__ import annotations
 
 import queue
+import signal
 import time
 from typing import Protocol, TypeVar
 
@@ -52,8 +53,13 @@ class SystemClock:
         time.sleep(max(0.0, seconds))
 
     def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - real time passes either way
-        """Wait for the box, at most `seconds`."""
+        """Wait for the box, at most `seconds`; a Ctrl-Z waits for the end of that."""
+        # Before Python 3.13 a wait never ends if a signal's handler outlasts it, and the one
+        # that gives the terminal away lasts until the process is woken again.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
         try:
             return box.get(timeout=max(0.0, seconds))
         except queue.Empty:
             return None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -21,15 +21,17 @@ ROOT = Path(__file__).parents[2]
 SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
 
 SETTING = """
-import os, signal, sys, time
+import os, queue, signal, sys
 from fluxcli import events
 from fluxcli.catalog import PRO
 from fluxcli.clock import SystemClock
 from fluxcli.output.streams import Output
 from fluxcli.task import Request
 
+sys.tracebacklimit = 0
+clock = SystemClock()
 output = Output(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, env=os.environ,
-                clock=SystemClock())
+                clock=clock)
 request = Request(mode="generate", prompt="灯台の夜明け " * 9, model=PRO, aspect_ratio="1:1",
                   output_format="png", safety_tolerance=2)
 
@@ -48,7 +50,7 @@ with output.progress(3, 12.0) as progress:
         progress.see(events.Accepted(key=key, ref="k7", task_id="task-" + key))
     output.answer("ready")
     while True:
-        time.sleep(0.02)
+        clock.take(queue.SimpleQueue(), 0.02, busy=False)
         progress.tick()
 """
 
