@@ -1,0 +1,172 @@
+# bash completion for fluxcli. Made by `python -m tests.completions`; do not edit.
+# All words and flags stand here, so that a TAB starts no process; only tasks are asked for.
+
+# What the flag $1 takes; fails if it takes nothing.
+_fluxcli_value() {
+  case $1 in
+    --color) next='auto always never' ;;
+    --prompt-file | -o | --output) next='FILE' ;;
+    -m | --model) next='pro max' ;;
+    -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
+    --output-format) next='jpeg png' ;;
+    --safety-tolerance)
+      next='0 1 2 3 4 5 6'
+      if [[ $command == 'edit' ]]; then next='0 1 2'; fi
+      ;;
+    --watermark | --callback-url | --timeout | --interval | -n | --count | --max-credits | \
+      --limit | --port | --seconds | --fault) next='' ;;
+    --settle) next='not-charged' ;;
+    *) return 1 ;;
+  esac
+}
+
+# The flags of the command, one name or another, and what its arguments are.
+_fluxcli_command() {
+  local shared='--json -q|--quiet -v|--verbose --debug --sandbox --color --no-input
+    -h|--help'
+  case $command in
+    '')
+      flags='--version'
+      takes=('generate edit status download credits sandbox config')
+      ;;
+    'generate')
+      flags='--prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
+        --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
+        --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
+        --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
+        --new -y|--yes --max-credits --dry-run --preview --open'
+      ;;
+    'edit')
+      flags='--prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
+        --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
+        --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
+        --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
+        --new -y|--yes --max-credits --dry-run --preview --open'
+      takes=('IMAGE')
+      ;;
+    'status')
+      flags='--wait --limit --all --offline --settle --timeout --interval'
+      takes=('TASK...')
+      ;;
+    'download')
+      flags='--unsaved -o|--output -f|--force --skip-existing --timeout --interval --preview
+        --open'
+      takes=('TASK...')
+      ;;
+    'credits' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
+    'sandbox') flags='--port --seconds --fault...' ;;
+    'config') takes=('path list get set unset edit check') ;;
+    'config get')
+      takes=('base_url upload_url timeout interval output color max_credits json quiet verbose
+        debug no_input sandbox generate.model generate.aspect_ratio generate.output_format
+        generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
+        generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
+        edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
+        edit.upload_cn edit.watermark edit.callback_url')
+      ;;
+    'config set' | 'config unset')
+      takes=('api_key base_url upload_url timeout interval output color generate.model
+        generate.aspect_ratio generate.output_format generate.safety_tolerance
+        generate.prompt_upsampling generate.enable_translation generate.upload_cn
+        generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
+        edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn
+        edit.watermark edit.callback_url')
+      ;;
+  esac
+  flags+=" $shared"
+}
+
+# Offer the words that begin as typed, less the `head` that readline leaves as it is.
+_fluxcli_offer() {
+  local word
+  for word in "$@"; do
+    if [[ $word == "$typed"* ]]; then
+      word=$before$word
+      COMPREPLY+=("${word#"$head"}")
+    fi
+  done
+}
+
+# Offer this machine's latest tasks, their ids behind $1.
+_fluxcli_tasks() {
+  local id world=
+  if [[ $given == *' --sandbox '* ]]; then world=--sandbox; fi
+  compopt -o nosort 2>/dev/null
+  _fluxcli_offer @last
+  while read -r id _; do
+    if [[ $id != TASK ]]; then _fluxcli_offer "$1$id"; fi
+  done < <("${words[0]/#\~/$HOME}" status --offline --limit 50 $world 2>/dev/null)
+}
+
+# Offer the flags of which no name is given yet; those with dots may be given again.
+_fluxcli_flags() {
+  local either name
+  for either in $flags; do
+    for name in ${either//|/ }; do
+      if [[ $given == *" $name "* ]]; then continue 2; fi
+    done
+    for name in ${either//|/ }; do
+      if [[ $name == --* ]]; then _fluxcli_offer "${name%...}"; fi
+    done
+  done
+}
+
+_fluxcli() {
+  local IFS=$' \t\n' arguments=() before= command= flag= flags= given=' ' head i
+  local line=$COMP_LINE next= part takes=() typed word words=()
+  COMPREPLY=()
+
+  # What readline splits at `:`, `=` and `@` is one word again.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    part=${COMP_WORDS[i]}
+    if ((i)) && [[ $line != [[:space:]]* ]]; then
+      words[${#words[@]} - 1]+=$part
+    else
+      words+=("$part")
+    fi
+    line=${line#*"$part"}
+  done
+  typed=${words[${#words[@]} - 1]}
+  head=${typed%"$2"}
+
+  # Sort what stands before the cursor.
+  for ((i = 1; i < ${#words[@]} - 1; i++)); do
+    word=${words[i]}
+    if [[ $flag ]]; then
+      flag=
+    elif [[ $word == -- ]]; then
+      arguments+=("${words[@]:i + 1:${#words[@]} - i - 2}")
+      given= # nothing is a flag any more
+      break
+    elif [[ $word == -?* ]]; then
+      given+="${word%%=*} "
+      if _fluxcli_value "$word"; then flag=$word; fi
+    elif [[ -z $command || $command == config ]]; then
+      command=${command:+$command }$word
+    else
+      arguments+=("$word")
+    fi
+  done
+  _fluxcli_command
+
+  if [[ -z $flag && $given && $typed == --*=* ]]; then
+    flag=${typed%%=*} before=$flag= typed=${typed#*=}
+  fi
+  if [[ $flag ]]; then
+    _fluxcli_value "$flag"
+  elif [[ $given && $typed == -* ]]; then
+    next=FLAG
+  else
+    next=${takes[${#arguments[@]}]-}
+    if [[ -z $next && ${takes[0]-} == *... ]]; then next=${takes[0]}; fi
+  fi
+  case ${next%...} in
+    FLAG) _fluxcli_flags ;;
+    FILE) compopt -o default ;;
+    TASK) _fluxcli_tasks '' ;;
+    IMAGE) if [[ $typed == @* ]]; then _fluxcli_tasks @; else compopt -o default; fi ;;
+    *) _fluxcli_offer $next ;;
+  esac
+}
+
+complete -F _fluxcli fluxcli

@@ -1,0 +1,48 @@
+"""How a script comes of its frame: the file `NAME.in` here, with tables filled in.
+
+A line `#: NAME` of the frame is a comment to its shell, and becomes the table of that name.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_FOLDER: Final = Path(__file__).parent
+_MARK: Final = "#: "
+_WIDTH: Final = 90
+
+
+def fill(name: str, **tables: Iterable[str]) -> str:
+    """Return the frame `name` with its tables filled in, each as far in as its mark stands.
+
+    Raises:
+        KeyError: the frame wants a table that is not given.
+    """
+    frame = (_FOLDER / f"{name}.in").read_text(encoding="utf-8")
+    return "".join(f"{line}\n" for line in _filled(frame.splitlines(), tables))
+
+
+def _filled(frame: Iterable[str], tables: dict[str, Iterable[str]]) -> Iterator[str]:
+    for line in frame:
+        inward, mark, name = line.partition(_MARK)
+        if mark and not inward.strip():
+            yield from (inward + row for row in tables[name])
+        else:
+            yield line
+
+
+def wrap(before: str, words: Iterable[str], after: str = "", *, end: str = "") -> list[str]:
+    """Return a line of words, or several, with `end` behind each but the last."""
+    rows = textwrap.wrap(
+        before + " ".join(words) + after,
+        _WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [row + end for row in rows[:-1]] + rows[-1:]
