@@ -87,7 +87,7 @@ def parse(spec: str) -> Fault:
         raise ValueError(f"`{spec}`: `{where}` has no fault `{what}`; {_offer(words)}")
     first, times = int(found["first"] or 1), int(found["times"] or 1)
     percent = None if found["percent"] is None else int(found["percent"])
-    if not first or not times or not 0 < (percent or 1) <= _ALL or percent == 0:
+    if not first or not times or (percent is not None and not 0 < percent <= _ALL):
         raise ValueError(f"`{spec}`: calls are counted from 1, and percent go from 1 to 100")
     return Fault(spec, where, what, first, times, percent)
 

@@ -1,0 +1,327 @@
+"""Every fault that can be asked for: how it is written, when it strikes, what it does."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fluxcli.sandbox.faults import Fault, parse, parse_all
+from tests.sandbox import desk as ways
+from tests.sandbox.desk import AS_JSON, Desk, desk, faulty, multipart
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fluxcli.sandbox.wire import Answer
+
+EVERYWHERE = [
+    *("refuse", "reset", "drop", "timeout", "slow"),
+    *("429", "402", "429-credits", "433", "455", "401", "500", "502", "503", "521"),
+    *("html", "1010", "garbage", "truncated"),
+]
+PLACES = ["submit", "poll", "upload", "download", "credits", "link"]
+ONLY = {
+    "submit": ["moderated", "failed", "expired"],
+    "poll": ["unknown", "moderated", "failed", "expired"],
+    "download": ["truncate", "corrupt", "not-image", "expired"],
+    "link": ["expired"],
+}
+
+
+def submitted(at: Desk) -> Answer:
+    return at.call("POST", ways.GENERATE, b'{"prompt":"a"}', AS_JSON)
+
+
+def asked(at: Desk, place: str) -> Answer:
+    """Make one good call of this place, whatever it takes to be able to."""
+    if place == "submit":
+        return submitted(at)
+    if place == "poll":
+        return at.call("GET", f"{ways.RECORD}?taskId={at.generate()}")
+    if place == "upload":
+        return at.call("POST", ways.STREAM, *multipart(b"x", "a", "b"))
+    if place == "credits":
+        return at.call("GET", ways.CREDIT)
+    link = at.finished()["response"]["resultImageUrl"]
+    if place == "download":
+        return at.fetch(link)
+    return at.call("POST", ways.DOWNLOAD_URL, json.dumps({"url": link}).encode(), AS_JSON)
+
+
+# -- how a fault is written -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("submit:reset", Fault("submit:reset", "submit", "reset")),
+        ("submit:reset@2", Fault("submit:reset@2", "submit", "reset", first=2)),
+        ("poll:500x3", Fault("poll:500x3", "poll", "500", times=3)),
+        ("poll:429-credits@2x3", Fault("poll:429-credits@2x3", "poll", "429-credits", 2, 3)),
+        ("download:expired", Fault("download:expired", "download", "expired")),
+        ("poll:503%20", Fault("poll:503%20", "poll", "503", percent=20)),
+    ],
+)
+def test_a_fault_is_read(spec: str, expected: Fault) -> None:
+    assert parse(spec) == expected
+
+
+def test_every_word_is_known_where_it_makes_sense() -> None:
+    for place in PLACES:
+        for word in [*EVERYWHERE, *ONLY.get(place, [])]:
+            assert parse(f"{place}:{word}").what == word
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("", "WHERE:WHAT"),
+        ("reset", "WHERE:WHAT"),
+        ("submit:", "WHERE:WHAT"),
+        ("pay:reset", "`submit`, `poll`, `upload`, `download`, `credits`, `link`"),
+        ("submit:explode", "`refuse`, `reset`"),
+        ("submit:explode", "`moderated`"),
+        ("credits:moderated", "no fault `moderated`"),
+        ("submit:reset@", "no fault `reset@`"),
+        ("submit:reset@2%5", "no fault `reset@2`"),
+        ("submit:reset@0", "from 1"),
+        ("submit:resetx0", "from 1"),
+        ("submit:reset%0", "from 1 to 100"),
+        ("submit:reset%101", "from 1 to 100"),
+    ],
+)
+def test_what_is_no_fault_is_refused_with_the_words_that_are(spec: str, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"`{spec}`")) as raised, desk(faults=[spec]):
+        pass
+    assert says in str(raised.value)
+
+
+def test_the_same_fault_twice_is_one() -> None:
+    assert len(parse_all(["submit:reset", "submit:reset", "poll:500"])) == 2
+
+
+# -- when it strikes --------------------------------------------------------------------
+
+
+def strikes(spec: str, calls: int = 8) -> list[int]:
+    return [number for number in range(1, calls + 1) if parse(spec).strikes(number)]
+
+
+def test_a_fault_strikes_the_calls_it_names() -> None:
+    assert strikes("submit:reset") == [1]
+    assert strikes("submit:reset@3") == [3]
+    assert strikes("submit:resetx2") == [1, 2]
+    assert strikes("submit:reset@3x4") == [3, 4, 5, 6]
+
+
+def test_a_share_of_calls_is_always_the_same() -> None:
+    found = strikes("poll:500%20", 1000)
+    assert found == strikes("poll:500%20", 1000)
+    assert 150 < len(found) < 250
+    assert found != strikes("poll:502%20", 1000)
+    assert strikes("poll:500%100") == list(range(1, 9))
+
+
+def test_only_calls_of_its_place_count() -> None:
+    with faulty("credits:500@2") as at:
+        submitted(at)
+        assert at.get(ways.CREDIT)["code"] == 200
+        at.call("POST", ways.CREDIT)
+        assert at.get(ways.CREDIT)["code"] == 500
+        assert at.get(ways.CREDIT)["code"] == 200
+
+
+def test_several_faults_strike_each_in_its_turn() -> None:
+    with faulty("submit:500", "submit:455@2", "submit:429") as at:
+        codes = [json.loads(submitted(at).body)["code"] for _ in range(3)]
+    assert codes == [500, 455, 200]
+
+
+def test_counting_goes_on_in_the_next_process(tmp_path: Path) -> None:
+    store = tmp_path / "book"
+    with faulty("credits:500@2", store=store) as at:
+        assert at.get(ways.CREDIT)["code"] == 200
+    with desk(store=store) as at:
+        assert at.get(ways.CREDIT)["code"] == 200
+    with faulty("credits:500@2", store=store) as at:
+        assert at.get(ways.CREDIT)["code"] == 500
+    with faulty("credits:500@2", store=store) as at:
+        assert at.get(ways.CREDIT)["code"] == 200
+
+
+def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
+    for _ in range(2):
+        with faulty("credits:500", store=tmp_path / "book") as at:
+            at.stand_in.count_anew()
+            assert at.get(ways.CREDIT)["code"] == 500
+
+
+# -- what it does -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("what", "broken"),
+    [("refuse", "refused"), ("drop", "dropped"), ("reset", "reset"), ("timeout", "silent")],
+)
+def test_connections_break(place: str, what: str, broken: str) -> None:
+    with faulty(f"{place}:{what}") as at:
+        assert asked(at, place).broken == broken
+
+
+@pytest.mark.parametrize(
+    ("what", "tasks"),
+    [
+        *[(what, 0) for what in ("refuse", "drop", "429", "402", "429-credits", "433", "455")],
+        *[(what, 0) for what in ("401", "500", "503", "521", "1010")],
+        *[(what, 1) for what in ("reset", "timeout", "slow", "502", "html", "garbage")],
+        *[(what, 1) for what in ("truncated", "moderated", "failed", "expired")],
+    ],
+)
+def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> None:
+    """The judge of double billing: what was charged at the moment of the answer."""
+    with faulty(f"submit:{what}") as at:
+        submitted(at)
+        assert len(at.stand_in.charges()) == tasks
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        *[("429", 429), ("402", 402), ("429-credits", 429), ("433", 433), ("455", 455)],
+        *[("401", 401), ("500", 500)],
+    ],
+)
+@pytest.mark.parametrize("place", ["submit", "poll", "credits", "link", "upload"])
+def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
+    with faulty(f"{place}:{what}") as at:
+        answer = asked(at, place)
+    body: Any = json.loads(answer.body)
+    assert (answer.status, body["code"]) == (200, code)
+    assert body.get("success") is (False if place == "upload" else None)
+    assert ("Credits insufficient" in body["msg"]) == (what in {"402", "429-credits"})
+
+
+@pytest.mark.parametrize("code", [401, 402, 429, 433, 455, 500, 502, 503, 521])
+def test_a_download_fails_by_its_status(code: int) -> None:
+    with faulty(f"download:{code}") as at:
+        assert asked(at, "download").status == code
+
+
+@pytest.mark.parametrize("what", ["502", "503", "521"])
+def test_the_edge_answers_with_its_status_and_a_page(what: str) -> None:
+    with faulty(f"submit:{what}") as at:
+        answer = submitted(at)
+    assert answer.status == int(what)
+    assert answer.body.startswith(b"<!DOCTYPE html>")
+
+
+def test_answers_without_meaning() -> None:
+    with faulty("submit:html", "submit:garbage@2", "submit:truncated@3", "submit:1010@4") as at:
+        page, garbage, cut, blocked = (submitted(at) for _ in range(4))
+        whole = submitted(at)
+    assert (page.status, page.body[:9]) == (200, b"<!DOCTYPE")
+    with pytest.raises(UnicodeDecodeError):
+        garbage.body.decode()
+    assert cut.body.startswith(b'{"code":200,"msg":"success","data":{"taskId":"')
+    assert len(cut.body) < len(whole.body) - 20
+    assert (blocked.status, blocked.body) == (403, b"error code: 1010")
+
+
+def test_a_slow_answer_is_whole_and_late() -> None:
+    with faulty("download:slow", "credits:slow") as at:
+        download, balance = asked(at, "download"), asked(at, "credits")
+    assert (download.delay, balance.delay) == (5.0, 5.0)
+    assert len(balance.pieces()) == 1
+    assert len(download.pieces()) > 4
+    assert b"".join(download.pieces()) == download.body
+
+
+def test_a_task_that_is_not_known_yet() -> None:
+    with faulty("poll:unknownx2") as at:
+        task = at.generate()
+        url = f"{ways.RECORD}?taskId={task}"
+        assert [at.get(url)["code"] for _ in range(3)] == [422, 422, 200]
+
+
+@pytest.mark.parametrize("place", ["submit", "poll"])
+@pytest.mark.parametrize(("what", "flag"), [("moderated", 3), ("failed", 2)])
+def test_a_task_fails(place: str, what: str, flag: int) -> None:
+    """It stays failed, and its price is given back."""
+    with faulty(f"{place}:{what}") as at:
+        task = at.generate()
+        at.now += 11 * (place == "submit")
+        assert at.record(task)["successFlag"] == flag
+        assert at.record(task)["successFlag"] == flag
+        assert at.credits() == 1000.0
+        assert at.finished()["successFlag"] == 1
+
+
+def test_a_task_that_is_over_does_not_fail_any_more() -> None:
+    with faulty("poll:failed") as at:
+        assert at.finished()["successFlag"] == 1
+
+
+def test_a_result_that_is_gone_can_be_had_by_a_new_link() -> None:
+    with faulty("submit:expired") as at:
+        link = at.finished()["response"]["resultImageUrl"]
+        assert at.fetch(link).status == 404
+        again = at.post(ways.DOWNLOAD_URL, {"url": link})["data"]
+        assert at.fetch(again).status == 200
+
+
+def test_a_download_that_expires_once() -> None:
+    with faulty("download:expired") as at:
+        link = at.finished()["response"]["resultImageUrl"]
+        assert [at.fetch(link).status for _ in range(2)] == [404, 200]
+
+
+def test_a_link_that_is_dead_when_it_comes() -> None:
+    with faulty("link:expired") as at:
+        link = at.finished()["response"]["resultImageUrl"]
+        links = [at.post(ways.DOWNLOAD_URL, {"url": link})["data"] for _ in range(2)]
+        assert [at.fetch(one).status for one in links] == [404, 200]
+
+
+def test_a_record_that_is_forgotten_stays_so_and_stays_paid() -> None:
+    with faulty("poll:expired") as at:
+        task = at.generate()
+        for _ in range(2):
+            assert at.get(f"{ways.RECORD}?taskId={task}")["code"] == 422
+        at.now += 11
+        assert at.credits() == 995.0
+        assert len(at.stand_in.charges()) == 1
+
+
+def test_a_download_that_breaks_off() -> None:
+    with faulty("download:truncate") as at:
+        answer = asked(at, "download")
+    assert answer.broken == "truncated"
+    assert b"".join(answer.pieces()) == answer.body[: len(answer.body) // 2]
+
+
+def test_a_download_of_damaged_bytes_looks_whole() -> None:
+    with faulty("download:corrupt") as at:
+        link = at.finished(outputFormat="png")["response"]["resultImageUrl"]
+        bad, good = at.fetch(link), at.fetch(link)
+    assert len(bad.body) == len(good.body)
+    assert bad.headers == good.headers
+    assert (bad.body[:100], bad.body[-12:]) == (good.body[:100], good.body[-12:])
+    assert zlib.crc32(bad.body) != zlib.crc32(good.body)
+
+
+def test_a_download_that_is_no_picture_says_it_is() -> None:
+    with faulty("download:not-image") as at:
+        answer = asked(at, "download")
+    assert answer.header("content-type") == "image/jpeg"
+    assert answer.body.isascii()
+
+
+def test_a_leak_is_told_whatever_else_goes_wrong() -> None:
+    with faulty("download:500") as at:
+        answer = at.call("GET", f"{ways.RESULTS}/results/x.png", headers=AS_JSON)
+        assert answer.status == 400

@@ -1,0 +1,128 @@
+"""What is remembered: between runs, between processes, and by many threads at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.sandbox.ledger import Ledger
+from tests.sandbox import desk as ways
+from tests.sandbox.desk import AS_JSON, desk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SPENDER = """
+import sys, time
+from pathlib import Path
+from fluxcli.sandbox.service import StandIn
+from fluxcli.sandbox.wire import Call
+one = StandIn(store=Path(sys.argv[1]), wall=lambda: 1e9, sleep=time.sleep, credits=30)
+headers = {"user-agent": "a", "authorization": f"Bearer {sys.argv[2]}",
+           "content-type": "application/json"}
+path = "/api/v1/flux/kontext/generate"
+for _ in range(4):
+    one.handle(Call("POST", "api.sandbox.invalid", path, {}, headers, b'{"prompt":"a"}'))
+one.close()
+"""
+
+
+def test_tasks_uploads_links_and_money_outlive_a_run(tmp_path: Path) -> None:
+    store = tmp_path / "book"
+    with desk(store=store) as at:
+        record = at.finished("kept")
+        link = record["response"]["resultImageUrl"]
+        upload = at.upload(b"bytes")["data"]["downloadUrl"]
+        again = at.post(ways.DOWNLOAD_URL, {"url": link})["data"]
+        picture = at.fetch(link).body
+    with desk(store=store, credits=7) as at:
+        at.now += 12
+        assert at.record(record["taskId"]) == record
+        assert at.fetch(link).body == picture
+        assert at.fetch(again).body == picture
+        assert at.fetch(upload).body == b"bytes"
+        assert at.credits() == 995.0
+        assert [charge.prompt for charge in at.stand_in.charges()] == ["kept"]
+
+
+def test_links_are_named_for_where_the_stand_in_lives_now(tmp_path: Path) -> None:
+    """A served stand-in gets another port each time."""
+    store = tmp_path / "book"
+    with desk(store=store) as at:
+        task = at.finished()["taskId"]
+    with desk(store=store, result_url="http://127.0.0.1:9") as at:
+        at.now += 20
+        link = at.record(task)["response"]["resultImageUrl"]
+        assert link == f"http://127.0.0.1:9/results/{task}.jpeg"
+        assert at.fetch(link).status == 200
+
+
+def test_without_a_store_nothing_is_kept() -> None:
+    with desk() as at:
+        task = at.generate()
+    with desk() as at:
+        assert at.get(f"{ways.RECORD}?taskId={task}")["code"] == 422
+
+
+def test_the_limit_holds_across_instances(tmp_path: Path) -> None:
+    with desk(store=tmp_path / "book") as one, desk(store=tmp_path / "book") as other:
+        for _ in range(10):
+            one.generate()
+            other.generate()
+        for at in (one, other):
+            assert at.post(ways.GENERATE, {"prompt": "a"})["code"] == 429
+
+
+def test_many_threads_spend_what_there_is_and_no_more() -> None:
+    """Twelve threads want eight pictures each, of which the purse pays for ten in all."""
+
+    def spend(number: int) -> int:
+        headers = {**AS_JSON, "authorization": f"Bearer {number}"}
+        answers = [at.call("POST", ways.GENERATE, b'{"prompt":"a"}', headers) for _ in range(8)]
+        return sum(b'"code":200' in answer.body for answer in answers)
+
+    with desk(credits=50) as at, ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(spend, range(12))) == 10
+        assert at.credits() == 0.0
+        assert len(at.stand_in.charges()) == 10
+
+
+def test_many_processes_share_one_purse(tmp_path: Path) -> None:
+    """They begin a new book together, and nobody's money is counted twice."""
+    store = tmp_path / "book"
+    running = [
+        subprocess.Popen([sys.executable, "-c", _SPENDER, str(store), str(number)])
+        for number in range(3)
+    ]
+    assert [one.wait(60) for one in running] == [0, 0, 0]
+    with desk(store=store) as at:
+        assert len(at.stand_in.charges()) == 6
+        assert at.credits() == 0.0
+
+
+def test_a_file_that_is_no_book_is_refused_and_kept(tmp_path: Path) -> None:
+    store = tmp_path / "book"
+    store.write_text("a letter, nothing to do with money, and long enough to be one" * 20)
+    with pytest.raises(ValueError, match="remove it"):
+        Ledger(store, balance=1)
+    assert store.read_text().startswith("a letter")
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE letters (x)", "PRAGMA user_version = 99"])
+def test_a_foreign_book_is_refused(tmp_path: Path, statement: str) -> None:
+    store = tmp_path / "book"
+    base = sqlite3.connect(store)
+    base.execute(statement)
+    base.close()
+    with pytest.raises(ValueError, match="not the sandbox's book"):
+        Ledger(store, balance=1)
+
+
+def test_a_book_that_cannot_be_opened_is_an_error_of_the_machine(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot be opened"):
+        Ledger(tmp_path / "missing" / "book", balance=1)
