@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+_PAGE_COLUMNS = 80
 
 
 def run() -> None:
     """Run the command line of this process and end with its status."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        from fluxcli import __version__  # noqa: PLC0415 - start-up
-
-        sys.stdout.write(f"fluxcli {__version__}\n")
+    if _answered(_known_answer(arguments)):
         return
     _end_quietly_on_ctrl_c()
     from fluxcli.cli import main  # noqa: PLC0415 - start-up
     from fluxcli.session import Session  # noqa: PLC0415 - start-up
 
     sys.exit(main(arguments, Session.of_process()))
+
+
+def _known_answer(arguments: list[str]) -> str:
+    """Return the version or a help text, which need nothing of the program; else nothing."""
+    if arguments == ["--version"]:
+        from fluxcli import __version__  # noqa: PLC0415 - start-up
+
+        return f"fluxcli {__version__}\n"
+    if arguments and arguments[-1] not in {"-h", "--help"}:
+        return ""
+    from fluxcli.pages import PAGES  # noqa: PLC0415 - start-up
+
+    return PAGES.get(" ".join(arguments[:-1]), "") if _columns() >= _PAGE_COLUMNS else ""
+
+
+def _columns() -> int:
+    """Return the terminal's width as `shutil` tells it, whose import costs more than the rest."""
+    try:
+        return (
+            int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns or _PAGE_COLUMNS
+        )
+    except ValueError:
+        return 0
+    except OSError:
+        return _PAGE_COLUMNS
+
+
+def _answered(text: str) -> bool:
+    """Write a text; without one, or if that fails, the program itself is the one to tell."""
+    try:
+        return bool(text) and os.write(1, text.encode()) == len(text)
+    except BrokenPipeError:
+        return True
+    except OSError:
+        return False
 
 
 def _end_quietly_on_ctrl_c() -> None:
