@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.worlds import Ran, World
 
 TRIES = 8
+PARTIAL, UNKNOWN = 9, 11
 _REF = re.compile(r"fluxcli status ([2-9a-hjkmnp-tv-z]{8}) --settle")
 
 
@@ -39,6 +40,7 @@ def finish(
     files: Sequence[Path],
     prompt: str,
     before: Ran | None = None,
+    tries: int = TRIES,
 ) -> Aftermath:
     """Run the command again until it is done, and judge: one charge and one whole file each.
 
@@ -47,17 +49,16 @@ def finish(
     """
     after = Aftermath()
     ran = before
-    for _ in range(TRIES):
-        if ran is not None and ran.status == 11:
-            after.unknown += 1
-            _settle(world, server, ran, prompt, after)
-        elif ran is not None and _is_over(ran):
-            break
+    for _ in range(tries):
+        if ran is not None:
+            after.unknown += _settle(world, server, ran, prompt, after)
+            if _is_over(ran):
+                break
         ran = world.run(*arguments)
         after.statuses.append(ran.status)
         after.said.append(ran.err)
     else:
-        after.wrong.append(f"not done after {TRIES} runs")
+        after.wrong.append(f"not done after {tries} runs: {after.said[-1]}")
     _judge(world, server, files, after)
     return after
 
@@ -67,15 +68,19 @@ def _is_over(ran: Ran) -> bool:
     return ran.status == 0 or (ran.status == 2 and "is there already" in ran.err)
 
 
-def _settle(world: World, server: FaultServer, ran: Ran, prompt: str, after: Aftermath) -> None:
-    """Look into the service's logs, as a person would, and say what is there."""
-    for ref in dict.fromkeys(_REF.findall(ran.err)):
+def _settle(world: World, server: FaultServer, ran: Ran, prompt: str, after: Aftermath) -> int:
+    """Look into the service's logs, as a person would, and say what is there; return how often."""
+    refs = list(dict.fromkeys(_REF.findall(ran.err)))
+    if (ran.status == UNKNOWN) != bool(refs) and ran.status != PARTIAL:
+        after.wrong.append(f"status {ran.status} with {len(refs)} in doubt: {ran.err}")
+    for ref in refs:
         known = world.run("status", "--all", "--offline", "--json").records
         taken = {record["task_id"] for record in known}
         found = [made.id for made in server.made_for(prompt) if made.id not in taken]
         settled = world.run("status", ref, "--settle", found[0] if found else "not-charged")
         if settled.status != 0:
             after.wrong.append(f"cannot be settled: {settled.err}")
+    return len(refs)
 
 
 def _judge(world: World, server: FaultServer, files: Sequence[Path], after: Aftermath) -> None:

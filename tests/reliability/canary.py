@@ -19,13 +19,10 @@ _DRESSES = (KEY.encode(), base64.b64encode(KEY.encode())[:-2], KEY[::-1].encode(
 
 def leaks(world: World, server: FaultServer, runs: Iterable[Ran]) -> list[str]:
     """Return every place where the key is and should not be: streams, files, requests."""
-    found = []
-    for ran in runs:
-        if _is_in(ran.out) or _is_in(ran.err.encode()):
-            found.append(f"the key was printed: {ran.err}")
-    for path in world.root.rglob("*"):
-        if path.is_file() and _is_in(path.read_bytes()):
-            found.append(f"the key lies in {path}")
+    printed = (ran.err for ran in runs if _is_in(ran.out) or _is_in(ran.err.encode()))
+    found = [f"the key was printed: {said}" for said in printed]
+    files = (path for path in world.root.rglob("*") if path.is_file())
+    found.extend(f"the key lies in {path}" for path in files if _is_in(path.read_bytes()))
     for heard in server.heard:
         head = b"\r\n".join(
             line for line in heard.head.split(b"\r\n") if line.lower() != _AUTHORIZED.lower()

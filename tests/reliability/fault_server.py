@@ -160,7 +160,7 @@ class FaultServer:
     tasks: dict[str, Made] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     refusals: int = 0
-    on_request: Callable[[Stage], Fault | None] | None = None
+    on_request: Callable[[Stage], tuple[Fault, When] | None] | None = None
     """Chooses a fault for each request, where no strike is planned."""
     failing: bool = False
     """Every task fails at the end instead."""
@@ -310,7 +310,7 @@ class FaultServer:
                     strike.times -= 1
                     return strike
             chosen = self.on_request(stage) if self.on_request else None
-        return None if chosen is None else _Strike(chosen, "after", 1)
+        return None if chosen is None else _Strike(*chosen, times=0)
 
     def _remember(self, host: str, head: bytes, body: bytes) -> None:
         with self._guard:

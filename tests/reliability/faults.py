@@ -11,6 +11,7 @@ import gzip
 import json
 import zlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.reliability.fault_server import Answer, Fault, Wire, envelope
@@ -157,7 +158,7 @@ def _murky_answers() -> Iterator[Fault]:
 
 
 def every_status() -> Iterator[Fault]:
-    """Every HTTP status with the service's envelope, and with an empty body, that proves nothing."""
+    """Every HTTP status that proves nothing, in the service's envelope and by itself."""
     for http in range(200, 600):
         if http in PROVEN or http in EDGE_PROVEN or http == 304:
             continue
@@ -199,6 +200,23 @@ def _rewritten(right: Answer, **fields: Any) -> bytes:
     return replace(right, body=json.dumps(json.loads(right.body) | fields).encode()).raw()
 
 
+def _after(early: bytes, right: Answer) -> bytes:
+    return early + right.raw()
+
+
+def _cut_short(share: float, right: Answer) -> bytes:
+    raw = right.raw()
+    return raw[: int(len(raw) * share)]
+
+
+def _cut_without_length(share: float, right: Answer) -> bytes:
+    return b"HTTP/1.1 200 OK\r\n\r\n" + right.body[: int(len(right.body) * share)]
+
+
+def _cut_and_told(share: float, right: Answer) -> bytes:
+    return replace(right, body=right.body[: int(len(right.body) * share)]).raw()
+
+
 def _harmless() -> Iterator[Fault]:
     def drip(wire: Wire, right: Answer) -> None:
         wire.drip(right.raw(), seconds=_NOTHING)
@@ -210,7 +228,7 @@ def _harmless() -> Iterator[Fault]:
     yield turns("without length", lambda a: b"HTTP/1.1 200 OK\r\n\r\n" + a.body, decisive=True)
     for number in (100, 102, 103):
         early = f"HTTP/1.1 {number} Early\r\n\r\n".encode()
-        yield turns(f"after a {number}", lambda a, e=early: e + a.raw(), decisive=True)
+        yield turns(f"after a {number}", partial(_after, early), decisive=True)
     yield turns("code of text", lambda a: _rewritten(a, code="200"), decisive=True)
     yield turns("unknown fields", lambda a: _rewritten(a, x={"y": [1]}), decisive=True)
     twice = (("Content-Type", "text/html"), ("X", "1"), ("X", "2"))
@@ -245,15 +263,9 @@ def result_cuts(count: int) -> Iterator[Fault]:
     """The picture's bytes end early, with the length told, not told, and told falsely."""
     for number in range(count):
         share = number / count
-        yield turns(f"cut at {share:.0%}", lambda a, s=share: a.raw()[: int(len(a.raw()) * s)])
-        yield turns(
-            f"short by {1 - share:.0%}, no length",
-            lambda a, s=share: b"HTTP/1.1 200 OK\r\n\r\n" + a.body[: int(len(a.body) * s)],
-        )
-        yield turns(
-            f"short by {1 - share:.0%}, its own length",
-            lambda a, s=share: replace(a, body=a.body[: int(len(a.body) * s)]).raw(),
-        )
+        yield turns(f"cut at {share:.0%}", partial(_cut_short, share))
+        yield turns(f"cut at {share:.0%}, no length", partial(_cut_without_length, share))
+        yield turns(f"cut at {share:.0%}, its own length", partial(_cut_and_told, share))
 
 
 def flips(count: int) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.reliability.aftermath import finish
 from tests.reliability.canary import leaks
-from tests.reliability.fault_server import Fault, FaultServer, Stage, When
+from tests.reliability.fault_server import Answer, Fault, FaultServer, Stage, When
 from tests.reliability.faults import (
     BAD_RESULTS,
     EARLY,
@@ -121,16 +121,10 @@ def run(case: Case, root: Path) -> Outcome:
         world.ask(server.api_url)
         server.strike(case.stage, case.fault, when=case.when, times=case.times)
         if case.stage == "relink":
-            server.strike("result", says("gone", _gone()))
+            server.strike("result", says("gone", Answer(403, b"")))
         if case.stage == "credits":
             return _asked_for_credits(case, world, server)
         return _made(case, world, server)
-
-
-def _gone() -> object:
-    from tests.reliability.fault_server import Answer  # noqa: PLC0415
-
-    return Answer(403, b"")
 
 
 def _asked_for_credits(case: Case, world: World, server: FaultServer) -> Outcome:

@@ -14,6 +14,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import fluxcli
@@ -54,10 +55,11 @@ class Nursery:
         cwd: Path,
         streams: Sequence[Path],
         gate: Path,
+        swift: bool = False,
     ) -> int:
         """Return the number of a process that runs `fluxcli ARGUMENTS` once `gate` is opened.
 
-        `gate` is a FIFO; one byte lets the process go.
+        `gate` is a FIFO; one byte lets the process go. A `swift` one's time passes at once.
         """
         asked = {
             "arguments": list(arguments),
@@ -65,6 +67,7 @@ class Nursery:
             "cwd": str(cwd),
             "streams": [str(path) for path in streams],
             "gate": str(gate),
+            "swift": swift,
         }
         print(json.dumps(asked), file=self._parent.stdin, flush=True)
         return int(self._told())
@@ -79,7 +82,7 @@ def _import_everything() -> None:
     for found in pkgutil.walk_packages(fluxcli.__path__, "fluxcli."):
         if not found.name.endswith("__main__"):
             importlib.import_module(found.name)
-    for name in ("encodings.idna", "certifi", "h11", "httpcore", "sqlite3", "rich.progress"):
+    for name in ("encodings.idna", "certifi", "h11", "httpcore", "sqlite3", "tests.worlds"):
         importlib.import_module(name)
 
 
@@ -102,10 +105,14 @@ def _live(asked: dict[str, Any]) -> int:
     )
     from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
     from fluxcli.session import Session  # noqa: PLC0415
+    from tests.worlds import SwiftClock  # noqa: PLC0415
 
     with open(asked["gate"], "rb", buffering=0) as gate:  # noqa: PTH123 - a bare descriptor
         gate.read(1)
-    status = main(asked["arguments"], Session.of_process())
+    session = Session.of_process()
+    if asked["swift"]:
+        session.clock = SwiftClock(time.time())
+    status = main(asked["arguments"], session)
     sys.stdout.flush()
     return status
 
@@ -114,14 +121,19 @@ def _run() -> None:
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    print("ready", flush=True)
+    _tell("ready")
     # Read without a buffer that the children would share.
     with os.fdopen(os.dup(0), "rb", buffering=0) as orders:
         while line := _line(orders):
             child = os.fork()
             if child == 0:
                 os._exit(_live(json.loads(line)))
-            print(child, flush=True)
+            _tell(child)
+
+
+def _tell(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 def _line(orders: Any) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pty
 import select
-import shutil
 import tempfile
 import time
 from contextlib import contextmanager
@@ -73,8 +72,10 @@ class Struck:
     traced: Traced
     ran: Ran
     screen: bytes
-    charged_before: int
-    whole_before: bool
+    partial: list[Path]
+    """Files under their final names that are not whole pictures, before anything was mended."""
+    lost_ids: list[str]
+    """Tasks that were charged, and that neither the journal nor the process has told."""
     after: Aftermath = field(default_factory=Aftermath)
 
     @property
@@ -86,16 +87,22 @@ class Struck:
 @contextmanager
 def scene(plan: Plan) -> Iterator[tuple[World, FaultServer]]:
     """Set up a world and a service for one plan; both are gone afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="flux-"))
-    try:
-        with FaultServer(ready_after=plan.ready_after) as server:
-            world = World(root, clock=SwiftClock(time.time()))
-            world.ask(server.api_url)
-            (world.cwd / "input.png").write_bytes(png("the input"))
-            os.mkfifo(root / "gate")
-            yield world, server
-    finally:
-        shutil.rmtree(root)
+    with room() as root, FaultServer(ready_after=plan.ready_after) as server:
+        world = World(root, clock=SwiftClock(time.time()))
+        world.ask(server.api_url)
+        (world.cwd / "input.png").write_bytes(png("the input"))
+        os.mkfifo(root / "gate")
+        yield world, server
+
+
+@contextmanager
+def room() -> Iterator[Path]:
+    """Lend a new folder, in memory where there is such a place."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there
+    with tempfile.TemporaryDirectory(
+        prefix="flux-", dir=memory if memory.is_dir() else None
+    ) as root:
+        yield Path(root)
 
 
 def strike(nursery: Nursery, plan: Plan, what: Strike | None, *, terminal: bool = False) -> Struck:
@@ -131,10 +138,20 @@ def _struck(
     finally:
         for end in {master, slave} - {-1}:
             os.close(end)
-    files = [world.cwd / name for name in plan.files]
-    whole = all(path.exists() for path in files)
     ran = Ran(traced.status, out.read_bytes(), screen.decode("utf-8", "replace"))
-    return Struck(plan, what, traced, ran, screen, server.charges, whole)
+    partial = _partial(plan, world, server)
+    return Struck(plan, what, traced, ran, screen, partial, _lost_ids(ran, world, server))
+
+
+def _partial(plan: Plan, world: World, server: FaultServer) -> list[Path]:
+    whole = {made.picture for made in server.tasks.values()}
+    files = [world.cwd / name for name in plan.files]
+    return [path for path in files if path.exists() and path.read_bytes() not in whole]
+
+
+def _lost_ids(ran: Ran, world: World, server: FaultServer) -> list[str]:
+    known = world.run("status", "--all", "--offline", "--json").out.decode() + ran.err
+    return [task_id for task_id in server.tasks if task_id not in known]
 
 
 def _drained(master: int) -> bytes:
@@ -148,8 +165,3 @@ def _drained(master: int) -> bytes:
             break
         said += more
     return said
-
-
-def partial_files(struck: Struck, world: World) -> list[Path]:
-    """Return final paths that hold less than a whole picture."""
-    return [world.cwd / name for name in struck.plan.files if not struck.whole_before]

@@ -32,6 +32,7 @@ _STOPPING: Final = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTT
 _REGISTERS, _NUMBER, _RESULT = 27, 15, 10
 """How many registers there are, and the places of `orig_rax` and `rax` among them."""
 
+_CONNECT: Final = 42
 _OPENING: Final = {2: 0, 83: 0, 85: 0, 257: 1, 258: 1}
 """Calls that open or make something, and which argument is its path."""
 
@@ -45,8 +46,9 @@ NAMES: Final = {
     72: "fcntl", 73: "flock", 74: "fsync", 75: "fdatasync", 76: "truncate", 77: "ftruncate",
     79: "getcwd", 80: "chdir", 82: "rename", 83: "mkdir", 84: "rmdir", 85: "creat", 86: "link",
     87: "unlink", 89: "readlink", 90: "chmod", 91: "fchmod", 102: "getuid", 107: "geteuid",
-    186: "gettid", 202: "futex", 204: "sched_getaffinity", 217: "getdents64", 230: "clock_nanosleep",
-    231: "exit_group", 232: "epoll_wait", 233: "epoll_ctl", 257: "openat", 258: "mkdirat",
+    186: "gettid", 202: "futex", 204: "sched_getaffinity", 217: "getdents64",
+    230: "clock_nanosleep", 231: "exit_group", 232: "epoll_wait", 233: "epoll_ctl", 257: "openat",
+    258: "mkdirat",
     262: "newfstatat", 264: "renameat", 265: "linkat", 263: "unlinkat", 270: "pselect6",
     271: "ppoll", 273: "set_robust_list", 285: "fallocate", 291: "epoll_create1",
     302: "prlimit64", 316: "renameat2", 318: "getrandom", 332: "statx", 334: "rseq", 435: "clone3",
@@ -78,10 +80,14 @@ class Traced:
 
 
 class Tracer:
-    """Runs one process to its end, and strikes once. Not to be shared between threads."""
+    """Runs one process to its end, and strikes once. Not to be shared between threads.
 
-    def __init__(self, folder: Path, strike: Strike | None) -> None:
-        self._folder = os.fsencode(folder)
+    Calls count from the first that opens or makes something in `folder`; without one, from the
+    first connection.
+    """
+
+    def __init__(self, folder: Path | None, strike: Strike | None) -> None:
+        self._folder = None if folder is None else os.fsencode(folder)
         self._strike = strike
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.ptrace.argtypes = [ctypes.c_long] * 2 + [ctypes.c_void_p] * 2
@@ -170,15 +176,21 @@ class Tracer:
 
     def _enter(self, thread: int, number: int, arguments: Sequence[int]) -> None:
         if not self._begun:
-            if number not in _OPENING or not self._concerns(arguments[_OPENING[number]]):
-                return
-            self._begun = True
+            self._begun = self._begins(number, arguments)
+        if not self._begun:
+            return
         name = NAMES.get(number, f"call_{number}")
         self._traced.calls.append(name)
         self._counts[name] = self._counts.get(name, 0) + 1
         if self._is_due(name):
             self._traced.struck = name
             self._carry_out(thread)
+
+    def _begins(self, number: int, arguments: Sequence[int]) -> bool:
+        if self._folder is None:
+            return number == _CONNECT
+        place = _OPENING.get(number)
+        return place is not None and self._path(arguments[place]).startswith(self._folder)
 
     def _is_due(self, name: str) -> bool:
         strike = self._strike
@@ -196,13 +208,13 @@ class Tracer:
             self._set_register(thread, _NUMBER, -1)
             self._failing[thread] = strike.errno
 
-    def _concerns(self, address: int) -> bool:
+    def _path(self, address: int) -> bytes:
         with open(f"/proc/{self._leader}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - no file
             try:
                 memory.seek(address)
-                return memory.read(512).partition(b"\0")[0].startswith(self._folder)
+                return memory.read(512).partition(b"\0")[0]
             except (OSError, ValueError, OverflowError):
-                return False
+                return b""
 
     def _set_register(self, thread: int, place: int, value: int) -> None:
         registers = (ctypes.c_longlong * _REGISTERS)()

@@ -1,0 +1,43 @@
+"""All figures of the README's table: `python -m tests.reliability [--step N] [NAME…]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.reliability import examples, experiments
+
+EXPERIMENTS = {
+    "kills": experiments.kills,
+    "signals": experiments.signals,
+    "faults": experiments.faults,
+    "batch": experiments.batch,
+    "hostile": examples.hostile_answers,
+    "configs": examples.hostile_configs,
+    "arguments": examples.hostile_arguments,
+    "errnos": experiments.errnos,
+    "canary": experiments.canary,
+    "crowd": experiments.crowd,
+    "baseline": experiments.baseline,
+}
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EXPERIMENTS))
+    parser.add_argument("--step", type=int, default=1, help="only every so-many-th point")
+    parser.add_argument("--examples", type=int, default=20_000, help="hostile answers to try")
+    parser.add_argument("--seed", type=int, default=experiments.Size().seed)
+    given = parser.parse_args()
+    size = experiments.Size(step=given.step, examples=given.examples, seed=given.seed)
+    figures = []
+    for name in given.names or EXPERIMENTS:
+        sys.stderr.write(f"{name}…\n")
+        figures.append(experiments.timed(EXPERIMENTS[name], size))
+    for line in experiments.lines(figures, size):
+        sys.stdout.write(line + "\n")
+    return 0 if all(figure.good for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
