@@ -1,0 +1,318 @@
+"""The calls that the house makes, against a network that is a script."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from fluxcli import __version__
+from fluxcli.errors import Code, FluxError
+from fluxcli.service.client import Accepted, LinkGoneError, Refused, Service, Unknown, Verdict
+from fluxcli.task import Request
+from tests.service import bodies
+from tests.service.scripted import API, KEY, UPLOADS, Broken, Script, Unsent, line, service
+
+if TYPE_CHECKING:
+    from tests.service.scripted import Act
+
+REQUEST = Request(
+    mode="generate",
+    prompt="ein Fuchs — 狐",
+    model="flux-kontext-pro",
+    aspect_ratio="16:9",
+    output_format="jpeg",
+    safety_tolerance=2,
+)
+RESULT = "https://results.invalid/a/b.jpeg"
+
+
+def ok(content: bytes = bodies.GENERATE, status: int = 200) -> httpx.Response:
+    return httpx.Response(status, stream=httpx.ByteStream(content))
+
+
+def nothing() -> None:
+    """Let the submission leave."""
+
+
+def submitted(*acts: Act | Unsent) -> Verdict:
+    return service(*acts)[0].submit(REQUEST, on_sent=nothing)
+
+
+def raised(act: Act | Unsent, call: str = "credits") -> FluxError:
+    made = service(act)[0]
+    with pytest.raises(FluxError) as caught:
+        made.credits() if call == "credits" else made.read("t")
+    return caught.value
+
+
+class TestSubmitting:
+    def test_the_call_as_it_goes_out(self) -> None:
+        made, script = service(ok())
+        assert made.submit(REQUEST, on_sent=nothing) == Accepted(bodies.TASK)
+        (call,) = script.calls
+        assert (call.method, str(call.url)) == ("POST", f"{API}/api/v1/flux/kontext/generate")
+        assert call.headers["authorization"] == f"Bearer {KEY}"
+        assert call.headers["content-type"] == "application/json"
+        assert call.headers["user-agent"].startswith(f"fluxcli/{__version__}")
+        assert json.loads(script.sent[0])["prompt"] == "ein Fuchs — 狐"
+
+    def test_the_record_is_written_before_the_first_byte(self) -> None:
+        """`on_sent` runs while nothing has left yet."""
+        made, script = service(ok())
+        seen: list[int] = []
+        made.submit(REQUEST, on_sent=lambda: seen.append(len(script.sent)))
+        assert seen == [0]
+
+    def test_a_record_that_cannot_be_written_stops_the_submission(self) -> None:
+        made, script = service(ok())
+
+        def fail() -> None:
+            raise FluxError(Code.JOURNAL, "disk full")
+
+        verdict = made.submit(REQUEST, on_sent=fail)
+        assert isinstance(verdict, Refused)
+        assert (verdict.error.code, verdict.again) == (Code.JOURNAL, False)
+        assert script.sent == []
+
+    @pytest.mark.parametrize(
+        "error",
+        [httpx.ConnectError("refused"), httpx.ConnectTimeout(""), httpx.ProxyError("403")],
+    )
+    def test_what_never_left_may_be_sent_again(self, error: Exception) -> None:
+        verdict = submitted(Unsent(error))
+        assert isinstance(verdict, Refused)
+        assert (verdict.error.code, verdict.again) == (Code.NETWORK, True)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            httpx.ReadError("reset"),
+            httpx.ReadTimeout(""),
+            httpx.WriteError("broken pipe"),
+            httpx.RemoteProtocolError("no answer"),
+            OSError("gone"),
+        ],
+    )
+    def test_what_left_without_an_answer_is_unknown(self, error: Exception) -> None:
+        assert isinstance(submitted(error), Unknown)
+
+    def test_an_id_that_came_before_the_break_settles_it(self) -> None:
+        body = Broken(bodies.GENERATE[:-1], httpx.ReadError("reset"))
+        assert submitted(httpx.Response(200, stream=body)) == Accepted(bodies.TASK)
+
+    def test_a_break_within_the_id_is_unknown(self) -> None:
+        body = Broken(bodies.GENERATE[:60], httpx.ReadError("reset"))
+        assert isinstance(submitted(httpx.Response(200, stream=body)), Unknown)
+
+    def test_an_answer_without_end_is_not_read_to_its_end(self) -> None:
+        """What came up to the cap is judged; it holds no id."""
+        flood = httpx.ByteStream(b" " * (5 << 20))
+        assert isinstance(submitted(httpx.Response(200, stream=flood)), Unknown)
+
+    def test_it_is_sent_exactly_once(self) -> None:
+        made, script = service(httpx.ReadError("reset"), ok())
+        made.submit(REQUEST, on_sent=nothing)
+        assert len(script.sent) == 1
+
+
+class TestReading:
+    def test_a_running_task(self) -> None:
+        made, script = service(ok(bodies.GENERATING))
+        assert made.read("a b").state == "running"
+        assert str(script.calls[0].url).endswith("record-info?taskId=a%20b")
+
+    @pytest.mark.parametrize(
+        "content", [bodies.NO_RECORD, b'{"code":404,"msg":"not found","data":null}']
+    )
+    def test_an_unknown_task(self, content: bytes) -> None:
+        error = raised(ok(content), "read")
+        assert (error.code, error.task_id) == (Code.TASK_NOT_FOUND, "t")
+
+    def test_a_page_that_was_not_found_is_no_unknown_task(self) -> None:
+        """Only the service itself knows its tasks; a proxy's 404 ends no wait."""
+        error = raised(ok(b"<html>404</html>", 404), "read")
+        assert error.code is not Code.TASK_NOT_FOUND
+
+    def test_a_refused_key(self) -> None:
+        assert raised(ok(bodies.UNAUTHORIZED), "read").code is Code.AUTH_REFUSED
+
+    def test_a_page_in_place_of_json(self) -> None:
+        assert raised(ok(b"<html>One moment</html>"), "read").code is Code.SERVICE_ERROR
+
+    def test_a_request_and_its_record_are_compared(self) -> None:
+        made = service(ok(bodies.DOCUMENTED_SUCCESS))[0]
+        record = made.read("task12345")
+        assert made.is_echo(record, REQUEST) is False
+        assert made.request_of(record).prompt == "A serene mountain landscape"
+
+
+class TestTheBalance:
+    def test_as_recorded(self) -> None:
+        assert service(ok(bodies.CREDIT))[0].credits() == 5916.25
+
+    @pytest.mark.parametrize("data", [b"null", b'"12"', b"true", b"{}"])
+    def test_no_number_is_no_balance(self, data: bytes) -> None:
+        error = raised(ok(b'{"code":200,"msg":"success","data":' + data + b"}"))
+        assert error.code is Code.SERVICE_ERROR
+
+
+class TestANewLink:
+    def test_it_is_a_bare_string(self) -> None:
+        made, script = service(ok(b'{"code":200,"msg":"ok","data":"https://h.invalid/n"}'))
+        assert made.relink(RESULT) == "https://h.invalid/n"
+        assert json.loads(script.sent[0]) == {"url": RESULT}
+
+    @pytest.mark.parametrize("data", [b"null", b'""', b'"null"', b'{"url":"https://h/x"}'])
+    def test_anything_else_is_none(self, data: bytes) -> None:
+        made = service(ok(b'{"code":200,"msg":"ok","data":' + data + b"}"))[0]
+        with pytest.raises(FluxError, match="no new link"):
+            made.relink(RESULT)
+
+    def test_a_foreign_link_is_refused(self) -> None:
+        made = service(ok(bodies.WRONG_URL))[0]
+        with pytest.raises(FluxError) as caught:
+            made.relink(RESULT)
+        assert caught.value.code is Code.REJECTED
+
+
+class TestUploading:
+    def test_a_stream_is_multipart_with_path_and_name(self) -> None:
+        made, script = service(ok(bodies.UPLOADED))
+        url = made.upload(io.BytesIO(b"\x89PNG..."), name="abc.png", mime="image/png")
+        assert url.endswith("/1777534514383-w5dsj9ctw1.jpg")
+        (call,) = script.calls
+        assert str(call.url) == f"{UPLOADS}/api/file-stream-upload"
+        assert call.headers["authorization"] == f"Bearer {KEY}"
+        assert call.headers["content-type"].startswith("multipart/form-data; boundary=")
+        sent = script.sent[0]
+        assert b'name="uploadPath"\r\n\r\nfluxcli\r\n' in sent
+        assert b'name="fileName"\r\n\r\nabc.png\r\n' in sent
+        assert b'name="file"; filename="abc.png"\r\nContent-Type: image/png' in sent
+        assert b"\x89PNG..." in sent
+
+    def test_small_bytes_go_as_text(self) -> None:
+        made, script = service(ok(bodies.UPLOADED))
+        made.upload_text(b"abc", name="a.png", mime="image/png")
+        assert str(script.calls[0].url) == f"{UPLOADS}/api/file-base64-upload"
+        assert json.loads(script.sent[0]) == {
+            "base64Data": "data:image/png;base64,YWJj",
+            "uploadPath": "fluxcli",
+            "fileName": "a.png",
+        }
+
+    def test_a_link_is_handed_over(self) -> None:
+        made, script = service(ok(bodies.UPLOADED))
+        made.upload_link("https://h.invalid/x.png", name="x.png")
+        assert str(script.calls[0].url) == f"{UPLOADS}/api/file-url-upload"
+        assert json.loads(script.sent[0])["fileUrl"] == "https://h.invalid/x.png"
+
+    @pytest.mark.parametrize(
+        ("content", "status"),
+        [
+            (bodies.UPLOAD_REFUSED, 200),
+            (b'{"success":false,"code":200,"msg":"x"}', 200),
+            (bodies.UPLOADED, 500),
+            (b'{"success":true,"code":200,"msg":"x","data":{}}', 200),
+        ],
+    )
+    def test_status_success_and_code_are_checked_together(
+        self, content: bytes, status: int
+    ) -> None:
+        made = service(ok(content, status))[0]
+        with pytest.raises(FluxError):
+            made.upload(io.BytesIO(b"x"), name="a.png", mime="image/png")
+
+
+def moved(target: str | None, status: int = 302) -> httpx.Response:
+    headers = {} if target is None else {"location": target}
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b""))
+
+
+class TestFetching:
+    def test_bytes_and_their_promised_length(self) -> None:
+        made = service(
+            httpx.Response(200, headers={"content-length": "6"}, stream=httpx.ByteStream(b"abcdef"))
+        )[0]
+        download = made.fetch(RESULT, seconds=5)
+        assert (b"".join(download.chunks), download.length) == (b"abcdef", 6)
+
+    @pytest.mark.parametrize("length", [None, "many"])
+    def test_a_length_that_was_not_told(self, length: str | None) -> None:
+        headers = {} if length is None else {"content-length": length}
+        made = service(httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"abc")))[0]
+        assert made.fetch(RESULT, seconds=5).length is None
+
+    def test_the_key_and_packing_stay_away_from_result_hosts(self) -> None:
+        made, script = service(moved("https://cdn.invalid/x"), ok(b"abc"))
+        list(made.fetch(RESULT, seconds=5).chunks)
+        assert [call.url.host for call in script.calls] == ["results.invalid", "cdn.invalid"]
+        for call in script.calls:
+            assert "authorization" not in call.headers
+            assert "cookie" not in call.headers
+            assert KEY not in str(call.headers) + str(call.url)
+            assert call.headers["accept-encoding"] == "identity"
+            assert call.headers["user-agent"].startswith("fluxcli/")
+
+    def test_cookies_are_not_kept(self) -> None:
+        first = moved("/again")
+        first.headers["set-cookie"] = "a=b; Path=/"
+        made, script = service(first, ok(b"abc"))
+        list(made.fetch(RESULT, seconds=5).chunks)
+        assert "cookie" not in script.calls[1].headers
+
+    def test_a_relative_redirect(self) -> None:
+        made, script = service(moved("../c.jpeg", 308), ok(b"abc"))
+        list(made.fetch(RESULT, seconds=5).chunks)
+        assert str(script.calls[1].url) == "https://results.invalid/c.jpeg"
+
+    @pytest.mark.parametrize("target", [None, "", "file:///etc/passwd", "http://h:0/"])
+    def test_a_redirect_to_nowhere(self, target: str | None) -> None:
+        self.check_failure(moved(target), "to nowhere")
+
+    def test_a_redirect_out_of_https(self) -> None:
+        self.check_failure(moved("http://results.invalid/x"), "https to http")
+
+    def test_a_redirect_without_end(self) -> None:
+        made, script = service(lambda _: moved("/again"))
+        with pytest.raises(FluxError, match="redirects over 5 times"):
+            made.fetch(RESULT, seconds=5)
+        assert len(script.calls) == 6
+
+    @pytest.mark.parametrize("status", [403, 404, 410])
+    def test_a_dead_link(self, status: int) -> None:
+        made = service(ok(b"gone", status))[0]
+        with pytest.raises(LinkGoneError) as caught:
+            made.fetch(RESULT, seconds=5)
+        assert caught.value.code is Code.DOWNLOAD_FAILED
+
+    @pytest.mark.parametrize("status", [204, 206, 429, 500, 503])
+    def test_other_answers_may_pass(self, status: int) -> None:
+        self.check_failure(ok(b"", status), f"HTTP {status}")
+
+    def test_a_break_on_the_way(self) -> None:
+        body = Broken(b"half", httpx.ReadError("reset"))
+        made = service(httpx.Response(200, stream=body))[0]
+        download = made.fetch(RESULT, seconds=5)
+        with pytest.raises(FluxError) as caught:
+            list(download.chunks)
+        assert caught.value.code is Code.NETWORK
+
+    def check_failure(self, act: Act, said: str) -> None:
+        made = service(act)[0]
+        with pytest.raises(FluxError, match=said) as caught:
+            made.fetch(RESULT, seconds=5)
+        assert not isinstance(caught.value, LinkGoneError)
+        assert caught.value.code is Code.DOWNLOAD_FAILED
+
+
+def test_preparing_asks_for_the_key_before_anything_is_recorded() -> None:
+    def no_key() -> str:
+        raise FluxError(Code.AUTH_MISSING_KEY, "no key")
+
+    made = Service(line=line(Script([ok()])), key=no_key, base_url=API, upload_url=UPLOADS)
+    with pytest.raises(FluxError, match="no key"):
+        made.prepare()

@@ -1,0 +1,303 @@
+"""How bytes travel: certificates, proxies, packing, limits, and what a failure proves."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+import threading
+import zlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.service.connection import ANSWER_CAP, Flight, Line, Watchdog, is_loopback
+from tests.service import bodies
+from tests.service.scripted import Script, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the machine's own proxies."""
+    for name in _PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def real() -> Iterator[Line]:
+    """A line to the true network, which the tests' guard ends at this machine."""
+    made = Line(env={})
+    yield made
+    made.close()
+
+
+def fetched(act: httpx.Response, cap: int = ANSWER_CAP) -> Flight:
+    flight = Flight()
+    line(Script([act])).call(flight, httpx.Request("GET", "https://h.invalid/"), seconds=5, cap=cap)
+    return flight
+
+
+class TestPacking:
+    @pytest.mark.parametrize(
+        ("encoding", "pack"),
+        [("gzip", gzip.compress), ("X-GZIP ", gzip.compress), ("deflate", zlib.compress)],
+    )
+    def test_packed_answers_are_unpacked(self, encoding: str, pack: type[bytes]) -> None:
+        packed = pack(bodies.GENERATE)
+        answer = httpx.Response(
+            200, headers={"content-encoding": encoding}, stream=httpx.ByteStream(packed)
+        )
+        assert fetched(answer).decoded() == bodies.GENERATE
+
+    def test_a_packed_answer_that_was_cut_gives_what_it_holds(self) -> None:
+        flight = Flight(encoding="gzip")
+        flight.body += gzip.compress(bodies.GENERATE)[:-10]
+        assert bodies.TASK.encode() in flight.decoded()
+
+    def test_a_packed_answer_with_a_bad_end_gives_what_it_holds(self) -> None:
+        """The checksum differs, and the id is in there all the same."""
+        flight = Flight(encoding="gzip")
+        flight.body += gzip.compress(bodies.GENERATE)[:-8] + b"\0" * 8
+        assert bodies.TASK.encode() in flight.decoded()
+
+    def test_what_only_claims_to_be_packed_is_taken_as_it_is(self) -> None:
+        flight = Flight(encoding="gzip")
+        flight.body += bodies.GENERATE
+        assert flight.decoded() == bodies.GENERATE
+
+    def test_a_bomb_is_not_unpacked_whole(self) -> None:
+        flight = Flight(encoding="gzip")
+        flight.body += gzip.compress(b"\0" * (ANSWER_CAP * 4))
+        assert len(flight.decoded()) <= ANSWER_CAP
+
+    def test_a_broken_bomb_is_not_unpacked_whole(self) -> None:
+        flight = Flight(encoding="gzip")
+        whole = gzip.compress(b"\0" * (ANSWER_CAP * 2))
+        flight.body += whole[:-8] + b"\1" * 8
+        assert len(flight.decoded()) <= ANSWER_CAP * 2
+
+    def test_an_answer_is_read_up_to_the_cap(self) -> None:
+        parts = httpx.Response(200, stream=_Parts([b"x" * 100] * 100))
+        assert len(fetched(parts, cap=250).body) == 300
+
+
+class _Parts(httpx.SyncByteStream):
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._parts
+
+
+class TestTheTrace:
+    def test_calls_and_answers_without_the_key(self) -> None:
+        told: list[str] = []
+        script = Script([httpx.Response(200, stream=httpx.ByteStream(bodies.CREDIT))])
+        request = httpx.Request("GET", "https://h.invalid/c", headers={"authorization": "Bearer k"})
+        line(script, trace=told.append).call(Flight(), request, seconds=5)
+        assert told == ["> GET https://h.invalid/c", f"< 200 {bodies.CREDIT.decode()}"]
+
+
+class TestAFlight:
+    def test_a_proxys_own_request_is_not_the_call(self) -> None:
+        """CONNECT sends headers too; the paid request has not left yet."""
+        left: list[str] = []
+        flight = Flight(on_sent=lambda: left.append("now"))
+        connect = httpx.Request("CONNECT", "https://proxy.invalid/")
+        raw = type("Raw", (), {"method": b"CONNECT"})()
+        flight.trace("http11.send_request_headers.started", {"request": raw})
+        assert (left, flight.sent, connect.method) == ([], False, "CONNECT")
+        flight.trace("http11.send_request_headers.started", {})
+        flight.trace("http11.send_request_headers.started", {})
+        assert (left, flight.sent) == (["now"], True)
+
+    def test_cutting_ends_a_read_in_another_thread(self) -> None:
+        near, far = socket.socketpair()
+        flight = Flight()
+        stream = type("Stream", (), {"get_extra_info": lambda _self, _name: near})()
+        flight.trace("connection.connect_tcp.complete", {"return_value": stream})
+        got: list[bytes] = []
+        reader = threading.Thread(target=lambda: got.append(near.recv(1)))
+        reader.start()
+        flight.cut()
+        reader.join(5)
+        near.close()
+        far.close()
+        flight.cut()
+        assert got == [b""]
+
+    def test_a_watchdog_that_is_not_needed_does_nothing(self) -> None:
+        with Watchdog(Flight(), 60) as dog:
+            pass
+        assert not dog.fired
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes calls and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+class TestTime:
+    def test_a_server_that_only_listens_is_left_in_time(self, real: Line, silent: str) -> None:
+        flight = Flight()
+        with pytest.raises(FluxError) as caught:
+            real.call(flight, httpx.Request("GET", silent), seconds=0.2)
+        assert (caught.value.code, flight.sent) == (Code.NETWORK, True)
+
+    def test_a_server_that_drips_is_left_in_time(self, real: Line) -> None:
+        """Each byte comes in time and the whole never ends: the watchdog cuts it."""
+        ended = threading.Event()
+
+        def drip(server: socket.socket) -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+                while not ended.wait(0.02):
+                    try:
+                        peer.sendall(b"x")
+                    except OSError:
+                        return
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=drip, args=(server,), daemon=True)
+            thread.start()
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            with pytest.raises(FluxError, match="took too long to answer"):
+                real.call(Flight(), httpx.Request("GET", url), seconds=0.3)
+            ended.set()
+            thread.join(5)
+
+
+class TestWhatAFailureProves:
+    def test_nobody_listens(self, real: Line) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        flight = Flight()
+        with pytest.raises(FluxError, match=r"cannot connect to 127\.0\.0\.1") as caught:
+            real.call(flight, httpx.Request("GET", f"http://127.0.0.1:{port}/"), seconds=5)
+        assert (caught.value.code, flight.sent) == (Code.NETWORK, False)
+
+    def test_a_name_that_nobody_knows(self, real: Line) -> None:
+        flight = Flight()
+        with pytest.raises(FluxError, match=r"cannot connect to nobody\.invalid"):
+            real.call(flight, httpx.Request("GET", "http://nobody.invalid/"), seconds=5)
+        assert not flight.sent
+
+    def test_an_impossible_url(self, real: Line) -> None:
+        with pytest.raises(FluxError, match="before the call left"):
+            real.call(Flight(), httpx.Request("GET", "ftp://127.0.0.1/"), seconds=5)
+
+    def test_a_break_after_the_call_left(self) -> None:
+        flight = Flight()
+        script = Script([httpx.ReadError("")])
+        with pytest.raises(FluxError, match="broke after the call left: ReadError"):
+            line(script).call(flight, httpx.Request("GET", "https://h.invalid/"), seconds=5)
+
+
+class TestCertificates:
+    """The user's own, by the standard variables; a bad one is told at once."""
+
+    @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"])
+    @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+    def test_a_bad_variable(self, name: str, content: bytes | None, tmp_path: Path) -> None:
+        place = tmp_path / "ca.pem"
+        if content is not None:
+            place.write_bytes(content)
+        with pytest.raises(FluxError) as caught:
+            Line(env={name: str(place)}).client("https://h.invalid/")
+        assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
+        assert caught.value.hint == f"unset {name}"
+        assert str(place) in caught.value.message
+
+    def test_plain_http_to_this_machine_needs_none(self, tmp_path: Path) -> None:
+        made = Line(env={"SSL_CERT_FILE": str(tmp_path / "none")})
+        made.client("http://127.0.0.1:1/")
+        made.close()
+
+    @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+    def test_a_good_variable(self, name: str, tmp_path: Path) -> None:
+        place = tmp_path / "ca.pem"
+        place.write_text(_some_certificate())
+        target = place if name == "SSL_CERT_FILE" else tmp_path
+        made = Line(env={name: str(target)})
+        assert isinstance(made.client("https://h.invalid/"), httpx.Client)
+        made.close()
+
+    def test_without_a_variable_there_are_certificates_too(self, real: Line) -> None:
+        assert isinstance(real.client("https://h.invalid/"), httpx.Client)
+
+
+def _some_certificate() -> str:
+    context = httpx.create_ssl_context()
+    return ssl.DER_cert_to_PEM_cert(context.get_ca_certs(binary_form=True)[0])
+
+
+class TestProxies:
+    @pytest.mark.parametrize("url", ["gopher://h:1", "socks4://h:1"])
+    def test_a_proxy_that_nobody_speaks_to(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is a clean error of the environment, told before anything is recorded."""
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        with pytest.raises(FluxError) as caught:
+            Line(env={}).client("https://h.invalid/")
+        assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
+        assert caught.value.hint == "env | grep -i _proxy"
+
+    def test_a_proxys_password_is_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "gopher://me:hunter2@h:1")
+        with pytest.raises(FluxError) as caught:
+            Line(env={}).client("https://h.invalid/")
+        assert "hunter2" not in caught.value.message
+
+    def test_this_machine_is_never_asked_through_one(
+        self, monkeypatch: pytest.MonkeyPatch, real: Line
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "gopher://h:1")
+        assert isinstance(real.client("http://127.0.0.1:1/"), httpx.Client)
+
+
+class TestClients:
+    def test_one_for_each_kind_of_address(self, real: Line) -> None:
+        here = real.client("http://127.0.0.1/")
+        assert real.client("http://localhost/x") is here
+        assert real.client("http://h.invalid/") is not here
+        assert real.client("http://127.0.0.1/", fresh=True) is not here
+
+    def test_one_for_each_thread(self, real: Line) -> None:
+        """They are not shared: the library below has a race."""
+        mine = real.client("http://127.0.0.1/")
+        theirs: list[httpx.Client] = []
+        thread = threading.Thread(target=lambda: theirs.append(real.client("http://127.0.0.1/")))
+        thread.start()
+        thread.join(5)
+        assert theirs[0] is not mine
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost/", True),
+        ("http://localhost.:80/", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://127.9.9.9/", True),
+        ("http://[::1]:80/", True),
+        ("http://localhost.example.com/", False),
+        ("http://127.0.0.1.example.com/", False),
+        ("http://10.0.0.1/", False),
+        ("https://api.kie.ai", False),
+        ("nonsense", False),
+    ],
+)
+def test_loopback(url: str, here: bool) -> None:  # noqa: FBT001 - a column
+    assert is_loopback(url) is here

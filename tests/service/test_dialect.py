@@ -1,0 +1,370 @@
+"""The wire's words: what is sent, and what is made of every shape that an answer can have."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fluxcli.service.dialect import (
+    FluxDialect,
+    Record,
+    decode,
+    link,
+    load,
+    moment,
+    number,
+    salvage_task_id,
+)
+from fluxcli.task import Request
+from tests.service import bodies
+
+DIALECT = FluxDialect()
+REQUEST = Request(
+    mode="generate",
+    prompt="a red fox",
+    model="flux-kontext-pro",
+    aspect_ratio="16:9",
+    output_format="jpeg",
+    safety_tolerance=2,
+)
+
+
+def record_of(body: bytes) -> Record:
+    return DIALECT.record(decode(200, body).data)
+
+
+def record_with(**fields: Any) -> Record:
+    return DIALECT.record({"successFlag": 1, **fields})
+
+
+class TestTheRequest:
+    def test_a_plain_request_sends_every_setting_by_its_api_name(self) -> None:
+        """Nothing is left to the service's defaults, and nothing unknown is sent."""
+        assert DIALECT.body(REQUEST) == {
+            "prompt": "a red fox",
+            "model": "flux-kontext-pro",
+            "aspectRatio": "16:9",
+            "outputFormat": "jpeg",
+            "safetyTolerance": 2,
+            "promptUpsampling": False,
+            "enableTranslation": True,
+            "uploadCn": False,
+        }
+
+    def test_an_edit_without_a_ratio_does_not_name_one(self) -> None:
+        """The service then keeps the input's."""
+        body = DIALECT.body(
+            replace(REQUEST, mode="edit", aspect_ratio=None, input_image="https://example.com/a")
+        )
+        assert "aspectRatio" not in body
+        assert body["inputImage"] == "https://example.com/a"
+
+    def test_watermark_and_callback_are_sent_when_asked_for(self) -> None:
+        body = DIALECT.body(replace(REQUEST, watermark="ACME", callback_url="https://example.com"))
+        assert (body["watermark"], body["callBackUrl"]) == ("ACME", "https://example.com")
+
+    def test_a_task_id_is_opaque_and_quoted_whole(self) -> None:
+        path = DIALECT.record_path("a/b&c=d e")
+        assert path == "/api/v1/flux/kontext/record-info?taskId=a%2Fb%26c%3Dd%20e"
+
+
+class TestTheEnvelope:
+    @pytest.mark.parametrize(
+        ("http", "body", "code", "enveloped"),
+        [
+            (200, bodies.GENERATE, 200, True),
+            (200, bodies.TOO_OFTEN, 429, True),
+            (200, b'{"code":"402","msg":"x"}', 402, True),
+            (200, b'{"code":455.0,"msg":"x"}', 455, True),
+            (503, b'{"code":200,"msg":"success"}', 503, True),
+            (401, b'{"msg":"no code"}', 401, False),
+            (200, b'{"code":true}', 200, False),
+            (200, b'{"code":null}', 200, False),
+            (502, b"<html>bad gateway</html>", 502, False),
+            (200, b"[1, 2]", 200, False),
+            (200, b"null", 200, False),
+            (204, b"", 204, False),
+        ],
+    )
+    def test_the_effective_code(self, http: int, body: bytes, code: int, enveloped: bool) -> None:  # noqa: FBT001 - a column
+        """The body's code if it is a number other than 200, else the HTTP status."""
+        reply = decode(http, body)
+        assert (reply.code, reply.enveloped) == (code, enveloped)
+
+    @pytest.mark.parametrize(
+        ("http", "body"),
+        [
+            (500, bodies.GENERATE),
+            (200, b'{"success":false,"code":200,"msg":"no"}'),
+            (200, b'{"data":{"taskId":"x"}}'),
+            (200, b"<html>one moment</html>"),
+        ],
+    )
+    def test_success_needs_status_code_and_envelope_together(self, http: int, body: bytes) -> None:
+        assert not decode(http, body).good
+
+    def test_a_good_answer_is_good(self) -> None:
+        assert decode(200, bodies.CREDIT).good
+
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [("12", 12.0), ("0.5", 0.5), ("-3", None), ("999999", None), ("soon", None), (None, None)],
+    )
+    def test_retry_after_in_seconds_within_a_day(
+        self, header: str | None, seconds: float | None
+    ) -> None:
+        assert decode(429, b"", header).retry_after == seconds
+
+    def test_a_message_that_is_no_text_is_none(self) -> None:
+        assert decode(200, b'{"code":500,"msg":{"a":1}}').message == ""
+
+    @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"code":' + b"9" * 5000 + b"}", b"\xff"])
+    def test_hostile_json_is_no_json(self, body: bytes) -> None:
+        """Neither depth nor length of a stranger's JSON ends the program."""
+        assert load(body) is None
+
+
+class TestTaskIds:
+    @pytest.mark.parametrize(
+        ("data", "found"),
+        [
+            ({"taskId": "e730"}, "e730"),
+            ({"taskId": " fluxkontext_1 "}, "fluxkontext_1"),
+            ({"task_id": "task_flux_abc123"}, "task_flux_abc123"),
+            ({"taskId": 12345}, "12345"),
+            ({"taskId": ""}, None),
+            ({"taskId": "null"}, None),
+            ({"taskId": None}, None),
+            ({"taskId": True}, None),
+            (None, None),
+            ("e730", None),
+        ],
+    )
+    def test_where_the_answer_names_one(self, data: object, found: str | None) -> None:
+        reply = decode(200, json.dumps({"code": 200, "msg": "success", "data": data}).encode())
+        assert DIALECT.task_id(reply) == found
+
+    @pytest.mark.parametrize(
+        ("body", "found"),
+        [
+            (bodies.GENERATE[:-2], bodies.TASK),
+            (b'...garbage"taskId" : "abc-1"...', "abc-1"),
+            (b'{"code":200,"data":{"task_id":"t_9"', "t_9"),
+            (b'{"data":{"taskId":"e730dcfe4e5d', None),
+            (b'{"data":{"taskId":"null"', None),
+            (b'{"data":{"taskId":"a b"', None),
+            (b"", None),
+        ],
+    )
+    def test_where_the_answer_is_broken(self, body: bytes, found: str | None) -> None:
+        """A whole id settles it; a cut one would be another task's."""
+        assert salvage_task_id(body) == found
+
+
+class TestRecords:
+    def test_generating_as_recorded(self) -> None:
+        record = record_of(bodies.GENERATING)
+        assert (record.state, record.url, record.completed_at) == ("running", None, None)
+        assert record.created_at == 1787093500.0
+        assert record.echo["prompt"] == "Turn the photo into a hand-painted watercolour."
+
+    def test_failed_as_recorded(self) -> None:
+        record = record_of(bodies.FAILED)
+        assert (record.state, record.error_code) == ("failed", 500)
+        assert record.error_message == "internal error, please try again later."
+        assert (record.created_at, record.completed_at) == (1787093500.0, 1787093516.0)
+
+    def test_success_as_documented(self) -> None:
+        record = record_of(bodies.DOCUMENTED_SUCCESS)
+        assert (record.state, record.url) == ("succeeded", "https://example.com/result.jpg")
+        assert record.completed_at == 1710930600.0
+        assert record.echo == {"prompt": "A serene mountain landscape", "aspectRatio": "16:9"}
+
+    def test_success_without_an_origin(self) -> None:
+        record = record_of(bodies.ORIGIN_NULL)
+        assert (record.state, record.url) == ("succeeded", "https://example.com/result.jpg")
+
+    @pytest.mark.parametrize(
+        ("flag", "state"),
+        [
+            (0, "running"),
+            (1, "succeeded"),
+            ("1", "succeeded"),
+            (1.0, "succeeded"),
+            (2, "failed"),
+            ("3", "failed"),
+            (4, "running"),
+            (-1, "running"),
+            ("done", "running"),
+            (None, "running"),
+            (True, "running"),
+        ],
+    )
+    def test_flags(self, flag: object, state: str) -> None:
+        """2 and 3 are final both; whatever is unknown still runs."""
+        record = record_with(successFlag=flag, response={"resultImageUrl": "https://h/x"})
+        assert record.state == state
+
+    @pytest.mark.parametrize("url", [None, "", "null", "ftp://h/x", "https://", 7, "https://h\n/x"])
+    def test_success_without_a_usable_url_still_runs(self, url: object) -> None:
+        """Paid for and about to come: it is not called finished, nor failed."""
+        record = record_with(response={"resultImageUrl": url})
+        assert (record.state, record.url) == ("running", None)
+
+    def test_a_response_that_is_json_in_a_string(self) -> None:
+        record = record_with(response='{"resultImageUrl": "https://example.com/r.png"}')
+        assert record.url == "https://example.com/r.png"
+
+    @pytest.mark.parametrize(
+        ("code", "found"), [(400, 400), ("501", 501), (0, 0), (None, None), ("null", None)]
+    )
+    def test_error_codes_of_failures(self, code: object, found: int | None) -> None:
+        assert record_with(successFlag=3, errorCode=code).error_code == found
+
+    def test_error_codes_mean_nothing_without_a_failure(self) -> None:
+        record = record_with(errorCode=500, response={"resultImageUrl": "https://h/x"})
+        assert record.error_code is None
+
+    @pytest.mark.parametrize("message", [None, "", "null", 3])
+    def test_absent_error_messages(self, message: object) -> None:
+        assert record_with(successFlag=2, errorMessage=message).error_message == ""
+
+    @pytest.mark.parametrize("data", [None, [], "x", 3, {}])
+    def test_data_of_any_kind_is_a_running_task(self, data: object) -> None:
+        assert DIALECT.record(data).state == "running"
+
+    @pytest.mark.parametrize("echo", [None, "not json", "[1]", 5])
+    def test_an_echo_that_is_none(self, echo: object) -> None:
+        assert record_with(paramJson=echo).echo == {}
+
+    def test_an_echo_that_is_no_string(self) -> None:
+        assert record_with(paramJson={"prompt": "p"}).echo == {"prompt": "p"}
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (1787093500000, 1787093500.0),
+        (1787093500, 1787093500.0),
+        ("1787093500000", 1787093500.0),
+        ("1787093500", 1787093500.0),
+        ("2024-03-20T10:30:00Z", 1710930600.0),
+        ("2024-03-20T12:30:00+02:00", 1710930600.0),
+        ("2024-03-20 10:30:00", 1710930600.0),
+        (None, None),
+        ("", None),
+        ("null", None),
+        ("soon", None),
+        (True, None),
+        (0, None),
+        (-5, None),
+        (1e30, None),
+    ],
+)
+def test_times_in_every_form(value: object, seconds: float | None) -> None:
+    """Milliseconds or seconds since the epoch, ISO 8601, or a date and a time, UTC."""
+    assert moment(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (5, 5),
+        ("5", 5),
+        (" -5 ", -5),
+        (5.0, 5),
+        (5.5, None),
+        ("5x", None),
+        (False, None),
+        ([], None),
+    ],
+)
+def test_whole_numbers_in_every_form(value: object, found: int | None) -> None:
+    assert number(value) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (" https://h/x ", "https://h/x"),
+        ("http://h:8080/x", "http://h:8080/x"),
+        ("http://h:0/x", None),
+        ("http://h:99999/x", None),
+        ("http://[::1", None),
+        ("file:///etc/passwd", None),
+        ("javascript:alert(1)", None),
+        ("//h/x", None),
+        (b"https://h/x", None),
+    ],
+)
+def test_links(value: object, found: str | None) -> None:
+    assert link(value) == found
+
+
+class TestUploadAnswers:
+    def test_the_download_url_is_the_picture(self) -> None:
+        found = DIALECT.upload_url(decode(200, bodies.UPLOADED).data)
+        assert found == (
+            "https://tempfile.redpandaai.co/kieai/10001/images/test-uploads/"
+            "1777534514383-w5dsj9ctw1.jpg"
+        )
+
+    @pytest.mark.parametrize("data", [None, "https://h/x", {"fileUrl": "https://h/x"}, {}])
+    def test_anything_else_is_none(self, data: object) -> None:
+        """`fileUrl` stands in some pages of the documentation and in no answer."""
+        assert DIALECT.upload_url(data) is None
+
+
+class TestEchoes:
+    """A record's echo tells whose request it was."""
+
+    def test_the_same_request(self) -> None:
+        assert DIALECT.echoes(DIALECT.body(REQUEST), REQUEST) is True
+
+    def test_numbers_may_come_back_as_text(self) -> None:
+        echo = {"prompt": "a red fox", "safetyTolerance": "2"}
+        assert DIALECT.echoes(echo, REQUEST) is True
+
+    @pytest.mark.parametrize(
+        "echo",
+        [
+            {"prompt": "a red dog"},
+            {"prompt": "a red fox", "model": "flux-kontext-max"},
+            {"prompt": "a red fox", "aspectRatio": "1:1"},
+            {"prompt": "a red fox", "inputImage": "https://example.com/a.png"},
+        ],
+    )
+    def test_another_request(self, echo: dict[str, Any]) -> None:
+        assert DIALECT.echoes(echo, REQUEST) is False
+
+    def test_null_is_left_out_not_different(self) -> None:
+        echo = {"prompt": "a red fox", "aspectRatio": None, "inputImage": None}
+        assert DIALECT.echoes(echo, REQUEST) is True
+
+    @pytest.mark.parametrize("echo", [{}, {"prompt": None}, {"model": "flux-kontext-pro"}])
+    def test_too_little_to_tell(self, echo: dict[str, Any]) -> None:
+        assert DIALECT.echoes(echo, REQUEST) is None
+
+    def test_a_request_read_back(self) -> None:
+        """What a stranger's task was asked with, for the journal."""
+        found = DIALECT.request(
+            {
+                "prompt": "p",
+                "model": "flux-kontext-max",
+                "outputFormat": "png",
+                "aspectRatio": "1:1",
+            }
+        )
+        assert found == replace(
+            REQUEST, prompt="p", model="flux-kontext-max", output_format="png", aspect_ratio="1:1"
+        )
+
+    def test_an_edit_read_back_has_no_ratio_of_its_own(self) -> None:
+        found = DIALECT.request({"prompt": "p", "inputImage": "https://h/x"})
+        assert (found.mode, found.aspect_ratio) == ("edit", None)
+
+    def test_an_empty_echo_is_the_default_request(self) -> None:
+        assert DIALECT.request({}) == replace(REQUEST, prompt="")

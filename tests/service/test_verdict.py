@@ -1,0 +1,210 @@
+"""What an answer means: for the money, and for what the user does next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fluxcli.errors import Code
+from fluxcli.service.dialect import FluxDialect, Record, decode
+from fluxcli.service.verdict import (
+    Accepted,
+    Refused,
+    Unknown,
+    Verdict,
+    error_of,
+    failure_of,
+    of_submission,
+)
+from tests.service import bodies
+
+DIALECT = FluxDialect()
+CREDITS_GONE = "Credits insufficient : please top up"
+
+
+def body(code: int, message: str = "") -> bytes:
+    return json.dumps({"code": code, "msg": message, "data": None}).encode()
+
+
+def judged(http: int, content: bytes, retry_after: str | None = None) -> Verdict:
+    return of_submission(decode(http, content, retry_after), DIALECT)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected", "again"),
+    [
+        (400, "flagged as violating content policies", Code.MODERATED, False),
+        (400, "bad parameter", Code.REJECTED, False),
+        (401, "Unauthorized", Code.AUTH_REFUSED, False),
+        (402, "Credits insufficient", Code.CREDITS_INSUFFICIENT, False),
+        (403, "Forbidden", Code.AUTH_REFUSED, False),
+        (404, "Not Found", Code.REJECTED, False),
+        (422, "参数错误", Code.REJECTED, False),
+        (429, "Your call frequency is too high", Code.RATE_LIMITED, True),
+        (429, CREDITS_GONE, Code.CREDITS_INSUFFICIENT, False),
+        (429, "您的积分不足", Code.CREDITS_INSUFFICIENT, False),
+        (433, "limit of this key", Code.KEY_CAP_REACHED, False),
+        (455, "maintenance", Code.MAINTENANCE, True),
+        (500, "This field is required", Code.REJECTED, False),
+        (500, "safetyTolerance is not within the range of allowed options", Code.REJECTED, False),
+        (500, "safety tolerance out of range", Code.REJECTED, False),
+        (500, "aspectRatio 5:4", Code.REJECTED, False),
+        (500, CREDITS_GONE, Code.CREDITS_INSUFFICIENT, False),
+        (501, "generation failed", Code.GENERATION_FAILED, False),
+        (505, "disabled", Code.FEATURE_DISABLED, False),
+    ],
+)
+def test_codes_that_prove_a_refusal(
+    code: int,
+    message: str,
+    expected: Code,
+    again: bool,  # noqa: FBT001 - a column
+) -> None:
+    """Nothing was made and nothing is paid; only what passes by itself is sent again."""
+    found = judged(200, body(code, message))
+    assert isinstance(found, Refused)
+    assert (found.error.code, found.again) == (expected, again)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (408, "no output for 10 minutes"),
+        (500, "Internal Error, Please try again later."),
+        (500, "the model is busy, prompt again"),
+        (500, "load balancer error"),
+        (500, "received an invalid response from upstream"),
+        (500, "accreditation service down"),
+        (500, ""),
+        (502, "bad gateway"),
+        (503, "unavailable"),
+        (504, "timeout"),
+        (599, "?"),
+        (-1, "?"),
+        (0, "?"),
+    ],
+)
+def test_codes_that_prove_nothing(code: int, message: str) -> None:
+    """It may have been accepted, so it is never sent again."""
+    assert isinstance(judged(200, body(code, message)), Unknown)
+
+
+@pytest.mark.parametrize("http", [521, 522, 523, 525, 526, 530])
+def test_the_edge_that_never_reached_the_service(http: int) -> None:
+    found = judged(http, b"<html>Web server is down</html>")
+    assert isinstance(found, Refused)
+    assert found.again
+
+
+@pytest.mark.parametrize("http", [500, 502, 503, 504, 520, 524, 408])
+def test_http_failures_that_prove_nothing(http: int) -> None:
+    assert isinstance(judged(http, b"<html>oops</html>"), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("http", "content", "code"),
+    [
+        (403, b"error code: 1010", Code.EDGE_BLOCKED),
+        (403, b"<html>Sorry, you have been blocked</html>", Code.EDGE_BLOCKED),
+        (403, body(403, "forbidden"), Code.AUTH_REFUSED),
+        (401, b"", Code.AUTH_REFUSED),
+        (429, b"error code: 1015", Code.RATE_LIMITED),
+        (429, b"", Code.RATE_LIMITED),
+        (400, b"<html>Bad Request</html>", Code.REJECTED),
+        (413, b"", Code.REJECTED),
+        (402, body(402, "x"), Code.CREDITS_INSUFFICIENT),
+        (455, b"", Code.MAINTENANCE),
+    ],
+)
+def test_http_statuses_that_prove_a_refusal(http: int, content: bytes, code: Code) -> None:
+    found = judged(http, content)
+    assert isinstance(found, Refused)
+    assert found.error.code is code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<html>One moment, please...</html>", b'{"code":200,"msg":"succ', b"null", b"\x80\xff"],
+)
+def test_a_success_without_an_id_proves_nothing(content: bytes) -> None:
+    found = judged(200, content)
+    assert isinstance(found, Unknown)
+    assert "HTTP 200" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("http", "content"),
+    [
+        (200, bodies.GENERATE),
+        (502, bodies.GENERATE),
+        (200, bodies.GENERATE[:-2]),
+        (200, b'{"code":500,"msg":"x","data":{"taskId":"e730dcfe4e5d59332daf52c08a960085"}}'),
+    ],
+)
+def test_an_id_in_whatever_arrived_settles_it(http: int, content: bytes) -> None:
+    assert judged(http, content) == Accepted(bodies.TASK)
+
+
+def test_a_pause_that_the_service_asks_for_is_kept() -> None:
+    found = judged(429, body(429, "slow down"), "7")
+    assert isinstance(found, Refused)
+    assert found.retry_after == 7.0
+
+
+def test_the_recorded_refusals() -> None:
+    """The bodies that were seen on the wire."""
+    expected = {
+        bodies.UNAUTHORIZED: Code.AUTH_REFUSED,
+        bodies.NO_CREDITS: Code.CREDITS_INSUFFICIENT,
+        bodies.TOO_OFTEN: Code.RATE_LIMITED,
+        bodies.FIELD_REQUIRED: Code.REJECTED,
+        bodies.NO_RECORD: Code.REJECTED,
+        bodies.UPLOAD_REFUSED: Code.REJECTED,
+    }
+    found = {content: error_of(decode(200, content), DIALECT).code for content in expected}
+    assert found == expected
+
+
+def test_the_edge_is_not_mistaken_for_a_bad_key() -> None:
+    error = error_of(decode(403, b"error code: 1010"), DIALECT)
+    assert "the key is not at fault" in (error.hint or "")
+
+
+def test_a_strangers_text_is_told_short_and_in_one_line() -> None:
+    error = error_of(decode(500, b"<html>\n" + b"a\r\n" * 5000), DIALECT)
+    assert "\n" not in error.message
+    assert len(error.message) < 200
+
+
+def record(code: int | None, message: str = "") -> Record:
+    return Record(
+        state="failed",
+        url=None,
+        error_code=code,
+        error_message=message,
+        created_at=None,
+        completed_at=None,
+        echo={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        (400, "", Code.MODERATED),
+        (500, "Your prompt was flagged by Website as violating content policies.", Code.MODERATED),
+        (500, "internal error, please try again later.", Code.GENERATION_FAILED),
+        (501, "", Code.GENERATION_FAILED),
+        (None, "", Code.GENERATION_FAILED),
+    ],
+)
+def test_failed_tasks(code: int | None, message: str, expected: Code) -> None:
+    error = failure_of(record(code, message))
+    assert error.code is expected
+    assert error.status == 8
+    assert "reported as not billed" in (error.hint or "")
+
+
+def test_a_failure_without_a_reason_says_so() -> None:
+    assert "no reason given (code none)" in failure_of(record(None)).message
