@@ -23,7 +23,7 @@ from fluxcli.service.client import LinkGoneError, failure_of
 from fluxcli.task import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from fluxcli.generation.terms import Step, Terms, Tools
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 YOUNG_SECONDS: Final = 60.0
 """For so long after its creation the service may not know a task yet."""
+
+LATE_SECONDS: Final = 0.1
+"""A look that comes later than this has missed its turn: all workers were at work."""
 
 SAVE_SECONDS: Final = 120.0
 """A finished picture gets at least so long to be fetched, whatever the waiting took."""
@@ -57,20 +60,20 @@ class Collecting:
 
         A `young` task was accepted just now: the first look waits until it may be done.
         """
-        clock, turnstile = self._tools.clock, self._tools.turnstile
+        clock = self._tools.clock
         rhythm = self._rhythm(task)
         begun = clock.monotonic()
-        pause = rhythm.next(0.0) if young else 0.0
+        pause = rhythm.first if young else 0.0
         while True:
-            due = turnstile.turn(min(clock.monotonic() + pause, self._deadline))
-            yield Wait(due)
+            yield from self._turn(min(clock.monotonic() + pause, self._deadline))
             pause = rhythm.next(clock.monotonic() - begun)
             try:
                 record = self._tools.service.read(task.task_id or "")
             except FluxError as error:
                 if error.code in _LASTING or self._is_missing(error, task):
                     raise
-                yield Trouble(key=self._key, error=error, seconds=pause)
+                if error.code is not Code.TASK_NOT_FOUND:
+                    yield Trouble(key=self._key, error=error, seconds=pause)
             else:
                 if record.state != "running":
                     done = self._final(task, record)
@@ -82,6 +85,15 @@ class Collecting:
                     f"task `{task.task_id}` is not finished yet; it runs on and is paid for",
                     hint=f"fluxcli download {task.task_id}",
                 )
+
+    def _turn(self, wanted: float) -> Iterator[Step]:
+        """Wait for a turn to look; one that was missed is not made up for in a rush."""
+        clock, turnstile = self._tools.clock, self._tools.turnstile
+        due = turnstile.turn(wanted)
+        yield Wait(due)
+        now = clock.monotonic()
+        if now > due + LATE_SECONDS and (again := turnstile.turn(now)) > now:
+            yield Wait(again)
 
     def save(self, task: Task) -> Generator[Step, None, Task]:
         """Fetch the picture, check it, and put it in its place."""
@@ -128,7 +140,8 @@ class Collecting:
 
     def _rhythm(self, task: Task) -> Rhythm:
         known = self._tools.journal.durations(task.request.model, task.request.mode)
-        return Rhythm(task.request.model, known, interval=self._terms.interval)
+        alone = task.count == 1
+        return Rhythm(task.request.model, known, interval=self._terms.interval, alone=alone)
 
     def _final(self, task: Task, record: Record) -> Task:
         journal = self._tools.journal

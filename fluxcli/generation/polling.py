@@ -18,63 +18,83 @@ if TYPE_CHECKING:
 ENOUGH: Final = 5
 """So many earlier pictures are needed before their durations are believed."""
 
-_LOOKS: Final = 9
-"""So many steps lead from the quickest pictures to the slowest; half of them are looked at."""
+_LOOKS: Final = {True: 14, False: 9}
+"""So many steps lead from the quickest pictures to the slowest; half of them are looked at.
 
-_STEP: Final = (0.5, 5.0)
+A picture that somebody waits for alone gets more; of many, each gets by with fewer.
+"""
+
+_EARLY: Final = 0.2
+"""Without history, one look comes at once: some services, and all rehearsals, are quick."""
+
+_STEP: Final = (0.3, 5.0)
 _TURN: Final = 1.25 / READS_PER_SECOND
 _PATIENCE: Final = 4.0
 """After this many times the usual duration, something is odd and looks become rarer."""
 
 
 class Rhythm:
-    """The looks at one task. `interval` is the user's own choice of a fixed step."""
+    """The looks at one task, `alone` or of many. `interval` is the user's own fixed step."""
 
     def __init__(
-        self, model: str, durations: Sequence[float], *, interval: float | None = None
+        self,
+        model: str,
+        durations: Sequence[float],
+        *,
+        interval: float | None = None,
+        alone: bool = True,
     ) -> None:
         known = sorted(durations)
-        if len(known) >= ENOUGH:
-            self.usual = _quantile(known, 0.5)
-            self._start = _quantile(known, 0.05)
-            step = (_quantile(known, 0.95) - self._start) / _LOOKS
-        else:
-            self.usual = USUAL_SECONDS[model]
-            self._start = self.usual / 4
-            step = self.usual / 12
-        self._step = min(max(step, _STEP[0]), _STEP[1])
         self._fixed = interval is not None
+        self._learning = len(known) < ENOUGH
+        if self._learning:
+            self.usual = USUAL_SECONDS[model]
+            self._start = self.usual / 3
+            step = self.usual / 15
+        else:
+            self.usual = _quantile(known, 0.5)
+            self._start = _quantile(known, 0.1)
+            step = (_quantile(known, 0.95) - self._start) / _LOOKS[alone]
+        self._step = min(max(step, _STEP[0]), _STEP[1])
+        self.first = _EARLY if self._learning else self._start
+        """How long after its acceptance a task is looked at for the first time."""
         if interval is not None:
-            self._start = self._step = interval
+            self._start = self._step = self.first = interval
 
     def next(self, age: float) -> float:
         """Return how long to wait before the next look at a task accepted `age` ago."""
         if age < self._start:
             return self._start - age
-        if self._fixed or age < self.usual * _PATIENCE:
+        if self._fixed:
             return self._step
-        return min(max(self._step, age / 20), 15.0)
+        if age > self.usual * _PATIENCE:
+            return min(max(self._step, age / 20), 15.0)
+        return max(self._step, age / 11) if self._learning else self._step
 
 
 class Turnstile:
-    """Spaces out all looks by one key, so that the service's limit of reads is never met."""
+    """Spaces out all looks by one key, so that the service's limit of reads is never met.
+
+    Time is cut into short turns, each for one look: whatever second is picked, fewer looks
+    fall into it than are allowed.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._after: dict[int, int] = {}
-        """For each moment that is taken, in steps, one not before the next that is free."""
+        """For each turn that is taken, one not before the next that is free."""
 
     def turn(self, wanted: float) -> float:
-        """Reserve a moment for a look: the first free one that is not before `wanted`."""
+        """Reserve a moment for a look: in the first free turn that is not before `wanted`."""
         with self._guard:
-            moment = math.ceil(wanted / _TURN)
+            turn = math.floor(wanted / _TURN)
             passed = []
-            while moment in self._after:
-                passed.append(moment)
-                moment = self._after[moment]
+            while turn in self._after:
+                passed.append(turn)
+                turn = self._after[turn]
             # Whoever asks for one of these again need not walk the same way.
-            self._after.update(dict.fromkeys((*passed, moment), moment + 1))
-            return max(wanted, moment * _TURN)
+            self._after.update(dict.fromkeys((*passed, turn), turn + 1))
+            return max(wanted, turn * _TURN)
 
 
 def _quantile(known: Sequence[float], share: float) -> float:
