@@ -55,7 +55,7 @@ class Files:
         mime, ending = uploads.kind_of(sent.name, sent.data)
         name = uploads.safe_name(sent.name) or f"{now * 1000:.0f}-{uuid.uuid4().hex[:11]}{ending}"
         path = f"kieai/{uploads.ACCOUNT}/{sent.folder}/{name}"
-        self._ledger.store(Upload(path, sent.data, mime, now))
+        self._ledger.store(Upload(path, sent.data, mime, now), lifetime=UPLOAD_SECONDS)
         return answers.uploaded(
             uploads.description(
                 path, mime, len(sent.data), now=now, result_url=self._origins.results

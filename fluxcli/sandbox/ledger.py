@@ -83,18 +83,23 @@ class Ledger:
     def __init__(self, store: Path | None, *, balance: float) -> None:
         self._guard = threading.RLock()
         place = ":memory:" if store is None else str(store)
-        try:
-            self._base = sqlite3.connect(
-                place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            # A crash of the machine may cost a toy's last seconds; waiting for disks would
-            # cost every test its speed.
-            self._base.execute("PRAGMA synchronous = OFF")
-            self._furnish(balance)
-        except sqlite3.OperationalError as error:
-            raise OSError(f"`{place}` cannot be opened: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise ValueError(f"`{place}` is not the sandbox's book ({error}); remove it") from None
+        with contextlib.ExitStack() as opened:
+            try:
+                self._base = sqlite3.connect(
+                    place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                )
+                opened.callback(self._base.close)
+                # A crash of the machine may cost a toy's last seconds; waiting for disks
+                # would cost every test its speed.
+                self._base.execute("PRAGMA synchronous = OFF")
+                self._furnish(balance)
+            except sqlite3.OperationalError as error:
+                raise OSError(f"`{place}` cannot be opened: {error}") from None
+            except sqlite3.DatabaseError as error:
+                raise ValueError(
+                    f"`{place}` is not the sandbox's book: {error}; remove it"
+                ) from None
+            opened.pop_all()
 
     def _furnish(self, balance: float) -> None:
         with self._transaction() as base:
@@ -180,9 +185,10 @@ class Ledger:
 
     # -- files --------------------------------------------------------------------------
 
-    def store(self, upload: Upload) -> None:
-        """Keep a file, in place of one of the same path."""
+    def store(self, upload: Upload, *, lifetime: float) -> None:
+        """Keep a file, in place of one of the same path; drop those past their lifetime."""
         with self._transaction() as base:
+            base.execute("DELETE FROM uploads WHERE stored <= ?", (upload.stored - lifetime,))
             base.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", upload)
 
     def upload(self, path: str) -> Upload | None:

@@ -77,9 +77,9 @@ class Desk:
         self.now += 11
         return self.record(task)
 
-    def picture(self, **fields: object) -> bytes:
+    def picture(self, prompt: str = "a cat", **fields: object) -> bytes:
         """Return the picture of a new task."""
-        return self.fetch(self.finished(**fields)["response"]["resultImageUrl"]).body
+        return self.fetch(self.finished(prompt, **fields)["response"]["resultImageUrl"]).body
 
     def fetch(self, url: str) -> Answer:
         """Ask the result host."""

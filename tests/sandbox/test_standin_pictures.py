@@ -20,7 +20,8 @@ EVERY = [
 def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
     """Take a PNG apart, and check each chunk's sum."""
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    at, found = 8, []
+    at = 8
+    found: list[tuple[bytes, bytes]] = []
     while at < len(png):
         (length,) = struct.unpack(">I", png[at : at + 4])
         kind, data = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
@@ -35,7 +36,8 @@ def segments(jpeg: bytes) -> list[tuple[int, bytes]]:
     """Take a JPEG apart as far as its scan, which must run to the end."""
     assert jpeg.startswith(b"\xff\xd8")
     assert jpeg.endswith(b"\xff\xd9")
-    at, found = 2, []
+    at = 2
+    found: list[tuple[int, bytes]] = []
     while not found or found[-1][0] != 0xDA:
         assert jpeg[at] == 0xFF
         (length,) = struct.unpack(">H", jpeg[at + 2 : at + 4])

@@ -1,0 +1,383 @@
+"""The stand-in on real ports, proved by curl and by bare sockets: also how it breaks."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fluxcli.sandbox.server import Served, serve
+from fluxcli.sandbox.service import StandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = ["-H", "Authorization: Bearer k"]
+AS_JSON = [*KEY, "-H", "Content-Type: application/json"]
+GENERATE = "/api/v1/flux/kontext/generate"
+EMPTY_REPLY, PARTIAL, TIMED_OUT, RECEIVE_ERROR = 52, 18, 28, 56
+
+
+class Hands:
+    """A clock set by hand; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_795_341_600.0
+
+    def wall(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@contextmanager
+def served(*faults: str) -> Iterator[tuple[Served, Hands]]:
+    """A stand-in on ports of its own."""
+    hands = Hands()
+    stand_in = StandIn(store=None, wall=hands.wall, sleep=hands.sleep, seconds=4, faults=faults)
+    try:
+        with serve(stand_in) as one:
+            yield one, hands
+    finally:
+        stand_in.close()
+
+
+def curl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run curl on this machine only, for ten seconds at most."""
+    fixed = ["curl", "-sS", "--noproxy", "*", "--max-time", "10"]
+    return subprocess.run([*fixed, *arguments], capture_output=True, check=False, timeout=30)
+
+
+def told(*arguments: str) -> Any:
+    """Return what JSON curl is answered."""
+    ran = curl(*arguments)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def generate(one: Served, **fields: object) -> str:
+    body = json.dumps({"prompt": "a", **fields})
+    return str(told(*AS_JSON, "-d", body, one.api_url + GENERATE)["data"]["taskId"])
+
+
+def result(one: Served, hands: Hands, **fields: object) -> str:
+    """Return the link to a new result."""
+    task = generate(one, **fields)
+    hands.now += 6
+    url = f"{one.api_url}/api/v1/flux/kontext/record-info?taskId={task}"
+    return str(told(*KEY, url)["data"]["response"]["resultImageUrl"])
+
+
+def test_a_picture_from_order_to_file(tmp_path: Path) -> None:
+    """API and uploads share a port; results have one of their own."""
+    with served() as (one, hands):
+        source = tmp_path / "in.png"
+        source.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9000)
+        form = ["-F", f"file=@{source}", "-F", "uploadPath=a", "-F", "fileName=b.png"]
+        upload = told(*KEY, *form, f"{one.upload_url}/api/file-stream-upload")["data"]
+        assert upload["fileSize"] == source.stat().st_size
+        assert upload["downloadUrl"].startswith(one.result_url + "/kieai/")
+        assert curl(upload["downloadUrl"]).stdout == source.read_bytes()
+        link = result(one, hands, inputImage=upload["downloadUrl"], outputFormat="png")
+        assert one.api_url == one.upload_url
+        assert link.startswith(one.result_url + "/results/")
+        assert one.result_url != one.api_url
+        assert curl(link).stdout.endswith(b"IEND\xaeB`\x82")
+
+
+def test_json_comes_in_chunks_and_gzipped_pictures_with_a_length() -> None:
+    with served() as (one, hands):
+        link = result(one, hands)
+        head = curl("-i", "--compressed", *KEY, f"{one.api_url}/api/v1/chat/credit").stdout.lower()
+        assert b"transfer-encoding: chunked" in head
+        assert b"content-encoding: gzip" in head
+        assert head.endswith(b'"data":995.0}')
+        old = curl("-0", "-i", *KEY, f"{one.api_url}/api/v1/chat/credit").stdout.lower()
+        assert b"content-length: 41" in old
+        assert b"chunked" not in old
+        peek = curl("-I", link)
+        assert (peek.returncode, b"image/jpeg" in peek.stdout) == (0, True)
+
+
+def test_a_chunked_request_is_understood() -> None:
+    with served() as (one, _):
+        chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", '{"prompt":"a"}']
+        assert told(*AS_JSON, *chunked, one.api_url + GENERATE)["code"] == 200
+
+
+def test_one_connection_serves_many_calls() -> None:
+    with served() as (one, _):
+        url = f"{one.api_url}/api/v1/chat/credit"
+        ran = curl("-w", " %{num_connects}\n", *KEY, url, *KEY, url)
+        assert [line.split()[-1] for line in ran.stdout.decode().splitlines()] == [
+            b"1".decode(),
+            "0",
+        ]
+
+
+def test_a_key_at_the_result_port_is_a_leak() -> None:
+    with served() as (one, hands):
+        link = result(one, hands)
+        assert b"400" in curl("-i", *KEY, link).stdout.splitlines()[0]
+        ledger = told(f"{one.api_url}/sandbox/ledger")
+        assert ledger["leaks"] == 1
+        assert ledger["tasks"] == len(ledger["charges"]) == 1
+
+
+def test_an_unknown_path_and_method() -> None:
+    with served() as (one, _):
+        assert told(f"{one.api_url}/nowhere")["code"] == 404
+        assert told("-X", "DELETE", *KEY, one.api_url + GENERATE)["code"] == 405
+        assert told("-X", "PUT", one.api_url + "/x")["code"] == 404
+
+
+@pytest.mark.parametrize(("what", "tasks"), [("refuse", 0), ("drop", 0), ("reset", 1)])
+def test_a_broken_connection_is_reset(what: str, tasks: int) -> None:
+    with served(f"submit:{what}") as (one, _):
+        ran = curl(*AS_JSON, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
+        assert ran.returncode in {EMPTY_REPLY, RECEIVE_ERROR}
+        assert b"reset" in ran.stderr.lower()
+        assert len(one.stand_in.charges()) == tasks
+
+
+def test_silence_lasts_until_the_caller_gives_up() -> None:
+    with served("submit:timeout") as (one, _):
+        patience = ["--max-time", "0.3"]
+        ran = curl(*AS_JSON, *patience, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
+        assert ran.returncode == TIMED_OUT
+        assert len(one.stand_in.charges()) == 1
+
+
+def test_a_truncated_download_is_short() -> None:
+    with served("download:truncate") as (one, hands):
+        link = result(one, hands)
+        assert curl(link).returncode == PARTIAL
+        assert curl(link).returncode == 0
+
+
+def test_a_slow_answer_is_whole() -> None:
+    with served("download:slow", "credits:slow") as (one, hands):
+        link, before = result(one, hands), hands.now
+        first, second = curl(link).stdout, curl(link).stdout
+        assert first == second
+        told(*KEY, f"{one.api_url}/api/v1/chat/credit")
+        assert hands.now == pytest.approx(before + 10)
+
+
+@contextmanager
+def line(url: str) -> Iterator[socket.socket]:
+    """A bare connection."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as opened:
+        yield opened
+
+
+def heard(opened: socket.socket) -> bytes:
+    """Return everything until the other side ends."""
+    whole = b""
+    while data := opened.recv(65536):
+        whole += data
+    return whole
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 99\r\n\r\n{",
+        b"Transfer-Encoding: chunked\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nab",
+    ],
+)
+def test_a_call_that_breaks_off_is_no_call(rest: bytes) -> None:
+    """Nothing is charged for half a request."""
+    with served() as (one, _), line(one.api_url) as opened:
+        head = f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\n".encode()
+        opened.sendall(head + rest)
+        opened.shutdown(socket.SHUT_WR)
+        assert heard(opened) == b""
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: x\r\n\r\n",
+        b"Content-Length: -1\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_a_call_that_cannot_be_framed_is_refused(rest: bytes) -> None:
+    with served() as (one, _), line(one.api_url) as opened:
+        opened.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + rest)
+        assert heard(opened).startswith(b"HTTP/1.1 400")
+
+
+def test_chunk_extensions_and_trailers_are_passed_over() -> None:
+    with served() as (one, _), line(one.api_url) as opened:
+        opened.sendall(
+            f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nConnection: close\r\n"
+            "Authorization: Bearer k\r\nContent-Type: application/json\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n"
+            '5;a=b\r\n{"pro\r\n9\r\nmpt":"a"}\r\n0\r\nTrailer: x\r\n\r\n'.encode()
+        )
+        assert b'"code":200' in heard(opened)
+
+
+def test_closing_ends_idle_and_silent_connections_at_once() -> None:
+    """No thread of it is left behind."""
+    before = threading.active_count()
+    begun = time.monotonic()
+    with served("credits:timeout") as (one, _):
+        idle, silent = (
+            socket.create_connection(("127.0.0.1", int(one.api_url.rpartition(":")[2])), timeout=10)
+            for _ in range(2)
+        )
+        silent.sendall(
+            b"GET /api/v1/chat/credit HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\n"
+            b"Authorization: Bearer k\r\n\r\n"
+        )
+        time.sleep(0.05)
+    assert time.monotonic() - begun < 5
+    assert threading.active_count() == before
+    idle.close()
+    silent.close()
+
+
+def test_a_caller_that_vanishes_leaves_no_noise(capfd: pytest.CaptureFixture[str]) -> None:
+    with served() as (one, _):
+        for _ in range(3):
+            with line(one.api_url) as opened:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                opened.sendall(b"GET /api/v1/chat/credit HT")
+        told(*KEY, f"{one.api_url}/api/v1/chat/credit")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    with served() as (one, _):
+        port = int(one.api_url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"), serve(one.stand_in, port=port):
+            pass
+
+
+def test_a_stand_in_can_be_made_for_the_ports() -> None:
+    hands = Hands()
+    made: list[StandIn] = []
+
+    def make(api: str, uploads: str, results: str) -> StandIn:
+        made.append(
+            StandIn(
+                store=None,
+                wall=hands.wall,
+                sleep=hands.sleep,
+                api_url=api,
+                upload_url=uploads,
+                result_url=results,
+            )
+        )
+        return made[0]
+
+    with serve(make) as one:
+        assert result(one, hands).startswith(one.result_url)
+        assert one.stand_in is made[0]
+    made[0].close()
+
+
+def test_waiting_ends_by_what_is_raised_in_the_thread() -> None:
+
+    def arrived(*_: object) -> None:
+        raise InterruptedError
+
+    earlier = signal.signal(signal.SIGALRM, arrived)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with served() as (one, _), pytest.raises(InterruptedError):
+            one.wait()
+    finally:
+        signal.signal(signal.SIGALRM, earlier)
+
+
+# -- callbacks --------------------------------------------------------------------------
+
+
+class Listener(HTTPServer):
+    """Hears callbacks; refuses the first `deaf` of them; `come` is set when `enough` came."""
+
+    def __init__(self, deaf: int, enough: int) -> None:
+        super().__init__(("127.0.0.1", 0), Ear)
+        self.deaf = deaf
+        self.enough = enough
+        self.heard: list[tuple[str, Any]] = []
+        self.come = threading.Event()
+
+
+class Ear(BaseHTTPRequestHandler):
+    server: Listener
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.heard.append((self.path, json.loads(body)))
+        self.send_response(500 if len(self.server.heard) <= self.server.deaf else 200)
+        self.end_headers()
+        if len(self.server.heard) == self.server.enough:
+            self.server.come.set()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        pass
+
+
+@contextmanager
+def listening(deaf: int = 0, enough: int = 1) -> Iterator[tuple[Listener, str]]:
+    with Listener(deaf, enough) as listener:
+        thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield listener, f"http://127.0.0.1:{listener.server_port}"
+        finally:
+            listener.shutdown()
+            thread.join()
+
+
+def test_a_callback_brings_the_news() -> None:
+    with served() as (one, hands), listening() as (listener, url):
+        task = generate(one, callBackUrl=f"{url}/here?a=b")
+        assert not listener.come.wait(0.2)
+        hands.now += 6
+        assert listener.come.wait(10)
+        ((path, body),) = listener.heard
+        assert path == "/here?a=b"
+        assert (body["code"], body["data"]["taskId"]) == (200, task)
+        link = body["data"]["info"]["resultImageUrl"]
+        assert curl(link).stdout.startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(("deaf", "times"), [(2, 3), (9, 4)])
+def test_a_callback_is_tried_four_times_in_all(deaf: int, times: int) -> None:
+    with served() as (one, hands), listening(deaf, times) as (listener, url):
+        generate(one, callBackUrl=url)
+        hands.now += 6
+        assert listener.come.wait(10)
+        time.sleep(0.2)
+        assert len(listener.heard) == times
+
+
+def test_a_callback_to_nobody_is_given_up() -> None:
+    """A closed port, a host elsewhere, another scheme: nothing is asked, nothing breaks."""
+    with served() as (one, hands):
+        urls = ["http://example.invalid/x", "https://127.0.0.1/x", "nonsense", "http://127.0.0.1:1"]
+        for url in urls:
+            generate(one, callBackUrl=url)
+        hands.now += 6
+        time.sleep(0.3)
+        assert len(one.stand_in.charges()) == len(urls)
