@@ -133,9 +133,11 @@ class Display:
 
     def _follow_size(self) -> None:
         """Tell rich the size as it is now; take away what a narrower terminal has folded."""
+        self._console.size = self.size
         if folded := self._standing() - len(self._rows):
             self._console.control(Control(*[_ERASE, _UP] * folded))
-        self._console.size = self.size
+            for row in self._rows:
+                row.truncate(self._console.width, overflow="crop")
 
     def _take_away(self) -> None:
         if self._live is not None:

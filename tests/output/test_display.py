@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pyte
@@ -106,10 +107,20 @@ def test_a_permanent_line_is_no_markup(terminal: Terminal) -> None:
 def test_the_cursor_is_hidden_meanwhile_and_comes_back(opened: Terminal) -> None:
     assert opened.cursor == "hidden"
     opened.display.show(rows("a", "b"))
+    opened.written.clear()
     opened.display.close()
+    assert not {"a", "b"} & set("".join(opened.written))
     assert opened.cursor == "visible"
     assert opened.shown == []
     assert (opened.screen.cursor.y, opened.screen.cursor.x) == (0, 0)
+
+
+def test_the_process_keeps_its_streams(terminal: Terminal) -> None:
+    """What is written to them passes through our own hands, where the secrets are taken out."""
+    before = sys.stdout, sys.stderr
+    terminal.display.open()
+    assert (sys.stdout, sys.stderr) == before
+    terminal.display.close()
 
 
 def test_what_was_never_opened_writes_nothing(terminal: Terminal) -> None:
@@ -174,8 +185,9 @@ def test_a_terminal_that_became_narrower_is_cleaned(
     terminal.screen.resize(8, 10)
     folded = "" if woken else "x" * 10 + "\n" + "x" * 5 + "\n" + "y" * 10
     terminal.write("prompt\n" + folded + "\n" + ("" if woken else "y" * 5))
+    terminal.display.above("a note")
     terminal.display.show(rows("x" * 9, "y" * 9))
-    assert terminal.shown == ["prompt", "x" * 9, "y" * 9]
+    assert terminal.shown == ["prompt", "a note", "x" * 9, "y" * 9]
 
 
 def test_a_terminal_that_is_gone_is_no_failure(opened: Terminal) -> None:
