@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fluxcli import __version__
+from fluxcli.commands.build import build
 from fluxcli.commands.config import app as config_app
 from fluxcli.commands.credits import credits as balance
 from fluxcli.commands.download import download
@@ -61,7 +62,7 @@ def make_app() -> typer.Typer:
         epilog=_EPILOG,
     )
     app.callback()(spread(_root, CommonOptions))
-    for word in (generate, edit, status, download, balance, sandbox):
+    for word in (generate, edit, status, download, build, balance, sandbox):
         app.command(name=word.__name__)(spread(word, CommonOptions))
     app.add_typer(config_app, name="config")
     return app

@@ -66,11 +66,13 @@ def select(
     *,
     tags: Iterable[str] = (),
     shard: Shard | None = None,
+    parents: bool = True,
 ) -> Selection:
     """Choose assets; without patterns and tags, all (of the shard).
 
     A pattern is a name, the name of a whole matrix, or has `*` and `?` in it; brackets are
-    plain. An asset is chosen by any of the patterns or tags.
+    plain. An asset is chosen by any of the patterns or tags; without `parents`, what it is made
+    from is not.
 
     Raises:
         FluxError: USAGE: nothing has such a name or tag.
@@ -81,7 +83,7 @@ def select(
         chosen |= _matching(pattern, assets)
     for tag in tags:
         chosen |= _tagged(tag, assets)
-    closed = {above for name in chosen for above in lineage(name, assets)}
+    closed = {above for name in chosen for above in lineage(name, assets)} if parents else chosen
     if shard is not None:
         closed = {name for name in closed if shard.holds(root_of(name, assets))}
     return Selection(

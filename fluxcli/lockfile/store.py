@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.lockfile import text
+from fluxcli.lockfile.merging import overlaid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +45,20 @@ def read(path: Path) -> dict[str, Entry]:
 
 
 class LockFile:
-    """The lock at `path`, as one process holds and changes it; `entries` are what it says."""
+    """The lock at `path`, as one process holds and changes it; `entries` are what it says.
 
-    def __init__(self, path: Path, entries: Mapping[str, Entry]) -> None:
+    `beneath` is the whole lock under a shard's own: it is read and never written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        entries: Mapping[str, Entry],
+        *,
+        beneath: Mapping[str, Entry] | None = None,
+    ) -> None:
         self.path = path
-        self._entries = dict(entries)
+        self._entries = overlaid(beneath or {}, entries)
         self._blocks = {name: text.block(name, entry) for name, entry in entries.items()}
         self._guard = threading.Lock()
         self._writing = threading.Lock()

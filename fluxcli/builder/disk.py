@@ -1,0 +1,68 @@
+"""What a plan asks of the files: the hash of each. Every byte is read, none is trusted.
+
+Times of change say nothing: a checkout sets them anew, and an edit may keep them. The hash
+of a thousand pictures takes less than a second, and several threads share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Protocol
+
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_BLOCK: Final = 1 << 20
+_THREADS: Final = 4
+
+
+class Disk(Protocol):
+    """The files as a plan sees them."""
+
+    def sha256(self, path: Path) -> str | None:
+        """Return the hash of a file's bytes; None if nothing is there."""
+        ...
+
+
+class Files:
+    """The real files; each is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str | None] = {}
+
+    def read(self, paths: Iterable[Path]) -> None:
+        """Read many files side by side, so that `sha256` need not read one after the other."""
+        new = [path for path in dict.fromkeys(paths) if path not in self._known]
+        if len(new) > 1:
+            with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+                self._known.update(zip(new, pool.map(sha256_of, new), strict=True))
+
+    def sha256(self, path: Path) -> str | None:
+        """Return the hash of a file's bytes; None if nothing is there."""
+        if path not in self._known:
+            self._known[path] = sha256_of(path)
+        return self._known[path]
+
+
+def sha256_of(path: Path) -> str | None:
+    """Return the hash of a file as it is now; None if nothing is there.
+
+    Raises:
+        FluxError: INPUT_UNREADABLE: something is there and cannot be read.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            digest = hashlib.sha256()
+            while block := file.read(_BLOCK):
+                digest.update(block)
+            return digest.hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{path}` cannot be read: {reason}") from error

@@ -1,0 +1,159 @@
+"""A manifest with its lock, its files and its journal: what a command opens to plan or build."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fluxcli.builder import tending
+from fluxcli.builder.disk import Files
+from fluxcli.builder.plan import plan
+from fluxcli.builder.steps import Plan, Step, Wishes
+from fluxcli.buildfile.manifest import read as read_manifest
+from fluxcli.errors import Code, FluxError
+from fluxcli.generation.asking import unsettled
+from fluxcli.lockfile import store
+from fluxcli.lockfile.merging import merged, shard_lock
+from fluxcli.lockfile.store import LockFile
+from fluxcli.mutex import Mutex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from fluxcli.builder.work import Bench
+    from fluxcli.buildfile.model import Manifest
+    from fluxcli.buildfile.selection import Selection, Shard
+    from fluxcli.journal.ledger import Journal
+    from fluxcli.lockfile.entry import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A manifest and what is known of its pictures; nothing has been changed."""
+
+    manifest: Manifest
+    lock: LockFile
+    journal: Journal
+    sandbox: bool
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        shown: str,
+        shard: Shard | None,
+        journal: Journal,
+        sandbox: bool,
+    ) -> Project:
+        """Read a manifest and its lock; a shard has a lock of its own over the whole one.
+
+        Raises:
+            FluxError: the manifest or a lock is wrong.
+        """
+        manifest = read_manifest(path, shown=shown)
+        base = store.read(manifest.lock)
+        if shard is None:
+            lock = LockFile(manifest.lock, base)
+        else:
+            place = shard_lock(manifest.lock, str(shard))
+            lock = LockFile(place, store.read(place), beneath=base)
+        return cls(manifest=manifest, lock=lock, journal=journal, sandbox=sandbox)
+
+    def known(self) -> dict[str, Entry]:
+        """Return what the lock says, and where the journal knows better, that."""
+        entries = self.lock.entries()
+        return entries | tending.reconciled(entries, self.journal.find)
+
+    def plan(self, selection: Selection, *, now: float, force: bool = False) -> Plan:
+        """Decide what is to be done; changes nothing.
+
+        Raises:
+            FluxError: a file is there and cannot be read.
+        """
+        known, files = self.known(), Files()
+        chosen = None if selection.whole else selection.names
+        files.read(self._files(known, selection))
+        wishes = Wishes(
+            now=now,
+            sandbox=self.sandbox,
+            force=force,
+            chosen=chosen,
+            named=selection.named,
+        )
+        return plan(self.manifest, known, files, wishes)
+
+    def reconcile(self) -> None:
+        """Let the lock know what the journal knows better."""
+        changes = tending.reconciled(self.lock.entries(), self.journal.find)
+        if changes:
+            self.lock.record(changes)
+
+    def _files(self, known: dict[str, Entry], selection: Selection) -> Iterator[Path]:
+        """Yield the files that a plan will ask for."""
+        for asset in self.manifest.assets:
+            if asset.name in selection.names:
+                yield self.manifest.place(asset)
+                entry = known.get(asset.name)
+                if entry is not None and entry.made is not None:
+                    yield self.manifest.folder / entry.made.output
+
+
+def only_one(path: Path, folder: Path, *, shard: Shard | None) -> Mutex:
+    """Take the lock that keeps two builds of one manifest apart; it lies in the folder `folder`.
+
+    Raises:
+        FluxError: BUSY, naming the process that builds.
+    """
+    name = f"{os.path.realpath(path)}\0{shard or ''}".encode()
+    mutex = Mutex(folder / f"build-{hashlib.blake2s(name, digest_size=12).hexdigest()}.lock")
+    if mutex.acquire(wait=False):
+        return mutex
+    holder = mutex.holder()
+    who = f"process {holder}" if holder else "another process"
+    raise FluxError(
+        Code.BUSY, f"{who} is building `{path.name}` already", hint="wait for it, then build again"
+    )
+
+
+def merge(manifest: Manifest, files: Iterable[Path]) -> dict[str, Entry]:
+    """Return what the whole lock and the shards' locks in `files` amount to together.
+
+    Raises:
+        FluxError: LOCK_INVALID: one is not there, cannot be read, or they contradict.
+    """
+    parts = []
+    for file in files:
+        if not file.exists():
+            raise FluxError(Code.LOCK_INVALID, f"there is no lock `{file}`")
+        parts.append((str(file), store.read(file)))
+    return merged(store.read(manifest.lock), parts)
+
+
+def recorded(bench: Bench, step: Step) -> FluxError:
+    """Return the error about a submission of unknown outcome; the journal gets to know it.
+
+    A lock that came from another machine names a submission that this one's journal has never
+    heard of. It is written down here, so that `fluxcli status` can settle it.
+    """
+    entry = step.entry
+    if step.asset is None or entry is None or entry.pending is None:
+        raise ValueError(step.name)
+    journal, pending = bench.tools.journal, entry.pending
+    task = journal.find(pending.ref) if pending.ref else None
+    if task is None or task.ref != pending.ref:
+        run = journal.open_run(bench.fingerprint(step.asset, pending.request), new=False)
+        try:
+            task = run.tasks.get(1) or journal.begin(
+                run, step.asset.request, source=None, output=str(bench.manifest.place(step.asset))
+            )
+            journal.sending(task.ref, step.asset.request)
+            task = journal.unknown(task.ref, "another machine ended while it waited")
+        finally:
+            journal.let_go(run)
+        known = replace(entry, pending=replace(pending, ref=task.ref))
+        bench.lock.record({step.name: known})
+    return unsettled(task.ref, task.error_message)

@@ -1,0 +1,79 @@
+"""A call of `fluxcli build`, as it was typed; plain values, for the front door to fill in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Word = Literal[
+    "build", "plan", "check", "explain", "adopt", "prune", "schema", "init", "merge-locks"
+]
+_MANIFEST: Final = ".toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What was asked for. `names` are assets, patterns, or for `merge-locks` files."""
+
+    word: Word
+    file: str
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    shard: str | None = None
+    yes: bool = False
+    force: bool = False
+    locked: bool = False
+    fail_fast: bool = False
+    in_flight: int | None = None
+    reports: tuple[tuple[str, Path | None], ...] = field(default=())
+
+
+def parted(arguments: Sequence[str], default: str) -> tuple[str, tuple[str, ...]]:
+    """Part the arguments into the manifest, which ends in `.toml`, and all others.
+
+    Raises:
+        FluxError: USAGE: there are two manifests.
+    """
+    files = [one for one in arguments if one.endswith(_MANIFEST)]
+    if len(files) > 1:
+        said = f"`{files[0]}` and `{files[1]}`: one file is built at a time"
+        raise FluxError(Code.USAGE, said, hint=f"fluxcli build {files[0]}")
+    return (files or [default])[0], tuple(one for one in arguments if one not in files)
+
+
+def word_of(chosen: dict[Word, bool]) -> Word:
+    """Return the one thing that was asked for; `build` if nothing else was.
+
+    Raises:
+        FluxError: USAGE: two things at once.
+    """
+    words = [word for word, wanted in chosen.items() if wanted]
+    if len(words) > 1:
+        said = f"`--{words[0]}` and `--{words[1]}` are two different things"
+        raise FluxError(Code.USAGE, said, hint="fluxcli build --help")
+    return words[0] if words else "build"
+
+
+def reports_of(texts: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
+    """Read `--report github`, `junit=FILE` and `html=FILE`.
+
+    Raises:
+        FluxError: USAGE: none of these.
+    """
+    found: list[tuple[str, Path | None]] = []
+    for text in texts:
+        kind, _, file = text.partition("=")
+        if kind == "github" and not file:
+            found.append((kind, None))
+        elif kind in {"junit", "html"} and file:
+            found.append((kind, Path(file)))
+        else:
+            said = f"`--report {text}`: expected `github`, `junit=FILE` or `html=FILE`"
+            raise FluxError(Code.USAGE, said, hint="--report html=build.html")
+    return tuple(found)

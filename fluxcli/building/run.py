@@ -1,0 +1,215 @@
+"""The words of `fluxcli build` that plan and make."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fluxcli.builder import tending
+from fluxcli.builder.build import Build, Limits, at_rest
+from fluxcli.builder.project import Project, only_one, recorded
+from fluxcli.builder.steps import Action, Plan
+from fluxcli.builder.work import Bench
+from fluxcli.buildfile.selection import Selection, parse_shard, select
+from fluxcli.building.reporting import Reports
+from fluxcli.errors import Code, FluxError, Status
+from fluxcli.output.building import Teller
+from fluxcli.scheduler import IN_FLIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from fluxcli.builder.build import Outcome
+    from fluxcli.builder.steps import Step
+    from fluxcli.buildfile.selection import Shard
+    from fluxcli.building.call import Call
+    from fluxcli.session import Session
+
+
+def show(session: Session, call: Call) -> None:
+    """Tell what would be done, and why: `--plan` and `--check`. No key, no network."""
+    project, selection = opened(session, call)
+    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+    outcomes = at_rest(plan)
+    teller = Teller(session.output, sandbox=session.sandbox)
+    teller.plan(plan)
+    teller.document(outcomes, plan.credits)
+    Reports(session, project.manifest, call.reports).write(outcomes)
+    if call.word == "check" and not plan.is_clean:
+        session.status = Status.DRIFT
+        session.output.note("there is work to do")
+        session.output.hint("fluxcli build")
+
+
+def explain(session: Session, call: Call) -> None:
+    """Tell what an asset comes to, and why it is or is not made again."""
+    if not call.names:
+        raise FluxError(
+            Code.USAGE, "name the assets to explain", hint="fluxcli build --explain hero"
+        )
+    project, selection = opened(session, call)
+    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+    teller = Teller(session.output, sandbox=session.sandbox)
+    wanted = select(project.manifest, call.names, tags=call.tags, parents=False)
+    teller.explain([step for step in plan.steps if step.name in wanted.names])
+
+
+def make(session: Session, call: Call) -> None:
+    """Plan, ask once, and make what is new or changed."""
+    with held(session, call):
+        project, selection = opened(session, call)
+        if not call.locked:
+            project.reconcile()
+        plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+        if call.locked:
+            _check_locked(plan)
+        _Making(session, call, project, plan).carry_out()
+
+
+def opened(session: Session, call: Call) -> tuple[Project, Selection]:
+    """Read the manifest and its lock, and choose the assets that are asked for."""
+    shard = shard_of(call)
+    project = Project.open(
+        session.cwd / call.file,
+        shown=call.file,
+        shard=shard,
+        journal=session.journal,
+        sandbox=session.sandbox,
+    )
+    return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
+
+
+@contextmanager
+def held(session: Session, call: Call) -> Iterator[None]:
+    """Keep every other build of the same manifest out meanwhile."""
+    folder = session.settings.state_dir / "locks"
+    mutex = only_one(_path(session, call), folder, shard=shard_of(call))
+    try:
+        yield
+    finally:
+        mutex.release(remove=True)
+
+
+def shard_of(call: Call) -> Shard | None:
+    """Return the shard that was asked for."""
+    return None if call.shard is None else parse_shard(call.shard)
+
+
+def _path(session: Session, call: Call) -> Path:
+    return session.cwd / call.file
+
+
+def _check_locked(plan: Plan) -> None:
+    """Refuse whatever would change the lock; fetching what it says is all right."""
+    for step in plan.steps:
+        if step.action in {Action.KEEP, Action.COLLECT} and not step.rewrites and not step.is_fresh:
+            continue
+        raise FluxError(
+            Code.DRIFT,
+            f"`--locked`: `{step.name}` is {step.action.value}: {', '.join(step.reasons)}",
+            hint="fluxcli build",
+        )
+
+
+class _Making:
+    """One build on its way: consent, work, answer."""
+
+    def __init__(self, session: Session, call: Call, project: Project, plan: Plan) -> None:
+        self._session = session
+        self._call = call
+        self._project = project
+        self._plan = plan
+        self._teller = Teller(session.output, sandbox=session.sandbox)
+        self._most = session.settings.number("max_credits")
+
+    def carry_out(self) -> None:
+        session, project, plan = self._session, self._project, self._plan
+        reports = Reports(session, project.manifest, self._call.reports)
+        reports.remember(plan)
+        self._consent()
+        if not self._call.locked:
+            tending.settle(plan, project.manifest, project.lock)
+        outcomes, status = at_rest(plan), int(Status.DONE)
+        if any(step.action.works or step.unknown for step in plan.steps):
+            build = self._build()
+            outcomes, status = build.outcomes, self._followed(build)
+        status = status or _unsettled(outcomes)
+        self._teller.summary(outcomes)
+        self._teller.document(outcomes, plan.credits)
+        reports.write(outcomes)
+        session.status = status
+
+    def _build(self) -> Build:
+        session, call = self._session, self._call
+        making = session.making(existing="replace")
+        bench = Bench(
+            manifest=self._project.manifest,
+            lock=self._project.lock,
+            tools=making.tools,
+            terms=making.terms,
+            origin=session.base_url,
+            sandbox=session.sandbox,
+            locked=call.locked,
+        )
+        limits = Limits(
+            in_flight=call.in_flight or IN_FLIGHT,
+            max_credits=self._most,
+            fail_fast=call.fail_fast,
+        )
+        build = Build(bench, self._plan, limits)
+        for step in self._plan.steps:
+            if step.unknown:
+                build.hold(step, recorded(bench, step))
+        return build
+
+    def _followed(self, build: Build) -> int:
+        """Tell what happens; whatever ends it, the lock gets to know what came of it."""
+        working = [step for step in self._plan.steps if step.action.works]
+        for outcome in build.outcomes.values():
+            if outcome.error is not None:
+                self._session.output.problem(outcome.error, key=outcome.step.name)
+        usual = _usual(self._session, working)
+        try:
+            events = build.run(self._session.interrupts)
+            self._teller.follow(events, count=len(working), usual=usual)
+        except FluxError as error:
+            if error.code is not Code.INTERRUPTED:
+                raise
+            again = "fluxcli build  (it collects what is paid for)"
+            raise FluxError(error.code, error.message, hint=again, status=error.status) from None
+        finally:
+            if not self._call.locked:
+                self._project.reconcile()
+        return build.status()
+
+    def _consent(self) -> None:
+        """Make sure that the spending is agreed to.
+
+        Raises:
+            FluxError: NO_CONSENT; nothing was sent.
+        """
+        estimate = self._plan.credits
+        self._teller.plan(self._plan, aside=True)
+        if not estimate or self._call.yes or self._most is not None:
+            return
+        if self._session.output.confirm(f"spend an estimated {estimate} credits?"):
+            return
+        raise FluxError(
+            Code.NO_CONSENT,
+            f"an estimated {estimate} credits were not agreed to",
+            hint=f"fluxcli build --yes, or --max-credits {estimate}",
+        )
+
+
+def _unsettled(outcomes: Mapping[str, Outcome]) -> int:
+    """Return the status that says that a person is needed, if that is all there is to say."""
+    results = {outcome.result for outcome in outcomes.values()}
+    if "held" not in results:
+        return Status.DONE
+    return Status.PARTIAL if "saved" in results else Status.REFUSED
+
+
+def _usual(session: Session, working: list[Step]) -> float | None:
+    requests = [step.asset.request for step in working if step.asset is not None]
+    return session.making().usual_seconds(requests[0]) if requests else None

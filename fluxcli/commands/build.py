@@ -1,0 +1,147 @@
+"""`fluxcli build`: a file of declared pictures; only what changed is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from fluxcli.commands.options import WaitOptions
+from fluxcli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcli.building.call import Call, Word
+
+_DEFAULT: Final = "assets.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordOptions:
+    """What to do with the file, if not to build it."""
+
+    plan: Annotated[
+        bool, typer.Option("--plan", "--dry-run", help="Show what would be done, and why.")
+    ] = False
+    check: Annotated[
+        bool, typer.Option("--check", help="Like --plan; status 10 if there is work to do.")
+    ] = False
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what the ASSETs come to, in full.")
+    ] = False
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take the files on disk as the ASSETs' results.")
+    ] = False
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove files of assets that are declared no more.")
+    ] = False
+    merge_locks: Annotated[
+        bool, typer.Option("--merge-locks", help="Join the shards' locks that are named.")
+    ] = False
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of such files.")
+    ] = False
+    init: Annotated[bool, typer.Option("--init", help="Write an example file.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """Which assets, at what price, how fast, and what is written about it."""
+
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Assets with this tag.")
+    ] = None
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="The K-th of N parts, with a lock of its own."),
+    ] = None
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="N tasks at once. [100]")
+    ] = None
+    fail_fast: Annotated[
+        bool,
+        typer.Option("--fail-fast/--keep-going", help="Begin nothing new after a failure."),
+    ] = False
+    locked: Annotated[bool, typer.Option("--locked", help="Fail rather than change the lock.")] = (
+        False
+    )
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Replace files that were edited by hand.")
+    ] = False
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree beforehand.")] = False
+    max_credits: Annotated[
+        str | None, typer.Option(metavar="N", help="Spend at most so many credits, by estimate.")
+    ] = None
+    report: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="github, junit=FILE or html=FILE; may be repeated."),
+    ] = None
+
+
+def build(
+    session: Session,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE] [ASSET]...", help=f"A .toml file [{_DEFAULT}]; assets."),
+    ] = None,
+    *,
+    word: WordOptions,
+    options: BuildOptions,
+    wait: WaitOptions,
+) -> None:
+    """Make the pictures that a file declares: what is new or changed, and nothing else.
+
+    What was paid for is collected, what a person edited is kept. The lock beside the file,
+    assets.lock, says what was made from what; commit it with the pictures.
+    """
+    session.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
+    call = _call(arguments or [], word, options)
+    _function(call.word)(session, call)
+
+
+def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Call:
+    from fluxcli.building import call  # noqa: PLC0415 - start-up
+
+    chosen: dict[Word, bool] = {
+        "plan": word.plan,
+        "check": word.check,
+        "explain": word.explain,
+        "adopt": word.adopt,
+        "prune": word.prune,
+        "merge-locks": word.merge_locks,
+        "schema": word.schema,
+        "init": word.init,
+    }
+    file, names = call.parted(arguments, _DEFAULT)
+    return call.Call(
+        word=call.word_of(chosen),
+        file=file,
+        names=names,
+        tags=tuple(options.tag or ()),
+        shard=options.shard,
+        yes=options.yes,
+        force=options.force,
+        locked=options.locked,
+        fail_fast=options.fail_fast,
+        in_flight=options.jobs,
+        reports=call.reports_of(options.report or []),
+    )
+
+
+def _function(word: Word) -> Callable[[Session, Call], None]:
+    from fluxcli.building import run, tend  # noqa: PLC0415 - start-up
+
+    functions: dict[Word, Callable[[Session, Call], None]] = {
+        "build": run.make,
+        "plan": run.show,
+        "check": run.show,
+        "explain": run.explain,
+        "adopt": tend.adopt,
+        "prune": tend.prune,
+        "merge-locks": tend.merge_locks,
+        "schema": tend.show_schema,
+        "init": tend.init,
+    }
+    return functions[word]
