@@ -76,7 +76,7 @@ class Row:
 
 
 class Board:
-    """The rows of a run, in the order of their appearance."""
+    """The rows of a run: numbered ones by their number, others in the order of appearance."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
@@ -87,6 +87,9 @@ class Board:
         before = row.stage if row else None
         if row is None:
             row = self.rows[event.key] = Row(event.key, "", Stage.PREPARING, now, now)
+            if event.key.isdecimal():
+                # The workers begin them in any order; sorting is stable and cheap.
+                self.rows = dict(sorted(self.rows.items(), key=lambda item: item[0].zfill(9)))
         stage = _stage(event) or row.stage
         if stage is not row.stage:
             row.stage, row.since = stage, now
