@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.wire import Answer
 
 _LOOPBACK: Final = "127.0.0.1"
-_LOOK_SECONDS: Final = 0.2
+_LOOK_SECONDS: Final = 0.02
 _LINE_CAP: Final = 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER with no seconds: closing sends a reset, not an orderly end."""
@@ -81,7 +81,6 @@ class _Door(socketserver.ThreadingTCPServer):
         super().__init__((_LOOPBACK, port), _Visit)
         self.authority = f"{_LOOPBACK}:{self.server_address[1]}"
         self.origin = f"http://{self.authority}"
-        self.closing = threading.Event()
         self.stand_in: StandIn
         self._visitors: set[socket.socket] = set()
         self._guard = threading.Lock()
@@ -90,12 +89,11 @@ class _Door(socketserver.ThreadingTCPServer):
     def open(self, stand_in: StandIn) -> Iterator[None]:
         """Answer until the block ends; then every connection ends, and its thread."""
         self.stand_in = stand_in
-        thread = threading.Thread(target=self.serve_forever, args=(_LOOK_SECONDS / 10,))
+        thread = threading.Thread(target=self.serve_forever, args=(_LOOK_SECONDS,))
         thread.start()
         try:
             yield
         finally:
-            self.closing.set()
             self.shutdown()
             thread.join()
             with self._guard:
@@ -224,9 +222,8 @@ class _Visit(BaseHTTPRequestHandler):
 
     def _hang(self) -> None:
         """Say nothing until the caller gives up or the server closes."""
-        while not self.server.closing.is_set():
-            if select.select([self.connection], [], [], _LOOK_SECONDS)[0]:
-                return
+        # An end shows as something to read, also the one that closing brings about.
+        select.select([self.connection], [], [])
 
     def _reset(self) -> None:
         """Break the connection so that the other side's system sees it broken."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fluxcli.sandbox.wire import Answer, Call
+
 KEY = ["-H", "Authorization: Bearer k"]
 AS_JSON = [*KEY, "-H", "Content-Type: application/json"]
 GENERATE = "/api/v1/flux/kontext/generate"
@@ -262,6 +264,20 @@ def test_a_caller_that_vanishes_leaves_no_noise(capfd: pytest.CaptureFixture[str
                 opened.sendall(b"GET /api/v1/chat/credit HT")
         told(*KEY, f"{one.api_url}/api/v1/chat/credit")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_bug_of_the_stand_in_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    """A judge that fails must not pass for a broken connection unseen."""
+
+    class Broken(StandIn):
+        def handle(self, call: Call) -> Answer:
+            raise ZeroDivisionError(call.path)
+
+    broken = Broken(store=None, wall=time.time, sleep=time.sleep)
+    with serve(broken) as one:
+        assert curl(f"{one.api_url}/x").returncode == EMPTY_REPLY
+    broken.close()
+    assert "ZeroDivisionError: /x" in capfd.readouterr().err
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:

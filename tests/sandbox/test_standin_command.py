@@ -1,0 +1,102 @@
+"""`fluxcli sandbox` and `--sandbox`: the same stand-in, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import fluxcli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.worlds import World
+
+ROOT = Path(fluxcli.__file__).parent.parent
+
+
+@contextmanager
+def shell(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """Run the server as a process, and hand over what it tells to export."""
+    command = [sys.executable, "-m", "fluxcli", "sandbox", "-q", *arguments]
+    env = {**os.environ, **world.env, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as running:
+        try:
+            assert running.stdout is not None
+            told = [running.stdout.readline().strip() for _ in range(2)]
+            pairs = [line.removeprefix("export ").partition("=") for line in told]
+            yield running, {name: value for name, _, value in pairs}
+        finally:
+            running.kill()
+
+
+def ledger(url: str) -> Any:
+    command = ["curl", "-sS", "--noproxy", "*", "--max-time", "10", f"{url}/sandbox/ledger"]
+    ran = subprocess.run(command, capture_output=True, check=True, timeout=30)
+    return json.loads(ran.stdout)
+
+
+def test_what_is_served_can_be_used_from_another_shell(world: World) -> None:
+    """The exported variables are all that a pipeline needs; Ctrl-C ends it with 130."""
+    with shell(world, "--seconds", "0", "--fault", "download:truncate") as (running, exported):
+        assert exported.keys() == {"FLUXCLI_BASE_URL", "FLUXCLI_UPLOAD_URL"}
+        ran = world.run("generate", "a [cat] on a [/open] mat", "-o", "cat.png", env=exported)
+        assert (ran.status, ran.lines) == (0, [str(world.cwd / "cat.png")]), ran.err
+        judged = ledger(exported["FLUXCLI_BASE_URL"])
+        assert [charge["prompt"] for charge in judged["charges"]] == ["a [cat] on a [/open] mat"]
+        assert (judged["tasks"], judged["leaks"]) == (1, 0)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 130
+
+
+def test_what_is_served_remembers_and_counts_its_faults_anew(world: World) -> None:
+    for number in (1, 2):
+        with shell(world, "--fault", "credits:455") as (_, exported):
+            ran = world.run("credits", "--json", env=exported)
+            assert ran.code == "maintenance"
+            assert world.run("credits", env=exported).status == 0
+            world.run("generate", str(number), "--no-wait", env=exported)
+            assert ledger(exported["FLUXCLI_BASE_URL"])["tasks"] == number
+
+
+def test_a_port_that_is_taken_is_said(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = world.run("sandbox", "--port", port)
+    assert ran.status == 2
+    assert f"port {port}" in ran.err
+    assert "fluxcli sandbox --port 0" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "says"),
+    [
+        (["sandbox", "--fault", "submit:explode"], {}, "`submit` has no fault `explode`"),
+        (["credits", "--sandbox"], {"FLUXCLI_SANDBOX_FAULTS": "pay:500"}, "`submit`, `poll`"),
+        (["credits", "--sandbox"], {"FLUXCLI_SANDBOX_SECONDS": "soon"}, "soon"),
+    ],
+)
+def test_what_cannot_be_asked_of_it_is_said(
+    world: World, arguments: list[str], env: dict[str, str], says: str
+) -> None:
+    ran = world.run(*arguments, env=env)
+    assert ran.status == 2
+    assert says in ran.err
+
+
+def test_a_playground_without_key_or_network(world: World) -> None:
+    """Nothing but `--sandbox` is needed; tasks and money are kept between runs."""
+    del world.env["FLUXCLI_API_KEY"]
+    for count in (1, 2):
+        ran = world.run("generate", "a cat", "--sandbox", "--json", "--new", "-n", "1")
+        assert ran.record["state"] == "saved"
+        assert world.run("credits", "--sandbox").lines == [f"{1000 - 5 * count}"]
