@@ -75,7 +75,9 @@ def main(arguments: Sequence[str], session: Session) -> int:
             try:
                 return _run(arguments, session)
             finally:
-                session.close()
+                # All that matters is on the disk by now.
+                with suppress(Exception):
+                    session.close()
     except Interrupted as interrupted:
         # It came while an error was told, or while the run was tidied up.
         return 128 + interrupted.number

@@ -1,0 +1,51 @@
+"""One picture from a service that answers at once: the program's own part of the wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.benchmarks.running import side_by_side
+from tests.benchmarks.service import Manner, served
+from tests.benchmarks.startup import against_peers, versions
+from tests.benchmarks.table import Figure, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.bench import Bench
+
+_BYTES: Final = 2_000_000
+_CURLS: Final = """
+auth='Authorization: Bearer '$FLUXCLI_API_KEY api={url}/api/v1/flux/kontext
+answer=$(curl -s -H "$auth" -H 'Content-Type: application/json' -d '{{"prompt":"a cat"}}' $api/generate)
+id=${{answer##*taskId\\": \\"}}
+record=$(curl -s -H "$auth" "$api/record-info?taskId=${{id%%\\"*}}")
+result=${{record##*resultImageUrl\\": \\"}}
+curl -s -o curl.png "${{result%%\\"*}}"
+"""
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    """Measure `generate` whole, beside three calls of curl that do as much."""
+    with served(Manner(result=str(bench.result(_BYTES)))) as service:
+        script = _CURLS.format(url=service.url)
+        commands = {
+            "bare": bench.bare,
+            "curls": bench.command("sh", "-c", script),
+            # Each picture is a new one: `--new` keeps the command from resuming.
+            "generate": bench.flux(
+                *("generate", "a cat", "--new", "-f", "-o", "flux.png"),
+                url=service.url,
+                state="generating",
+            ),
+            **versions(bench),
+        }
+        spent = side_by_side(commands, min(bench.rounds, 15))
+    size = (bench.root / "curl.png").stat().st_size
+    if size != (bench.root / "flux.png").stat().st_size:
+        raise RuntimeError("curl and fluxcli fetched different results")
+    wall = spent["generate"].wall
+    name = "generate, instant, 2 MB"
+    yield ratio(f"{name} ÷ bare Python", wall, spent["bare"].wall, 11.0)
+    yield ratio(f"{name} ÷ three curls in a shell", wall, spent["curls"].wall, 4.3)
+    yield against_peers(name, wall, spent, bench.peers)

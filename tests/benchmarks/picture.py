@@ -1,0 +1,38 @@
+"""Whole PNG pictures of a given size: noise, stored rather than compressed, checksums and all."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WIDTH: Final = 1024
+_ROW: Final = 1 + 3 * _WIDTH
+_CHUNK: Final = 1 << 16
+
+
+def write_png(path: Path, size: int) -> None:
+    """Write a PNG of `size` bytes, but for a row's worth of them, to `path`."""
+    height = max(1, size // _ROW)
+    row = b"\0" + random.Random(size).randbytes(_ROW - 1)  # noqa: S311 - noise, not a secret
+    packer = zlib.compressobj(0)
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        _chunk(file, b"IHDR", struct.pack(">IIBBBBB", _WIDTH, height, 8, 2, 0, 0, 0))
+        held = b""
+        for _ in range(height):
+            held += packer.compress(row)
+            while len(held) >= _CHUNK:
+                _chunk(file, b"IDAT", held[:_CHUNK])
+                held = held[_CHUNK:]
+        _chunk(file, b"IDAT", held + packer.flush())
+        _chunk(file, b"IEND", b"")
+
+
+def _chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
+    checksum = zlib.crc32(data, zlib.crc32(kind))
+    file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum))

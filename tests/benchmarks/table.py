@@ -1,0 +1,54 @@
+"""The table of figures: what was measured, what was wished for, and whether it was reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measured value and its goal: so much, or less. None: it is there to compare with.
+
+    `basis` says what it was made of: medians, counts.
+    """
+
+    name: str
+    value: float
+    goal: float | None = None
+    unit: str = "×"
+    basis: str = ""
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The figure as a row of the table."""
+        if self.goal is None:
+            return (self.name, self._shown(self.value), "", "", self.basis)
+        verdict = "met" if self.value <= self.goal else "MISSED"
+        return (self.name, self._shown(self.value), self._shown(self.goal), verdict, self.basis)
+
+    def _shown(self, value: float) -> str:
+        digits = f"{value:.3f}" if value < 2 else f"{value:.2f}" if value < 10 else f"{value:.1f}"  # noqa: PLR2004 - taste
+        text = digits.rstrip("0").rstrip(".")
+        return f"{text} {self.unit}" if self.unit else text
+
+
+def ratio(name: str, value: float, floor: float, goal: float | None, *, basis: str = "") -> Figure:
+    """Return how many times `floor` seconds `value` seconds are."""
+    said = f"{value * 1e3:.1f} ms ÷ {floor * 1e3:.1f} ms"
+    return Figure(name=name, value=value / floor, goal=goal, basis=f"{said}{basis}")
+
+
+def text(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as Markdown, padded so that they can be read as they are."""
+    heads = ("figure", "measured", "goal", "verdict", "from")
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [_line(row, widths) for row in (heads, tuple("-" * w for w in widths), *rows)]
+    return "\n".join(lines)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join(map(str.ljust, row, widths)) + " |"
