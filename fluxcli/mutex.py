@@ -27,6 +27,18 @@ def alive(pid: int) -> bool:
     return True
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and whatever is missing above it, for this user alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    # `parents=True` would give only the last one this mode.
+    for one in (*reversed(folder.parents), folder):
+        if not one.is_dir():
+            one.mkdir(mode=0o700, exist_ok=True)
+
+
 class Mutex:
     """A lock on the file at `path`, which is made, with its folders, when first taken."""
 
@@ -40,7 +52,7 @@ class Mutex:
         Raises:
             OSError: the file cannot be made or locked.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._path.parent)
         while True:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:

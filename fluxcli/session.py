@@ -19,6 +19,7 @@ from fluxcli.catalog import KEY_PAGE
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.errors import Code, FluxError
 from fluxcli.interrupts import Interrupts
+from fluxcli.mutex import make_private
 from fluxcli.settings.key import VARIABLES
 from fluxcli.settings.resolve import Settings
 
@@ -147,7 +148,7 @@ class Session:
                 seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
             asked = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
             folder = self.settings.state_dir
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(folder)
             return StandIn(
                 store=folder / "sandbox.sqlite3",
                 wall=self.clock.wall,

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.mutex import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,7 @@ class Store:
     def _open(self, *, create: bool) -> sqlite3.Connection:
         if self._connection is None:
             if create:
-                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(self.path.parent)
                 self.path.touch(mode=0o600)
             self._connection = self._connect()
         return self._connection

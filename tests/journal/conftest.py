@@ -1,0 +1,34 @@
+"""A journal in a folder of its own, with a clock whose time passes when it is told to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.journal.ledger import Journal
+from tests.worlds import SwiftClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def clock() -> SwiftClock:
+    """The time of all journals of a test."""
+    return SwiftClock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the journal lies; nothing is there yet."""
+    return tmp_path / "state" / "fluxcli"
+
+
+@pytest.fixture
+def journal(folder: Path, clock: SwiftClock) -> Iterator[Journal]:
+    """A journal of paid tasks."""
+    made = Journal(folder, clock=clock, sandbox=False)
+    yield made
+    made.close()

@@ -1,0 +1,152 @@
+"""The account's limit: 20 submissions in 10 seconds, over all processes of the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.journal.ledger import Journal
+from fluxcli.journal.store import Store
+from tests.worlds import NOON, SwiftClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def other(folder: Path, clock: SwiftClock) -> Journal:
+    """A second process's journal in the same folder."""
+    return Journal(folder, clock=clock, sandbox=False)
+
+
+def taken(journal: Journal, wanted: int = 100, account: str = "a") -> list[int]:
+    """Take slots until none is left, or `wanted` of them."""
+    slots: list[int] = []
+    while len(slots) < wanted:
+        slot, wait = journal.pace.take(account)
+        if wait:
+            break
+        slots.append(slot)
+    return slots
+
+
+def wait_of(journal: Journal) -> float:
+    """Return how long to wait for a slot, in seconds, where none is free."""
+    slot, wait = journal.pace.take("a")
+    assert slot == 0
+    return wait
+
+
+def test_twenty_and_no_more(journal: Journal) -> None:
+    assert len(taken(journal)) == 20
+    slot, wait = journal.pace.take("a")
+    assert slot == 0
+    assert wait > 0
+
+
+def test_two_processes_share_them(journal: Journal, other: Journal) -> None:
+    assert len(taken(journal, 12)) + len(taken(other)) == 20
+    other.close()
+
+
+def test_accounts_do_not_share_them(journal: Journal) -> None:
+    taken(journal)
+    assert len(taken(journal, account="b")) == 20
+
+
+def test_a_slot_ages_from_its_answer(journal: Journal, clock: SwiftClock) -> None:
+    """The service counted it between the two moments, so the later one is safe."""
+    slots = taken(journal)
+    clock.sleep(8)
+    for slot in slots:
+        journal.pace.answered(slot)
+    assert wait_of(journal) == pytest.approx(10.0)
+    clock.sleep(9.9)
+    assert wait_of(journal) == pytest.approx(0.1)
+    clock.sleep(0.1)
+    assert len(taken(journal)) == 20
+
+
+def test_slots_come_back_one_by_one(journal: Journal, clock: SwiftClock) -> None:
+    for slot in taken(journal):
+        journal.pace.answered(slot)
+        clock.sleep(0.1)
+    clock.sleep(8.05)
+    assert len(taken(journal)) == 1
+
+
+def test_unanswered_slots_are_looked_at_again_soon(journal: Journal) -> None:
+    taken(journal)
+    assert journal.pace.take("a")[1] == pytest.approx(0.25)
+
+
+def test_a_slot_that_was_not_used_is_given_back(journal: Journal) -> None:
+    slots = taken(journal)
+    journal.pace.release(slots[3])
+    assert len(taken(journal)) == 1
+
+
+def test_a_slot_without_an_answer_is_free_at_last(journal: Journal, clock: SwiftClock) -> None:
+    taken(journal)
+    clock.sleep(149)
+    assert not taken(journal)
+    clock.sleep(1)
+    assert len(taken(journal)) == 20
+
+
+def test_slots_from_the_future_are_forgotten(folder: Path) -> None:
+    """The clock was set back; nobody waits for it to come round again."""
+    late = Journal(folder, clock=SwiftClock(NOON + 3600), sandbox=False)
+    for slot in taken(late):
+        late.pace.answered(slot)
+    late.close()
+    early = Journal(folder, clock=SwiftClock(NOON), sandbox=False)
+    assert len(taken(early)) == 20
+    early.close()
+
+
+def test_slots_of_dead_processes_age_from_when_they_are_found(
+    journal: Journal, folder: Path, clock: SwiftClock
+) -> None:
+    """Their submissions may have arrived just now; they are not waited for any longer."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait(10)
+    store = Store(folder / "journal.sqlite3")
+    with store.writing() as db:
+        db.executemany(
+            "INSERT INTO submissions (account, pid, started_at) VALUES ('a', ?, ?)",
+            [(process.pid, NOON)] * 20,
+        )
+    store.close()
+    assert wait_of(journal) == pytest.approx(10.0)
+    clock.sleep(10)
+    assert len(taken(journal)) == 20
+
+
+def test_a_refusal_holds_everybody_back(
+    journal: Journal, other: Journal, clock: SwiftClock
+) -> None:
+    """Another machine, or another tool, uses the account: the service's word counts."""
+    journal.pace.saturate("a", 10.0)
+    assert wait_of(other) == pytest.approx(10.0)
+    clock.sleep(10)
+    assert len(taken(other)) == 20
+    other.close()
+
+
+@pytest.mark.parametrize(("asked", "held"), [(3.0, 3.0), (3600.0, 10.0)])
+def test_a_refusal_may_name_its_time(journal: Journal, asked: float, held: float) -> None:
+    """At most the window: whoever waits longer does so by himself."""
+    journal.pace.saturate("a", asked)
+    assert wait_of(journal) == pytest.approx(held)
+
+
+def test_a_slot_names_its_process(journal: Journal, folder: Path) -> None:
+    taken(journal, 1)
+    store = Store(folder / "journal.sqlite3")
+    assert [row["pid"] for row in store.rows("SELECT pid FROM submissions")] == [os.getpid()]
+    store.close()

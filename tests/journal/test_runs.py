@@ -1,0 +1,178 @@
+"""Runs: the same command takes up what it began, and two processes never work on one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.catalog import RESULT_DAYS
+from fluxcli.errors import Code, FluxError
+from fluxcli.task import State
+from tests.journal.samples import accepted, begun, picture
+
+if TYPE_CHECKING:
+    from fluxcli.journal.ledger import Journal
+    from tests.worlds import SwiftClock
+
+HOLDER = """
+import sys
+from pathlib import Path
+from fluxcli.clock import SystemClock
+from fluxcli.journal.ledger import Journal
+
+journal = Journal(Path(sys.argv[1]), clock=SystemClock(), sandbox=False)
+run = journal.open_run(sys.argv[2], new=False)
+print("holding", flush=True)
+sys.stdin.readline()
+"""
+"""A process that works on a run until it is told to end, and then ends without a word."""
+
+
+def hold(folder: Path, fingerprint: str) -> subprocess.Popen[str]:
+    """Start a process that holds a run; return when it does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder), fingerprint],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "holding\n"
+    return process
+
+
+class TestResuming:
+    def test_the_first_run_begins_with_nothing(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        assert (run.resumed, run.tasks) == (False, {})
+
+    def test_an_open_run_is_taken_up_with_its_tasks(self, journal: Journal) -> None:
+        task = accepted(journal, "e730")
+        run = journal.open_run("f", new=False)
+        assert run.resumed
+        assert run.tasks == {1: task}
+
+    def test_the_newest_try_of_a_number_counts(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        first = begun(journal, run, n=2, count=2)
+        journal.refused(first.ref, FluxError(Code.RATE_LIMITED, "too often"))
+        second = begun(journal, run, n=2, count=2)
+        journal.accepted(second.ref, "e730")
+        journal.let_go(run)
+        again = journal.open_run("f", new=False)
+        assert {n: task.ref for n, task in again.tasks.items()} == {2: second.ref}
+
+    def test_another_command_takes_up_nothing(self, journal: Journal) -> None:
+        accepted(journal, "e730", "f")
+        assert not journal.open_run("g", new=False).resumed
+
+    def test_a_closed_run_is_over(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        journal.close_run(run)
+        journal.let_go(run)
+        assert not journal.open_run("f", new=False).resumed
+
+    def test_new_begins_anew_and_ends_what_was_before(self, journal: Journal) -> None:
+        """After `--new`, the command without it takes up the new one, not the old."""
+        old = accepted(journal, "e730")
+        run = journal.open_run("f", new=True)
+        assert not run.resumed
+        task = journal.accepted(begun(journal, run).ref, "f841")
+        journal.let_go(run)
+        again = journal.open_run("f", new=False)
+        assert [one.ref for one in again.tasks.values()] == [task.ref]
+        assert old.ref in {one.ref for one in journal.unsaved()}
+
+    def test_a_run_older_than_its_results_is_not_taken_up(
+        self, journal: Journal, clock: SwiftClock
+    ) -> None:
+        accepted(journal, "e730")
+        clock.sleep(RESULT_DAYS * 86400 + 1)
+        assert journal.unfinished("f") is None
+        assert not journal.open_run("f", new=False).resumed
+
+    def test_what_is_unfinished_can_be_seen_without_taking_it_up(self, journal: Journal) -> None:
+        task = accepted(journal, "e730")
+        assert journal.unfinished("f") == {1: task}
+        assert journal.unfinished("g") is None
+
+
+class TestClosing:
+    def test_a_run_is_over_when_its_last_picture_is_saved(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        tasks = [
+            journal.accepted(begun(journal, run, n=n, count=2).ref, f"task{n}") for n in (1, 2)
+        ]
+        journal.let_go(run)
+        journal.close_if_complete(journal.saved(tasks[0].ref, picture()))
+        assert journal.unfinished("f") is not None
+        journal.close_if_complete(journal.saved(tasks[1].ref, picture()))
+        assert journal.unfinished("f") is None
+
+    def test_a_picture_that_was_never_asked_for_keeps_the_run_open(self, journal: Journal) -> None:
+        """One of two was asked for when the process died; the other is still wanted."""
+        run = journal.open_run("f", new=False)
+        task = journal.accepted(begun(journal, run, n=1, count=2).ref, "task1")
+        journal.let_go(run)
+        journal.close_if_complete(journal.saved(task.ref, picture()))
+        assert journal.unfinished("f") is not None
+
+
+class TestTwoProcesses:
+    def test_the_second_is_told_who_is_at_work(self, journal: Journal, folder: Path) -> None:
+        with hold(folder, "f") as process:
+            with pytest.raises(FluxError) as caught:
+                journal.open_run("f", new=False)
+            process.communicate("\n", timeout=10)
+        assert caught.value.code is Code.BUSY
+        assert f"process {process.pid} is at work" in caught.value.message
+        assert "--new" in (caught.value.hint or "")
+
+    def test_new_needs_not_wait(self, journal: Journal, folder: Path) -> None:
+        with hold(folder, "f") as process:
+            assert not journal.open_run("f", new=True).resumed
+            process.communicate("\n", timeout=10)
+
+    def test_another_command_needs_not_wait(self, journal: Journal, folder: Path) -> None:
+        with hold(folder, "f") as process:
+            journal.open_run("g", new=False)
+            process.communicate("\n", timeout=10)
+
+    def test_a_killed_holder_holds_nothing(self, journal: Journal, folder: Path) -> None:
+        with hold(folder, "f") as process:
+            process.kill()
+            process.communicate(timeout=10)
+        assert journal.open_run("f", new=False).resumed
+
+    def test_a_task_that_is_saved_elsewhere_is_not_saved_here(
+        self, journal: Journal, folder: Path
+    ) -> None:
+        task = accepted(journal, "e730")
+        with hold(folder, "f") as process:
+            with pytest.raises(FluxError, match="at work on task `e730`") as caught:
+                journal.claim(task, {})
+            process.communicate("\n", timeout=10)
+        assert caught.value.code is Code.BUSY
+        assert "--new" not in (caught.value.hint or "")
+
+
+def test_a_claimed_run_is_claimed_once(journal: Journal) -> None:
+    """Two tasks of one run are saved by one process under one lock."""
+    run = journal.open_run("f", new=False)
+    tasks = [journal.accepted(begun(journal, run, n=n, count=2).ref, f"task{n}") for n in (1, 2)]
+    journal.let_go(run)
+    first = journal.claim(tasks[0], {})
+    assert journal.claim(tasks[1], {first.name: first}) is first
+    journal.let_go(first)
+    journal.let_go(first)
+
+
+def test_a_task_from_elsewhere_is_adopted_as_accepted(journal: Journal) -> None:
+    run = journal.open_run("adopted:e730", new=True)
+    task = journal.adopt(run, "e730", accepted(journal, "other").request, output="/x")
+    assert (task.state, task.task_id) == (State.RUNNING, "e730")

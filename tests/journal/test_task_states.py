@@ -1,0 +1,206 @@
+"""A task's way through its states, and what is left of it when its process dies."""
+
+from __future__ import annotations
+
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.journal.ledger import Journal
+from fluxcli.task import State
+from tests.journal.samples import accepted, begun, picture, request
+from tests.worlds import NOON, SwiftClock
+
+REFUSAL = FluxError(Code.CREDITS_INSUFFICIENT, "not enough credits")
+
+
+def test_a_whole_life(journal: Journal, clock: SwiftClock) -> None:
+    """Every step is a state, and nothing of an earlier one is lost."""
+    run = journal.open_run("f", new=False)
+    task = begun(journal, run)
+    assert (task.state, task.task_id, task.created_at) == (State.SENDING, None, NOON)
+
+    sent = request(input_image="https://h/x.png", mode="edit")
+    journal.sending(task.ref, sent)
+    clock.sleep(1)
+    task = journal.accepted(task.ref, "e730")
+    assert (task.state, task.task_id, task.accepted_at) == (State.RUNNING, "e730", NOON + 1)
+    assert task.request == sent
+
+    task = journal.succeeded(task.ref, url="https://h/r", completed_at=NOON + 9, seconds=8.0)
+    assert (task.state, task.url, task.completed_at, task.seconds) == (
+        State.SUCCEEDED,
+        "https://h/r",
+        NOON + 9,
+        8.0,
+    )
+
+    journal.landing(task.ref, picture())
+    assert journal.get(task.ref).state is State.SUCCEEDED
+    task = journal.saved(task.ref, picture())
+    assert (task.state, task.picture) == (State.SAVED, picture())
+    assert journal.get(task.ref) == task
+
+
+def test_a_picture_on_stdout_has_no_path(journal: Journal) -> None:
+    task = journal.saved(accepted(journal, "e730").ref, picture(None))
+    assert task.picture == picture(None)
+
+
+def test_a_refusal_keeps_its_reason(journal: Journal) -> None:
+    run = journal.open_run("f", new=False)
+    task = journal.refused(begun(journal, run).ref, REFUSAL)
+    assert (task.state, task.error_code, task.error_message) == (
+        State.REFUSED,
+        "credits_insufficient",
+        "not enough credits",
+    )
+
+
+def test_an_acceptance_forgets_an_earlier_refusal(journal: Journal) -> None:
+    run = journal.open_run("f", new=False)
+    task = begun(journal, run)
+    journal.refused(task.ref, REFUSAL)
+    task = journal.accepted(task.ref, "e730")
+    assert (task.state, task.error_code, task.error_message) == (State.RUNNING, None, None)
+
+
+def test_unknown_keeps_what_happened(journal: Journal) -> None:
+    run = journal.open_run("f", new=False)
+    task = journal.unknown(begun(journal, run).ref, "no answer in time")
+    assert (task.state, task.error_code, task.error_message) == (
+        State.UNKNOWN,
+        "outcome_unknown",
+        "no answer in time",
+    )
+
+
+def test_a_failure_is_final(journal: Journal) -> None:
+    task = journal.failed(accepted(journal, "e730").ref, FluxError(Code.MODERATED, "flagged"))
+    assert (task.state, task.error_code) == (State.FAILED, "moderated")
+
+
+class TestAProcessThatDied:
+    """Its lock is gone, and its rows still say `sending`."""
+
+    def test_before_the_first_byte_nothing_was_sent(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        task = begun(journal, run)
+        journal.let_go(run)
+        found = journal.get(task.ref)
+        assert (found.state, found.error_message) == (State.REFUSED, "it was never sent")
+
+    def test_after_the_first_byte_nobody_can_tell(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        task = begun(journal, run)
+        journal.sending(task.ref, task.request)
+        journal.let_go(run)
+        found = journal.get(task.ref)
+        assert found.state is State.UNKNOWN
+        assert found.error_message == "the process ended while the answer was awaited"
+
+    def test_while_it_lives_it_is_sending(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        task = begun(journal, run)
+        journal.sending(task.ref, task.request)
+        assert journal.get(task.ref).state is State.SENDING
+        assert journal.unsettled() == []
+
+
+class TestLists:
+    def test_recent_tasks_newest_first(self, journal: Journal, clock: SwiftClock) -> None:
+        for name in ("one1", "two2", "three3"):
+            accepted(journal, name, name)
+            clock.sleep(1)
+        assert [task.task_id for task in journal.recent(2)] == ["three3", "two2"]
+        assert len(journal.recent(None)) == 3
+
+    def test_unsaved_is_what_is_paid_for_and_not_on_disk(self, journal: Journal) -> None:
+        running, done, saved, failed = (
+            accepted(journal, name, name) for name in ("run1", "done1", "saved1", "fail1")
+        )
+        journal.succeeded(done.ref, url="https://h/r", completed_at=None, seconds=None)
+        journal.saved(saved.ref, picture())
+        journal.failed(failed.ref, REFUSAL)
+        assert [task.ref for task in journal.unsaved()] == [running.ref, done.ref]
+
+    def test_unsettled_is_what_nobody_can_tell(self, journal: Journal) -> None:
+        run = journal.open_run("f", new=False)
+        lost = begun(journal, run)
+        journal.sending(lost.ref, lost.request)
+        unsent = begun(journal, run, n=2)
+        told = journal.unknown(begun(journal, run, n=3).ref, "reset")
+        journal.let_go(run)
+        refs = {task.ref for task in journal.unsettled()}
+        assert refs == {lost.ref, told.ref}
+        assert unsent.ref not in refs
+
+
+class TestDurations:
+    def test_of_pictures_like_this_newest_first(self, journal: Journal, clock: SwiftClock) -> None:
+        kinds = [("flux-kontext-pro", 8.0), ("flux-kontext-max", 20.0), ("flux-kontext-pro", 9.0)]
+        for number, (model, seconds) in enumerate(kinds):
+            task = accepted(journal, f"task{number}", f"f{number}", model=model)
+            journal.succeeded(task.ref, url="https://h/r", completed_at=None, seconds=seconds)
+            clock.sleep(1)
+        assert journal.durations("flux-kontext-pro", "generate") == [9.0, 8.0]
+        assert journal.durations("flux-kontext-pro", "generate", limit=1) == [9.0]
+        assert journal.durations("flux-kontext-pro", "edit") == []
+
+
+class TestNames:
+    def test_an_id_a_ref_and_a_prefix(self, journal: Journal) -> None:
+        task = accepted(journal, "e730dcfe")
+        for name in ("e730dcfe", "@e730dcfe", task.ref, f"@{task.ref}", "e730", "@e730d"):
+            found = journal.find(name)
+            assert found is not None
+            assert found.ref == task.ref
+
+    @pytest.mark.parametrize("name", ["e73", "dcfe", "zzzz", "", "%%%%", "e_30"])
+    def test_what_names_nothing(self, journal: Journal, name: str) -> None:
+        """Too short a prefix is likely somebody else's; there are no wildcards."""
+        accepted(journal, "e730dcfe")
+        assert journal.find(name) is None
+
+    def test_a_prefix_of_several_is_refused(self, journal: Journal) -> None:
+        accepted(journal, "fluxkontext_1", "a")
+        accepted(journal, "fluxkontext_2", "b")
+        with pytest.raises(FluxError, match="begins the ids of several") as caught:
+            journal.find("fluxkontext_")
+        assert caught.value.code is Code.USAGE
+
+    def test_a_whole_id_that_begins_another_is_meant(self, journal: Journal) -> None:
+        short = accepted(journal, "task1", "a")
+        accepted(journal, "task12", "b")
+        found = journal.find("task1")
+        assert found is not None
+        assert found.ref == short.ref
+
+    def test_last_is_the_latest_that_is_paid_for(self, journal: Journal, clock: SwiftClock) -> None:
+        paid = accepted(journal, "e730", "a")
+        clock.sleep(1)
+        run = journal.open_run("b", new=False)
+        journal.refused(begun(journal, run).ref, REFUSAL)
+        found = journal.find("@last")
+        assert found is not None
+        assert found.ref == paid.ref
+
+    def test_there_is_no_last_at_first(self, journal: Journal) -> None:
+        with pytest.raises(FluxError) as caught:
+            journal.find("@last")
+        assert caught.value.code is Code.TASK_NOT_FOUND
+
+
+def test_sandbox_and_paid_tasks_never_meet(
+    journal: Journal, folder: object, clock: SwiftClock
+) -> None:
+    """Neither by name, nor in lists, nor in durations, nor in runs to take up."""
+    task = accepted(journal, "e730")
+    journal.succeeded(task.ref, url="https://h/r", completed_at=None, seconds=5.0)
+    other = Journal(folder, clock=clock, sandbox=True)  # type: ignore[arg-type] # the fixture's path
+    assert other.find("e730") is None
+    assert other.recent(None) == other.unsaved() == other.unsettled() == []
+    assert other.durations("flux-kontext-pro", "generate") == []
+    assert other.unfinished("f") is None
+    with pytest.raises(FluxError):
+        other.find("@last")
+    other.close()
