@@ -14,7 +14,7 @@ _fluxcli_value() {
       if [[ $command == 'edit' ]]; then next='0 1 2'; fi
       ;;
     --watermark | --callback-url | --timeout | --interval | -n | --count | --max-credits | \
-      --limit | --port | --seconds | --fault) next='' ;;
+      --limit | --tag | --shard | -j | --jobs | --report | --port | --seconds | --fault) next='' ;;
     --settle) next='not-charged' ;;
     *) return 1 ;;
   esac
@@ -27,7 +27,7 @@ _fluxcli_command() {
   case $command in
     '')
       flags='--version'
-      takes=('generate edit status download credits sandbox config')
+      takes=('generate edit status download build credits sandbox config')
       ;;
     'generate')
       flags='--prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
@@ -52,6 +52,12 @@ _fluxcli_command() {
       flags='--unsaved -o|--output -f|--force --skip-existing --timeout --interval --preview
         --open'
       takes=('TASK...')
+      ;;
+    'build')
+      flags='--plan|--dry-run --check --explain --adopt --prune --merge-locks --schema --init
+        --tag... --shard -j|--jobs --fail-fast|--keep-going --locked -f|--force -y|--yes
+        --max-credits --report... --timeout --interval'
+      takes=('FILE...')
       ;;
     'credits' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
     'sandbox') flags='--port --seconds --fault...' ;;

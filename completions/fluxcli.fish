@@ -4,7 +4,8 @@
 # The flags that a value follows.
 set -g __fluxcli_taking --color --prompt-file -m --model -a --aspect-ratio --output-format \
   --safety-tolerance --watermark --callback-url -o --output --timeout --interval -n \
-  --count --max-credits --limit --settle --port --seconds --fault
+  --count --max-credits --limit --settle --tag --shard -j --jobs --report --port --seconds \
+  --fault
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -59,6 +60,7 @@ complete -c fluxcli -n "__fluxcli_after ''" -a generate -d 'Make a picture from 
 complete -c fluxcli -n "__fluxcli_after ''" -a edit -d 'Change a picture by words: upload, submit, wait, save.'
 complete -c fluxcli -n "__fluxcli_after ''" -a status -d 'Show how tasks stand; without names, the recent ones of this machine.'
 complete -c fluxcli -n "__fluxcli_after ''" -a download -d 'Save pictures of tasks, waiting for those that still run.'
+complete -c fluxcli -n "__fluxcli_after ''" -a build -d 'Make the pictures that a file declares: what is new or changed, and nothing else.'
 complete -c fluxcli -n "__fluxcli_after ''" -a credits -d 'Print the account\'s balance, in credits.'
 complete -c fluxcli -n "__fluxcli_after ''" -a sandbox -d 'Serve the stand-in service until Ctrl-C, and print the variables to export.'
 complete -c fluxcli -n "__fluxcli_after ''" -a config -d 'Show, change and try out the settings.'
@@ -73,6 +75,7 @@ complete -c fluxcli -n "__fluxcli_after config" -a check -d 'Try everything out:
 # Arguments.
 complete -c fluxcli -n "__fluxcli_after edit" -F -a '(__fluxcli_marked_tasks)'
 complete -c fluxcli -n "__fluxcli_in status download" -x -a '(__fluxcli_tasks)'
+complete -c fluxcli -n "__fluxcli_in build" -r -F
 complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url timeout interval output color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url timeout interval output color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 
@@ -103,8 +106,8 @@ complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --callback
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -o --output" -s o -l output -r -F -d 'A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} {model} {ratio} {ext}.'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace a file that is there.'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --skip-existing" -l skip-existing -d 'Make nothing where a file is there.'
-complete -c fluxcli -n "__fluxcli_in generate edit status download" -n "__fluxcli_new --timeout" -l timeout -x -d 'Longest wait: 90, 90s, 15m; 0 is for ever. [15m]'
-complete -c fluxcli -n "__fluxcli_in generate edit status download" -n "__fluxcli_new --interval" -l interval -x -d 'Time between two looks; adaptive if not given.'
+complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --timeout" -l timeout -x -d 'Longest wait: 90, 90s, 15m; 0 is for ever. [15m]'
+complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --interval" -l interval -x -d 'Time between two looks; adaptive if not given.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -n --count" -s n -l count -x -d 'So many pictures, 1 to 100.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --new" -l new -d 'Pay again, even if this request is unfinished.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -y --yes" -s y -l yes -d 'Agree to the spending beforehand.'
@@ -119,6 +122,25 @@ complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --all" -l all -d 
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --offline" -l offline -d 'Do not ask the service; needs no key.'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --settle" -l settle -x -a 'not-charged' -d 'Say what became of a submission of unknown outcome.'
 complete -c fluxcli -n "__fluxcli_in download" -n "__fluxcli_new --unsaved" -l unsaved -d 'Everything that is paid for and not yet saved.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --plan --dry-run" -l plan -d 'Show what would be done, and why.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --plan --dry-run" -l dry-run -d 'Show what would be done, and why.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --check" -l check -d 'Like --plan; status 10 if there is work to do.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --explain" -l explain -d 'Show what the ASSETs come to, in full.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --adopt" -l adopt -d 'Take the files on disk as the ASSETs\' results.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --prune" -l prune -d 'Remove files of assets that are declared no more.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --merge-locks" -l merge-locks -d 'Join the shards\' locks that are named.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --schema" -l schema -d 'Print the JSON Schema of such files.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --init" -l init -d 'Write an example file.'
+complete -c fluxcli -n "__fluxcli_in build" -l tag -x -d 'Assets with this tag.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --shard" -l shard -x -d 'The K-th of N parts, with a lock of its own.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -j --jobs" -s j -l jobs -x -d 'N tasks at once. [100]'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --fail-fast --keep-going" -l fail-fast -d 'Begin nothing new after a failure.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --fail-fast --keep-going" -l keep-going -d 'Begin nothing new after a failure.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --locked" -l locked -d 'Fail rather than change the lock.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace files that were edited by hand.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -y --yes" -s y -l yes -d 'Agree beforehand.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --max-credits" -l max-credits -x -d 'Spend at most so many credits, by estimate.'
+complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE or html=FILE; may be repeated.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --port" -l port -x -d 'Loopback port; 0 finds a free one.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long a picture takes.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -l fault -x -d 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.'

@@ -10,6 +10,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = ''; Word = 'edit'; Help = 'Change a picture by words: upload, submit, wait, save.' }
         @{ After = ''; Word = 'status'; Help = 'Show how tasks stand; without names, the recent ones of this machine.' }
         @{ After = ''; Word = 'download'; Help = 'Save pictures of tasks, waiting for those that still run.' }
+        @{ After = ''; Word = 'build'; Help = 'Make the pictures that a file declares: what is new or changed, and nothing else.' }
         @{ After = ''; Word = 'credits'; Help = 'Print the account''s balance, in credits.' }
         @{ After = ''; Word = 'sandbox'; Help = 'Serve the stand-in service until Ctrl-C, and print the variables to export.' }
         @{ After = ''; Word = 'config'; Help = 'Show, change and try out the settings.' }
@@ -25,6 +26,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ In = @('edit'); Again = $false; Takes = @('IMAGE')
         }
         @{ In = @('status', 'download'); Again = $true; Takes = @('TASK')
+        }
+        @{ In = @('build'); Again = $true; Takes = @('FILE')
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'timeout',
           'interval', 'output', 'color', 'max_credits', 'json', 'quiet', 'verbose', 'debug',
@@ -92,9 +95,9 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Replace a file that is there.' }
         @{ Names = @('--skip-existing'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'Make nothing where a file is there.' }
-        @{ Names = @('--timeout'); Takes = @(); In = @('generate', 'edit', 'status', 'download')
+        @{ Names = @('--timeout'); Takes = @(); In = @('generate', 'edit', 'status', 'download', 'build')
             Again = $false; Help = 'Longest wait: 90, 90s, 15m; 0 is for ever. [15m]' }
-        @{ Names = @('--interval'); Takes = @(); In = @('generate', 'edit', 'status', 'download')
+        @{ Names = @('--interval'); Takes = @(); In = @('generate', 'edit', 'status', 'download', 'build')
             Again = $false; Help = 'Time between two looks; adaptive if not given.' }
         @{ Names = @('-n', '--count'); Takes = @(); In = @('generate', 'edit')
             Again = $false; Help = 'So many pictures, 1 to 100.' }
@@ -124,6 +127,40 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Say what became of a submission of unknown outcome.' }
         @{ Names = @('--unsaved'); In = @('download')
             Again = $false; Help = 'Everything that is paid for and not yet saved.' }
+        @{ Names = @('--plan', '--dry-run'); In = @('build')
+            Again = $false; Help = 'Show what would be done, and why.' }
+        @{ Names = @('--check'); In = @('build')
+            Again = $false; Help = 'Like --plan; status 10 if there is work to do.' }
+        @{ Names = @('--explain'); In = @('build')
+            Again = $false; Help = 'Show what the ASSETs come to, in full.' }
+        @{ Names = @('--adopt'); In = @('build')
+            Again = $false; Help = 'Take the files on disk as the ASSETs'' results.' }
+        @{ Names = @('--prune'); In = @('build')
+            Again = $false; Help = 'Remove files of assets that are declared no more.' }
+        @{ Names = @('--merge-locks'); In = @('build')
+            Again = $false; Help = 'Join the shards'' locks that are named.' }
+        @{ Names = @('--schema'); In = @('build')
+            Again = $false; Help = 'Print the JSON Schema of such files.' }
+        @{ Names = @('--init'); In = @('build')
+            Again = $false; Help = 'Write an example file.' }
+        @{ Names = @('--tag'); Takes = @(); In = @('build')
+            Again = $true; Help = 'Assets with this tag.' }
+        @{ Names = @('--shard'); Takes = @(); In = @('build')
+            Again = $false; Help = 'The K-th of N parts, with a lock of its own.' }
+        @{ Names = @('-j', '--jobs'); Takes = @(); In = @('build')
+            Again = $false; Help = 'N tasks at once. [100]' }
+        @{ Names = @('--fail-fast', '--keep-going'); In = @('build')
+            Again = $false; Help = 'Begin nothing new after a failure.' }
+        @{ Names = @('--locked'); In = @('build')
+            Again = $false; Help = 'Fail rather than change the lock.' }
+        @{ Names = @('-f', '--force'); In = @('build')
+            Again = $false; Help = 'Replace files that were edited by hand.' }
+        @{ Names = @('-y', '--yes'); In = @('build')
+            Again = $false; Help = 'Agree beforehand.' }
+        @{ Names = @('--max-credits'); Takes = @(); In = @('build')
+            Again = $false; Help = 'Spend at most so many credits, by estimate.' }
+        @{ Names = @('--report'); Takes = @(); In = @('build')
+            Again = $true; Help = 'github, junit=FILE or html=FILE; may be repeated.' }
         @{ Names = @('--port'); Takes = @(); In = @('sandbox')
             Again = $false; Help = 'Loopback port; 0 finds a free one.' }
         @{ Names = @('--seconds'); Takes = @(); In = @('sandbox')

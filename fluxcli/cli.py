@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from fluxcli import __version__
-from fluxcli.commands.build import build
-from fluxcli.commands.config import app as config_app
-from fluxcli.commands.credits import credits as balance
-from fluxcli.commands.download import download
-from fluxcli.commands.edit import edit
-from fluxcli.commands.generate import generate
 from fluxcli.commands.options import CommonOptions
-from fluxcli.commands.sandbox import sandbox
-from fluxcli.commands.status import status
 from fluxcli.errors import Code, FluxError
 from fluxcli.front import spread
 from fluxcli.interrupts import Interrupted
@@ -29,6 +21,18 @@ if TYPE_CHECKING:
     from fluxcli.output.streams import Output
 
 _NAME = "fluxcli"
+_WORDS: Final = (
+    "generate",
+    "edit",
+    "status",
+    "download",
+    "build",
+    "credits",
+    "sandbox",
+    "config",
+)
+"""The commands, each a function or a `group` of its name in a module of its name."""
+
 _EPILOG = "`fluxcli COMMAND --help` tells more. `--sandbox` tries anything without key or cost."
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -51,8 +55,11 @@ def _root(
     session.flags.setdefault("no_input", None)
 
 
-def make_app() -> typer.Typer:
-    """Return the application with all its words."""
+def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the application with all its words; or with one, if `arguments` begin with it.
+
+    A module of `commands` is imported when its word is typed: start-up.
+    """
     app = typer.Typer(
         name=_NAME,
         add_completion=False,
@@ -62,10 +69,23 @@ def make_app() -> typer.Typer:
         epilog=_EPILOG,
     )
     app.callback()(spread(_root, CommonOptions))
-    for word in (generate, edit, status, download, build, balance, sandbox):
-        app.command(name=word.__name__)(spread(word, CommonOptions))
-    app.add_typer(config_app, name="config")
+    for word in _wanted(arguments):
+        module = import_module(f"fluxcli.commands.{word}")
+        if hasattr(module, "group"):
+            app.add_typer(module.group(), name=word)
+        else:
+            app.command(word)(spread(getattr(module, word), CommonOptions))
     return app
+
+
+def _wanted(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the only word that can be meant, or all of them."""
+    for one in arguments:
+        if one in _WORDS:
+            return [one]
+        if not one.startswith("-") or one == "--color":
+            break
+    return _WORDS
 
 
 def main(arguments: Sequence[str], session: Session) -> int:
@@ -85,7 +105,7 @@ def main(arguments: Sequence[str], session: Session) -> int:
 
 def _run(arguments: Sequence[str], session: Session) -> int:
     try:
-        ended: Any = make_app()(
+        ended: Any = make_app(arguments)(
             args=list(arguments) or ["--help"],
             prog_name=_NAME,
             obj=session,
@@ -144,6 +164,8 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> FluxError:
 
 def _bug(error: BaseException) -> FluxError:
     """Describe a bug so that it can be reported, in one line and without its data."""
+    import traceback  # noqa: PLC0415 - start-up
+
     frames = traceback.extract_tb(error.__traceback__)
     where = next((f for f in reversed(frames) if "fluxcli" in f.filename), frames[-1])
     place = f"{where.filename.rpartition('fluxcli/')[2]}:{where.lineno}"

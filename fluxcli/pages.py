@@ -26,6 +26,7 @@ Commands:
   edit      Change a picture by words: upload, submit, wait, save.
   status    Show how tasks stand; without names, the recent ones of this...
   download  Save pictures of tasks, waiting for those that still run.
+  build     Make the pictures that a file declares: what is new or...
   credits   Print the account's balance, in credits.
   sandbox   Serve the stand-in service until Ctrl-C, and print the...
   config    Show, change and try out the settings.
@@ -209,6 +210,52 @@ Options:
   --color auto|always|never  Colours on stderr.
   --no-input                 Never ask.
   -h, --help                 Show this message and exit.
+""",
+    "build": """\
+Usage: fluxcli build [OPTIONS] [FILE] [ASSET]...
+
+  Make the pictures that a file declares: what is new or changed, and nothing
+  else.
+
+  What was paid for is collected, what a person edited is kept. The lock
+  beside the file, assets.lock, says what was made from what; commit it with
+  the pictures.
+
+Arguments:
+  [FILE] [ASSET]...  A .toml file [assets.toml]; assets.
+
+Options:
+  --plan, --dry-run           Show what would be done, and why.
+  --check                     Like --plan; status 10 if there is work to do.
+  --explain                   Show what the ASSETs come to, in full.
+  --adopt                     Take the files on disk as the ASSETs' results.
+  --prune                     Remove files of assets that are declared no
+                              more.
+  --merge-locks               Join the shards' locks that are named.
+  --schema                    Print the JSON Schema of such files.
+  --init                      Write an example file.
+  --tag TAG                   Assets with this tag.
+  --shard K/N                 The K-th of N parts, with a lock of its own.
+  -j, --jobs N                N tasks at once. [100]  [x>=1]
+  --fail-fast / --keep-going  Begin nothing new after a failure.  [default:
+                              keep-going]
+  --locked                    Fail rather than change the lock.
+  -f, --force                 Replace files that were edited by hand.
+  -y, --yes                   Agree beforehand.
+  --max-credits N             Spend at most so many credits, by estimate.
+  --report KIND               github, junit=FILE or html=FILE; may be
+                              repeated.
+  --timeout TIME              Longest wait: 90, 90s, 15m; 0 is for ever. [15m]
+  --interval TIME             Time between two looks; adaptive if not given.
+  --json                      One JSON object a line on stdout.
+  -q, --quiet                 Errors only.
+  -v, --verbose               More detail.
+  --debug                     Trace HTTP, without the key.
+  --sandbox                   Use the stand-in service: no key, no network, no
+                              cost.
+  --color auto|always|never   Colours on stderr.
+  --no-input                  Never ask.
+  -h, --help                  Show this message and exit.
 """,
     "credits": """\
 Usage: fluxcli credits [OPTIONS]

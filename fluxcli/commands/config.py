@@ -292,7 +292,7 @@ def _raise_all(problems: list[FluxError]) -> None:
         raise problems[0] if len(problems) == 1 else ProblemsError(problems)
 
 
-def _app() -> typer.Typer:
+def group() -> typer.Typer:
     """Return the words of `fluxcli config` as typer takes them."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.callback()(spread(config, CommonOptions))
@@ -310,6 +310,3 @@ _WORDS: Final[dict[str, Callable[..., None]]] = {
     "edit": edit,
     "check": check,
 }
-
-app: Final = _app()
-"""What the front door hangs up under `config`."""

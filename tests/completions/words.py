@@ -139,7 +139,8 @@ def _flag(parsed: Any, words: str) -> Flag:
 
 
 def _shown(parsed: Any) -> str:
-    shown: str = (parsed.metavar or parsed.name).removesuffix("...")
+    """Return the name of what a parameter takes first: FILE, where it is `[FILE] [ASSET]...`."""
+    shown: str = (parsed.metavar or parsed.name).split()[0].removesuffix("...")
     return shown[1:-1] if shown.startswith("[") else shown
 
 
