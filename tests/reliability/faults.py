@@ -197,6 +197,8 @@ def _chunked(right: Answer) -> bytes:
 
 
 def _rewritten(right: Answer, **fields: Any) -> bytes:
+    if not right.body.startswith(b"{"):
+        return right.raw()
     return replace(right, body=json.dumps(json.loads(right.body) | fields).encode()).raw()
 
 

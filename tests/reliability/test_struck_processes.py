@@ -1,0 +1,89 @@
+"""Real processes, killed, interrupted and failed at system calls of theirs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.reliability.fault_server import FaultServer
+from tests.reliability.nursery import Nursery
+from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, strike
+from tests.reliability.tracing import POSSIBLE, Strike, Tracer
+from tests.worlds import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REASON = "NO KILLS TESTED: this needs Linux on x86-64"
+pytestmark = [
+    pytest.mark.kills,
+    pytest.mark.skipif(not POSSIBLE and "FLUXCLI_CI" not in os.environ, reason=REASON),
+]
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+@pytest.mark.parametrize("at", range(30, 700, 110))
+def test_killed_and_run_again(nursery: Nursery, plan: Plan, at: int) -> None:
+    """Wherever it is killed: the same command, run again, pays nothing twice and loses nothing."""
+    assert not strike(nursery, plan, Strike(at=at, signal=signal.SIGKILL)).after.wrong
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("at", [60, 230, 420, 600])
+def test_interrupted(nursery: Nursery, number: int, at: int) -> None:
+    """A signal ends it with its own status, the cursor shown, nothing in doubt."""
+    struck = strike(nursery, PLANS[0], Strike(at=at, signal=number), terminal=True)
+    assert not struck.after.wrong
+    assert struck.after.unknown == 0
+    assert struck.ran.status == 128 + number
+    assert struck.screen.rfind(HIDE) <= struck.screen.rfind(SHOW)
+    assert "Traceback" not in struck.ran.err
+
+
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("openat", errno.EMFILE),
+        ("openat", errno.ENOSPC),
+        ("pwrite64", errno.ENOSPC),
+        ("fdatasync", errno.EIO),
+        ("link", errno.EACCES),
+        ("write", errno.ENOSPC),
+        ("socket", errno.EMFILE),
+    ],
+)
+@pytest.mark.parametrize("at", [1, 5])
+def test_a_call_that_fails(nursery: Nursery, call: str, number: int, at: int) -> None:
+    """A failing disk or table of files loses no id, leaves no part, shows no traceback."""
+    struck = strike(nursery, PLANS[0], Strike(at=at, call=call, errno=number))
+    assert not struck.after.wrong
+    assert not struck.partial
+    assert not struck.lost_ids
+    assert "Traceback" not in struck.ran.err
+    assert "a bug in fluxcli" not in struck.ran.err
+
+
+def test_the_harness_sees_what_a_plain_script_pays(tmp_path: Path) -> None:
+    """Killed after its submission and run again, submit-poll-save pays twice: it can be seen."""
+    with FaultServer() as server:
+        env = World(tmp_path).env | {"FLUXCLI_BASE_URL": server.api_url}
+        script = str(Path(__file__).with_name("baseline.py"))
+        argv = [sys.executable, script, "a cat", str(tmp_path / "out.png")]
+        streams = [Path("/dev/null"), tmp_path / "1", tmp_path / "2"]
+        killed = Tracer(None, Strike(at=3, call="connect", signal=9))
+        assert killed.run(argv, env=env, streams=streams).struck == "connect"
+        subprocess.run(argv, env=env, check=True, timeout=60)
+        assert server.charges == 2
