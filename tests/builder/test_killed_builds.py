@@ -1,0 +1,144 @@
+"""A build that is killed anywhere goes on from there, here or on another machine, paying once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import pytest
+
+from tests.worlds import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from fluxcli.sandbox.ledger import Charge
+
+POINTS: Final = int(os.environ.get("FLUXCLI_TEST_KILLS", "8"))
+"""At so many points a build is killed; each takes about a second."""
+
+ASSETS: Final = 20
+MANIFEST: Final = (
+    "version = 1\n"
+    + "".join(f"[assets.a{n}]\nprompt = 'picture {n}'\n" for n in range(16))
+    + "".join(
+        f"[assets.b{n}]\nedit = '@{'b' if n else 'a'}{max(n - 1, 0)}'\nprompt = 'edit {n}'\n"
+        for n in range(4)
+    )
+)
+
+
+class Cradle:
+    """The process that builds are forked from."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.builder.mortal"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.communicate(timeout=60)
+
+    def run(self, root: Path, *arguments: str, strike: int = 0) -> dict[str, Any]:
+        """Run one command line in the world at `root`."""
+        asked = {"root": str(root), "arguments": arguments, "strike": strike}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        return dict(json.loads(self._process.stdout.readline()))
+
+
+@pytest.fixture(scope="module")
+def cradle() -> Iterator[Cradle]:
+    with Cradle() as made:
+        yield made
+
+
+def site(root: Path) -> Path:
+    world = World(root)
+    (world.cwd / "assets.toml").write_text(MANIFEST)
+    return root
+
+
+def charges(root: Path) -> list[Charge]:
+    session = World(root).session(env={"FLUXCLI_SANDBOX": "1"})
+    return session.stand_in.charges()
+
+
+def elsewhere(root: Path, other: Path) -> Path:
+    """Move to another machine: a copy of the folder, the same service, an empty journal."""
+    world = World(other)
+    shutil.copytree(root / "work", world.cwd, dirs_exist_ok=True)
+    world.state.mkdir(parents=True, exist_ok=True)
+    for file in (root / "state").glob("sandbox*"):
+        shutil.copy(file, world.state)
+    return other
+
+
+def build(cradle: Cradle, root: Path, *, strike: int = 0) -> dict[str, Any]:
+    return cradle.run(root, "build", "--yes", "--json", "--sandbox", strike=strike)
+
+
+def settle(cradle: Cradle, root: Path, document: dict[str, Any]) -> None:
+    """Look up, as a person would in the service's log, what came of each lost answer."""
+    known = {charge.prompt: charge.id for charge in charges(root)}
+    for asset in document["assets"]:
+        error = asset["error"]
+        if error is None or error["code"] != "outcome_unknown":
+            continue
+        kind, number = asset["name"][0], asset["name"][1:]
+        prompt = f"{'picture' if kind == 'a' else 'edit'} {number}"
+        outcome = known.get(prompt, "not-charged")
+        ran = cradle.run(root, "status", error["ref"], "--settle", outcome, "--sandbox")
+        assert ran["status"] == 0, ran["err"]
+
+
+def finish(cradle: Cradle, root: Path) -> int:
+    """Build until everything is there; return how often a person was asked."""
+    for asked in range(6):
+        ran = build(cradle, root)
+        if ran["status"] == 0:
+            return asked
+        assert ran["status"] in {9, 11}, ran["err"]
+        settle(cradle, root, json.loads(ran["out"]))
+    pytest.fail(f"no end in sight: {ran['err']}")
+
+
+def test_a_killed_build_is_finished_without_paying_twice(cradle: Cradle, tmp_path: Path) -> None:
+    whole = build(cradle, site(tmp_path / "whole"))
+    assert whole["status"] == 0, whole["err"]
+    total, killed, asked = whole["calls"], 0, 0
+    for point in range(POINTS):
+        root = site(tmp_path / f"here-{point}")
+        strike = total * (point + 1) // (POINTS + 1)
+        killed += build(cradle, root, strike=strike)["status"] == -9
+        if point % 2:
+            root = elsewhere(root, tmp_path / f"there-{point}")
+        asked += finish(cradle, root)
+        paid = Counter(charge.prompt for charge in charges(root))
+        assert len(paid) == ASSETS
+        assert set(paid.values()) == {1}, f"paid twice, killed at call {strike}"
+        assert cradle.run(root, "build", "--check", "--sandbox")["status"] == 0
+        # Elsewhere, nobody can tell whose half a picture is that came with the copy.
+        litter = [path.name for path in (root / "work").rglob(".*")]
+        assert point % 2 or not litter, f"killed at call {strike}"
+        shutil.rmtree(root)
+    assert killed >= POINTS * 9 // 10
+    print(f"{killed} of {POINTS} killed; a person was asked {asked} times")  # noqa: T201 - with -s

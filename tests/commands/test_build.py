@@ -1,0 +1,531 @@
+"""`fluxcli build` from end to end, in the sandbox: plans, charges, files, statuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from fluxcli.buildfile.schema import schema
+from fluxcli.errors import Code
+from fluxcli.lockfile.store import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.worlds import Ran, World
+
+TWELVE = """\
+version = 1
+output_dir = "img"
+
+[defaults]
+output_format = "png"
+
+[vars]
+style = "flat vector"
+
+[assets.hero]
+prompt = "A lighthouse at dawn, {style}"
+aspect_ratio = "21:9"
+tags = ["landing"]
+
+[assets.night]
+edit = "@hero"
+prompt = "Make it night"
+
+[assets.storm]
+edit = "@night"
+prompt = "Make it stormy"
+
+[assets.wreck]
+edit = "@storm"
+prompt = "Add a wreck"
+
+[assets.icon]
+prompt = "A {what} icon, {style}"
+matrix = { what = ["mail", "phone"], aspect_ratio = ["1:1", "16:9"] }
+output = "icons/{what}-{aspect_ratio}.png"
+
+[assets.logo]
+prompt = "A logo"
+frozen = true
+
+[assets.photo]
+prompt = "A photo"
+output = "photo.jpg"
+
+[assets.map]
+prompt = "A map"
+
+[assets.flag]
+prompt = "A flag"
+"""
+MADE = 11
+"""All of the twelve but the one that is adopted."""
+
+
+class Site:
+    """A project with a manifest, built in the sandbox of a world."""
+
+    def __init__(self, world: World, text: str = TWELVE) -> None:
+        self.world = world
+        self.folder = world.cwd
+        self.write(text)
+
+    def write(self, text: str) -> None:
+        (self.folder / "assets.toml").write_text(text, encoding="utf-8")
+
+    def change(self, old: str, new: str) -> None:
+        text = (self.folder / "assets.toml").read_text(encoding="utf-8")
+        assert old in text
+        self.write(text.replace(old, new))
+
+    def run(self, *arguments: str, **how: Any) -> Ran:
+        return self.world.run("build", *arguments, "--sandbox", **how)
+
+    def build(self, *arguments: str, status: int = 0, **how: Any) -> Ran:
+        ran = self.run(*arguments, "--yes", **how)
+        assert ran.status == status, ran.err
+        return ran
+
+    def plan(self, *arguments: str) -> dict[str, str]:
+        """Return what is to be done to each asset; asked without a key."""
+        ran = self.world.run(
+            "build", *arguments, "--plan", "--json", "--sandbox", env={"FLUXCLI_API_KEY": ""}
+        )
+        assert ran.status == 0, ran.err
+        return {asset["name"]: asset["action"] for asset in ran.record["assets"]}
+
+    def todo(self, *arguments: str) -> dict[str, str]:
+        """Return what is not up to date; `--check` has to agree."""
+        plan = self.plan(*arguments)
+        todo = {name: action for name, action in plan.items() if action != "up_to_date"}
+        assert self.run(*arguments, "--check").status == (10 if todo else 0)
+        return todo
+
+    @property
+    def charges(self) -> int:
+        session = self.world.session(env={"FLUXCLI_SANDBOX": "1"})
+        return len(session.stand_in.charges())
+
+    def path(self, name: str) -> Path:
+        return self.folder / "img" / name
+
+
+@pytest.fixture
+def site(world: World) -> Site:
+    return Site(world)
+
+
+def picture_from(site: Site, path: Path) -> None:
+    """Put a picture made elsewhere at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ran = site.world.run("generate", "made elsewhere", "-o", str(path), "--sandbox")
+    assert ran.status == 0, ran.err
+
+
+def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
+    """Built, rebuilt, changed, deleted, edited, renamed, removed: each paid for once at most."""
+    picture_from(site, site.path("photo.jpg"))
+    before = site.charges
+    assert site.plan()["photo"] == "edited"
+    adopted = site.run("--adopt", "photo")
+    assert (adopted.status, site.charges) == (0, before)
+
+    assert list(site.todo().values()) == ["new"] * MADE
+    first = site.build()
+    assert site.charges - before == MADE
+    assert len(first.lines) == MADE
+    assert sorted(first.lines) == sorted(str(path) for path in (site.folder / "img").rglob("*.png"))
+
+    assert site.todo() == {}
+    assert site.build().lines == []
+    assert site.charges - before == MADE
+
+    site.change("Make it night", "Make it dusk")
+    assert site.todo() == {"night": "changed", "storm": "changed", "wreck": "changed"}
+    old = site.path("night.png").read_bytes()
+    site.build()
+    assert site.charges - before == MADE + 3
+    assert site.path("night.png").read_bytes() != old
+
+    site.path("map.png").unlink()
+    assert site.todo() == {"map": "collect"}
+    site.build("--max-credits", "0")
+    assert (site.path("map.png").is_file(), site.charges - before) == (True, MADE + 3)
+
+    with site.path("flag.png").open("ab") as file:
+        file.write(b"retouched")
+    assert site.todo() == {"flag": "edited"}
+    site.build()
+    assert site.path("flag.png").read_bytes().endswith(b"retouched")
+    site.build("--force")
+    assert site.todo() == {}
+    assert site.charges - before == MADE + 3, "what the service still has is fetched, not paid for"
+
+    site.change('output = "icons/', 'output = "signs/')
+    assert set(site.todo().values()) == {"moved"}
+    site.build()
+    assert site.path("signs/mail-1x1.png").is_file()
+    assert not site.path("icons/mail-1x1.png").exists()
+
+    site.change('[assets.map]\nprompt = "A map"\n', "")
+    assert site.todo() == {"map": "orphan"}
+    assert site.run("--prune").status == 7
+    pruned = site.run("--prune", "--yes")
+    assert pruned.lines == [str(site.path("map.png"))]
+    assert not site.path("map.png").exists()
+
+    site.change('what = ["mail", "phone"], aspect_ratio = ["1:1", "16:9"]',
+                'aspect_ratio = ["1:1", "16:9"], what = ["mail", "phone"]')  # fmt: skip
+    site.change('prompt = "A flag"', '# a comment\nprompt = "A flag"')
+    site.change('[defaults]\noutput_format = "png"\n\n[vars]', "[vars]")
+    site.write((site.folder / "assets.toml").read_text() + '\n[defaults]\noutput_format = "png"\n')
+    assert site.todo() == {}
+
+    assert site.charges - before == MADE + 3
+
+
+def test_what_is_frozen_is_made_again_only_by_name(site: Site) -> None:
+    site.build("logo")
+    site.change('prompt = "A logo"', 'prompt = "A better logo"')
+    assert site.todo("lo*") == {}
+    assert site.todo("logo") == {"logo": "changed"}
+
+
+def test_nothing_to_do_needs_no_key_and_no_network(site: Site, world: World) -> None:
+    """What was adopted counts for the service too, so this is no matter of the sandbox."""
+    picture_from(site, site.path("flag.png"))
+    world.env["FLUXCLI_API_KEY"] = ""
+    assert world.run("build", "--adopt", "flag").status == 0
+    for arguments in ((), ("--check",), ("--plan",), ("--explain",)):
+        ran = world.run("build", "flag", *arguments)
+        assert ran.status == 0, ran.err
+    assert world.run("build", "map", "--yes").status == 3
+
+
+def test_a_renamed_asset_is_known_again(site: Site) -> None:
+    site.build()
+    charged = site.charges
+    site.change("[assets.flag]", "[assets.banner]")
+    assert site.todo() == {"banner": "moved"}
+    site.build()
+    assert (site.charges, site.todo()) == (charged, {})
+    assert site.path("banner.png").is_file()
+    assert not site.path("flag.png").exists()
+
+
+def test_two_files_may_change_places(site: Site) -> None:
+    site.build("map", "flag")
+    old = site.path("map.png").read_bytes()
+    site.change('prompt = "A map"', 'prompt = "A map"\noutput = "flag.png"')
+    site.change('prompt = "A flag"', 'prompt = "A flag"\noutput = "map.png"')
+    assert site.todo("map", "flag") == {"map": "moved", "flag": "moved"}
+    charged = site.charges
+    site.build("map", "flag")
+    assert site.path("flag.png").read_bytes() == old
+    assert (site.charges, site.todo("map", "flag")) == (charged, {})
+
+
+def test_without_a_terminal_there_is_no_spending_unasked(site: Site) -> None:
+    ran = site.run("--json")
+    assert (ran.status, ran.code, site.charges) == (7, Code.NO_CONSENT, 0)
+    assert not (site.folder / "assets.lock").exists()
+
+
+def test_on_a_terminal_it_asks_once_and_no_is_the_default(site: Site) -> None:
+    asked = site.run("flag", terminal=True, stdin=b"\n")
+    assert (asked.status, site.charges) == (7, 0)
+    assert "spend an estimated 5 credits? [y/N]" in asked.err
+    assert site.run("flag", terminal=True, stdin=b"y\n").status == 0
+    assert site.charges == 1
+
+
+def test_at_the_cap_nothing_more_is_asked_for(site: Site) -> None:
+    """What is in flight is finished, and the next run goes on from there."""
+    ran = site.run("--max-credits", "22", "--json")
+    assert ran.status == 9
+    assert site.charges == 4
+    states = ran.record["summary"]["states"]
+    assert (states["saved"], states["capped"] + states["blocked"]) == (4, 8)
+    assert site.run("--max-credits", "4").status == 7
+    site.build()
+    assert site.charges == MADE + 1
+
+
+def test_one_moderated_asset_stops_only_what_is_made_from_it(world: World) -> None:
+    lines = [f"[assets.a{n}]\nprompt = 'picture {n}'\n" for n in range(17)]
+    lines += ["[assets.bad]\nprompt = 'x [moderated]'\n"]
+    lines += ["[assets.b]\nedit = '@bad'\nprompt = 'x'\n[assets.c]\nedit = '@b'\nprompt = 'x'\n"]
+    site = Site(world, "version = 1\n" + "".join(lines))
+    ran = site.build("--json", status=9)
+    states = {asset["name"]: asset["state"] for asset in ran.record["assets"]}
+    assert (states.pop("bad"), states.pop("b"), states.pop("c")) == ("failed", "blocked", "blocked")
+    assert set(states.values()) == {"saved"}
+    assert site.todo() == {"bad": "new", "b": "new", "c": "new"}
+    site.change(" [moderated]", "")
+    site.build()
+    assert site.charges == 20
+
+
+def test_fail_fast_begins_nothing_new(world: World) -> None:
+    text = "version = 1\n[assets.a]\nprompt = 'x [moderated]'\n"
+    text += "".join(f"[assets.b{n}]\nprompt = 'picture {n}'\n" for n in range(5))
+    site = Site(world, text)
+    ran = site.build("--fail-fast", "-j", "1", "--json", status=8)
+    assert ran.record["summary"]["states"]["planned"] == 5
+    assert site.charges == 0
+
+
+def test_ten_mistakes_are_ten_messages(world: World) -> None:
+    text = "version = 1\n" + "".join(f"[assets.a{n}]\nprmpt = 'x'\nprompt='x'\n" for n in range(10))
+    ran = Site(world, text).run("--check")
+    assert ran.status == 2
+    places = re.findall(r"assets\.toml:(\d+):1`: unknown entry `prmpt`", ran.err)
+    assert places == [str(3 + 3 * n) for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "assets.lock:"),
+        (lambda text: text.replace("version = 1", "version = 99"), "written by a later fluxcli"),
+        (
+            lambda text: f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> theirs\n",
+            "assets.lock:1:1`: git left a merge conflict here",
+        ),
+        (lambda _text: "", "does not say `version = 1`"),
+    ],
+)
+def test_a_lock_that_cannot_be_read_is_never_taken_for_empty(
+    site: Site, damage: Any, message: str
+) -> None:
+    site.build("flag")
+    lock = site.folder / "assets.lock"
+    lock.write_text(damage(lock.read_text()))
+    broken = lock.read_bytes()
+    for arguments in (("--check",), ("--yes",), ("--plan",), ("--prune", "--yes")):
+        ran = site.run(*arguments, "--json")
+        assert (ran.status, ran.code) == (2, Code.LOCK_INVALID)
+        assert message in ran.err
+    assert (lock.read_bytes(), site.charges) == (broken, 1)
+
+
+def test_a_part_by_name_pattern_and_tag(site: Site) -> None:
+    assert set(site.plan("icon[1:1,mail]")) == {"icon[1:1,mail]"}
+    assert set(site.plan("storm")) == {"hero", "night", "storm"}
+    assert set(site.plan("--tag", "landing", "fl*")) == {"hero", "flag"}
+    ran = site.run("--plan", "flg")
+    assert (ran.status, "did you mean `flag`?" in ran.err) == (2, True)
+
+
+def test_an_asset_is_explained(site: Site) -> None:
+    site.build("night")
+    site.change("Make it night", "Make it dusk")
+    ran = site.run("--explain", "night", "--json")
+    record = ran.record
+    assert (record["name"], record["action"]) == ("night", "changed")
+    assert record["reasons"] == ["the prompt changed"]
+    assert (record["prompt"], record["edit"], record["mode"]) == ("Make it dusk", "@hero", "edit")
+    assert record["request_hash"] != record["locked_hash"]
+
+
+def test_the_document_has_these_fields(site: Site) -> None:
+    document = site.build("flag", "--json").record
+    assert set(document) == {"assets", "summary"}
+    (asset,) = document["assets"]
+    assert list(asset) == [
+        "name",
+        "action",
+        "reasons",
+        "state",
+        "output",
+        "sha256",
+        "task_id",
+        "estimated_credits",
+        "error",
+    ]
+    assert (asset["state"], asset["output"], asset["error"]) == ("saved", "img/flag.png", None)
+    assert document["summary"]["sandbox"] is True
+
+
+def test_locked_fetches_but_changes_nothing(site: Site) -> None:
+    site.build("flag", "map")
+    lock = (site.folder / "assets.lock").read_bytes()
+    site.path("flag.png").unlink()
+    assert site.build("flag", "map", "--locked").lines == [str(site.path("flag.png"))]
+    assert (site.folder / "assets.lock").read_bytes() == lock
+    ran = site.build("--locked", status=10)
+    assert "`--locked`: `hero` is new" in ran.err
+    assert (site.folder / "assets.lock").read_bytes() == lock
+
+
+def test_another_machine_fetches_what_the_lock_knows(site: Site, world: World) -> None:
+    """A fresh checkout without the pictures, and with an empty journal."""
+    site.build("night")
+    (world.state / "journal.sqlite3").unlink()
+    site.path("hero.png").unlink()
+    assert site.todo("night") == {"hero": "collect"}
+    site.build("night")
+    assert (site.charges, site.todo("night")) == (2, {})
+
+
+def test_what_is_not_acceptable_replaces_nothing(site: Site) -> None:
+    site.build("flag")
+    old = site.path("flag.png").read_bytes()
+    site.change('prompt = "A flag"', 'prompt = "A flag!"\naccept = { max_kb = 1 }')
+    ran = site.build("flag", "--json", status=8)
+    (asset,) = ran.record["assets"]
+    assert asset["error"]["code"] == Code.UNACCEPTABLE
+    assert site.path("flag.png").read_bytes() == old
+    site.change("max_kb = 1", "max_kb = 9999")
+    assert site.todo("flag") == {"flag": "collect"}, "it is paid for already"
+    site.build("flag")
+    assert site.charges == 2
+
+
+def test_a_picture_that_became_unacceptable_waits_for_a_person(site: Site) -> None:
+    site.build("flag")
+    site.change('prompt = "A flag"', 'prompt = "A flag"\naccept = { min_width = 9000 }')
+    assert site.todo("flag") == {"flag": "held"}
+    assert site.build("flag", status=8).lines == []
+    site.change("min_width = 9000", "min_width = 90")
+    assert site.todo("flag") == {}
+
+
+def test_a_file_in_the_way_is_kept(site: Site) -> None:
+    path = site.path("flag.png")
+    picture_from(site, path)
+    mine = path.read_bytes()
+    assert site.todo("flag") == {"flag": "edited"}
+    site.build("flag")
+    assert (path.read_bytes(), site.charges) == (mine, 1)
+    site.build("flag", "--force")
+    assert path.read_bytes() != mine
+
+
+def test_nothing_is_made_from_a_picture_that_was_edited_by_hand(site: Site) -> None:
+    """Adopting it says that it is meant; then its dependents are due."""
+    site.build("night")
+    picture_from(site, site.folder / "other.png")
+    site.path("hero.png").write_bytes((site.folder / "other.png").read_bytes())
+    site.change("Make it night", "Make it dusk")
+    assert site.todo("night") == {"hero": "edited", "night": "held"}
+    assert site.run("--adopt", "hero").status == 0
+    assert site.todo("night") == {"night": "changed"}
+
+
+def test_shards_merged_equal_the_whole(site: Site) -> None:
+    """Each asset is in one shard, families stay together, and no two locks disagree."""
+    for number in range(1, 5):
+        site.build("--shard", f"{number}/4")
+    locks = sorted(site.folder.glob("assets.lock.*"))
+    assert [lock.name for lock in locks] == [f"assets.lock.{n}-of-4" for n in range(1, 5)]
+    assert not (site.folder / "assets.lock").exists()
+    ran = site.run("--merge-locks", *(lock.name for lock in locks))
+    assert ran.lines == [str(site.folder / "assets.lock")]
+    merged = read(site.folder / "assets.lock")
+    assert set(merged) == set(site.plan())
+    assert (site.todo(), site.charges) == ({}, MADE + 1)
+    for lock in locks:
+        lock.unlink()
+    assert site.todo() == {}
+
+
+def test_two_builds_of_one_manifest_do_not_meet(site: Site, world: World) -> None:
+    from fluxcli.builder.project import only_one  # noqa: PLC0415 - this test alone
+
+    mutex = only_one(site.folder / "assets.toml", world.state / "locks", shard=None)
+    try:
+        ran = site.run("--yes", "--json")
+        assert (ran.status, ran.code) == (5, Code.BUSY)
+        assert "is building `assets.toml` already" in ran.err
+        assert site.run("--plan").status == 0
+    finally:
+        mutex.release(remove=True)
+
+
+def test_the_schema_and_the_example_are_at_hand(world: World) -> None:
+    ran = world.run("build", "--schema")
+    assert json.loads(ran.out) == schema()
+    jsonschema.Draft202012Validator.check_schema(json.loads(ran.out))
+    assert world.run("build", "--init").lines == [str(world.cwd / "assets.toml")]
+    assert world.run("build", "--check").status == 10
+    assert world.run("build", "--init", "--json").code == Code.WOULD_OVERWRITE
+
+
+def test_a_sandboxs_picture_does_not_pass_for_a_paid_one(site: Site, world: World) -> None:
+    site.build("flag")
+    ran = world.run("build", "flag", "--plan", "--json")
+    (asset,) = ran.record["assets"]
+    assert (asset["action"], asset["reasons"]) == ("changed", ["it was made by the sandbox"])
+
+
+def test_a_lost_answer_is_never_paid_for_twice(site: Site) -> None:
+    """Nobody knows whether the task exists, so a person is asked, on this machine or another."""
+    lost = {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
+    assert (
+        site.build("flag", "--json", status=11, env=lost).record["assets"][0]["state"] == "failed"
+    )
+    assert site.todo("flag") == {"flag": "held"}
+    again = site.build("flag", status=11)
+    assert "--settle" in again.err
+    (site.world.state / "journal.sqlite3").unlink()
+    elsewhere = site.build("flag", "--json", status=11)
+    error = elsewhere.record["assets"][0]["error"]
+    assert error["code"] == Code.OUTCOME_UNKNOWN
+    assert site.charges == 1
+    session = site.world.session(env={"FLUXCLI_SANDBOX": "1"})
+    task_id = session.stand_in.charges()[0].id
+    settled = site.world.run("status", error["ref"], "--settle", task_id, "--sandbox")
+    assert settled.status == 0, settled.err
+    assert site.todo("flag") == {"flag": "collect"}
+    site.build("flag")
+    assert (site.charges, site.todo("flag")) == (1, {})
+
+
+def test_reports_are_written(site: Site, world: World) -> None:
+    site.build("flag", "map")
+    site.change('prompt = "A flag"', 'prompt = "A <flag> & more"')
+    site.change('prompt = "A map"', 'prompt = "A map [moderated]"')
+    world.env["GITHUB_STEP_SUMMARY"] = str(site.folder / "summary.md")
+    ran = site.build(
+        *("flag", "map", "--report", "github", "--report", "junit=out/junit.xml"),
+        *("--report", "html=out/page.html"),
+        status=9,
+    )
+    assert re.search(r"::error file=assets\.toml,line=\d+,title=map::failed: ", ran.err)
+    summary = (site.folder / "summary.md").read_text()
+    assert "1 failed, 1 saved" in summary
+    page = (site.folder / "out/page.html").read_text()
+    assert page.count("data:image/png;base64,") == 3, "the flag before and after, and the map"
+    assert "A &lt;flag&gt; &amp; more" in page
+    assert "<script" not in page
+    junit = (site.folder / "out/junit.xml").read_text()
+    assert 'tests="2" failures="1"' in junit
+    assert 'type="moderated"' in junit
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--plan", "--prune"), "are two different things"),
+        (("a.toml", "b.toml"), "one file is built at a time"),
+        (("--report", "pdf=x"), "expected `github`, `junit=FILE` or `html=FILE`"),
+        (("--shard", "5/4"), "expected `K/N`"),
+        (("nothere.toml",), "there is no `nothere.toml`"),
+        (("--adopt",), "name the assets to adopt"),
+        (("--explain",), "name the assets to explain"),
+        (("--merge-locks",), "name the locks to merge"),
+        (("--adopt", "flag"), "there is no `img/flag.png`"),
+    ],
+)
+def test_a_call_that_cannot_work_is_refused(
+    site: Site, arguments: tuple[str, ...], message: str
+) -> None:
+    ran = site.run(*arguments)
+    assert (ran.status, message in ran.err) == (2, True), ran.err
