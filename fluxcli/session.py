@@ -6,7 +6,6 @@ that `--help` never pays for the network. Tests hand in a world of their own.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from contextlib import ExitStack, contextmanager
@@ -238,6 +237,8 @@ class Session:
     @cached_property
     def tools(self) -> Tools:
         """What pictures are made with; raises at once if the key or the network's set-up is bad."""
+        import hashlib  # noqa: PLC0415 - start-up
+
         from fluxcli.generation.terms import Tools  # noqa: PLC0415 - start-up
 
         self.service.prepare()

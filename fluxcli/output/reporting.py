@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.events import Event, Failed, Finished
-from fluxcli.output.records import picture_record
 from fluxcli.output.text import age, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fluxcli.errors import FluxError
+    from fluxcli.events import Event
     from fluxcli.output.streams import Output
     from fluxcli.task import Task
 
@@ -30,6 +29,8 @@ class Reporter:
         self, events: Iterable[Event | None], *, count: int, usual: float | None
     ) -> tuple[list[Task], list[FluxError]]:
         """Show progress while tasks are looked at; return them as they are now, and failures."""
+        from fluxcli.events import Failed, Finished  # noqa: PLC0415 - start-up
+
         tasks, errors = [], []
         with self._output.progress(count, usual) as progress:
             for event in events:
@@ -46,6 +47,8 @@ class Reporter:
     def show(self, tasks: Iterable[Task]) -> None:
         """Print the tasks, one a line."""
         if self._output.json:
+            from fluxcli.output.records import picture_record  # noqa: PLC0415 - start-up
+
             for task in tasks:
                 self._output.record(picture_record(task))
             return

@@ -17,12 +17,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.output import preview, questions, records
+from fluxcli.output import questions
 from fluxcli.output.channel import Channel
-from fluxcli.output.following import Follower
-from fluxcli.output.progress import Lines, Progress, Run
 from fluxcli.output.redaction import Redactor
-from fluxcli.output.reporting import Reporter
 from fluxcli.output.style import Style, Wish, is_colored
 from fluxcli.output.text import cells, pad, visible
 
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
 
     from fluxcli.clock import Clock
     from fluxcli.output.display import Display
+    from fluxcli.output.following import Follower
+    from fluxcli.output.progress import Progress
+    from fluxcli.output.reporting import Reporter
     from fluxcli.task import Request
 
 _CHUNK = 64 * 1024
@@ -149,6 +149,8 @@ class Output:
 
     def record(self, record: Mapping[str, object]) -> None:
         """Write one object as one line of JSON."""
+        from fluxcli.output import records  # noqa: PLC0415 - start-up
+
         with self._answering():
             self._out.write(records.line(record) + "\n")
 
@@ -199,6 +201,8 @@ class Output:
         """
         self.problem(error, key=key)
         if self.json:
+            from fluxcli.output import records  # noqa: PLC0415 - start-up
+
             self.record(records.error_record(error))
 
     def problem(self, error: FluxError, *, key: str | None = None) -> None:
@@ -212,6 +216,8 @@ class Output:
     def plan(self, request: Request, paths: Sequence[str], estimate: int) -> None:
         """Answer `--dry-run`: the request, where the pictures will lie, the estimated credits."""
         if self.json:
+            from fluxcli.output import records  # noqa: PLC0415 - start-up
+
             self.record(records.plan_record(request, paths, estimate))
             return
         fields = {**asdict(request), "output": "  ".join(paths), "estimated_credits": estimate}
@@ -227,6 +233,8 @@ class Output:
         `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
         display, plain lines, or nothing at all with `-q`.
         """
+        from fluxcli.output.progress import Lines, Progress, Run  # noqa: PLC0415 - start-up
+
         if self._quiet or not self._err.is_open:
             return Progress()
         run = Run(
@@ -244,10 +252,14 @@ class Output:
         self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
     ) -> Follower:
         """Return what tells a run's events: see `Follower`."""
+        from fluxcli.output.following import Follower  # noqa: PLC0415 - start-up
+
         return Follower(self, ids=ids, preview=preview, launch=launch)
 
     def reporter(self) -> Reporter:
         """Return what tells how tasks stand: see `Reporter`."""
+        from fluxcli.output.reporting import Reporter  # noqa: PLC0415 - start-up
+
         return Reporter(self, self._clock.wall())
 
     def preview(self, path: Path) -> None:
@@ -255,6 +267,8 @@ class Output:
 
         A terminal that cannot, or a file that is no picture, is told in a note and is no failure.
         """
+        from fluxcli.output import preview  # noqa: PLC0415 - start-up
+
         if not self._err.is_terminal:
             self.note("`--preview` needs a terminal")
             return
