@@ -136,8 +136,7 @@ class Wishes:
 
 def asks_for(asset: Asset, identity: str | None, *, scheme: int | None = None) -> str:
     """Return the anchor of an asset whose input has this identity."""
-    given = {} if scheme is None else {"scheme": scheme}
-    return anchor(asset.request, rev=asset.rev, input_identity=identity, **given)
+    return anchor(asset.request, rev=asset.rev, input_identity=identity, scheme=scheme)
 
 
 def ask_of(asset: Asset, identity: str | None, *, now: float, sandbox: bool) -> Ask:

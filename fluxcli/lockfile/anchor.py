@@ -56,12 +56,15 @@ SCHEMES: Final[Mapping[int, Callable[[Request, int, str | None], str]]] = {1: _f
 CURRENT: Final = max(SCHEMES)
 
 
-def anchor(request: Request, *, rev: int, input_identity: str | None, scheme: int = CURRENT) -> str:
-    """Return `1:…`, the scheme's number and the hash of a request.
+def anchor(
+    request: Request, *, rev: int, input_identity: str | None, scheme: int | None = None
+) -> str:
+    """Return `1:…`, the scheme's number and the hash of a request; by the newest unless told.
 
     `input_identity` is the sha256 of the picture that is edited, or its URL; None if none is.
     """
-    return f"{scheme}:{SCHEMES[scheme](request, rev, input_identity)}"
+    number = CURRENT if scheme is None else scheme
+    return f"{number}:{SCHEMES[number](request, rev, input_identity)}"
 
 
 def scheme_of(text: str) -> int | None:

@@ -1,8 +1,8 @@
 """Builds that are killed in their tracks: forked from one process, struck by SIGKILL at a call.
 
-Run as a program, it takes one JSON object a line: where to build, and at which call of our own
-functions, counted over all threads, the process is to die (0: never). It answers with the
-process's status and the number of calls.
+Run as a program, it takes one JSON object a line: what to run and where, how many seconds after
+noon, and at which call of our own functions, counted over all threads, the process is to die
+(0: never). It answers with the process's status and the number of calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.worlds import World
+from tests.worlds import NOON, SwiftClock, World
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -44,7 +44,7 @@ class Fate:
 
 def _live(asked: dict[str, Any], answer: int) -> int:
     fate = Fate(asked["strike"])
-    world = World(Path(asked["root"]))
+    world = World(Path(asked["root"]), clock=SwiftClock(NOON + asked["age"]))
     threading.setprofile(fate.see)
     sys.setprofile(fate.see)
     ran = world.run(*asked["arguments"])

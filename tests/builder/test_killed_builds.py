@@ -38,6 +38,9 @@ MANIFEST: Final = (
 class Cradle:
     """The process that builds are forked from."""
 
+    def __init__(self) -> None:
+        self._age = 0
+
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.builder.mortal"],
@@ -58,7 +61,9 @@ class Cradle:
 
     def run(self, root: Path, *arguments: str, strike: int = 0) -> dict[str, Any]:
         """Run one command line in the world at `root`."""
-        asked = {"root": str(root), "arguments": arguments, "strike": strike}
+        # No process lives before the one that went before it.
+        self._age += 3600
+        asked = {"root": str(root), "arguments": arguments, "strike": strike, "age": self._age}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(asked), file=self._process.stdin, flush=True)

@@ -1,0 +1,187 @@
+"""The plan, purely: what is wanted, what the lock says and what lies there, against what to do."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fluxcli.builder.plan import plan
+from fluxcli.builder.steps import Action, Plan, Wishes, ask_of
+from fluxcli.buildfile.manifest import parse
+from fluxcli.lockfile import anchor
+from fluxcli.lockfile.entry import Ask, Entry, Made
+
+if TYPE_CHECKING:
+    import pytest
+
+    from fluxcli.buildfile.model import Manifest
+
+NOW = 1_795_341_600.0
+DAY = 86400.0
+AT = Path("/nowhere/assets.toml")
+TEXT = "version = 1\n[assets.a]\nprompt = 'x'\n"
+FAMILY = TEXT + "[assets.b]\nedit = '@a'\nprompt = 'y'\n"
+
+
+class Shelf:
+    """A disk of known hashes, by paths below the manifest's folder."""
+
+    def __init__(self, **files: str) -> None:
+        self.files = {AT.parent / name.replace("_", "."): sha for name, sha in files.items()}
+
+    def sha256(self, path: Path) -> str | None:
+        return self.files.get(path)
+
+
+def manifest(text: str = TEXT) -> Manifest:
+    return parse(text, AT)
+
+
+def ask(found: Manifest, name: str = "a", *, source: str | None = None, task: str = "t") -> Ask:
+    asset = found.by_name()[name]
+    asked = ask_of(asset, source, now=NOW - DAY, sandbox=False)
+    return replace(asked, task_id=task)
+
+
+def made(found: Manifest, name: str = "a", sha: str = "sha-a", source: str | None = None) -> Made:
+    return Made(
+        ask=ask(found, name, source=source),
+        output=found.by_name()[name].output,
+        sha256=sha,
+        bytes=10,
+        width=1,
+        height=1,
+        format="jpeg",
+        made_at=NOW - DAY,
+    )
+
+
+def decide(found: Manifest, lock: dict[str, Entry], shelf: Shelf, *, force: bool = False) -> Plan:
+    return plan(found, lock, shelf, Wishes(now=NOW, force=force))
+
+
+def actions(found: Plan) -> dict[str, Action]:
+    return {step.name: step.action for step in found.steps}
+
+
+def test_nothing_known_is_new() -> None:
+    found = decide(manifest(), {}, Shelf())
+    assert actions(found) == {"a": Action.NEW}
+    assert (found.credits, found.is_clean) == (5, False)
+
+
+def test_what_is_as_it_was_made_is_kept() -> None:
+    found = manifest()
+    result = decide(found, {"a": Entry(made(found))}, Shelf(a_jpg="sha-a"))
+    assert actions(result) == {"a": Action.KEEP}
+    assert (result.is_clean, result.steps[0].rewrites) == (True, False)
+
+
+def test_a_missing_file_is_fetched_while_the_service_has_it() -> None:
+    found = manifest()
+    entry = Entry(made(found))
+    assert actions(decide(found, {"a": entry}, Shelf())) == {"a": Action.COLLECT}
+    old = Entry(replace(made(found), made_at=NOW - 14 * DAY))
+    result = decide(found, {"a": old}, Shelf())
+    assert result.steps[0].reasons == ("missing", "the service has it no longer")
+    assert actions(result) == {"a": Action.CHANGED}
+
+
+def test_what_is_paid_for_is_collected_and_after_two_weeks_is_lost() -> None:
+    found = manifest()
+    pending = replace(ask(found), asked_at=NOW - 13 * DAY)
+    assert actions(decide(found, {"a": Entry(None, pending)}, Shelf())) == {"a": Action.COLLECT}
+    lost = replace(pending, asked_at=NOW - 14 * DAY)
+    result = decide(found, {"a": Entry(None, lost)}, Shelf())
+    assert actions(result) == {"a": Action.NEW}
+    assert "this one is gone" in result.steps[0].reasons[0]
+
+
+def test_what_is_paid_for_but_no_longer_wanted_is_not_fetched() -> None:
+    found = manifest(TEXT.replace("'x'", "'z'"))
+    pending = ask(manifest())
+    result = decide(found, {"a": Entry(None, pending)}, Shelf())
+    assert result.steps[0].reasons == (
+        "what is paid for is the answer to another request",
+        "not made yet",
+    )
+
+
+def test_a_picture_that_landed_just_before_the_end_is_ours() -> None:
+    found = manifest()
+    pending = replace(ask(found), landing="sha-new")
+    entry = Entry(made(found, sha="sha-old"), pending)
+    assert actions(decide(found, {"a": entry}, Shelf(a_jpg="sha-new"))) == {"a": Action.COLLECT}
+    assert actions(decide(found, {"a": entry}, Shelf(a_jpg="other"))) == {"a": Action.EDITED}
+
+
+def test_a_submission_of_unknown_outcome_waits_for_a_person() -> None:
+    found = manifest(FAMILY)
+    pending = replace(ask(found), task_id=None, ref="ref")
+    result = decide(found, {"a": Entry(None, pending)}, Shelf())
+    assert actions(result) == {"a": Action.HELD, "b": Action.HELD}
+    assert [step.unknown for step in result.steps] == [True, False]
+    assert result.steps[1].reasons == ("waits for `a`",)
+
+
+def test_a_child_follows_the_bytes_of_its_parent_and_nothing_else() -> None:
+    found = manifest(FAMILY)
+    lock = {"a": Entry(made(found)), "b": Entry(made(found, "b", "sha-b", source="sha-a"))}
+    shelf = Shelf(a_jpg="sha-a", b_jpg="sha-b")
+    assert decide(found, lock, shelf).is_clean
+    missing = decide(found, lock, Shelf(b_jpg="sha-b"))
+    assert actions(missing) == {"a": Action.COLLECT, "b": Action.KEEP}
+    changed = manifest(FAMILY.replace("'x'", "'z'"))
+    assert actions(decide(changed, lock, shelf)) == {"a": Action.CHANGED, "b": Action.CHANGED}
+    edited = decide(found, lock, Shelf(a_jpg="by-hand", b_jpg="sha-b"))
+    assert actions(edited) == {"a": Action.EDITED, "b": Action.KEEP}
+
+
+def test_force_replaces_what_was_edited_free_where_it_can() -> None:
+    found = manifest()
+    entry = Entry(made(found))
+    shelf = Shelf(a_jpg="by-hand")
+    assert actions(decide(found, {"a": entry}, shelf)) == {"a": Action.EDITED}
+    assert actions(decide(found, {"a": entry}, shelf, force=True)) == {"a": Action.COLLECT}
+
+
+def test_a_new_scheme_anchors_anew_without_paying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is rewritten, the picture stays, and nothing counts as work to do."""
+    found = manifest()
+    lock = {"a": Entry(made(found))}
+
+    def second(request: object, rev: int, identity: str | None) -> str:
+        return hashlib.sha256(f"2 {request} {rev} {identity}".encode()).hexdigest()
+
+    monkeypatch.setattr(anchor, "SCHEMES", {**anchor.SCHEMES, 2: second})
+    monkeypatch.setattr(anchor, "CURRENT", 2)
+    result = decide(found, lock, Shelf(a_jpg="sha-a"))
+    (step,) = result.steps
+    assert (result.is_clean, step.rewrites) == (True, True)
+    assert step.anchored is not None
+    assert step.anchored.made is not None
+    assert step.anchored.made.ask.request.startswith("2:")
+
+
+def test_a_request_hashed_by_a_scheme_of_the_future_is_not_understood() -> None:
+    found = manifest()
+    strange = replace(made(found), ask=replace(ask(found), request="9:abc"))
+    result = decide(found, {"a": Entry(strange)}, Shelf(a_jpg="sha-a"))
+    assert actions(result) == {"a": Action.CHANGED}
+
+
+def test_an_orphan_is_told_only_where_all_is_looked_at() -> None:
+    found = manifest()
+    lock = {"gone": Entry(replace(made(found), ask=replace(ask(found), request="1:x")))}
+    assert actions(decide(found, lock, Shelf())) == {"a": Action.NEW, "gone": Action.ORPHAN}
+    part = plan(found, lock, Shelf(), Wishes(now=NOW, chosen={"a"}))
+    assert actions(part) == {"a": Action.NEW}
+
+
+def test_every_step_has_a_reason() -> None:
+    found = manifest(FAMILY)
+    lock = {"a": Entry(made(found)), "z": Entry(made(found))}
+    for shelf in (Shelf(), Shelf(a_jpg="sha-a"), Shelf(a_jpg="other")):
+        assert all(step.reasons for step in decide(found, lock, shelf).steps)
