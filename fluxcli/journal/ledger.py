@@ -9,7 +9,6 @@ works on it; the lock dies with the process.
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -114,6 +113,8 @@ class Journal:
             run.lock.release(remove=True)
 
     def _begin_run(self, fingerprint: str) -> Run:
+        import secrets  # noqa: PLC0415 - start-up
+
         name = secrets.token_hex(8)
         lock = self._lock(name)
         lock.acquire(wait=True)
@@ -174,6 +175,8 @@ class Journal:
         count: int = 1,
     ) -> Task:
         """Record a task that is about to be asked for, `n` of `count`. Nothing has left yet."""
+        import secrets  # noqa: PLC0415 - start-up
+
         ref = "".join(secrets.choice(_REF_LETTERS) for _ in range(8))
         values = (
             *(ref, run.name, n, count, self._sandbox, State.SENDING),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
+from binascii import b2a_base64
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 MASK: Final = "***"
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 _SHORTEST: Final = 12
 """A shorter one is no real key (they have 32 characters), but a stand-in's: `test`, say."""
 
@@ -46,11 +45,16 @@ def _pattern(secrets: Sequence[str]) -> re.Pattern[str] | None:
 def _dresses(secret: str) -> Iterator[str]:
     """The forms in which a secret appears in URLs, tracebacks, JSON and headers."""
     yield secret
+    yield from _encoded(secret.encode(errors="surrogateescape"))
+    if secret.isascii() and secret.isalnum():
+        return
+    import json  # noqa: PLC0415 - start-up: a real key needs neither
+    from urllib.parse import quote, quote_plus  # noqa: PLC0415 - likewise
+
     yield quote(secret, safe="")
     yield quote_plus(secret)
     yield repr(secret)[1:-1]
     yield json.dumps(secret)[1:-1]
-    yield from _encoded(secret.encode(errors="surrogateescape"))
 
 
 def _encoded(secret: bytes) -> Iterator[str]:
@@ -58,5 +62,6 @@ def _encoded(secret: bytes) -> Iterator[str]:
     for lead in range(3):
         first = -(-lead * 8 // 6)
         last = (lead + len(secret)) * 8 // 6
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(b"\0" * lead + secret).decode()[first:last]
+        text = b2a_base64(b"\0" * lead + secret, newline=False).decode()[first:last]
+        yield text
+        yield text.translate(_URL_SAFE)

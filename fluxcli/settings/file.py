@@ -7,7 +7,6 @@ file that is broken is an error with line and column and is never overwritten.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -124,6 +123,8 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
 @contextlib.contextmanager
 def _alone(target: Path, locks: Path) -> Iterator[None]:
     """Keep other processes from changing `target` meanwhile."""
+    import hashlib  # noqa: PLC0415 - start-up
+
     mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
     mutex = Mutex(locks / f"config-{mark}.lock")
     try:
