@@ -28,6 +28,7 @@ _DURATION: Final = re.compile(
 )
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _YEAR: Final = 365 * 24 * 3600.0
+_SHAPE: Final = re.compile(r"0*([1-9][0-9]{0,4}) *[:x×/] *0*([1-9][0-9]{0,4})")  # noqa: RUF001 - typed by people
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,15}")
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
@@ -51,6 +52,20 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     import difflib  # noqa: PLC0415 - start-up
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+def nearest_ratio(word: str, known: Iterable[str]) -> str | None:
+    """Return the known ratio whose shape is nearest: `16:10` is meant as `16:9`, not as `1:1`."""
+    found = _SHAPE.fullmatch(word)
+    if found is None:
+        return None
+    shape = math.log(float(found[1]) / float(found[2]))
+    return min(known, key=lambda ratio: abs(shape - _shape_of(ratio)))
+
+
+def _shape_of(ratio: str) -> float:
+    width, _, height = ratio.partition(":")
+    return math.log(int(width) / int(height))
 
 
 def parse_text(raw: object) -> str:
@@ -120,7 +135,12 @@ def whole(lowest: int, highest: int | None = None) -> Callable[[object], int]:
     return parse
 
 
-def choice(words: Mapping[str, str], *, shown: Iterable[str]) -> Callable[[object], str]:
+def choice(
+    words: Mapping[str, str],
+    *,
+    shown: Iterable[str],
+    near: Callable[[str, Iterable[str]], str | None] = nearest,
+) -> Callable[[object], str]:
     """Make a parser for one of `words`, in any case; `shown` are those worth telling."""
     offered = [f"`{word}`" for word in shown]
     expected = f"expected {', '.join(offered[:-1])} or {offered[-1]}"
@@ -128,7 +148,7 @@ def choice(words: Mapping[str, str], *, shown: Iterable[str]) -> Callable[[objec
     def parse(raw: object) -> str:
         word = raw.strip().lower() if isinstance(raw, str) else ""
         if word not in words:
-            raise BadValueError(expected, nearest=nearest(word, words))
+            raise BadValueError(expected, nearest=near(word, words))
         return words[word]
 
     return parse

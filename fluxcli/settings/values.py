@@ -23,6 +23,7 @@ from fluxcli.settings.parsers import (
     FOREVER,
     choice,
     nearest,
+    nearest_ratio,
     parse_bool,
     parse_duration,
     parse_host,
@@ -78,7 +79,7 @@ class Setting:
 def _requests(mode: Mode, *, ratio: str | None) -> Iterator[Setting]:
     """The request fields of one mode, under its name."""
     model = choice(MODELS, shown=("pro", "max"))
-    ratios = choice({word: word for word in RATIOS}, shown=RATIOS)
+    ratios = choice({word: word for word in RATIOS}, shown=RATIOS, near=nearest_ratio)
     formats = choice(FORMATS, shown=("jpeg", "png"))
     highest = TOLERANCE[mode]
     fields: tuple[tuple[str, Callable[[object], Value], Value, str], ...] = (

@@ -1,0 +1,149 @@
+"""What is judged before anything is spent: values, budgets, dry runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+
+class TestBadValues:
+    """Everything that can be judged before spending is, and all of it is told at once."""
+
+    @pytest.mark.parametrize(
+        ("flags", "said", "hint"),
+        [
+            ("-m turbo", "expected `pro` or `max`", None),
+            ("-m prro", "expected `pro` or `max`", "--model pro"),
+            ("-a 16:10", "expected `21:9`", "--aspect-ratio 16:9"),
+            ("-a 5:4", "expected `21:9`", "--aspect-ratio 4:3"),
+            ("-a 1080x1920", "expected `21:9`", "--aspect-ratio 9:16"),
+            ("-a wide", "expected `21:9`", None),
+            ("--output-format webp", "expected `jpeg` or `png`", None),
+            ("-o x.webp", "of no format that the service makes", "end it in `.jpg` or `.png`"),
+            ("-o x.jpg --output-format png", "clash", "--output-format jpeg"),
+            ("--safety-tolerance 7", "from 0 to 6", "--safety-tolerance 6"),
+            ("--safety-tolerance two", "expected a whole number", None),
+            ("--callback-url example.com", "expected an address", None),
+            ("--timeout soon", "expected a duration", None),
+            ("--interval 0", "expected a duration above zero", None),
+            ("-n 0", "1 to 100", "--count 1"),
+            ("-n 101", "1 to 100", "--count 100"),
+            ("-o {name}.png", "no placeholder `{name}`", None),
+            ("-o a{.png", "a lone brace", None),
+            ("-o file/x.png", "is not a folder", None),
+            ("--max-credits lots", "expected a whole number", None),
+        ],
+    )
+    def test_one(self, box: World, flags: str, said: str, hint: str | None) -> None:
+        (box.cwd / "file").touch()
+        ran = box.run("generate", "a fox", *flags.split())
+        assert (ran.status, ran.out) == (2, b"")
+        assert ran.err.startswith("error: ")
+        assert said in ran.err
+        assert hint is None or f"hint: {hint}" in ran.err
+        assert not (box.state / "journal.sqlite3").exists()
+
+    def test_several_at_once(self, box: World) -> None:
+        (box.cwd / "fox.png").touch()
+        flags = "-a 5:4 -m turbo --safety-tolerance 9 --timeout soon -o fox.png"
+        ran = box.run("generate", "", *flags.split(), "--json")
+        assert ran.status == 2
+        errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 6
+        for word in ("--aspect-ratio", "--model", "--safety-tolerance", "--timeout", "prompt"):
+            assert word in ran.record["error"]["message"]
+        assert "is there already" in ran.record["error"]["message"]
+
+    def test_each_is_told_once(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "--output-format", "webp", "-o", "x.jpg")
+        assert ran.err.count("error: ") == 1
+
+    def test_a_broken_config_is_told_once(self, box: World) -> None:
+        config = box.root / "config" / "config.toml"
+        config.parent.mkdir()
+        config.write_text("[generate\nmodel = 1\n")
+        ran = box.run("generate", "a fox", "--color", "never", "--json")
+        assert (ran.status, ran.code) == (2, "config_invalid")
+        assert ran.err.count("error: ") == 1
+        assert "config.toml:1" in ran.err
+        assert config.read_text() == "[generate\nmodel = 1\n"
+
+
+class TestDryRun:
+    def test_it_needs_nothing_and_leaves_nothing(self, world: World) -> None:
+        """Neither key nor network; nothing is made on the disk."""
+        del world.env["FLUXCLI_API_KEY"]
+        world.ask("http://127.0.0.1:9")
+        ran = world.run("generate", "a fox", "--dry-run", "-n", "3", "-o", "a/fox.png")
+        assert ran.status == 0
+        told = dict(line.split(maxsplit=1) for line in ran.lines)
+        assert told["prompt"] == "a fox"
+        assert told["estimated_credits"] == "15"
+        assert told["output"].split() == [str(world.cwd / f"a/fox-{n}.png") for n in (1, 2, 3)]
+        assert [entry.name for entry in world.root.iterdir()] == ["work"]
+        assert list(world.cwd.iterdir()) == []
+
+    def test_as_json(self, box: World) -> None:
+        record = box.run("generate", "a fox", "--dry-run", "-m", "max", "--json").record
+        assert list(record) == ["request", "outputs", "estimated_credits"]
+        assert record["outputs"] == [str(box.cwd / "{prompt}-{id}.{ext}")]
+        assert record["estimated_credits"] == 10
+
+    def test_what_is_paid_for_already_is_not_estimated_again(self, box: World) -> None:
+        box.run("generate", "a fox", "-o", "fox.png", "--no-wait")
+        ran = box.run("generate", "a fox", "-o", "fox.png", "--dry-run", "--json")
+        assert ran.record["estimated_credits"] == 0
+
+
+class TestMoney:
+    def test_over_the_cap_nothing_is_sent(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "-n", "3", "--max-credits", "14", "--json")
+        assert (ran.status, ran.code) == (7, "over_budget")
+        assert ran.record["error"]["hint"] == "--max-credits 15"
+        assert not (box.state / "journal.sqlite3").exists()
+
+    def test_within_the_cap_nothing_is_asked(self, box: World) -> None:
+        assert box.run("generate", "a fox", "-n", "3", "--max-credits", "15").status == 0
+        assert box.run("credits").lines == ["985"]
+
+    def test_much_needs_consent(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "-n", "21", "--json")
+        assert (ran.status, ran.code) == (7, "no_consent")
+        assert "105 credits" in ran.err
+        assert box.run("credits").lines == ["1000"]
+
+    @pytest.mark.parametrize("consent", [("--yes",), ("-y",), ("--max-credits", "105")])
+    def test_consent_may_be_given_beforehand(self, box: World, consent: tuple[str, ...]) -> None:
+        ran = box.run("generate", "a fox", "-n", "21", "-o", "f/", *consent)
+        assert (ran.status, len(ran.lines)) == (0, 21)
+
+    @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"\n", 7), (b"n\n", 7), (b"", 7)])
+    def test_consent_is_asked_for_on_a_terminal(
+        self, box: World, answer: bytes, status: int
+    ) -> None:
+        ran = box.run("generate", "a fox", "-n", "21", "-o", "f/", stdin=answer, terminal=True)
+        assert "spend an estimated 105 credits? [y/N]" in ran.err
+        assert ran.status == status
+
+    def test_a_hundred_credits_are_no_question(self, box: World) -> None:
+        assert box.run("generate", "a fox", "-n", "20", "-o", "f/").status == 0
+
+    def test_the_limit_of_submissions_is_kept(self, box: World) -> None:
+        """Twenty in ten seconds; the others wait, and say so, and nothing is refused."""
+        began = box.clock.monotonic()
+        ran = box.run("generate", "a fox", "-n", "45", "-o", "f/", "-y", "--json")
+        assert (ran.status, len(ran.records)) == (0, 45)
+        assert "waiting for a slot" in ran.err
+        assert "too many calls" not in ran.err
+        assert 20 <= box.clock.monotonic() - began <= 60
+
+    def test_no_key(self, world: World) -> None:
+        del world.env["FLUXCLI_API_KEY"]
+        ran = world.run("generate", "a fox", "--json")
+        assert (ran.status, ran.code) == (3, "auth_missing_key")
+        assert "fluxcli config set api_key" in ran.err
+        assert not world.state.exists()

@@ -1,0 +1,104 @@
+"""Money: the same command never pays twice for what it began."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+
+class TestNotWaiting:
+    def test_the_answer_is_the_id(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait")
+        (task_id,) = ran.lines
+        assert ran.status == 0
+        assert box.run("status", task_id, "--offline", "--json").record["state"] == "running"
+        assert list(box.cwd.iterdir()) == []
+
+    def test_several_ids(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "-n", "3", "--no-wait")
+        assert len(set(ran.lines)) == 3
+
+    def test_the_record_of_a_running_task(self, box: World) -> None:
+        record = box.run("generate", "a fox", "--no-wait", "--json").record
+        assert (record["state"], record["path"], record["url"]) == ("running", None, None)
+
+    def test_again_is_the_same_task(self, box: World) -> None:
+        first = box.run("generate", "a fox", "--no-wait").lines
+        again = box.run("generate", "a fox", "--no-wait")
+        assert again.lines == first
+        assert "taken up again, at no cost" in again.err
+        assert box.run("credits").lines == ["995"]
+
+
+class TestRunningAgain:
+    """The same command never pays twice for what it began."""
+
+    def test_a_timeout_stops_the_waiting_and_not_the_task(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "-o", "fox.jpg", "--timeout", "2", "--json")
+        assert (ran.status, ran.code) == (4, "timed_out")
+        error = ran.record["error"]
+        assert error["hint"] == f"fluxcli download {error['task_id']}"
+        assert "runs on and is paid for" in error["message"]
+        again = box.run("generate", "a fox", "-o", "fox.jpg")
+        assert (again.status, again.lines) == (0, [str(box.cwd / "fox.jpg")])
+        assert f"task {error['task_id']} taken up again, at no cost" in again.err
+        assert box.run("credits").lines == ["995"]
+
+    def test_once_answered_it_means_a_new_picture(self, box: World) -> None:
+        box.run("generate", "a fox")
+        box.run("generate", "a fox")
+        assert len(list(box.cwd.iterdir())) == 2
+        assert box.run("credits").lines == ["990"]
+
+    def test_another_request_is_another_picture(self, box: World) -> None:
+        box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait")
+        for change in (["-m", "max"], ["-a", "1:1"], ["-n", "2"], ["--watermark", "x"]):
+            assert box.run("generate", "a fox", "-o", "f/x.jpg", "--no-wait", *change).status == 0
+        assert box.run("credits").lines == [str(1000 - 5 - 10 - 5 - 10 - 5)]
+
+    def test_new_pays_again(self, box: World) -> None:
+        first = box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait").lines
+        again = box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait", "--new")
+        assert again.lines != first
+        assert box.run("credits").lines == ["990"]
+
+    def test_only_what_is_missing_is_paid_for(self, box: World) -> None:
+        """Two of three were made; the refused one is asked for again."""
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:402@2"
+        ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3")
+        assert (ran.status, len(ran.lines)) == (9, 2)
+        assert "2 of 3 saved, 1 failed" in ran.err
+        again = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3")
+        assert again.status == 0
+        assert sorted(again.lines) == [str(box.cwd / f"fox-{n}.jpg") for n in (1, 2, 3)]
+        assert box.run("credits").lines == ["985"]
+
+    def test_a_failed_task_is_asked_for_anew(self, box: World) -> None:
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:failed"
+        ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
+        assert (ran.status, ran.code) == (8, "generation_failed")
+        assert ran.record["error"]["retryable"] is True
+        assert box.run("generate", "a fox", "-o", "fox.jpg").status == 0
+
+    def test_a_lost_answer_is_never_sent_again(self, box: World) -> None:
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:reset"
+        for _ in range(3):
+            ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
+            assert (ran.status, ran.code) == (11, "outcome_unknown")
+        error = ran.record["error"]
+        assert error["ref"]
+        assert error["task_id"] is None
+        assert f"fluxcli status {error['ref']} --settle" in error["hint"]
+        assert box.run("credits").lines == ["995"]
+
+    def test_a_file_that_was_lost_since_is_fetched_again(self, box: World) -> None:
+        """One of two failed, so the command is still open, and its answer is both."""
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:402@2"
+        (path,) = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "2").lines
+        (box.cwd / path).unlink()
+        ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "2")
+        assert ran.status == 0
+        assert len(list(box.cwd.iterdir())) == 2
+        assert box.run("credits").lines == ["990"]
