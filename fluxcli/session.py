@@ -340,6 +340,9 @@ class Session:
 
     def close(self) -> None:
         """Let go of what was opened."""
+        if "output" in self.__dict__:
+            # A signal may have broken in while the display was being taken away.
+            self.output.restore_terminal()
         if "journal" in self.__dict__:
             self.journal.close()
         if "stand_in" in self.__dict__:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.worlds import Ran, World
 
 TRIES = 8
-PARTIAL, UNKNOWN = 9, 11
+TRY_AGAIN, PARTIAL, UNKNOWN = 5, 9, 11
 _REF = re.compile(r"fluxcli status ([2-9a-hjkmnp-tv-z]{8}) --settle")
 
 
@@ -77,9 +77,12 @@ def _settle(world: World, server: FaultServer, ran: Ran, prompt: str, after: Aft
         known = world.run("status", "--all", "--offline", "--json").records
         taken = {record["task_id"] for record in known}
         found = [made.id for made in server.made_for(prompt) if made.id not in taken]
-        settled = world.run("status", ref, "--settle", found[0] if found else "not-charged")
-        if settled.status != 0:
-            after.wrong.append(f"cannot be settled: {settled.err}")
+        outcome = found[0] if found else "not-charged"
+        said = [world.run("status", ref, "--settle", outcome)]
+        while said[-1].status == TRY_AGAIN and len(said) < TRIES:
+            said.append(world.run("status", ref, "--settle", outcome))
+        if said[-1].status != 0:
+            after.wrong.append(f"cannot be settled: {said[-1].err}")
     return len(refs)
 
 

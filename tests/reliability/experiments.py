@@ -234,7 +234,9 @@ def batch(size: Size) -> Figure:
         figure.found["faulty answers"] = _LUCK["bad"]
         figure.found["answers"] = _LUCK["all"]
         made = {task.picture for task in server.tasks.values()}
-        if pictures != made or len(pictures) != figure.trials:
+        # Bytes after a picture's end are kept as they came.
+        found = {one for one in made if any(kept.startswith(one) for kept in pictures)}
+        if found != made or not len(pictures) == len(made) == figure.trials:
             figure.fail(f"{len(pictures)} pictures, {len(made)} charged, {figure.trials} wanted")
     return figure
 
