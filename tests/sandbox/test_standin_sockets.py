@@ -158,6 +158,9 @@ def test_silence_lasts_until_the_caller_gives_up() -> None:
         patience = ["--max-time", "0.3"]
         ran = curl(*AS_JSON, *patience, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
         assert ran.returncode == TIMED_OUT
+        deadline = time.monotonic() + 10
+        while not one.stand_in.charges() and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert len(one.stand_in.charges()) == 1
 
 
@@ -315,11 +318,14 @@ def test_waiting_ends_by_what_is_raised_in_the_thread() -> None:
     def arrived(*_: object) -> None:
         raise InterruptedError
 
+    def wait(one: Served) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        one.wait()
+
     earlier = signal.signal(signal.SIGALRM, arrived)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         with served() as (one, _), pytest.raises(InterruptedError):
-            one.wait()
+            wait(one)
     finally:
         signal.signal(signal.SIGALRM, earlier)
 
