@@ -10,25 +10,28 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.output.text import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 if sys.platform == "win32":  # pragma: no cover - Windows has its own way to read in silence
     import getpass
 
-    def secret_line(stream: TextIO) -> str:  # noqa: ARG001 - there is only one console
+    def secret_line(stream: TextIO, ask: Callable[[], None]) -> str:  # noqa: ARG001 - there is only one console
         """Read one line without showing it."""
+        ask()
         return getpass.getpass("")
 
 else:
     import termios
 
-    def secret_line(stream: TextIO) -> str:
-        """Read one line without showing it.
+    def secret_line(stream: TextIO, ask: Callable[[], None]) -> str:
+        """Read one line without showing it; `ask` puts the question.
 
         Raises:
             EOFError: the input ended instead.
         """
         with _silenced(stream):
+            # Only now: whoever answers at once would be shown, or not be heard.
+            ask()
             return answer_line(stream)
 
     @contextlib.contextmanager

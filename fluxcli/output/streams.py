@@ -305,9 +305,10 @@ class Output:
         if self._stdin is None or not self.interactive:
             raise FluxError(Code.USAGE, f"no terminal to ask on: {question}")
         with self._aside():
-            self._err.write(f"{visible(question)}: ")
             try:
-                answer = questions.secret_line(self._stdin).strip()
+                answer = questions.secret_line(
+                    self._stdin, lambda: self._err.write(f"{visible(question)}: ")
+                ).strip()
             except EOFError:
                 answer = ""
             finally:
