@@ -262,12 +262,13 @@ class FluxDialect:
         """Tell whether a record's echo is of this request; None if it tells too little.
 
         Only fields that the echo holds are compared: the service leaves some out. But an
-        input picture that was never sent is another request's.
+        input picture is another request's where none was edited. An edit without an address
+        was sent by another machine, and only that one knew it.
         """
         wanted = self.body(request)
         if not isinstance(echo.get("prompt"), str):
             return None
-        if link(echo.get("inputImage")) and request.input_image is None:
+        if link(echo.get("inputImage")) and request.mode == "generate":
             return False
         told = {name: value for name, value in echo.items() if value is not None}
         return all(
