@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from fluxcli.task import Task
 
 SANDBOX_SECONDS: Final = 1.0
+SANDBOX_CREDITS: Final = 100_000.0
+"""The stand-in's account never runs dry by itself; `--fault submit:402` rehearses that."""
+
 _API: Final = "https://api.sandbox.invalid"
 _UPLOADS: Final = "https://upload.sandbox.invalid"
 
@@ -154,6 +157,7 @@ class Session:
                 sleep=self.clock.sleep,
                 seconds=seconds,
                 faults=[*asked, *faults],
+                credits=SANDBOX_CREDITS,
                 api_url=_API,
                 upload_url=_UPLOADS,
             )

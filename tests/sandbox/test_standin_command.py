@@ -99,4 +99,4 @@ def test_a_playground_without_key_or_network(world: World) -> None:
     for count in (1, 2):
         ran = world.run("generate", "a cat", "--sandbox", "--json", "--new", "-n", "1")
         assert ran.record["state"] == "saved"
-        assert world.run("credits", "--sandbox").lines == [f"{1000 - 5 * count}"]
+        assert world.run("credits", "--sandbox").lines == [f"{100_000 - 5 * count}"]

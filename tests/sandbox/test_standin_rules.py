@@ -269,7 +269,6 @@ def test_a_result_is_not_there_before_it_is_made(at: Desk) -> None:
         ("POST", f"{ways.API}/api/v1/jobs/createTask", 404),
         ("POST", f"{ways.API}/api/file-stream-upload", 404),
         ("POST", f"{ways.UPLOADS}/api/v1/flux/kontext/generate", 404),
-        ("POST", "https://elsewhere.invalid/api/v1/flux/kontext/generate", 404),
         ("GET", ways.GENERATE, 405),
         ("POST", ways.CREDIT, 405),
     ],
@@ -308,6 +307,11 @@ def test_the_edge_refuses_default_agents_on_every_host(at: Desk, agent: str | No
         assert (answer.status, answer.body) == (403, b"error code: 1010")
     sent.pop("authorization")
     assert at.call("GET", f"{ways.RESULTS}/results/a.png", headers=sent).status == 403
+
+
+def test_a_key_at_a_strange_host_is_a_leak(at: Desk) -> None:
+    assert at.call("GET", "https://elsewhere.invalid/", headers=AS_JSON).status == 400
+    assert at.get(f"{ways.API}/sandbox/ledger")["leaks"] == 1
 
 
 @pytest.mark.parametrize("header", ["authorization", "cookie"])
