@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.saving.checks import Inspected, Inspector
@@ -29,11 +29,16 @@ RESUME = "fluxcli download --unsaved"
 """The command that mends every failure here: the picture is paid for, fetching it is free."""
 
 
-class _Intake:
-    """Takes a picture's bytes into an open file and checks them on the way."""
+RESULT_LIMIT: Final = 256 << 20
+"""No picture is this big, in bytes: about a megapixel is what the service makes."""
 
-    def __init__(self, name: str) -> None:
+
+class _Intake:
+    """Takes a picture's bytes, at most `limit`, into an open file and checks them on the way."""
+
+    def __init__(self, name: str, limit: int) -> None:
         self._name = name
+        self._left = limit
         self._inspector = Inspector(hint=RESUME)
         self._file: BinaryIO | None = None
         self._inspected: Inspected | None = None
@@ -45,6 +50,9 @@ class _Intake:
             FluxError: `not_an_image`, as soon as that is certain; `disk`.
         """
         self._inspector.feed(chunk)
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise FluxError(Code.NOT_AN_IMAGE, "what came is too big for a picture", hint=RESUME)
         with _translated(self._name):
             self._open.write(chunk)
 
@@ -93,8 +101,8 @@ class _Intake:
 class Spool(_Intake):
     """A picture that goes to a stream: collected in a nameless temporary file until checked."""
 
-    def __init__(self) -> None:
-        super().__init__("a temporary file")
+    def __init__(self, *, limit: int = RESULT_LIMIT) -> None:
+        super().__init__("a temporary file", limit)
 
     def __enter__(self) -> Self:
         with _translated(self._name):
@@ -120,8 +128,8 @@ class Landing(_Intake):
     are written into, after the check. Without `commit`, nothing is left behind.
     """
 
-    def __init__(self, path: Path, *, token: str) -> None:
-        super().__init__(quoted(path))
+    def __init__(self, path: Path, *, token: str, limit: int = RESULT_LIMIT) -> None:
+        super().__init__(quoted(path), limit)
         self._path = path
         self._token = token
         self._part: Part | None = None

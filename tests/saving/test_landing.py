@@ -116,6 +116,19 @@ def test_a_part_of_a_picture_never_lands(target: Path, png: bytes) -> None:
     assert listing(target.parent) == ["a.png"]
 
 
+def test_what_never_ends_is_no_picture(target: Path, png: bytes) -> None:
+    """A result that goes on after its picture does not fill the disk."""
+    with (
+        pytest.raises(FluxError, match="too big") as failure,
+        Landing(target, token=TASK, limit=10_000) as landing,
+    ):
+        landing.write(png)
+        for _ in range(100):
+            landing.write(bytes(1000))
+    assert failure.value.code is Code.NOT_AN_IMAGE
+    assert listing(target.parent) == []
+
+
 def test_nothing_is_left_when_the_work_is_interrupted(target: Path, png: bytes) -> None:
     with contextlib.suppress(KeyboardInterrupt), Landing(target, token=TASK) as landing:
         landing.write(png[:20])
