@@ -10,7 +10,7 @@ import io
 import json
 import queue
 import threading
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -170,7 +170,9 @@ class World:
     ) -> Ran:
         """Run one command line through `main()`; `env` holds for this run alone."""
         session = self.session(stdin=stdin, env=env, terminal=terminal)
-        status = main(arguments, session)
+        # Typer and rich, unlike us, print to the process's own streams.
+        with redirect_stdout(session.stdout), redirect_stderr(session.stderr):
+            status = main(arguments, session)
         return Ran(int(status), written(session.stdout), written(session.stderr).decode())
 
 

@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "arguments": examples.hostile_arguments,
     "errnos": experiments.errnos,
     "canary": experiments.canary,
+    "slow": experiments.slow,
     "crowd": experiments.crowd,
     "baseline": experiments.baseline,
 }

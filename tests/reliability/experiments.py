@@ -10,18 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.reliability import matrix
-from tests.reliability.aftermath import finish
+from tests.reliability.aftermath import UNKNOWN, finish
 from tests.reliability.canary import leaks
 from tests.reliability.fault_server import FaultServer
-from tests.reliability.faults import BAD_RESULTS, HARMLESS, ID_IN_RUINS, MURKY, REFUSALS
+from tests.reliability.faults import BAD_RESULTS, ENDLESS, HARMLESS, ID_IN_RUINS, MURKY, REFUSALS
 from tests.reliability.nursery import Nursery
 from tests.reliability.pictures import png
-from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, Struck, room, strike
+from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, Struck, room, scene, strike
 from tests.reliability.tracing import Strike, Tracer
 from tests.worlds import KEY, Ran, SwiftClock, World
 
@@ -324,6 +325,43 @@ def crowd(_size: Size) -> Figure:
         if not saved == server.charges == number or server.refusals > 2:
             figure.fail("not all saved, or more than 2 refused")
     return figure
+
+
+def slow(_size: Size) -> Figure:
+    """Never end an answer: each client must give up by itself, in real time, and go on."""
+    figure = Figure("answers that never end", "0 hang, 0 paid twice, 0 lost")
+    stages: tuple[Stage, ...] = ("submit", "poll", "result")
+    cases = [(stage, fault) for stage in stages for fault in ENDLESS]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for wrong in pool.map(_endless, cases):
+            figure.trials += 1
+            for one in wrong:
+                figure.fail(one)
+    return figure
+
+
+def _endless(case: tuple[Stage, Fault]) -> list[str]:
+    stage, fault = case
+    plan = PLANS[0]
+    with scene(plan) as (world, server):
+        server.strike(stage, fault)
+        begun = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "fluxcli", *plan.arguments],
+            env=world.env | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            cwd=world.cwd,
+            capture_output=True,
+            timeout=900,
+            check=False,
+        )
+        took = time.monotonic() - begun
+        ran = Ran(done.returncode, done.stdout, done.stderr.decode())
+        files = [world.cwd / name for name in plan.files]
+        after = finish(world, server, plan.arguments, files=files, prompt=plan.prompt, before=ran)
+        where = f"{stage}: {fault.name}, after {took:.0f} s, status {ran.status}"
+        allowed = {"submit": {0, UNKNOWN}}.get(stage, {0})
+        wrong = [] if ran.status in allowed else [ran.err[-300:]]
+        return [f"{where}: {one}" for one in (*wrong, *after.wrong)]
 
 
 def canary(size: Size) -> Figure:

@@ -307,3 +307,33 @@ REFUSALS: Final = tuple(_refusals())
 HARMLESS: Final = tuple(_harmless())
 ID_IN_RUINS: Final = tuple(_id_in_ruins())
 BAD_RESULTS: Final = tuple(_bad_results())
+
+
+def _stalled(wire: Wire, _: Answer) -> None:
+    wire.stall(600.0)
+
+
+def _stalled_amid(wire: Wire, right: Answer) -> None:
+    wire.send(right.raw()[:-4])
+    wire.stall(600.0)
+
+
+def _dripping_head(wire: Wire, _: Answer) -> None:
+    wire.send(b"HTTP/1.1 200 OK\r\n")
+    while not wire.over:
+        wire.drip(b"X-More: and more\r\n", seconds=0.2)
+
+
+def _dripping_body(wire: Wire, _: Answer) -> None:
+    wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    while not wire.over:
+        wire.drip(b" " * 100, seconds=0.2)
+
+
+ENDLESS: Final = (
+    Fault("silence", _stalled),
+    Fault("silence before the last bytes", _stalled_amid),
+    Fault("an endless head, byte by byte", _dripping_head),
+    Fault("a long body, byte by byte", _dripping_body),
+)
+"""Answers that never end; only the client's own patience ends them, in real time."""
