@@ -59,7 +59,8 @@ class History:
             elif isinstance(event, Failed) and event.error.code is Code.TIMED_OUT and event.task:
                 trouble = troubles.get(event.key)
                 if trouble is not None:
-                    yield replace(event, error=trouble)
+                    named = trouble.about(task_id=event.task.task_id, ref=event.task.ref)
+                    yield replace(event, error=named)
                 elif self.making.terms.timeout:
                     yield event
                 else:

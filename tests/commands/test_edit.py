@@ -1,0 +1,256 @@
+"""`fluxcli edit`: a picture and words become a picture; the picture comes from anywhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.commands.balance import spent
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+
+def photo(form: str = "PNG", size: tuple[int, int] = (300, 400)) -> bytes:
+    """Return a small picture."""
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, form)
+    return file.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _photo(box: World) -> None:
+    (box.cwd / "photo.png").write_bytes(photo())
+
+
+def sent(err: str) -> set[str]:
+    """Return the addresses that a trace shows."""
+    return {line.split()[3] for line in err.splitlines() if line.startswith("debug: > ")}
+
+
+class TestTheAnswer:
+    def test_a_local_file(self, box: World) -> None:
+        """It is uploaded; the answer is the path of the new picture."""
+        ran = box.run("edit", "photo.png", "make it night", "-o", "night.png", "--debug")
+        assert (ran.status, ran.lines) == (0, [str(box.cwd / "night.png")])
+        assert "uploading photo.png (" in ran.err
+        assert "https://upload.sandbox.invalid/api/file-stream-upload" in sent(ran.err)
+        assert (box.cwd / "photo.png").read_bytes() == photo()
+
+    def test_the_record(self, box: World) -> None:
+        record = box.run("edit", "photo.png", "make it night", "--json").record
+        assert (record["mode"], record["aspect_ratio"]) == ("edit", None)
+
+    @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+    def test_every_kind_of_input(self, box: World, form: str) -> None:
+        (box.cwd / "input").write_bytes(photo(form))
+        assert box.run("edit", "input", "make it night").status == 0
+
+
+class TestTheRatio:
+    def asked(self, box: World, *flags: str) -> object:
+        """Return the ratio that would be asked for."""
+        ran = box.run("edit", "photo.png", "night", "--dry-run", "--json", *flags)
+        return ran.record["request"]["aspect_ratio"]
+
+    def test_it_is_not_sent_so_the_input_s_is_kept(self, box: World) -> None:
+        assert self.asked(box) is None
+        record = box.run("edit", "photo.png", "night", "--json").record
+        assert record["width"] < record["height"]
+
+    def test_it_is_sent_when_asked_for(self, box: World) -> None:
+        assert self.asked(box, "-a", "21:9") == "21:9"
+        record = box.run("edit", "photo.png", "night", "-a", "21:9", "--json").record
+        assert record["width"] > 2 * record["height"]
+
+    def test_generate_s_setting_does_not_touch_it(self, box: World) -> None:
+        box.env["FLUXCLI_ASPECT_RATIO"] = "9:16"
+        assert self.asked(box) is None
+        box.env["FLUXCLI_EDIT_ASPECT_RATIO"] = "4:3"
+        assert self.asked(box) == "4:3"
+
+
+class TestWhereTheInputComesFrom:
+    def test_stdin(self, box: World) -> None:
+        """Small bytes go in one call."""
+        ran = box.run("edit", "-", "night", "-o", "n.png", "--debug", stdin=photo())
+        assert ran.lines == [str(box.cwd / "n.png")]
+        assert "uploading stdin (" in ran.err
+        assert "https://upload.sandbox.invalid/api/file-base64-upload" in sent(ran.err)
+
+    def test_much_on_stdin_goes_as_a_stream(self, box: World) -> None:
+        big = photo() + b"\0" * 1_000_000
+        ran = box.run("edit", "-", "night", "--debug", stdin=big)
+        assert "https://upload.sandbox.invalid/api/file-stream-upload" in sent(ran.err)
+
+    def test_a_url_is_not_uploaded(self, box: World) -> None:
+        ran = box.run("edit", "https://example.com/a.png", "night", "-o", "n.png", "--debug")
+        assert ran.status == 0
+        assert not any("upload" in url for url in sent(ran.err))
+        told = box.run("edit", "https://example.com/a.png", "night", "--dry-run", "--json").record[
+            "request"
+        ]
+        assert told["mode"] == "edit"
+
+    def test_the_last_result_by_its_url(self, box: World) -> None:
+        url = box.run("generate", "a fox", "--json").record["url"]
+        ran = box.run("edit", "@last", "night", "--debug")
+        assert ran.status == 0
+        assert not any("upload" in link for link in sent(ran.err))
+        assert self.echo(box, ran.lines[0])["inputImage"] == url
+
+    def test_an_earlier_result_by_a_prefix(self, box: World) -> None:
+        record = box.run("generate", "a fox", "--json").record
+        box.run("generate", "a dog")
+        ran = box.run("edit", f"@{record['task_id'][:8]}", "night")
+        assert self.echo(box, ran.lines[0])["inputImage"] == record["url"]
+
+    def test_an_old_result_by_its_file(self, box: World) -> None:
+        """Its URL lives 14 days; the file that was saved lives on."""
+        box.run("generate", "a fox")
+        box.clock.sleep(14 * 86400)
+        ran = box.run("edit", "@last", "night", "-o", "n.png", "--debug")
+        assert ran.status == 0
+        assert "https://upload.sandbox.invalid/api/file-stream-upload" in sent(ran.err)
+
+    def test_an_old_result_whose_file_is_gone(self, box: World) -> None:
+        (path,) = box.run("generate", "a fox", "-o", "fox.png").lines
+        box.clock.sleep(14 * 86400)
+        (box.cwd / path).unlink()
+        ran = box.run("edit", "@last", "night", "--json")
+        assert (ran.status, ran.code) == (8, "expired")
+
+    def test_a_result_that_is_not_there_yet(self, box: World) -> None:
+        (task_id,) = box.run("generate", "a fox", "--no-wait").lines
+        ran = box.run("edit", f"@{task_id}", "night", "--json")
+        assert (ran.status, ran.code) == (2, "input_unreadable")
+        assert f"hint: fluxcli download {task_id}" in ran.err
+
+    def echo(self, box: World, path: str) -> dict[str, object]:
+        """Return the request as the service understood it, from the stand-in's book."""
+        task_id = path.rpartition("-")[2].partition(".")[0]
+        with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as book:
+            (text,) = book.execute("SELECT params FROM tasks WHERE id = ?", (task_id,)).fetchone()
+        found = json.loads(text)
+        assert isinstance(found, dict)
+        return found
+
+    @pytest.mark.parametrize(
+        ("image", "said"),
+        [
+            ("none.png", "no such file"),
+            (".", "is a folder"),
+            ("empty", "is empty"),
+            ("text.png", "does not begin as a picture does"),
+            ("page.png", "is HTML"),
+            ("anim.gif", "is GIF"),
+            ("https://", "expected an address"),
+            ("https://a b/c.png", "expected an address"),
+            ("@nothing", "no task `nothing` is known here"),
+            ("@last", "there is no task yet"),
+        ],
+    )
+    def test_what_is_no_input(self, box: World, image: str, said: str) -> None:
+        (box.cwd / "empty").touch()
+        (box.cwd / "text.png").write_text("this is no picture at all, is it?")
+        (box.cwd / "page.png").write_text("<!doctype html><html>")
+        (box.cwd / "anim.gif").write_bytes(b"GIF89a" + b"\0" * 100)
+        ran = box.run("edit", image, "night")
+        assert ran.status in {2, 8}
+        assert said.lower() in ran.err.lower()
+        assert not (box.state / "journal.sqlite3").exists()
+
+    def test_a_missing_task_may_be_a_file_s_name(self, box: World) -> None:
+        ran = box.run("edit", "@photo.png", "night")
+        assert "a file of that name is `./@photo.png`" in ran.err
+
+    def test_stdin_is_the_picture_or_the_prompt(self, box: World) -> None:
+        ran = box.run("edit", "-", "-", stdin=photo())
+        assert ran.status == 2
+        assert "stdin cannot be both" in ran.err
+
+
+class TestUploads:
+    def count(self, err: str) -> int:
+        """Count the uploads that a trace shows."""
+        return sum("file-stream-upload" in line for line in err.splitlines() if "> POST" in line)
+
+    def test_the_same_bytes_are_uploaded_once(self, box: World) -> None:
+        """By content, not by name, and for twenty hours."""
+        assert self.count(box.run("edit", "photo.png", "night", "--debug").err) == 1
+        (box.cwd / "copy.png").write_bytes(photo())
+        assert self.count(box.run("edit", "copy.png", "dawn", "--debug").err) == 0
+        box.clock.sleep(20 * 3600)
+        assert self.count(box.run("edit", "copy.png", "noon", "--debug").err) == 1
+
+    def test_several_pictures_share_one(self, box: World) -> None:
+        ran = box.run("edit", "photo.png", "night", "-n", "4", "-o", "n/", "--debug")
+        assert (ran.status, len(ran.lines)) == (0, 4)
+        assert self.count(ran.err) == 1
+
+    @pytest.mark.parametrize(
+        "fault", ["upload:refusex2", "upload:500", "upload:455", "upload:429", "upload:html"]
+    )
+    def test_what_passes_by_itself(self, box: World, fault: str) -> None:
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
+        assert box.run("edit", "photo.png", "night").status == 0
+
+    @pytest.mark.parametrize(
+        ("fault", "status", "code"),
+        [
+            ("upload:401", 3, "auth_refused"),
+            ("upload:402", 7, "credits_insufficient"),
+            ("upload:refusex999", 5, "network"),
+            ("upload:500x999", 5, "service_error"),
+        ],
+    )
+    def test_what_does_not(self, box: World, fault: str, status: int, code: str) -> None:
+        """Nothing was asked for yet, so nothing is paid, and the same command begins again."""
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
+        ran = box.run("edit", "photo.png", "night", "--json")
+        assert (ran.status, ran.code) == (status, code)
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = ""
+        assert spent(box) == 0
+        assert box.run("edit", "photo.png", "night").status == 0
+
+
+class TestRunningAgain:
+    def test_the_same_bytes_are_the_same_request(self, box: World) -> None:
+        """The input counts by what it holds, wherever it lies."""
+        first = box.run("edit", "photo.png", "night", "--no-wait").lines
+        (box.cwd / "copy.png").write_bytes(photo())
+        assert box.run("edit", "copy.png", "night", "--no-wait").lines == first
+        assert box.run("edit", "-", "night", "--no-wait", stdin=photo()).lines == first
+
+    def test_other_bytes_are_another_request(self, box: World) -> None:
+        first = box.run("edit", "photo.png", "night", "--no-wait").lines
+        (box.cwd / "photo.png").write_bytes(photo(size=(301, 400)))
+        assert box.run("edit", "photo.png", "night", "--no-wait").lines != first
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--safety-tolerance 3", "from 0 to 2"),
+        ("-a 5:4", "expected `21:9`"),
+        ("-o x.webp", "no format"),
+    ],
+)
+def test_values_are_judged_by_the_rules_of_edits(box: World, flags: str, said: str) -> None:
+    ran = box.run("edit", "photo.png", "night", *flags.split())
+    assert ran.status == 2
+    assert said in ran.err
+
+
+def test_both_words_are_needed(box: World) -> None:
+    assert box.run("edit").status == 2
+    ran = box.run("edit", "photo.png")
+    assert ran.status == 2
+    assert "there is no prompt" in ran.err
+    assert 'hint: fluxcli edit photo.jpg "make it night"' in ran.err
