@@ -1,6 +1,7 @@
-"""The flags that commands share, in groups. Values are checked where they are understood."""
+"""The flags that commands share, in groups. Values are checked where they are understood.
 
-from __future__ import annotations
+Annotations are no texts here: each would be compiled again, one by one, at every start.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,0 +1,161 @@
+"""What is loaded before there is work to do: start-up is felt at every prompt and in every loop.
+
+Times are for `tests/benchmarks`; here it is modules, which no noise can touch.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from fluxcli import __version__
+from fluxcli.pages import PAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ROOT: Final = Path(__file__).parents[1]
+_RUN: Final = "from fluxcli.__main__ import run; run()"
+_MAIN: Final = (
+    "import sys; from fluxcli.cli import main; from fluxcli.session import Session;"
+    "main(sys.argv[1:], Session.of_process())"
+)
+_TYPER: Final = "import typer, typer.main, typer._click.decorators"
+_LIST: Final = "; import sys; sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules))"
+
+_ROOMS: Final = frozenset(
+    {"cli", "commands", "front", "session", "output", "settings"}
+    | {"mutex", "task", "catalog", "clock", "interrupts", "errors"}
+)
+_NEEDED: Final = frozenset(
+    {"_queue", "queue", "binascii", "dataclasses", "shlex", "termios", "unicodedata"}
+)
+"""Small modules of the standard library that typer does not load anyway."""
+
+_JSON: Final = frozenset({"_json", "json", "json.decoder", "json.encoder", "json.scanner"})
+_SQLITE: Final = frozenset({"_sqlite3", "sqlite3", "sqlite3.dbapi2"})
+
+
+_COVERAGE: Final = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE")}
+"""Lets processes be measured too, but where their modules are counted."""
+
+
+def _loaded(code: str, *arguments: str, env: Mapping[str, str]) -> set[str]:
+    told = subprocess.run(
+        [sys.executable, "-c", code + _LIST, *arguments],
+        capture_output=True,
+        env=env,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(told.stderr.rpartition("loaded: ")[2].split())
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(_ROOT),
+        "FLUXCLI_CONFIG": str(tmp_path / "config.toml"),
+        "FLUXCLI_STATE_DIR": str(tmp_path / "state"),
+        "FLUXCLI_CACHE_DIR": str(tmp_path / "cache"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "modules"),
+    [
+        (["--version"], set()),
+        ([], {"fluxcli.pages"}),
+        (["--help"], {"fluxcli.pages"}),
+        (["generate", "-h"], {"fluxcli.pages"}),
+        (["config", "set", "--help"], {"fluxcli.pages"}),
+    ],
+)
+def test_version_and_help_load_nothing(
+    arguments: list[str], modules: set[str], env: dict[str, str]
+) -> None:
+    extra = _loaded(_RUN, *arguments, env=env) - _loaded("pass", env=env)
+    assert extra == {"__future__", "gc", "fluxcli", "fluxcli.__main__"} | modules
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rooms", "modules"),
+    [
+        (["generate", "--nope"], set(), set()),
+        (["status", "--offline"], {"journal"}, _JSON | _SQLITE),
+        (["config", "list"], set(), _JSON),
+        (["config", "path"], set(), _JSON),
+    ],
+)
+def test_a_command_loads_what_it_needs(
+    arguments: list[str], rooms: set[str], modules: set[str], env: dict[str, str]
+) -> None:
+    """No httpx, no rich, none of the rooms that make pictures, nothing new from anywhere."""
+    extra = _loaded(_MAIN, *arguments, env=env) - _loaded(_TYPER, env=env)
+    ours = {name for name in extra if name.partition(".")[0] == "fluxcli"}
+    assert {name.split(".")[1] for name in ours if "." in name} <= _ROOMS | rooms
+    assert extra - ours <= _NEEDED | modules | {"__future__"}
+
+
+def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
+    loaded = _loaded(_MAIN, "--json", "status", "--offline", env=env)
+    commands = {name for name in loaded if name.startswith("fluxcli.commands.")}
+    assert commands == {"fluxcli.commands.options", "fluxcli.commands.status"}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--offline"]])
+def test_the_short_way_tells_what_the_long_one_does(
+    arguments: list[str], env: dict[str, str]
+) -> None:
+    short = _process(_RUN, *arguments, env=env)
+    long = _process(_MAIN, *arguments, env=env)
+    assert (short.stdout, short.stderr, short.returncode) == (long.stdout, long.stderr, 0)
+    assert short.stdout in {f"fluxcli {__version__}\n", PAGES[""], ""}
+
+
+@pytest.mark.parametrize("columns", ["60", "70", "wide"])
+def test_a_narrow_terminal_gets_narrow_help(columns: str, env: dict[str, str]) -> None:
+    """The pages made beforehand are for 80 columns; what is no width is typer's to judge."""
+    told = _process(_RUN, "--help", env=env | {"COLUMNS": columns})
+    assert told.stdout == _process(_MAIN, "--help", env=env | {"COLUMNS": columns}).stdout
+    assert (told.stdout == PAGES[""]) == (columns == "wide")
+
+
+@pytest.mark.parametrize(("redirection", "status"), [("| true", 0), (">/dev/full", 1), (">&-", 0)])
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_help_that_cannot_be_written(
+    word: str, redirection: str, status: int, env: dict[str, str]
+) -> None:
+    """A reader that is gone and a closed stream do no harm; a full disk is told."""
+    line = f'set -o pipefail; "$0" -c "$1" {word} {redirection}'
+    told = subprocess.run(
+        ["bash", "-c", line, sys.executable, _RUN],
+        capture_output=True,
+        env=env | _COVERAGE | {"PATH": os.environ["PATH"]},
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert told.returncode == status
+    assert ("error: " in told.stderr) == bool(status)
+    assert "Traceback" not in told.stderr
+
+
+def _process(
+    code: str, *arguments: str, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        env={**env, **_COVERAGE},
+        text=True,
+        check=False,
+        timeout=60,
+    )
