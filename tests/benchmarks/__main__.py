@@ -12,7 +12,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import generating, polling, startup, table
+from tests.benchmarks import (
+    batch,
+    building,
+    generating,
+    memory,
+    overhead,
+    polling,
+    startup,
+    streaming,
+    table,
+    waiting,
+)
 from tests.benchmarks.bench import Bench
 
 if TYPE_CHECKING:
@@ -23,7 +34,13 @@ if TYPE_CHECKING:
 _GROUPS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "startup": startup.figures,
     "generating": generating.figures,
+    "building": building.figures,
     "polling": polling.figures,
+    "overhead": overhead.figures,
+    "batch": batch.figures,
+    "memory": memory.figures,
+    "streaming": streaming.figures,
+    "waiting": waiting.figures,
 }
 
 

@@ -56,9 +56,7 @@ class Bench:
 
     def command(self, *words: str, url: str = "", state: str = "state", status: int = 0) -> Command:
         """Return a command line in this world."""
-        return Command(
-            words=words, env=self.env(url, state=state), cwd=self.root, status=status
-        )
+        return Command(words=words, env=self.env(url, state=state), cwd=self.root, status=status)
 
     def flux(self, *words: str, url: str = "", state: str = "state", status: int = 0) -> Command:
         """Return one of the program itself."""

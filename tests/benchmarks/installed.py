@@ -37,15 +37,26 @@ def peers() -> dict[str, str]:
 
 def _installed(name: str, what: str, *, anew: bool = False) -> Path:
     place = _cache() / name
-    bin_ = place / "bin"
     fresh = not (place / "installed").exists()
     if fresh:
-        _python("-m", "venv", "--clear", "--without-pip", str(place))
+        _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(place))
     if fresh or anew:
         more = () if fresh else ("--force-reinstall", "--no-deps")
-        _python("-m", "pip", "--python", str(bin_ / "python"), "install", "-q", *more, what)
+        python = str(place / "bin" / "python")
+        _run(_installer(), "-m", "pip", "--python", python, "install", "-q", *more, what)
         (place / "installed").touch()
-    return bin_
+    return place / "bin"
+
+
+def _installer() -> str:
+    """Return a Python with a pip of today: older ones write commands that import `re`."""
+    place = _cache() / "pip"
+    python = place / "bin" / "python"
+    if not (place / "installed").exists():
+        _run(sys.executable, "-m", "venv", "--clear", str(place))
+        _run(str(python), "-m", "pip", "install", "-q", "--upgrade", "pip")
+        (place / "installed").touch()
+    return str(python)
 
 
 def _cache() -> Path:
@@ -53,7 +64,7 @@ def _cache() -> Path:
     return Path(named) if named else user_cache_path("fluxcli-benchmarks", appauthor=False)
 
 
-def _python(*words: str) -> None:
-    said = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+def _run(*words: str) -> None:
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
     if said.returncode:
         raise RuntimeError(f"{' '.join(words)}: {said.stderr.strip()}")

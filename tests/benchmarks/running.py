@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LAUNCHER: Final = """
-import os, sys
+import os, sys, time
+begun = time.perf_counter()
 child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(child, 0)
-open(sys.argv[1], "w").write(str(usage.ru_maxrss))
+wall = time.perf_counter() - begun
+print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, file=open(sys.argv[1], "w"))
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
@@ -34,10 +36,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run took: seconds by the clock, and of the processor."""
+    """What a run took: seconds by the clock, and of the processor; `peak` bytes of memory."""
 
     wall: float
     cpu: float
+    peak: int = 0
 
 
 def run(command: Command) -> Spent:
@@ -77,15 +80,15 @@ def side_by_side(commands: Mapping[str, Command], rounds: int) -> dict[str, Spen
     }
 
 
-def peak(command: Command, python: Path) -> int:
-    """Run a command once; return the most memory that it held, in bytes.
+def weigh(command: Command, python: Path) -> Spent:
+    """Run a command once; return what it took, its peak of memory included.
 
     A program inherits the mark of whoever started it, so a bare Python starts it, which is
     the floor of all that is measured here.
     """
-    note = command.cwd / ".peak"
+    note = command.cwd / ".weighed"
     words = (str(python), "-I", "-S", "-c", _LAUNCHER, str(note), *command.words)
-    run(Command(words=words, env=command.env, cwd=command.cwd, status=command.status))
-    kilobytes = int(note.read_text())
+    run(replace(command, words=words))
+    wall, cpu, kilobytes = note.read_text().split()
     note.unlink()
-    return kilobytes * 1024
+    return Spent(float(wall), float(cpu), int(kilobytes) * 1024)

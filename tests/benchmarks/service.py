@@ -137,7 +137,9 @@ class _Talk(asyncio.Protocol):
         while b"\r\n\r\n" in self._held:
             head, _, rest = self._held.partition(b"\r\n\r\n")
             lines = head.decode("latin-1").split("\r\n")
-            length = next((int(one[15:]) for one in lines if one[:15].lower() == "content-length:"), 0)
+            length = next(
+                (int(one[15:]) for one in lines if one[:15].lower() == "content-length:"), 0
+            )
             if len(rest) < length:
                 return
             self._held = rest[length:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.installed import ROOT
-from tests.benchmarks.running import side_by_side
+from tests.benchmarks.running import run, side_by_side
 from tests.benchmarks.service import Manner, served
 from tests.benchmarks.table import Figure, ratio
 
@@ -37,7 +37,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """Measure every word that needs no network."""
     with served(Manner(result=str(bench.result(2_000_000)))) as service:
         submit = bench.flux("generate", "a cat", "-n", "20", "--no-wait", "--yes", url=service.url)
-        side_by_side({"history": submit}, 0)
+        run(submit)
     spent = side_by_side(_floors(bench) | _own(bench) | _tabs(bench) | _peers(bench), bench.rounds)
     bare = spent["bare"].wall
     for floor in ("import typer", "import httpx", "curl --version"):

@@ -1,0 +1,72 @@
+"""Many pictures: at the account's limit, and as fast as the program can; time, CPU, memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.benchmarks.running import weigh
+from tests.benchmarks.service import Manner, Seen, served
+from tests.benchmarks.table import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.running import Command, Spent
+
+_BYTES: Final = 2_000_000
+_LIMIT, _WINDOW = 20, 10.0
+_IN_FLIGHT: Final = 100
+_DRIVER: Final = Path(__file__).with_name("driver.py")
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    """Measure both kinds, and the memory of small and large batches."""
+    yield from _limited(bench, 60 if bench.quick else 200, 8.0)
+    yield from _unlimited(bench, 200, 300 if bench.quick else 1000, 2.0)
+
+
+def driven(bench: Bench, *words: str, url: str) -> Command:
+    """Return the command line of a batch in a world of its own."""
+    return bench.command(
+        str(bench.python), str(_DRIVER), *words, url=url, state=f"batch-{'-'.join(words)}"
+    )
+
+
+def _limited(bench: Bench, count: int, seconds: float) -> Iterator[Figure]:
+    floor = (count - 1) // _LIMIT * _WINDOW + seconds
+    spent, seen = _made(bench, str(count), seconds=seconds, limit=_LIMIT)
+    name = f"{count} tasks, 20 per 10 s"
+    basis = f"{spent.wall:.2f} s ÷ {floor:g} s, {seen.reads / count:.1f} reads a task"
+    yield Figure(name=f"{name}: wall ÷ floor", value=spent.wall / floor, goal=1.01, basis=basis)
+    yield Figure(name=f"{name}: refused", value=seen.refused, goal=0, unit="")
+
+
+def _unlimited(bench: Bench, few: int, many: int, seconds: float) -> Iterator[Figure]:
+    floor = many / _IN_FLIGHT * seconds
+    small, _ = _made(bench, str(few), "--lifted", seconds=seconds)
+    spent, seen = _made(bench, str(many), "--lifted", seconds=seconds)
+    bare = weigh(bench.bare, bench.python).peak
+    name = f"{many} tasks, 100 in flight, 2 MB"
+    wall = f"{spent.wall:.2f} s ÷ {floor:g} s"
+    yield Figure(name=f"{name}: wall ÷ floor", value=spent.wall / floor, goal=1.22, basis=wall)
+    per_task = spent.cpu / many * 1e3
+    yield Figure(name=f"{name}: CPU a task", value=per_task, goal=6.5, unit="ms")
+    basis = f"and {seen.paying} for the paid calls, each of which has its own"
+    kept = seen.connections - seen.paying
+    yield Figure(name=f"{name}: connections", value=kept, goal=9, unit="", basis=basis)
+    peak = f"{spent.peak / 1e6:.0f} MB"
+    yield Figure(name="peak memory, batch ÷ bare", value=spent.peak / bare, goal=5.0, basis=peak)
+    growth = spent.peak / small.peak
+    yield Figure(name=f"peak memory, {many} tasks ÷ {few}", value=growth, goal=1.05)
+
+
+def _made(bench: Bench, *words: str, seconds: float, limit: int = 0) -> tuple[Spent, Seen]:
+    result = str(bench.result(_BYTES))
+    with served(Manner(result=result, seconds=seconds, limit=limit)) as service:
+        spent = weigh(driven(bench, *words, url=service.url), bench.python)
+        seen = service.seen()
+    for picture in (bench.root / "pictures").iterdir():
+        picture.unlink()
+    return spent, seen

@@ -1,0 +1,87 @@
+"""One picture that takes its time: what the program adds to the service's own seconds."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from math import log
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.clock import SystemClock
+from fluxcli.journal.ledger import Journal
+from fluxcli.task import Request
+from tests.benchmarks.running import run
+from tests.benchmarks.service import Manner, served
+from tests.benchmarks.table import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.running import Spent
+    from tests.benchmarks.service import Seen
+
+_SECONDS, _SIGMA = 8.0, 0.25
+_STAGGER: Final = 0.8
+"""Seconds between two starts, so that the machine is idle for most of each run."""
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    """Measure many pictures, each by a process of its own: without and with history."""
+    count = 8 if bench.quick else 40
+    for name, goal in (("cold", 0.65), ("learnt", 0.45)):
+        if name == "learnt":
+            _learn(bench)
+        overheads, seen = _made(bench, name, count)
+        lag = fmean(story.told - story.done for story in seen.stories.values() if story.told)
+        basis = f"median {median(overheads):.2f} s, of which until the look {lag:.2f} s on average"
+        title = f"generate, 8 s, σ 0.25, {name}"
+        yield Figure(
+            name=f"{title}: overhead", value=fmean(overheads), goal=goal, unit="s", basis=basis
+        )
+        reads = seen.reads / count
+        yield Figure(
+            name=f"{title}: reads", value=reads, goal=7 if name == "learnt" else None, unit=""
+        )
+
+
+def _made(bench: Bench, name: str, count: int) -> tuple[list[float], Seen]:
+    manner = Manner(result=str(bench.result(2_000_000)), seconds=_SECONDS, sigma=_SIGMA)
+    with served(manner) as service, ThreadPoolExecutor(count) as pool:
+
+        def one(number: int) -> Spent:
+            time.sleep(number * _STAGGER)
+            state = "learnt" if name == "learnt" else f"cold-{number}"
+            words = ("generate", f"cat {number}", "-o", f"{name}-{number}.png", "--new")
+            return run(bench.flux(*words, url=service.url, state=state))
+
+        spent = list(pool.map(one, range(count)))
+        seen = service.seen()
+    # They were started, and so accepted, in this order.
+    stories = sorted(seen.stories.values(), key=lambda story: story.created)
+    times = (story.done - story.created for story in stories)
+    return [one.wall - own for one, own in zip(spent, times, strict=True)], seen
+
+
+def _learn(bench: Bench) -> None:
+    """Write a history into the journal, as if many pictures had been made."""
+    journal = Journal(bench.root / "learnt", clock=SystemClock(), sandbox=False)
+    chance = random.Random(7)  # noqa: S311 - a simulation
+    request = Request(
+        mode="generate",
+        prompt="a cat",
+        model="flux-kontext-pro",
+        aspect_ratio="16:9",
+        output_format="png",
+        safety_tolerance=2,
+    )
+    held = journal.open_run("history", new=True)
+    for number in range(50):
+        ref = journal.begin(held, request, source=None, output="-").ref
+        journal.accepted(ref, f"history-{number}")
+        seconds = chance.lognormvariate(log(_SECONDS), _SIGMA)
+        journal.succeeded(ref, url="", completed_at=None, seconds=seconds)
+    journal.let_go(held)
+    journal.close()
