@@ -190,7 +190,8 @@ class FluxDialect:
 
     def record_path(self, task_id: str) -> str:
         """Where a task is read. The id is opaque, so it is quoted."""
-        return f"/api/v1/flux/kontext/record-info?taskId={quote(task_id, safe='')}"
+        quoted = quote(task_id, safe="", errors="replace")
+        return f"/api/v1/flux/kontext/record-info?taskId={quoted}"
 
     def body(self, request: Request) -> dict[str, object]:
         """Return the JSON that asks for this picture; what is None is left out."""

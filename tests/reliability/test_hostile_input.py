@@ -8,9 +8,13 @@ import pytest
 
 from tests.reliability import examples
 from tests.reliability.experiments import Figure, Size, canary
+from tests.reliability.fault_server import FaultServer, envelope
+from tests.reliability.faults import says
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.worlds import World
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,23 @@ def test_the_key_stays_where_it_belongs() -> None:
     figure = canary(Size(step=80))
     assert figure.trials >= 10
     assert figure.good, figure.notes
+
+
+@pytest.mark.parametrize("words", [("status", "\udcff"), ("edit", "@\udcffabcd", "bluer")])
+def test_a_task_named_in_other_bytes_than_text(words: tuple[str, ...], world: World) -> None:
+    """What is no UTF-8 is no task's name: told like any other that is not known."""
+    with FaultServer() as server:
+        world.ask(server.api_url)
+        assert world.run("generate", "a cat", "-o", "a.png").status == 0
+        ran = world.run(*words, "--json")
+        assert (ran.status, ran.code) == (8, "task_not_found")
+
+
+def test_half_a_letter_from_the_service(world: World) -> None:
+    """Lone surrogates, which JSON can hold, end neither in the journal nor in a traceback."""
+    with FaultServer() as server:
+        world.ask(server.api_url)
+        server.strike("submit", says("half", envelope(422, "\ud800", None)))
+        ran = world.run("generate", "a cat", "-o", "a.png", "--json")
+        assert (ran.status, ran.code) == (8, "rejected")
+        assert world.run("status", "--json").record["state"] == "refused"
