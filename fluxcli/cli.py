@@ -135,7 +135,9 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
 
 
 def _told(error: FluxError, arguments: Sequence[str], session: Session) -> int:
-    _mouth(arguments, session).error(error)
+    # Where even this cannot be written, the status says it alone.
+    with suppress(FluxError):
+        _mouth(arguments, session).error(error)
     return error.status
 
 

@@ -1,0 +1,334 @@
+"""The front door: words, flags and usage errors, and every way in which a run can end."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli import __version__
+from fluxcli.cli import main
+from fluxcli.session import Session
+from tests.worlds import KEY, Stream, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.worlds import World
+
+COMMANDS = ("generate", "edit", "status", "download", "config", "build", "credits", "sandbox")
+
+
+class TestHelp:
+    @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+    def test_it_names_every_command(self, world: World, words: tuple[str, ...]) -> None:
+        """Nothing asked is help asked: it is on stdout, and no failure."""
+        ran = world.run(*words)
+        assert (ran.status, ran.err) == (0, "")
+        for command in COMMANDS:
+            assert f"\n  {command} " in ran.out.decode()
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    @pytest.mark.parametrize("flag", ["-h", "--help"])
+    def test_of_each_command(self, world: World, command: str, flag: str) -> None:
+        ran = world.run(command, flag)
+        assert ran.status == 0
+        assert ran.lines[0].startswith(f"Usage: fluxcli {command} ")
+
+    def test_the_version(self, world: World) -> None:
+        assert world.run("--version").lines == [f"fluxcli {__version__}"]
+
+    def test_it_needs_no_sound_config(self, world: World) -> None:
+        config = world.root / "config" / "config.toml"
+        config.parent.mkdir()
+        config.write_text("broken [")
+        assert world.run("--help").status == 0
+        assert world.run("generate", "--help").status == 0
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("words", "said", "hint"),
+        [
+            (["generat", "x"], "no such command `generat`. Did you mean `generate`?", None),
+            (["xyzzy"], "no such command `xyzzy`", "fluxcli --help"),
+            (["generate", "x", "--cuont", "3"], "--count", "fluxcli generate --help"),
+            (["generate", "x", "--aspect_ratio", "1:1"], "--aspect-ratio", None),
+            (["edit", "--agressive"], "no such option: --agressive", "fluxcli edit --help"),
+            (["--sandbx", "generate"], "--sandbox", None),
+            (["config", "sett", "x"], "Did you mean `set`", "fluxcli config --help"),
+            (["config"], "missing command", "fluxcli config --help"),
+            (["generate", "a", "b"], "unexpected extra argument", None),
+            (["generate", "a", "-n", "three"], "`three` is not a valid int", None),
+            (["generate", "a", "-o"], "requires an argument", None),
+            (["status", "--limit", "0"], "0 is not in the range", "fluxcli status --help"),
+            (["generate", "a", "--json=yes"], "does not take a value", None),
+            (["edit"], "missing argument `IMAGE`", "fluxcli edit --help"),
+        ],
+    )
+    def test_what_is_wrong_and_what_was_meant(
+        self, world: World, words: list[str], said: str, hint: str | None
+    ) -> None:
+        """Refused in one line, with the nearest name, and a command that tells more."""
+        ran = world.run(*words)
+        assert (ran.status, ran.out) == (2, b"")
+        first, *rest = ran.err.splitlines()
+        assert first.startswith("error: ")
+        assert said.lower() in first.lower()
+        assert len(rest) == 1
+        assert rest[0].startswith("hint: fluxcli ")
+        assert hint is None or rest == [f"hint: {hint}"]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["generate", "--json", "--bogus"],
+            ["--json", "bogus"],
+            ["bogus", "--json"],
+            ["config", "bogus", "--json"],
+            ["generate", "x", "-n", "three", "--json"],
+        ],
+    )
+    def test_a_script_reads_it_as_an_object(self, world: World, words: list[str]) -> None:
+        """Though the command line was not understood, it asked for JSON."""
+        ran = world.run(*words)
+        assert (ran.status, ran.code) == (2, "usage")
+        assert ran.record["error"]["retryable"] is False
+        assert ran.err.startswith("error: ")
+
+    def test_by_the_environment_too(self, world: World) -> None:
+        assert world.run("bogus", env={"FLUXCLI_JSON": "1"}).code == "usage"
+
+    def test_what_stands_after_two_dashes_asks_for_nothing(self, world: World) -> None:
+        assert world.run("credits", "--", "--json").out == b""
+
+
+class TestFlagsOnBothSides:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["--json", "--sandbox", "credits"],
+            ["credits", "--json", "--sandbox"],
+            ["--sandbox", "credits", "--json"],
+            ["--json", "credits", "--sandbox"],
+        ],
+    )
+    def test_the_common_ones(self, world: World, words: list[str]) -> None:
+        assert world.run(*words).record["sandbox"] is True
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["generate", "--dry-run", "a fox", "--json", "-a", "1:1"],
+            ["generate", "-a", "1:1", "--json", "--dry-run", "a fox"],
+            ["generate", "a fox", "-a=1:1", "--json", "--dry-run"],
+            ["generate", "--json", "--dry-run", "-a1:1", "--", "a fox"],
+        ],
+    )
+    def test_before_and_after_the_arguments(self, world: World, words: list[str]) -> None:
+        if "-a=1:1" in words:
+            words[words.index("-a=1:1")] = "--aspect-ratio=1:1"
+        request = world.run(*words).record["request"]
+        assert (request["prompt"], request["aspect_ratio"]) == ("a fox", "1:1")
+
+    def test_a_prompt_that_begins_with_a_dash(self, world: World) -> None:
+        ran = world.run("generate", "--dry-run", "--json", "--", "--sandbox")
+        assert ran.record["request"]["prompt"] == "--sandbox"
+
+    def test_a_flag_outranks_the_environment(self, world: World) -> None:
+        ran = world.run("credits", "--color", "never", "--sandbox", env={"FLUXCLI_COLOR": "pink"})
+        assert ran.status == 0
+
+    @pytest.mark.parametrize("flag", ["--color=pink", "--color="])
+    def test_a_bad_colour(self, world: World, flag: str) -> None:
+        ran = world.run("credits", flag, "--sandbox", "--json")
+        assert (ran.status, ran.code) == (2, "usage")
+
+
+class TestBrokenSettings:
+    @pytest.fixture
+    def config(self, world: World) -> Path:
+        """A config file that is no TOML."""
+        path = world.root / "config" / "config.toml"
+        path.parent.mkdir()
+        path.write_text('timeout = "5m"\nbase_url = \n')
+        return path
+
+    @pytest.mark.parametrize("words", [["credits"], ["status"], ["generate", "x"]])
+    def test_a_config_file_names_line_and_column(
+        self, world: World, config: Path, words: list[str]
+    ) -> None:
+        before = config.read_bytes()
+        ran = world.run(*words, "--json")
+        assert (ran.status, ran.code) == (2, "config_invalid")
+        assert f"{config}:2:12" in ran.err
+        assert config.read_bytes() == before
+
+    def test_json_by_the_environment_outlives_it(self, world: World, config: Path) -> None:
+        assert config.exists()
+        assert world.run("credits", env={"FLUXCLI_JSON": "1"}).code == "config_invalid"
+
+    @pytest.mark.parametrize("name", ["JSON", "SANDBOX", "QUIET", "TIMEOUT"])
+    def test_a_variable(self, world: World, name: str) -> None:
+        ran = world.run("generate", "x", env={f"FLUXCLI_{name}": "perhaps"})
+        assert ran.status == 2
+        assert f"`FLUXCLI_{name}` is `perhaps`" in ran.err
+
+    def test_an_unknown_name_is_a_warning(self, world: World) -> None:
+        """An older fluxcli lives with a newer one's file."""
+        path = world.root / "config" / "config.toml"
+        path.parent.mkdir()
+        path.write_text("timout = 5\n")
+        ran = world.run("credits", "--sandbox")
+        assert ran.status == 0
+        assert "warning: " in ran.err
+        assert "did you mean `timeout`?" in ran.err
+
+    @pytest.mark.parametrize("value", ["submit", "submit:nothing", "a:b", "poll:500x0"])
+    def test_a_fault_that_is_none(self, world: World, value: str) -> None:
+        ran = world.run("credits", "--sandbox", "--json", env={"FLUXCLI_SANDBOX_FAULTS": value})
+        assert (ran.status, ran.code) == (2, "environment_invalid")
+
+    def test_plain_http_shows_the_key_to_nobody(self, world: World) -> None:
+        world.ask("http://example.com")
+        ran = world.run("credits", "--json")
+        assert (ran.status, ran.code) == (2, "config_invalid")
+
+
+class Unwritable(Stream):
+    """A stream whose device is full, or whose reader is gone."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.buffered = _Failing(number)
+
+    @property
+    def buffer(self) -> io.BytesIO:
+        """The bytes below, which fail."""
+        return self.buffered
+
+
+class _Failing(io.BytesIO):
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, _data: object) -> int:
+        raise OSError(self._number, os.strerror(self._number))
+
+
+def ended(world: World, *words: str, **streams: object) -> tuple[int, str]:
+    """Run with streams of one's own; return the status and what stderr got."""
+    usual = {"stdin": Stream(), "stdout": Stream(), "stderr": Stream()}
+    chosen = usual | streams
+    session = Session(env=world.env, cwd=world.cwd, clock=world.clock, **chosen)  # type: ignore[arg-type] # streams, by name
+    return main(words, session), written(chosen["stderr"]).decode()
+
+
+class TestStreams:
+    def test_closed_ones_are_no_failure(self, world: World) -> None:
+        """`>&- 2>&-`: the picture is saved all the same."""
+        words = ("generate", "a fox", "-o", "fox.jpg", "--sandbox")
+        assert ended(world, *words, stdin=None, stdout=None, stderr=None) == (0, "")
+        assert (world.cwd / "fox.jpg").exists()
+
+    def test_a_closed_stdout_takes_no_picture(self, world: World) -> None:
+        words = ("generate", "a fox", "-o", "-", "--sandbox")
+        status, err = ended(world, *words, stdout=None)
+        assert status == 2
+        assert "stdout is closed" in err
+
+    def test_a_reader_that_goes_away_ends_nothing_that_is_paid_for(self, world: World) -> None:
+        words = ("generate", "a fox", "-n", "3", "-o", "fox.jpg", "--sandbox")
+        status, err = ended(world, *words, stdout=Unwritable(errno.EPIPE))
+        assert status == 0
+        assert "Traceback" not in err
+        assert len(list(world.cwd.iterdir())) == 3
+
+    def test_a_reader_that_goes_away_in_the_middle_of_a_picture(self, world: World) -> None:
+        words = ("generate", "a fox", "-o", "-", "--sandbox")
+        status, err = ended(world, *words, stdout=Unwritable(errno.EPIPE))
+        assert status == 6
+        assert "hint: fluxcli download --unsaved" in err
+
+    @pytest.mark.parametrize("json", [[], ["--json"]])
+    def test_a_full_device_is_told(self, world: World, json: list[str]) -> None:
+        """The answer is lost, and the picture is not."""
+        words = ("generate", "a fox", "-o", "fox.jpg", "--sandbox", *json)
+        status, err = ended(world, *words, stdout=Unwritable(errno.ENOSPC))
+        assert status == 1
+        assert "cannot write to stdout: no space left on device" in err
+        assert "Traceback" not in err
+        assert (world.cwd / "fox.jpg").exists()
+
+    def test_an_error_that_cannot_be_written_is_still_its_status(self, world: World) -> None:
+        status, err = ended(world, "bogus", "--json", stdout=Unwritable(errno.ENOSPC))
+        assert status == 2
+        assert "no such command" in err
+
+    def test_a_stderr_that_nobody_reads(self, world: World) -> None:
+        words = ("generate", "a fox", "-o", "fox.jpg", "--sandbox")
+        assert ended(world, *words, stderr=Unwritable(errno.EPIPE))[0] == 0
+
+
+class TestABug:
+    def test_is_told_in_one_line_and_without_its_data(self, world: World) -> None:
+        """A clock that breaks is nobody's fault but ours."""
+
+        class Stopped:
+            def __getattr__(self, name: str) -> object:
+                raise ZeroDivisionError(f"secret {KEY} in {name}")
+
+        session = Session(
+            env=world.env,
+            stdin=Stream(),
+            stdout=Stream(),
+            stderr=Stream(),
+            cwd=world.cwd,
+            clock=Stopped(),  # type: ignore[arg-type] # on purpose
+        )
+        assert main(["status", "--sandbox", "--json"], session) == 1
+        err = written(session.stderr).decode()
+        assert err.startswith(f"error: a bug in fluxcli {__version__}: ZeroDivisionError at ")
+        assert "Traceback" not in err
+        assert KEY not in err + written(session.stdout).decode()
+        assert '"code": "internal"' in written(session.stdout).decode()
+
+
+class TestTheKey:
+    def test_it_is_nowhere_to_be_read(self, world: World) -> None:
+        """Neither in what is printed, nor in any file, whatever goes wrong."""
+        world.ask("http://127.0.0.1:9")
+        for words in (
+            ["generate", f"draw {KEY}", "--debug", "-v", "--json"],
+            ["credits", "--debug"],
+            ["config", "list"],
+            ["config", "check", "--json"],
+            ["status", KEY],
+        ):
+            ran = world.run(*words)
+            assert KEY not in ran.err
+            assert KEY.encode() not in ran.out
+        with sqlite3.connect(world.state / "journal.sqlite3") as db:
+            dump = "\n".join(db.iterdump())
+        db.close()
+        assert "Bearer" not in dump
+
+
+def test_reading_creates_nothing(world: World) -> None:
+    """Looking around on a new machine leaves it as it was."""
+    for words in (
+        ["status"],
+        ["status", "--offline", "--json"],
+        ["config", "list"],
+        ["config", "path"],
+        ["config", "get", "timeout"],
+        ["generate", "x", "--dry-run"],
+        ["download", "--unsaved"],
+    ):
+        assert world.run(*words).status == 0
+    assert [entry.name for entry in world.root.iterdir()] == ["work"]
