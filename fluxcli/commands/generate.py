@@ -35,6 +35,10 @@ def generate(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Print the task's id and leave.")
     ] = False,
+    save_as: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Declare the picture in assets.toml, for `build`."),
+    ] = None,
 ) -> None:
     """Make a picture from words: submit, wait, save. Prints the saved path.
 
@@ -44,4 +48,4 @@ def generate(
     flags = PictureFlags(
         request=request, place=place, wait=wait, spend=spend, show=show, no_wait=no_wait
     )
-    ask_for(session, "generate", flags, prompt=prompt, prompt_file=prompt_file)
+    ask_for(session, "generate", flags, prompt=prompt, prompt_file=prompt_file, save_as=save_as)

@@ -12,6 +12,7 @@ from fluxcli.session import Session
 from fluxcli.settings.values import SETTINGS, written
 
 if TYPE_CHECKING:
+    from fluxcli.building.graduation import Graduation
     from fluxcli.catalog import Mode
     from fluxcli.commands.options import (
         PlaceOptions,
@@ -45,8 +46,12 @@ def ask_for(
     prompt: str | None,
     prompt_file: str | None,
     image: str | None = None,
+    save_as: str | None = None,
 ) -> None:
-    """Make the pictures that were asked for, or tell what would be made."""
+    """Make the pictures that were asked for, or tell what would be made.
+
+    `save_as` declares the one picture under that name in the manifest of the working folder.
+    """
     given = {f"{mode}.{name}": value for name, value in asdict(flags.request).items()}
     session.configure(**given, max_credits=flags.spend.max_credits)
     take_places_and_times(session, flags.place, flags.wait)
@@ -68,6 +73,7 @@ def ask_for(
     if flags.spend.dry_run:
         session.output.plan(order.first.request, order.names(), order.credits(owed))
         return
+    graduation = _graduation(session, order, save_as) if save_as is not None else None
     kept = [order.kept(number, sandbox=session.sandbox) for number in sorted(skipped)]
     # Where everything is on the disk already, neither key nor network is needed.
     making = _making(session, flags) if len(kept) < len(order.wishes) else None
@@ -77,11 +83,21 @@ def ask_for(
     for task in kept:
         telling.finished(task)
     if making is not None:
+        events = making.produce(order, new=flags.spend.new, skipped=skipped)
         session.status = telling.follow(
-            making.produce(order, new=flags.spend.new, skipped=skipped),
+            events if graduation is None else graduation.seen(events),
             count=len(order.wishes) - len(kept),
             usual=making.usual_seconds(order.first.request),
         )
+
+
+def _graduation(session: Session, order: Order, name: str) -> Graduation:
+    """Judge, before anything is spent, whether the picture can be declared as `name`."""
+    from fluxcli.building.graduation import Graduation  # noqa: PLC0415 - start-up
+
+    if len(order.wishes) != 1:
+        raise FluxError(Code.USAGE, "`--save-as` declares one picture", hint="--count 1")
+    return Graduation.prepare(session, name, order.first.target.folder())
 
 
 def _tell_settings(session: Session, mode: Mode) -> None:

@@ -40,7 +40,7 @@ main { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }
 article { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   overflow: hidden; display: flex; flex-direction: column; }
-article > div { padding: .8rem 1rem 1rem; }
+article > .words { padding: .8rem 1rem 1rem; }
 h2 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 .state { float: right; margin-left: .6rem; font-size: .8rem; font-weight: 600; color: var(--dim); }
 .good { color: var(--good); } .bad { color: var(--bad); } .wait { color: var(--wait); }
@@ -132,8 +132,8 @@ def _card(outcome: Outcome, shelf: _Shelf) -> str:
     kind = "bad" if outcome.result in TROUBLE else "wait" if outcome.result in WAITING else "good"
     prompt = escape(asset.request.prompt) if asset else ""
     return (
-        f'<article><div class="pictures">{_pictures(step.name, now, former)}</div><div>'
-        f'<span class="state {kind}">{escape(outcome.result)}</span>'
+        f'<article><div class="pictures">{_pictures(step.name, now, former)}</div>'
+        f'<div class="words"><span class="state {kind}">{escape(outcome.result)}</span>'
         f"<h2>{escape(step.name)}</h2>"
         f'<p class="prompt">{prompt}</p><p class="why">{escape(reason(outcome))}</p>'
         f"{_facts(outcome)}</div></article>"

@@ -529,3 +529,38 @@ def test_a_call_that_cannot_work_is_refused(
 ) -> None:
     ran = site.run(*arguments)
     assert (ran.status, message in ran.err) == (2, True), ran.err
+
+
+def test_one_picture_graduates(world: World) -> None:
+    """What was made by hand is declared, with what the manifest's defaults would not say."""
+    site = Site(world, "version = 1\noutput_dir = 'img'\n[defaults]\nmodel = 'max'\n")
+    site.change("[defaults]", "[assets.x]\nprompt = 'x'\n[defaults]")
+    made = world.run(
+        *("generate", "a {braced} flag", "-o", "img/flag.png", "-a", "1:1"),
+        *("--save-as", "flag", "--sandbox"),
+    )
+    assert made.status == 0, made.err
+    assert site.plan() == {"x": "new", "flag": "up_to_date"}
+    text = (site.folder / "assets.toml").read_text()
+    assert text.endswith(
+        '[assets.flag]\nprompt = "a {{braced}} flag"\noutput = "flag.png"\n'
+        'model = "flux-kontext-pro"\naspect_ratio = "1:1"\n'
+    )
+    assert site.build("flag").lines == []
+    assert site.charges == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--save-as", "flag"), "has an asset `flag` already"),
+        (("--save-as", "a b"), "expected a name"),
+        (("--save-as", "new", "-o", "/elsewhere/x.png"), "declares what lies in the folder"),
+        (("--save-as", "new", "-n", "2"), "declares one picture"),
+    ],
+)
+def test_what_cannot_graduate_is_refused_before_it_is_paid(
+    site: Site, arguments: tuple[str, ...], message: str
+) -> None:
+    ran = site.world.run("generate", "x", *arguments, "--sandbox")
+    assert (ran.status, message in ran.err, site.charges) == (2, True, 0), ran.err

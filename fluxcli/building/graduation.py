@@ -1,0 +1,140 @@
+"""One picture graduates: `generate --save-as NAME` declares in the manifest what was just made.
+
+Judged before anything is spent; written after the picture is on the disk. The manifest's own
+text is kept as it is, and a block is added to its end.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.builder.steps import ask_of
+from fluxcli.buildfile.manifest import parse
+from fluxcli.buildfile.model import DEFAULT_NAME, Asset, Manifest
+from fluxcli.buildfile.places import is_inside
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Finished
+from fluxcli.lockfile.entry import Entry, Made
+from fluxcli.lockfile.store import LockFile, write
+from fluxcli.saving.templates import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from fluxcli.events import Event
+    from fluxcli.session import Session
+    from fluxcli.task import Picture, Task
+
+_BEGINNING: Final = "version = 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Graduation:
+    """A manifest that takes one more asset, called `name`."""
+
+    session: Session
+    name: str
+    path: Path
+    text: str
+
+    @classmethod
+    def prepare(cls, session: Session, name: str, folder: Path | None) -> Graduation:
+        """Judge whether a picture that goes to `folder` can be declared as `name`.
+
+        Raises:
+            FluxError: the manifest is wrong, the name is taken or none, or the place is outside.
+        """
+        path = session.cwd / DEFAULT_NAME
+        text = path.read_text(encoding="utf-8") if path.exists() else _BEGINNING
+        if folder is None or not is_inside(path.parent, folder):
+            raise FluxError(
+                Code.USAGE,
+                f"`--save-as` declares what lies in the folder of `{DEFAULT_NAME}`, or below it",
+                hint=f"-o {name}.png",
+            )
+        made = cls(session, name, path, text)
+        if path.exists() and name in parse(text, path).by_name():
+            raise FluxError(
+                Code.USAGE,
+                f"`{DEFAULT_NAME}` has an asset `{name}` already",
+                hint=f"fluxcli build --explain {name}",
+            )
+        made._read(f'[assets.{_quoted(name)}]\nprompt = "-"\noutput = "{_probe(name)}"\n')
+        return made
+
+    def seen(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
+        """Pass a run's events on, and declare the picture once it is on the disk."""
+        for event in events:
+            if isinstance(event, Finished):
+                self.declare(event.task)
+            yield event
+
+    def declare(self, task: Task) -> None:
+        """Add the asset to the manifest, and what was made to its lock.
+
+        Raises:
+            FluxError: the manifest or the lock cannot be written.
+        """
+        picture = task.picture
+        if picture is None or picture.path is None:
+            return
+        block = self._block(task, picture.path)
+        manifest = self._read(block)
+        asset = manifest.by_name()[self.name]
+        write(self.path, self._with(block).encode())
+        LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
+        self.session.output.note(f"declared as `{self.name}` in `{self.path}`")
+
+    def _block(self, task: Task, path: Path) -> str:
+        """Write the asset down with whatever the manifest's defaults would not give it."""
+        import tomli_w  # noqa: PLC0415 - start-up
+
+        head = self._read(f'[assets.{_quoted(self.name)}]\nprompt = "-"\n')
+        home = self.path.parent / head.output_dir
+        output = os.path.relpath(os.path.realpath(path), os.path.realpath(home))
+        table: dict[str, object] = {
+            "prompt": escaped(task.request.prompt),
+            "output": escaped(Path(output).as_posix()),
+        }
+        plain = tomli_w.dumps({"assets": {self.name: table}})
+        wanted = asdict(task.request)
+        found = asdict(self._read(plain).by_name()[self.name].request)
+        missing = {
+            key: value
+            for key, value in wanted.items()
+            if value != found[key] and key not in {"prompt", "input_image"} and value is not None
+        }
+        return tomli_w.dumps({"assets": {self.name: table | missing}})
+
+    def _entry(self, asset: Asset, task: Task, picture: Picture) -> Entry:
+        asked = ask_of(asset, None, now=task.created_at, sandbox=task.sandbox)
+        return Entry(
+            Made(
+                ask=replace(asked, task_id=task.task_id),
+                output=asset.output,
+                sha256=picture.sha256,
+                bytes=picture.bytes,
+                width=picture.width,
+                height=picture.height,
+                format=picture.format,
+                made_at=task.completed_at or task.created_at,
+            )
+        )
+
+    def _with(self, block: str) -> str:
+        return f"{self.text.rstrip()}\n\n{block}"
+
+    def _read(self, block: str) -> Manifest:
+        return parse(self._with(block), self.path)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _probe(name: str) -> str:
+    """Return an output that nothing else has."""
+    return f"{name}-{os.urandom(8).hex()}.png"
