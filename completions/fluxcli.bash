@@ -6,6 +6,9 @@ _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
     --prompt-file | -o | --output) next='FILE' ;;
+    --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
+      --max-credits | --limit | --tag | --shard | -j | --jobs | --report | --port | --seconds \
+      | --fault) next='' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
@@ -13,8 +16,6 @@ _fluxcli_value() {
       next='0 1 2 3 4 5 6'
       if [[ $command == 'edit' ]]; then next='0 1 2'; fi
       ;;
-    --watermark | --callback-url | --timeout | --interval | -n | --count | --max-credits | \
-      --limit | --tag | --shard | -j | --jobs | --report | --port | --seconds | --fault) next='' ;;
     --settle) next='not-charged' ;;
     *) return 1 ;;
   esac
@@ -30,7 +31,7 @@ _fluxcli_command() {
       takes=('generate edit status download build credits sandbox config')
       ;;
     'generate')
-      flags='--prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
+      flags='--prompt-file --no-wait --save-as -m|--model -a|--aspect-ratio --output-format
         --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
         --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
         --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
@@ -95,7 +96,7 @@ _fluxcli_offer() {
 
 # Offer this machine's latest tasks, their ids behind $1.
 _fluxcli_tasks() {
-  local id world=
+  local id world=''
   if [[ $given == *' --sandbox '* ]]; then world=--sandbox; fi
   compopt -o nosort 2>/dev/null
   _fluxcli_offer @last
@@ -118,8 +119,8 @@ _fluxcli_flags() {
 }
 
 _fluxcli() {
-  local IFS=$' \t\n' arguments=() before= command= flag= flags= given=' ' head i
-  local line=$COMP_LINE next= part takes=() typed word words=()
+  local IFS=$' \t\n' arguments=() before='' command='' flag='' flags='' given=' ' head i
+  local line=$COMP_LINE next='' part takes=() typed word words=()
   COMPREPLY=()
 
   # What readline splits at `:`, `=` and `@` is one word again.
@@ -139,10 +140,10 @@ _fluxcli() {
   for ((i = 1; i < ${#words[@]} - 1; i++)); do
     word=${words[i]}
     if [[ $flag ]]; then
-      flag=
+      flag=''
     elif [[ $word == -- ]]; then
       arguments+=("${words[@]:i + 1:${#words[@]} - i - 2}")
-      given= # nothing is a flag any more
+      given='' # nothing is a flag any more
       break
     elif [[ $word == -?* ]]; then
       given+="${word%%=*} "
@@ -166,6 +167,7 @@ _fluxcli() {
     next=${takes[${#arguments[@]}]-}
     if [[ -z $next && ${takes[0]-} == *... ]]; then next=${takes[0]}; fi
   fi
+  # shellcheck disable=SC2086 # the words are offered one by one
   case ${next%...} in
     FLAG) _fluxcli_flags ;;
     FILE) compopt -o default ;;
