@@ -1,0 +1,142 @@
+"""A lock between processes: it dies with its holder, names him, and leaves no file unasked."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.mutex import Mutex, alive, make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOLD = """
+import sys
+from pathlib import Path
+from fluxcli.mutex import Mutex
+
+Mutex(Path(sys.argv[1])).acquire(wait=True)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that holds the lock at `path`."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the lock lies; its folder is not there yet."""
+    return tmp_path / "locks" / "one.lock"
+
+
+def test_one_holder_at_a_time(path: Path) -> None:
+    first, second = Mutex(path), Mutex(path)
+    assert first.acquire(wait=False)
+    assert not second.acquire(wait=False)
+    first.release()
+    assert second.acquire(wait=False)
+    second.release()
+
+
+def test_within_a_block(path: Path) -> None:
+    with Mutex(path):
+        assert not Mutex(path).acquire(wait=False)
+    assert Mutex(path).acquire(wait=False)
+
+
+def test_another_process_is_named(path: Path) -> None:
+    with holder(path) as process:
+        mutex = Mutex(path)
+        assert not mutex.acquire(wait=False)
+        assert mutex.holder() == process.pid
+        assert mutex.held_elsewhere()
+
+
+def test_a_killed_process_holds_nothing(path: Path) -> None:
+    with holder(path) as process:
+        process.kill()
+        process.wait(10)
+        assert not Mutex(path).held_elsewhere()
+        assert Mutex(path).acquire(wait=False)
+
+
+def test_asking_creates_nothing(path: Path) -> None:
+    assert not Mutex(path).held_elsewhere()
+    assert Mutex(path).holder() is None
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\xff\xfe"])
+def test_a_file_that_names_nobody(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert Mutex(path).holder() is None
+    assert not Mutex(path).held_elsewhere()
+
+
+def test_a_number_that_is_used_again_is_no_holder(path: Path) -> None:
+    """The file of a process that died long ago names one that lives, and has nothing to do."""
+    path.parent.mkdir()
+    path.write_text(str(os.getpid()))
+    assert not Mutex(path).held_elsewhere()
+
+
+def test_its_file_goes_with_it_where_that_is_asked_for(path: Path) -> None:
+    mutex = Mutex(path)
+    mutex.acquire(wait=False)
+    mutex.release(remove=True)
+    assert not path.exists()
+    mutex.release(remove=True)
+
+
+def test_a_file_that_was_removed_meanwhile_is_no_lock(path: Path) -> None:
+    """Whoever opened it before it was removed starts over with the new one."""
+    first, second = Mutex(path), Mutex(path)
+    first.acquire(wait=False)
+    path.unlink()
+    assert second.acquire(wait=False)
+    assert not Mutex(path).acquire(wait=False)
+    first.release(remove=False)
+    second.release()
+
+
+def test_a_folder_in_its_place(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        Mutex(path).acquire(wait=False)
+
+
+def test_who_lives() -> None:
+    assert alive(os.getpid())
+    assert alive(1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait(10)
+    assert not alive(process.pid)
+
+
+def test_private_folders_down_to_the_last(tmp_path: Path) -> None:
+    make_private(tmp_path / "a" / "b")
+    make_private(tmp_path / "a" / "b")
+    for folder in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -1,0 +1,309 @@
+"""Many pictures at once: order, waiting, endings, and what a signal may and may not cut short."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Accepted, Downloading, Event, Resumed, Submitting, Warned
+from fluxcli.generation.terms import Step, Wait
+from fluxcli.interrupts import Interrupts
+from fluxcli.scheduler import GRACE_SECONDS, WORKERS, Job, Scheduler
+from fluxcli.task import State, Task
+from tests.journal.samples import request
+from tests.worlds import SwiftClock
+
+if TYPE_CHECKING:
+    import queue
+    from collections.abc import Iterable, Iterator
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def clock() -> SwiftClock:
+    """A clock whose time passes when nobody is at work."""
+    return SwiftClock()
+
+
+@pytest.fixture
+def interrupts() -> Iterator[Interrupts]:
+    """Signals, taken over for the test."""
+    found = Interrupts()
+    with found.installed():
+        yield found
+
+
+def said(text: str) -> Warned:
+    """Return an event to recognise."""
+    return Warned(key="1", message=text)
+
+
+def told(events: Iterable[Event | None]) -> list[str]:
+    """Return what was said, in order."""
+    return [event.message for event in events if isinstance(event, Warned)]
+
+
+class TestCarryingOut:
+    def test_everything_is_told_and_then_it_ends(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        jobs = [Job(str(n), iter([said(f"{n}")])) for n in range(10)]
+        assert sorted(told(Scheduler(clock, interrupts).run(jobs))) == [str(n) for n in range(10)]
+
+    def test_nothing_to_do(self, clock: SwiftClock, interrupts: Interrupts) -> None:
+        assert list(Scheduler(clock, interrupts).run([])) == []
+
+    def test_a_wait_lasts_until_its_moment_and_not_longer(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        moments: list[float] = []
+
+        def steps() -> Iterator[Step]:
+            for _ in range(3):
+                yield Wait(clock.monotonic() + 100)
+                moments.append(clock.monotonic())
+
+        list(Scheduler(clock, interrupts).run([Job("1", steps())]))
+        assert moments == [pytest.approx(1000 + 100 * n, abs=0.01) for n in (1, 2, 3)]
+
+    def test_who_is_due_first_goes_first(self, clock: SwiftClock, interrupts: Interrupts) -> None:
+        def steps(seconds: float) -> Iterator[Step]:
+            yield Wait(1000 + seconds)
+            yield said(f"{seconds:g}")
+
+        jobs = [Job(str(seconds), steps(seconds)) for seconds in (30, 10, 20)]
+        assert told(Scheduler(clock, interrupts).run(jobs)) == ["10", "20", "30"]
+
+    def test_the_caller_is_woken_while_it_waits(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """Four times a second, so that it can draw."""
+        events = list(Scheduler(clock, interrupts).run([Job("1", iter([Wait(1010.0)]))]))
+        assert 40 <= events.count(None) <= 50
+
+    def test_so_many_at_a_time(self, clock: SwiftClock, interrupts: Interrupts) -> None:
+        """The others wait until one of these is done; they are not even begun."""
+        under_way, most = 0, 0
+
+        def steps() -> Iterator[Step]:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            yield Wait(clock.monotonic() + 1)
+            under_way -= 1
+
+        jobs = (Job(str(n), steps()) for n in range(20))
+        list(Scheduler(clock, interrupts, in_flight=3).run(jobs))
+        assert (most, under_way) == (3, 0)
+
+    def test_a_few_threads_do_it_all_and_go_home(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        before = set(threading.enumerate())
+        seen: set[int] = set()
+
+        def steps() -> Iterator[Step]:
+            seen.add(threading.get_ident())
+            yield said("x")
+
+        list(Scheduler(clock, interrupts).run(Job(str(n), steps()) for n in range(50)))
+        assert 1 <= len(seen) <= WORKERS
+        assert threading.get_ident() not in seen
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+            assert not thread.is_alive()
+
+    def test_jobs_may_be_made_while_it_runs(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """What one finds out may be another one's beginning."""
+        found: list[str] = []
+
+        def steps(name: str) -> Iterator[Step]:
+            yield Wait(clock.monotonic() + 1)
+            found.append(name)
+
+        class Source:
+            wanted: ClassVar = ["a", "b"]
+
+            def __iter__(self) -> Source:
+                return self
+
+            def __next__(self) -> Job:
+                if found != ["a", "b"][: 2 - len(self.wanted)] or not self.wanted:
+                    raise StopIteration
+                name = self.wanted.pop(0)
+                return Job(name, steps(name))
+
+        list(Scheduler(clock, interrupts).run(Source()))
+        assert found == ["a", "b"]
+
+
+class Paid:
+    """A submission that is answered when the test says so."""
+
+    def __init__(self, key: str = "1") -> None:
+        self.key = key
+        self.left = threading.Event()
+        self.answer = threading.Event()
+        self.sent = 0
+
+    def steps(self) -> Iterator[Step]:
+        """Submit, and tell the answer."""
+        yield Submitting(key=self.key)
+        self.sent += 1
+        self.left.set()
+        assert self.answer.wait(60)
+        yield Accepted(key=self.key, ref="ref", task_id=f"task{self.key}")
+        yield Wait(2000.0)
+        yield Downloading(key=self.key)
+
+
+class TestSignals:
+    def test_it_waits_for_a_submission_that_is_under_way(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """The id comes, is told, and the run ends before anything else happens."""
+        paid = Paid()
+        events: list[Event | None] = []
+        run = Scheduler(clock, interrupts).run([Job("1", paid.steps())])
+        events.append(next(run))
+        assert paid.left.wait(10)
+        signal.raise_signal(signal.SIGINT)
+        threading.Timer(0.05, paid.answer.set).start()
+        with pytest.raises(FluxError) as caught:
+            events.extend(run)
+        names = [type(event).__name__ for event in events if event]
+        assert names == ["Submitting", "Accepted"]
+        assert (caught.value.code, caught.value.status) == (Code.INTERRUPTED, 130)
+        assert caught.value.message == "stopped by SIGINT; 1 task is paid for and running on"
+        assert caught.value.hint == "fluxcli download --unsaved"
+
+    def test_it_does_not_wait_for_ever(self, interrupts: Interrupts) -> None:
+        """After five seconds the outcome stays unknown, and that is said."""
+
+        class Hurried(SwiftClock):
+            def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> None:
+                del box, busy
+                self.sleep(seconds)
+
+        clock, paid = Hurried(), Paid()
+        scheduler = Scheduler(clock, interrupts)
+        run = scheduler.run([Job("1", paid.steps())])
+        next(run)
+        assert paid.left.wait(10)
+        began = clock.monotonic()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(FluxError) as caught:
+            list(run)
+        paid.answer.set()
+        assert clock.monotonic() - began == pytest.approx(GRACE_SECONDS, abs=0.5)
+        assert caught.value.status == 143
+        assert "1 submitted without an answer" in caught.value.message
+        assert caught.value.hint == "fluxcli status"
+
+    def test_nothing_more_is_paid_for(self, clock: SwiftClock, interrupts: Interrupts) -> None:
+        """Neither by what was about to submit, nor by what was not yet begun."""
+        late = Paid("2")
+        late.answer.set()
+
+        def waiting() -> Iterator[Step]:
+            yield Wait(1000.0)
+            yield said("here")
+            yield Wait(1001.0)
+            yield from late.steps()
+
+        run = Scheduler(clock, interrupts, in_flight=1).run(
+            [Job("2", waiting()), Job("3", Paid("3").steps())]
+        )
+        for event in run:
+            if isinstance(event, Warned):
+                signal.raise_signal(signal.SIGHUP)
+                break
+        with pytest.raises(FluxError) as caught:
+            list(run)
+        assert (late.sent, caught.value.status) == (0, 129)
+        assert caught.value.message == "stopped by SIGHUP"
+
+    def test_many_at_once_are_all_waited_for(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """Even those that nobody has heard of yet when the signal comes."""
+        all_paid = [Paid(str(n)) for n in range(WORKERS)]
+        run = Scheduler(clock, interrupts).run([Job(one.key, one.steps()) for one in all_paid])
+        next(run)
+        for one in all_paid:
+            assert one.left.wait(10)
+        signal.raise_signal(signal.SIGINT)
+        for one in all_paid:
+            one.answer.set()
+        events: list[Event | None] = []
+        with pytest.raises(FluxError, match=f"{WORKERS} tasks are paid for and running on"):
+            events.extend(run)
+        assert sum(isinstance(event, Accepted) for event in events) in {0, WORKERS}
+
+    def test_a_task_taken_up_again_is_paid_for_too(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        task = Task(
+            ref="r",
+            state=State.RUNNING,
+            request=request(),
+            sandbox=False,
+            output="/x",
+            created_at=0.0,
+        )
+        steps: list[Step] = [Resumed(key="1", task=task), Wait(5000.0)]
+        run = Scheduler(clock, interrupts).run([Job("1", iter(steps))])
+        next(run)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(FluxError, match="1 task is paid for") as caught:
+            list(run)
+        assert caught.value.hint == "fluxcli download --unsaved"
+
+
+class TestOtherEndings:
+    def test_a_crash_is_raised_where_it_can_be_told(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        def steps() -> Iterator[Step]:
+            yield said("before")
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            list(Scheduler(clock, interrupts).run([Job("1", steps())]))
+
+    def test_a_crash_does_not_lose_another_s_submission(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        paid = Paid()
+
+        def submitting() -> Iterator[Step]:
+            yield from paid.steps()
+
+        def crashing() -> Iterator[Step]:
+            assert paid.left.wait(10)
+            threading.Timer(0.05, paid.answer.set).start()
+            yield said("now")
+            raise ZeroDivisionError
+
+        jobs = [Job("1", submitting()), Job("2", crashing())]
+        with pytest.raises(ZeroDivisionError):
+            list(Scheduler(clock, interrupts).run(jobs))
+        assert paid.answer.is_set()
+
+    def test_a_caller_that_gives_up_waits_for_what_is_being_paid_for(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        paid = Paid()
+        run = Scheduler(clock, interrupts).run([Job("1", paid.steps())])
+        next(run)
+        assert paid.left.wait(10)
+        threading.Timer(0.05, paid.answer.set).start()
+        run.close()  # type: ignore[attr-defined] # a generator, as it happens
+        assert paid.answer.is_set()
