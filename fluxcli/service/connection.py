@@ -18,17 +18,14 @@ import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from fluxcli import __version__
 from fluxcli.errors import Code, FluxError
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from fluxcli.service.watchdog import Watchdog
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
 """The edge refuses some default agents outright, so every call names the product."""
@@ -61,7 +58,7 @@ class Flight:
     location: str | None = None
     length: str | None = None
     body: bytearray = field(default_factory=bytearray)
-    _sockets: list[socket.socket] = field(default_factory=list)
+    sockets: list[socket.socket] = field(default_factory=list)
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
         """Follow httpcore's progress (its `trace` request extension).
@@ -72,7 +69,7 @@ class Flight:
             stream = info.get("return_value")
             found = stream.get_extra_info("socket") if stream is not None else None
             if isinstance(found, socket.socket):
-                self._sockets.append(found)
+                self.sockets.append(found)
         elif name == _HEADERS_SENT and not self.sent:
             request = info.get("request")
             if getattr(request, "method", b"POST") == b"CONNECT":
@@ -83,7 +80,7 @@ class Flight:
 
     def cut(self) -> None:
         """End the request from another thread: its next read or write fails."""
-        for one in self._sockets:
+        for one in self.sockets:
             with contextlib.suppress(OSError):
                 # The plain shutdown: a TLS socket's own would wait for its reader.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
@@ -106,36 +103,6 @@ def _salvaged(archive: bytes | bytearray) -> bytes:
             if len(found) > ANSWER_CAP:
                 break
     return bytes(found)
-
-
-class Watchdog:
-    """Cuts a flight that takes longer than `seconds` in all, however alive it looks."""
-
-    def __init__(self, flight: Flight, seconds: float) -> None:
-        self.fired = False
-        self._flight = flight
-        self._timer = threading.Timer(max(0.0, seconds), self._fire)
-        self._timer.daemon = True
-
-    def _fire(self) -> None:
-        self.fired = True
-        self._flight.cut()
-
-    def __enter__(self) -> Self:
-        try:
-            self._timer.start()
-        except RuntimeError as error:
-            # Without a thread for it nothing may be sent that could outlast its time.
-            raise _network(f"this machine lends no more threads: {_brief(error)}") from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
 
 
 class Line:
@@ -244,9 +211,10 @@ class Line:
         timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
         request.extensions = {"trace": flight.trace, "timeout": timeout.as_dict()}
         request.headers = httpx.Headers({**client.headers, **request.headers})
+        flight.sockets = self._open_sockets()
         if self._trace is not None:
             self._trace(f"> {request.method} {url}")
-        with Watchdog(flight, seconds) as dog, _translated(url, flight, dog):
+        with Watchdog(flight.cut, seconds) as dog, _translated(url, flight, dog):
             response = client.send(request, stream=True)
             with contextlib.closing(response):
                 flight.status = response.status_code
@@ -255,6 +223,12 @@ class Line:
                 flight.location = response.headers.get("location")
                 flight.length = response.headers.get("content-length")
                 yield from response.iter_raw()
+
+    def _open_sockets(self) -> list[socket.socket]:
+        """Return this thread's connections: a call may travel on one that an earlier call made."""
+        known: list[socket.socket] = getattr(self._local, "sockets", [])
+        self._local.sockets = known = [one for one in known if one.fileno() >= 0]
+        return known
 
 
 @contextlib.contextmanager

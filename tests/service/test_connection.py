@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.service.connection import ANSWER_CAP, Flight, Line, Watchdog, is_loopback
+from fluxcli.service.connection import ANSWER_CAP, Flight, Line, is_loopback
+from fluxcli.service.watchdog import Watchdog
 from tests.service import bodies
 from tests.service.scripted import Script, line
 
@@ -136,7 +137,7 @@ class TestAFlight:
         assert got == [b""]
 
     def test_a_watchdog_that_is_not_needed_does_nothing(self) -> None:
-        with Watchdog(Flight(), 60) as dog:
+        with Watchdog(Flight().cut, 60) as dog:
             pass
         assert not dog.fired
 
@@ -175,6 +176,32 @@ class TestTime:
             thread.start()
             url = f"http://127.0.0.1:{server.getsockname()[1]}/"
             with pytest.raises(FluxError, match="took too long to answer"):
+                real.call(Flight(), httpx.Request("GET", url), seconds=0.3)
+            ended.set()
+            thread.join(5)
+
+    def test_a_drip_on_a_connection_of_an_earlier_call_is_left_in_time(self, real: Line) -> None:
+        """A kept connection is not opened by the call that hangs on it, and is cut all the same."""
+        ended = threading.Event()
+
+        def answer_then_drip(server: socket.socket) -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                peer.recv(1000)
+                while not ended.wait(0.02):
+                    try:
+                        peer.sendall(b"H")
+                    except OSError:
+                        return
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=answer_then_drip, args=(server,), daemon=True)
+            thread.start()
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            real.call(Flight(), httpx.Request("GET", url), seconds=5)
+            with pytest.raises(FluxError):
                 real.call(Flight(), httpx.Request("GET", url), seconds=0.3)
             ended.set()
             thread.join(5)

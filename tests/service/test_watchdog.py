@@ -1,0 +1,50 @@
+"""A total time for calls."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.service.watchdog import Watchdog
+
+
+def test_each_is_cut_in_its_own_time() -> None:
+    """One that is due sooner is not kept waiting by one that came before it."""
+    cut: list[str] = []
+    ended = threading.Event()
+
+    def end() -> None:
+        cut.append("second")
+        ended.set()
+
+    with ExitStack() as stack:
+        late = stack.enter_context(Watchdog(lambda: cut.append("late"), 60))
+        stack.enter_context(Watchdog(end, 0.05))
+        first = stack.enter_context(Watchdog(lambda: cut.append("first"), 0.01))
+        assert ended.wait(10)
+    assert cut == ["first", "second"]
+    assert first.fired
+    assert not late.fired
+
+
+def test_all_are_watched_by_one_thread() -> None:
+    with Watchdog(lambda: None, 60):
+        threads = threading.active_count()
+        with Watchdog(lambda: None, 60), Watchdog(lambda: None, 50):
+            assert threading.active_count() == threads
+
+
+def test_without_a_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could outlast its time is refused instead."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("fluxcli.service.watchdog._KENNEL._thread", None)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(FluxError) as caught, Watchdog(lambda: None, 60):
+        pass
+    assert caught.value.code is Code.NETWORK
