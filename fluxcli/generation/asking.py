@@ -89,8 +89,13 @@ class Asking:
         service = self._tools.service
         if picture.data is not None and picture.bytes <= SMALL_BYTES:
             return service.upload_text(picture.data, name=name, mime=picture.mime)
-        with _opened(picture) as file:
+        file = _opened(picture)
+        try:
             return service.upload(file, name=name, mime=picture.mime)
+        finally:
+            # It was only read: nothing that closing could say matters.
+            with suppress(OSError):
+                file.close()
 
     def _submitted(self, task: Task, request: Request) -> Generator[Step, None, Task]:
         journal, account = self._tools.journal, self._tools.account
