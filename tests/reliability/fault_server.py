@@ -36,7 +36,6 @@ STAGES: Final[dict[str, Stage]] = {
     "/api/v1/chat/credit": "credits",
     "/api/v1/common/download-url": "relink",
 }
-IDLE_SECONDS: Final = 30.0
 HEAD_LIMIT: Final = 64 * 1024
 LIMIT: Final = 20
 WINDOW: Final = 10.0
@@ -152,11 +151,12 @@ class FaultServer:
     """The service on two loopback ports, `api_url` and `result_url`. Use it in a `with`.
 
     A task is finished at its `ready_after`-th poll. With `limited`, it refuses more than 20
-    submissions in 10 s.
+    submissions in 10 s. It hangs up on a client that says nothing for `idle` seconds.
     """
 
     ready_after: int = 2
     limited: bool = False
+    idle: float = 30.0
     tasks: dict[str, Made] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     refusals: int = 0
@@ -242,7 +242,7 @@ class FaultServer:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            connection.settimeout(IDLE_SECONDS)
+            connection.settimeout(self.idle)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._guard:
                 self._open.add(connection)
