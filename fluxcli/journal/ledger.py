@@ -103,7 +103,7 @@ class Journal:
 
     def close_run(self, run: Run) -> None:
         """End a run: its answer was given, so the same command means new pictures from now on."""
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             now = self._clock.wall()
             db.execute("UPDATE runs SET closed_at = ? WHERE run = ?", (now, run.name))
 
@@ -119,7 +119,7 @@ class Journal:
         lock = self._lock(name)
         lock.acquire(wait=True)
         now = self._clock.wall()
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             # Whoever begins anew is done with what the same command began before.
             db.execute(
                 "UPDATE runs SET closed_at = ? WHERE fingerprint = ? AND closed_at IS NULL",
@@ -174,7 +174,10 @@ class Journal:
         n: int = 1,
         count: int = 1,
     ) -> Task:
-        """Record a task that is about to be asked for, `n` of `count`. Nothing has left yet."""
+        """Record a task that is about to be asked for, `n` of `count`. Nothing has left yet.
+
+        It is on disk at the latest when `sending` is.
+        """
         import secrets  # noqa: PLC0415 - start-up
 
         ref = "".join(secrets.choice(_REF_LETTERS) for _ in range(8))
@@ -182,7 +185,7 @@ class Journal:
             *(ref, run.name, n, count, self._sandbox, State.SENDING),
             *(json.dumps(asdict(request)), source, output, self._clock.wall()),
         )
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             db.execute(
                 "INSERT INTO tasks (ref, run, n, count, sandbox, state, request, source,"
                 " output, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -225,9 +228,14 @@ class Journal:
     def succeeded(
         self, ref: str, *, url: str, completed_at: float | None, seconds: float | None
     ) -> Task:
-        """Record that the service has finished it."""
+        """Record that the service has finished it, which can be asked again."""
         return self._set(
-            ref, state=State.SUCCEEDED, url=url, completed_at=completed_at, seconds=seconds
+            ref,
+            lasting=False,
+            state=State.SUCCEEDED,
+            url=url,
+            completed_at=completed_at,
+            seconds=seconds,
         )
 
     def landing(self, ref: str, picture: Picture) -> None:
@@ -235,8 +243,8 @@ class Journal:
         self._set(ref, **facts_of(picture))
 
     def saved(self, ref: str, picture: Picture) -> Task:
-        """Record that it is on disk."""
-        return self._set(ref, state=State.SAVED, **facts_of(picture))
+        """Record that it is on disk, which its `landing` tells as well."""
+        return self._set(ref, lasting=False, state=State.SAVED, **facts_of(picture))
 
     def failed(self, ref: str, error: FluxError) -> Task:
         """Record that it was accepted and failed for good."""
@@ -244,9 +252,9 @@ class Journal:
             ref, state=State.FAILED, error_code=error.code.value, error_message=error.message
         )
 
-    def _set(self, ref: str, **values: object) -> Task:
+    def _set(self, ref: str, *, lasting: bool = True, **values: object) -> Task:
         names = ", ".join(f"{name} = ?" for name in values)
-        with self._store.writing() as db:
+        with self._store.writing(lasting=lasting) as db:
             db.execute(f"UPDATE tasks SET {names} WHERE ref = ?", (*values.values(), ref))  # noqa: S608 - our own names
             row = db.execute("SELECT * FROM tasks WHERE ref = ?", (ref,)).fetchone()
         return task_of(row, held=True)

@@ -36,7 +36,7 @@ class Pace:
     def take(self, account: str) -> tuple[int, float]:
         """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
         now = self._clock.wall()
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             db.execute(
                 "DELETE FROM submissions WHERE account = ?1 AND (answered_at <= ?2"
                 " OR started_at <= ?3 OR started_at > ?4 OR answered_at > ?4)",
@@ -58,19 +58,19 @@ class Pace:
 
     def answered(self, slot: int) -> None:
         """Let the slot age: its submission was answered, or will never be."""
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             now = self._clock.wall()
             db.execute("UPDATE submissions SET answered_at = ? WHERE id = ?", (now, slot))
 
     def release(self, slot: int) -> None:
         """Give the slot back: its submission never left."""
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             db.execute("DELETE FROM submissions WHERE id = ?", (slot,))
 
     def saturate(self, account: str, seconds: float) -> None:
         """Learn from a refusal: for `seconds` nobody on this machine submits by this account."""
         aged = self._clock.wall() - WINDOW_SECONDS + min(seconds, WINDOW_SECONDS)
-        with self._store.writing() as db:
+        with self._store.writing(lasting=False) as db:
             db.executemany(
                 "INSERT INTO submissions (account, pid, started_at, answered_at)"
                 " VALUES (?, 0, ?, ?)",

@@ -1,7 +1,7 @@
-"""The journal's file: SQLite, fully synchronous, its schema versioned.
+"""The journal's file: SQLite, its schema versioned.
 
-A row that was committed survives a killed process and a cut power line. Reading creates
-nothing: without a file there is simply nothing in it.
+A row that was committed survives a killed process, and where money hangs on it a cut power
+line too. Reading creates nothing: without a file there is simply nothing in it.
 """
 
 from __future__ import annotations
@@ -59,14 +59,19 @@ class Store:
         self._connection: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
         """Open a transaction that is on disk when the block has ended.
+
+        One that is not `lasting` survives the process, but reaches the disk only with the
+        next one that is: a wait for the disk costs more than all the rest, and what a cut
+        power line takes back of it costs nobody anything.
 
         Raises:
             FluxError: JOURNAL, if it cannot be written.
         """
         with self._guard, explained(self.path):
             connection = self._open(create=True)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -106,7 +111,6 @@ class Store:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
             _migrate(connection, self.path)
         except BaseException:
             connection.close()

@@ -12,7 +12,7 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.ledger import Journal
 from fluxcli.journal.store import VERSION, Store
-from tests.journal.samples import accepted
+from tests.journal.samples import accepted, picture, request
 from tests.worlds import SwiftClock
 
 if TYPE_CHECKING:
@@ -160,3 +160,32 @@ class TestUploads:
         early = Journal(folder, clock=SwiftClock(1.9e9), sandbox=False)
         assert early.uploads.find("account", "sha") is None
         early.close()
+
+
+def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
+    """A submission, its id and its landing are synced; what can be asked again is not."""
+    run = journal.open_run("f", new=False)
+    said: list[str] = []
+    connection = journal._store._connection
+    assert connection is not None
+    connection.set_trace_callback(said.append)
+
+    def levels() -> list[str]:
+        found = [text.rpartition(" ")[2] for text in said if "synchronous" in text]
+        said.clear()
+        return found
+
+    ref = journal.begin(run, request(), source=None, output="-").ref
+    journal.pace.take("account")
+    assert levels() == ["NORMAL", "NORMAL"]
+    journal.sending(ref, request())
+    journal.accepted(ref, "e730")
+    assert levels() == ["FULL", "FULL"]
+    journal.succeeded(ref, url="https://h.invalid/1.png", completed_at=1.0, seconds=8.0)
+    assert levels() == ["NORMAL"]
+    journal.landing(ref, picture())
+    assert levels() == ["FULL"]
+    journal.saved(ref, picture())
+    journal.close_run(run)
+    assert levels() == ["NORMAL", "NORMAL"]
+    journal.let_go(run)
