@@ -18,15 +18,24 @@ def main() -> None:
     """Make so many pictures, and end as the command would."""
     count, lifted, wait = int(sys.argv[1]), "--lifted" in sys.argv, "--no-wait" not in sys.argv
     if lifted:
-        pace.SUBMISSIONS = sys.maxsize  # type: ignore[misc] # a service without limits
-        polling._TURN = 1e-4  # type: ignore[misc]
+        # A service without limits; the names are the program's own constants.
+        vars(pace)["SUBMISSIONS"] = sys.maxsize
+        vars(polling)["_TURN"] = 1e-4
     session = Session.of_process()
     session.configure(output="pictures/{n}.png")
-    order = session.order("generate", prompt="a cat", prompt_file=None, image=None, count=1)
+    order = session.order(
+        "generate",
+        prompt="a cat",
+        prompt_file=None,
+        image=None,
+        count=1,
+        force=True,
+        skip_existing=False,
+    )
     wishes = tuple(replace(order.first, n=n, count=count) for n in range(1, count + 1))
     making = session.making(wait=wait, save=wait)
     events = making.produce(replace(order, wishes=wishes), new=True)
-    follower = session.output.follower(ids=not wait)
+    follower = session.output.follower(ids=not wait, preview=False, launch=None)
     status = follower.follow(events, count=count, usual=making.usual_seconds(order.first.request))
     session.close()
     sys.exit(status)

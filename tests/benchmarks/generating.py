@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _BYTES: Final = 2_000_000
 _CURLS: Final = """
 auth='Authorization: Bearer '$FLUXCLI_API_KEY api={url}/api/v1/flux/kontext
-answer=$(curl -s -H "$auth" -H 'Content-Type: application/json' -d '{{"prompt":"a cat"}}' $api/generate)
+json='Content-Type: application/json'
+answer=$(curl -s -H "$auth" -H "$json" -d '{{"prompt":"a cat"}}' $api/generate)
 id=${{answer##*taskId\\": \\"}}
 record=$(curl -s -H "$auth" "$api/record-info?taskId=${{id%%\\"*}}")
 result=${{record##*resultImageUrl\\": \\"}}

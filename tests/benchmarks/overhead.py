@@ -37,7 +37,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         overheads, seen = _made(bench, name, count)
         lag = fmean(story.told - story.done for story in seen.stories.values() if story.told)
         basis = f"median {median(overheads):.2f} s, of which until the look {lag:.2f} s on average"
-        title = f"generate, 8 s, σ 0.25, {name}"
+        title = f"generate, 8 s, sigma 0.25, {name}"
         yield Figure(
             name=f"{title}: overhead", value=fmean(overheads), goal=goal, unit="s", basis=basis
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
             yield from _learnt(median, sigma, goal, draws)
     for median in _MEDIANS:
         lag, reads = _watched(lambda: Rhythm(PRO, []), _drawn(median, 0.25, draws, seed=3))
-        name = f"simulated, {median:g} s, σ 0.25: lag without history"
+        name = f"simulated, {median:g} s, sigma 0.25: lag without history"
         yield Figure(name=name, value=lag, unit="s", basis=f"{reads:.1f} reads")
 
 
@@ -41,8 +42,9 @@ def _learnt(median: float, sigma: float, goal: float, draws: int) -> Iterator[Fi
     history = _drawn(median, sigma, 200, seed=2)
     durations = _drawn(median, sigma, draws, seed=1)
     for alone, most in _READS.items():
-        lag, reads = _watched(lambda alone=alone: Rhythm(PRO, history, alone=alone), durations)
-        name = f"simulated, {median:g} s, σ {sigma}, {'alone' if alone else 'of many'}"
+        rhythm = partial(Rhythm, PRO, history, alone=alone)
+        lag, reads = _watched(rhythm, durations)
+        name = f"simulated, {median:g} s, sigma {sigma}, {'alone' if alone else 'of many'}"
         fixed = _fixed_lag(durations, reads)
         basis = f"{lag:.2f} s ÷ {fixed:.2f} s"
         yield Figure(name=f"{name}: reads", value=reads, goal=most, unit="")

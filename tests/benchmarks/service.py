@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import random
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -99,8 +100,12 @@ class _Book:
         story.reads += 1
         now = time.time()
         data = {
-            **{"taskId": task_id, "paramJson": "{}", "createTime": int(story.created * 1000)},
-            **{"completeTime": None, "response": None, "successFlag": 0},
+            "taskId": task_id,
+            "paramJson": "{}",
+            "createTime": int(story.created * 1000),
+            "completeTime": None,
+            "response": None,
+            "successFlag": 0,
         }
         if now >= story.done:
             story.told = story.told or now
@@ -161,13 +166,10 @@ class _Talk(asyncio.Protocol):
         self._transport.write(_head("application/json", len(body)) + body)
 
     async def _send_result(self) -> None:
-        result = Path(self._book.manner.result)
-        with result.open("rb") as file:
-            self._transport.write(_head("image/png", result.stat().st_size))
-            try:
+        with open(self._book.manner.result, "rb") as file:  # noqa: ASYNC230, PTH123 - a local file
+            self._transport.write(_head("image/png", os.fstat(file.fileno()).st_size))
+            with suppress(ConnectionError):
                 await asyncio.get_running_loop().sendfile(self._transport, file)
-            except ConnectionError:
-                return
 
 
 def _head(kind: str, length: int) -> bytes:

@@ -58,7 +58,7 @@ def against_peers(
     Where they have nothing of the kind, it is their `--version`: the least they ever take.
     """
     same = {peer: spent.get(f"{peer} {name}", spent[f"{peer} --version"]).wall for peer in peers}
-    factors = ", ".join(f"{peer} {peers_wall / wall:.1f} ×" for peer, peers_wall in same.items())
+    factors = ", ".join(f"{peer} {peers_wall / wall:.1f} x" for peer, peers_wall in same.items())
     return Figure(
         name=f"{name} ÷ the quickest peer", value=wall / min(same.values()), goal=1.0, basis=factors
     )

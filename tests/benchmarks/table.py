@@ -19,7 +19,7 @@ class Figure:
     name: str
     value: float
     goal: float | None = None
-    unit: str = "×"
+    unit: str = "x"
     basis: str = ""
 
     @property
@@ -31,7 +31,7 @@ class Figure:
         return (self.name, self._shown(self.value), self._shown(self.goal), verdict, self.basis)
 
     def _shown(self, value: float) -> str:
-        digits = f"{value:.3f}" if value < 2 else f"{value:.2f}" if value < 10 else f"{value:.1f}"  # noqa: PLR2004 - taste
+        digits = f"{value:.3f}" if value < 2 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
         text = digits.rstrip("0").rstrip(".")
         return f"{text} {self.unit}" if self.unit else text
 
