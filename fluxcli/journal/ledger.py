@@ -240,7 +240,7 @@ class Journal:
 
     def landing(self, ref: str, picture: Picture) -> None:
         """Record what is about to be put in its place, so that a rerun knows it for ours."""
-        self._set(ref, **facts_of(picture))
+        self._set(ref, lasting=True, **facts_of(picture))
 
     def saved(self, ref: str, picture: Picture) -> Task:
         """Record that it is on disk, which its `landing` tells as well."""
