@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -135,9 +134,9 @@ def test_an_unreachable_input_is_accepted_and_fails_later(at: Desk, image: str) 
 def test_a_picture_takes_its_seconds_give_or_take_a_quarter(at: Desk) -> None:
     """The same task always takes the same time, and tasks differ."""
     tasks = [at.generate() for _ in range(20)]
-    at.now += 5.9
-    flags = Counter(at.record(task)["successFlag"] for task in tasks[:1])
-    assert flags == {0: 1}
+    at.now += 4.9
+    flag = at.record(tasks[0])["successFlag"]
+    assert flag == 0
     at.now += 9
     spans = set()
     for task in tasks:
