@@ -51,6 +51,9 @@ SUBMIT_SECONDS: Final = 130.0
 
 READ_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 600.0
+SILENCE_SECONDS: Final = 30.0
+"""A result that sends nothing for so long is fetched anew; a slow one is left its time."""
+
 REDIRECTS: Final = 5
 _FOLDER: Final = "fluxcli"
 _GONE: Final = frozenset({403, 404, 410})
@@ -197,7 +200,7 @@ class Service:
             flight = Flight()
             # The length and the checks are of the bytes as they are kept.
             call = httpx.Request("GET", url, headers={"accept-encoding": "identity"})
-            chunks = self._line.stream(flight, call, seconds=seconds)
+            chunks = self._line.stream(flight, call, seconds=seconds, silence=SILENCE_SECONDS)
             first = next(chunks, b"")
             if flight.status not in _MOVED:
                 return _opened(flight, first, chunks, url)

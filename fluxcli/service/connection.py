@@ -199,16 +199,25 @@ class Line:
             self._trace(f"< {flight.status} {flight.decoded()[:2000].decode('utf-8', 'replace')}")
 
     def stream(
-        self, flight: Flight, request: httpx.Request, *, seconds: float, fresh: bool = False
+        self,
+        flight: Flight,
+        request: httpx.Request,
+        *,
+        seconds: float,
+        silence: float | None = None,
+        fresh: bool = False,
     ) -> Generator[bytes]:
         """Send `request`, and yield its answer's bytes as they come, undecoded.
+
+        It may take `seconds` in all, and with `silence`, so many without a single byte.
 
         Raises:
             FluxError: NETWORK, with `flight` telling how far it came.
         """
         url = str(request.url)
         client = self.client(url, fresh=fresh)
-        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        patience = seconds if silence is None else min(seconds, silence)
+        timeout = httpx.Timeout(patience, connect=min(seconds, CONNECT_SECONDS))
         request.extensions = {"trace": flight.trace, "timeout": timeout.as_dict()}
         request.headers = httpx.Headers({**client.headers, **request.headers})
         flight.sockets = self._open_sockets()
