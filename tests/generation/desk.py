@@ -1,0 +1,139 @@
+"""One picture's work, step by step, at a desk with a scripted service and a journal of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from fluxcli.generation.terms import Terms, Tools, Wait, Wish
+from fluxcli.generation.work import Work
+from fluxcli.journal.ledger import Journal
+from fluxcli.saving.names import parse_target
+from fluxcli.service.client import Service
+from tests.journal.samples import request
+from tests.service import bodies
+from tests.service.scripted import API, KEY, UPLOADS, Script, line
+from tests.worlds import SwiftClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from fluxcli.events import Event
+    from fluxcli.generation.terms import Source, Step
+    from tests.service.scripted import Act
+
+RESULT = "https://results.invalid/r.jpeg"
+
+
+def answer(content: bytes, status: int = 200, *, retry_after: str | None = None) -> httpx.Response:
+    """Return an answer of these bytes."""
+    headers = {} if retry_after is None else {"retry-after": retry_after}
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
+
+
+def refusal(code: int, message: str = "no") -> httpx.Response:
+    """Return an envelope that refuses."""
+    return answer(b'{"code":%d,"msg":"%s","data":null}' % (code, message.encode()))
+
+
+def finished(**fields: str) -> httpx.Response:
+    """Return the record of a finished task."""
+    extra = "".join(f',"{name}":{value}' for name, value in fields.items())
+    body = (
+        '{"code":200,"msg":"success","data":{"successFlag":1,"response":{"resultImageUrl":"%s"}%s}}'
+    )
+    return answer((body % (RESULT, extra)).encode())
+
+
+@dataclass
+class Desk:
+    """Everything that one picture's work needs. `answers` maps a part of a path to its acts.
+
+    The last act of a path is repeated for ever.
+    """
+
+    folder: Path
+    answers: dict[str, list[Act]] = field(default_factory=dict)
+    clock: SwiftClock = field(default_factory=SwiftClock)
+    asked: list[str] = field(default_factory=list)
+    journal: Journal = field(init=False)
+    tools: Tools = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set the desk up."""
+        usual: dict[str, list[Act]] = {
+            "kontext/generate": [answer(bodies.GENERATE)],
+            "record-info": [finished()],
+            "file-stream-upload": [answer(bodies.UPLOADED)],
+        }
+        self.answers = usual | self.answers
+        self.journal = Journal(self.folder / "state", clock=self.clock, sandbox=False)
+        service = Service(
+            line=line(Script([self._act])), key=lambda: KEY, base_url=API, upload_url=UPLOADS
+        )
+        self.tools = Tools(service=service, journal=self.journal, clock=self.clock, account="a")
+
+    def _act(self, call: httpx.Request) -> httpx.Response:
+        part = next(part for part in self.answers if part in str(call.url))
+        self.asked.append(part)
+        acts = self.answers[part]
+        act = acts.pop(0) if len(acts) > 1 else acts[0]
+        if isinstance(act, Exception):
+            raise act
+        if isinstance(act, httpx.Response):
+            # Another reader may come for the same answer.
+            return httpx.Response(act.status_code, headers=act.headers, stream=act.stream)
+        return act(call)
+
+    def make(
+        self,
+        *,
+        source: Source | None = None,
+        output: str = "fox.jpg",
+        count: int = 1,
+        fingerprint: str = "f",
+        during: Callable[[Event], None] = lambda _: None,
+        **terms: Any,
+    ) -> list[Event]:
+        """Ask for one picture; return what happened. `during` is told each event as it comes."""
+        asked = request(mode="edit", aspect_ratio=None) if source else request()
+        target = parse_target(output, cwd=self.folder)
+        run = self.journal.open_run(fingerprint, new=False)
+        work = Work("1", self.tools, Terms(**{"timeout": 900.0} | terms))
+        wish = Wish(request=asked, target=target, source=source, count=count)
+        try:
+            return self.drive(work.make(wish, run), during)
+        finally:
+            self.journal.let_go(run)
+
+    def drive(
+        self, steps: Iterable[Step], during: Callable[[Event], None] = lambda _: None
+    ) -> list[Event]:
+        """Carry out steps, letting time pass where they wait."""
+        events: list[Event] = []
+        for step in steps:
+            if isinstance(step, Wait):
+                self.clock.sleep(step.until - self.clock.monotonic())
+            else:
+                events.append(step)
+                during(step)
+        return events
+
+    def jam(self, condition: str) -> None:
+        """Let the journal fail, as on a full disk, when a row of tasks meets `condition`."""
+        self._trigger(f"BEFORE UPDATE ON tasks WHEN {condition}")
+
+    def jam_pace(self) -> None:
+        """Let the journal fail when a submission's slot is given back."""
+        self._trigger("BEFORE UPDATE ON submissions")
+
+    def _trigger(self, when: str) -> None:
+        self.journal.pace.take("nobody")
+        with closing(sqlite3.connect(self.folder / "state" / "journal.sqlite3")) as db:
+            db.execute(f"CREATE TRIGGER jam {when} BEGIN SELECT RAISE(FAIL, 'disk full'); END")
+            db.commit()

@@ -1,0 +1,279 @@
+"""From a wish to a task: what is written when, and what is sent how often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from fluxcli.errors import Code
+from fluxcli.events import (
+    Accepted,
+    Event,
+    Failed,
+    Finished,
+    Held,
+    Started,
+    Submitting,
+    Trouble,
+    Uploaded,
+    Uploading,
+)
+from fluxcli.generation.terms import Source
+from fluxcli.saving.checks import read_input
+from fluxcli.task import State
+from tests.generation.desk import answer, refusal
+from tests.journal.samples import accepted
+from tests.service import bodies
+
+if TYPE_CHECKING:
+    from tests.generation.desk import Desk
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+def failure(events: list[Event]) -> Failed:
+    assert isinstance(events[-1], Failed)
+    return events[-1]
+
+
+class TestTheOrderOfThings:
+    def test_of_a_picture_that_goes_well(self, desk: Desk) -> None:
+        events = desk.make()
+        assert kinds(events) == [
+            *("Started", "Submitting", "Accepted", "Succeeded", "Downloading", "Finished")
+        ]
+
+    def test_the_row_is_there_before_anything_leaves(self, desk: Desk) -> None:
+        """Written, then marked as leaving, then given its id: each before the next step."""
+        states: list[tuple[str, State]] = []
+
+        def look(event: Event) -> None:
+            if isinstance(event, Started | Submitting | Accepted):
+                (task,) = desk.journal.recent(None)
+                states.append((type(event).__name__, task.state))
+
+        seen: list[State] = []
+
+        def act(_: httpx.Request) -> httpx.Response:
+            seen.append(desk.journal.recent(None)[0].state)
+            return answer(bodies.GENERATE)
+
+        desk.answers["kontext/generate"] = [act]
+        desk.make(during=look)
+        assert states == [
+            ("Started", State.SENDING),
+            ("Submitting", State.SENDING),
+            ("Accepted", State.RUNNING),
+        ]
+        assert seen == [State.SENDING]
+
+    def test_without_waiting_it_ends_when_it_is_accepted(self, desk: Desk) -> None:
+        events = desk.make(wait=False, save=False)
+        assert isinstance(events[-1], Finished)
+        assert events[-1].task.state is State.RUNNING
+        assert desk.asked == ["kontext/generate"]
+
+
+class TestAJournalThatFails:
+    """The disk is full at the worst of moments."""
+
+    def test_before_the_submission_nothing_leaves(self, desk: Desk) -> None:
+        desk.jam("NEW.sent_at IS NOT NULL")
+        error = failure(desk.make()).error
+        assert error.code is Code.JOURNAL
+        assert desk.asked == []
+
+    def test_after_the_acceptance_the_id_is_told(self, desk: Desk) -> None:
+        """It is the only way back to what is paid for."""
+        desk.jam("NEW.task_id IS NOT NULL")
+        error = failure(desk.make()).error
+        assert (error.code, error.task_id) == (Code.JOURNAL, bodies.TASK)
+        assert f"task `{bodies.TASK}` is paid for" in error.message
+        assert error.hint == f"fluxcli download {bodies.TASK}"
+
+    def test_a_slot_that_is_not_given_back_hides_no_verdict(self, desk: Desk) -> None:
+        desk.jam_pace()
+        assert isinstance(desk.make()[-1], Finished)
+
+    def test_an_unknown_outcome_is_unknown_all_the_same(self, desk: Desk) -> None:
+        desk.jam("NEW.state = 'unknown'")
+        desk.answers["kontext/generate"] = [httpx.ReadError("reset")]
+        assert failure(desk.make()).error.code is Code.OUTCOME_UNKNOWN
+        assert failure(desk.make()).error.code is Code.OUTCOME_UNKNOWN
+        assert desk.asked == ["kontext/generate"]
+
+
+class TestSendingAgain:
+    def test_what_was_refused_in_passing(self, desk: Desk) -> None:
+        desk.answers["kontext/generate"] = [refusal(455), refusal(455), answer(bodies.GENERATE)]
+        events = desk.make()
+        pauses = [event.seconds for event in events if isinstance(event, Trouble)]
+        assert pauses == [1.0, 2.0]
+        assert isinstance(events[-1], Finished)
+        assert len(desk.journal.recent(None)) == 1
+
+    def test_after_the_pause_that_the_service_asks_for(self, desk: Desk) -> None:
+        later = answer(b'{"code":455,"msg":"x"}', retry_after="33")
+        desk.answers["kontext/generate"] = [later, answer(bodies.GENERATE)]
+        (trouble,) = (event for event in desk.make() if isinstance(event, Trouble))
+        assert trouble.seconds == 33.0
+
+    def test_not_if_that_is_beyond_the_time(self, desk: Desk) -> None:
+        later = answer(b'{"code":455,"msg":"x"}', retry_after="300")
+        desk.answers["kontext/generate"] = [later]
+        assert failure(desk.make()).error.code is Code.MAINTENANCE
+        assert desk.asked == ["kontext/generate"]
+
+    @pytest.mark.parametrize(("timeout", "most"), [(900.0, 120.0), (30.0, 30.0), (0.5, 0.5)])
+    def test_within_two_minutes_and_within_the_timeout(
+        self, desk: Desk, timeout: float, most: float
+    ) -> None:
+        desk.answers["kontext/generate"] = [refusal(455)]
+        moments: list[float] = []
+        desk.make(
+            timeout=timeout,
+            during=lambda event: (
+                moments.append(desk.clock.monotonic()) if isinstance(event, Submitting) else None
+            ),
+        )
+        assert moments[-1] - moments[0] <= most
+        assert desk.journal.recent(None)[0].state is State.REFUSED
+
+    def test_a_limit_that_is_met_holds_everybody_back(self, desk: Desk) -> None:
+        """The refusal says that somebody else uses the account; its window is waited for."""
+        desk.answers["kontext/generate"] = [refusal(429), answer(bodies.GENERATE)]
+        events = desk.make()
+        (trouble,) = (event for event in events if isinstance(event, Trouble))
+        assert (trouble.error.code, trouble.seconds) == (Code.RATE_LIMITED, 10.0)
+        assert isinstance(events[-1], Finished)
+
+    def test_not_after_its_time_though_a_slot_comes_late(self, desk: Desk) -> None:
+        """Others took all slots while it paused: what waits past its time is not sent."""
+        desk.answers["kontext/generate"] = [refusal(455), answer(bodies.GENERATE)]
+
+        def crowd(event: Event) -> None:
+            if isinstance(event, Trouble):
+                desk.journal.pace.saturate("a", 10.0)
+
+        assert failure(desk.make(timeout=3.0, during=crowd)).error.code is Code.MAINTENANCE
+        assert desk.asked == ["kontext/generate"]
+
+    def test_what_was_refused_for_good_is_not(self, desk: Desk) -> None:
+        desk.answers["kontext/generate"] = [refusal(402)]
+        found = failure(desk.make())
+        assert found.error.code is Code.CREDITS_INSUFFICIENT
+        assert found.task is not None
+        assert (found.task.state, found.error.ref) == (State.REFUSED, found.task.ref)
+        assert desk.asked == ["kontext/generate"]
+
+
+class TestTheLimit:
+    def test_waiting_for_a_slot_is_told_once_and_is_no_trouble(self, desk: Desk) -> None:
+        desk.journal.pace.saturate("a", 10.0)
+        events = desk.make()
+        assert kinds(events)[:3] == ["Started", "Held", "Submitting"]
+        (held,) = (event for event in events if isinstance(event, Held))
+        assert held.seconds == pytest.approx(10.0)
+
+    def test_a_submission_that_never_left_gives_its_slot_back(self, desk: Desk) -> None:
+        desk.jam("NEW.sent_at IS NOT NULL")
+        desk.make()
+        taken = [desk.journal.pace.take("a")[0] for _ in range(20)]
+        assert all(taken)
+
+
+@pytest.fixture
+def source(desk: Desk, png: bytes) -> Source:
+    """A local picture to edit."""
+    (desk.folder / "photo.png").write_bytes(png)
+    picture = read_input(desk.folder / "photo.png")
+    return Source(identity=f"sha256:{picture.sha256}", input=picture)
+
+
+class TestUploading:
+    def test_before_the_submission_under_a_name_of_its_own(
+        self, desk: Desk, source: Source
+    ) -> None:
+        """The same name would overwrite, and may serve stale bytes."""
+        sent: list[bytes] = []
+
+        def act(call: httpx.Request) -> httpx.Response:
+            sent.append(call.read())
+            return answer(bodies.UPLOADED)
+
+        desk.answers["file-stream-upload"] = [act]
+        events = desk.make(source=source)
+        assert kinds(events)[:4] == ["Started", "Uploading", "Uploaded", "Submitting"]
+        (task,) = desk.journal.recent(None)
+        assert source.input is not None
+        assert f"{source.input.sha256[:16]}-{task.ref}.png".encode() in sent[0]
+        assert task.request.input_image is not None
+        assert task.request.input_image.endswith("w5dsj9ctw1.jpg")
+        assert task.source == source.identity
+
+    def test_again_after_what_passes(self, desk: Desk, source: Source) -> None:
+        good = answer(bodies.UPLOADED)
+        desk.answers["file-stream-upload"] = [httpx.ReadError("reset"), refusal(500), good]
+        events = desk.make(source=source)
+        assert kinds(events).count("Uploading") == 3
+        assert isinstance(events[-1], Finished)
+
+    def test_not_for_ever(self, desk: Desk, source: Source) -> None:
+        desk.answers["file-stream-upload"] = [httpx.ReadError("reset")]
+        began = desk.clock.monotonic()
+        assert failure(desk.make(source=source)).error.code is Code.NETWORK
+        assert desk.clock.monotonic() - began <= 120
+        assert "kontext/generate" not in desk.asked
+
+    def test_once_for_many(self, desk: Desk, source: Source) -> None:
+        desk.make(source=source)
+        events = desk.make(source=source, output="other.jpg", fingerprint="g")
+        (uploaded,) = (event for event in events if isinstance(event, Uploaded))
+        assert uploaded.reused
+        assert not any(isinstance(event, Uploading) for event in events)
+
+    def test_a_file_that_went_away(self, desk: Desk, source: Source) -> None:
+        (desk.folder / "photo.png").unlink()
+        error = failure(desk.make(source=source)).error
+        assert (error.code, error.status) == (Code.INPUT_UNREADABLE, 2)
+        assert "cannot be read any more" in error.message
+        assert desk.asked == []
+
+    def test_a_url_is_handed_on(self, desk: Desk) -> None:
+        url = "https://example.com/a.png"
+        desk.make(source=Source(identity=url, url=url))
+        assert "file-stream-upload" not in desk.asked
+        assert desk.journal.recent(None)[0].request.input_image == url
+
+
+class TestTakingUp:
+    def test_an_accepted_task(self, desk: Desk) -> None:
+        accepted(desk.journal, "e730")
+        events = desk.make()
+        assert kinds(events)[0] == "Resumed"
+        assert "kontext/generate" not in desk.asked
+
+    def test_a_lost_one_asks_for_a_person(self, desk: Desk) -> None:
+        run = desk.journal.open_run("f", new=False)
+        wish = accepted(desk.journal, "other", "g")
+        task = desk.journal.begin(run, wish.request, source=None, output="/x")
+        desk.journal.sending(task.ref, wish.request)
+        desk.journal.let_go(run)
+        error = failure(desk.make()).error
+        assert (error.code, error.ref) == (Code.OUTCOME_UNKNOWN, task.ref)
+        assert "the process ended while the answer was awaited" in error.message
+        assert desk.asked == []
+
+    def test_one_that_never_left_goes_on_under_its_name(self, desk: Desk) -> None:
+        run = desk.journal.open_run("f", new=False)
+        wish = accepted(desk.journal, "other", "g")
+        task = desk.journal.begin(
+            run, wish.request, source=None, output=str(desk.folder / "fox.jpg")
+        )
+        desk.journal.let_go(run)
+        (last,) = (event for event in desk.make() if isinstance(event, Finished))
+        assert (last.task.ref, last.task.state) == (task.ref, State.SAVED)

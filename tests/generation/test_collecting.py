@@ -1,0 +1,295 @@
+"""From a task to its file: looking, fetching, landing, each as often as it takes."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Event, Failed, Finished, Succeeded, Trouble, Warned
+from fluxcli.generation.terms import Terms
+from fluxcli.generation.work import Work
+from fluxcli.saving.checks import inspect_file
+from fluxcli.task import Picture, State
+from tests.generation.desk import RESULT, answer, finished, refusal
+from tests.journal.samples import accepted
+from tests.service import bodies
+from tests.service.scripted import Broken
+
+if TYPE_CHECKING:
+    from fluxcli.task import Task
+    from tests.generation.desk import Desk
+    from tests.service.scripted import Act
+
+LINK = b'{"code":200,"msg":"ok","data":"https://results.invalid/new"}'
+
+
+def last(events: list[Event]) -> Task:
+    """Return the task of a picture that went well."""
+    assert isinstance(events[-1], Finished), events[-1]
+    return events[-1].task
+
+
+def failure(events: list[Event]) -> FluxError:
+    assert isinstance(events[-1], Failed), events[-1]
+    return events[-1].error
+
+
+def known(desk: Desk, age: float = 0.0) -> Task:
+    """Record a task that was accepted `age` seconds ago."""
+    task = accepted(desk.journal, "e730")
+    desk.clock.sleep(age)
+    return task
+
+
+def collected(desk: Desk, task: Task, timeout: float = 900.0) -> list[Event]:
+    work = Work("1", desk.tools, Terms(timeout=timeout))
+    return desk.drive(work.collect(task))
+
+
+class TestLooking:
+    def test_until_it_is_done(self, desk: Desk) -> None:
+        running = answer(bodies.GENERATING)
+        desk.answers["record-info"] = [running, running, finished()]
+        last(desk.make())
+        assert desk.asked.count("record-info") == 3
+
+    def test_its_own_time_is_told_where_the_service_tells_it(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [
+            finished(createTime="1787093500000", completeTime="1787093512345")
+        ]
+        events = desk.make()
+        (done,) = (event for event in events if isinstance(event, Succeeded))
+        assert done.seconds == 12.345
+        assert last(events).completed_at == 1787093512.345
+
+    @pytest.mark.parametrize(
+        "times",
+        [{}, {"createTime": "1787093500000"}, {"createTime": "5000000000000", "completeTime": "1"}],
+    )
+    def test_times_that_make_no_sense_are_none(self, desk: Desk, times: dict[str, str]) -> None:
+        desk.answers["record-info"] = [finished(**times)]
+        assert last(desk.make()).seconds is None
+
+    def test_trouble_passes(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [
+            *(httpx.ReadError("reset"), answer(b"<html>"), refusal(429), refusal(500), finished())
+        ]
+        events = desk.make()
+        assert sum(isinstance(event, Trouble) for event in events) == 4
+        last(events)
+
+    def test_a_refused_key_does_not(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [refusal(401)]
+        error = failure(desk.make())
+        assert (error.code, error.task_id) == (Code.AUTH_REFUSED, bodies.TASK)
+        assert desk.journal.recent(None)[0].state is State.RUNNING
+
+    def test_a_task_that_the_service_does_not_know_yet(self, desk: Desk) -> None:
+        """For a moment after its creation; it is not even told."""
+        unknown = answer(bodies.NO_RECORD)
+        desk.answers["record-info"] = [unknown, unknown, finished()]
+        events = desk.make()
+        assert not any(isinstance(event, Trouble) for event in events)
+        last(events)
+
+    def test_a_task_that_the_service_never_knows(self, desk: Desk) -> None:
+        """After a minute that is an answer; the journal keeps the task all the same."""
+        desk.answers["record-info"] = [answer(bodies.NO_RECORD)]
+        began = desk.clock.monotonic()
+        assert failure(desk.make()).code is Code.TASK_NOT_FOUND
+        assert 60 <= desk.clock.monotonic() - began <= 120
+        assert desk.journal.recent(None)[0].state is State.RUNNING
+
+    def test_an_old_task_that_it_does_not_know(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(bodies.NO_RECORD)]
+        assert failure(collected(desk, known(desk, 100))).code is Code.TASK_NOT_FOUND
+        assert desk.asked == ["record-info"]
+
+    def test_a_failed_task(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(bodies.FAILED)]
+        error = failure(desk.make())
+        assert (error.code, error.status) == (Code.GENERATION_FAILED, 8)
+        (task,) = desk.journal.recent(None)
+        assert (task.state, task.error_code) == (State.FAILED, "generation_failed")
+
+    def test_a_failed_task_stays_failed(self, desk: Desk) -> None:
+        """It is not asked about again, and says the same."""
+        task = known(desk)
+        desk.journal.failed(task.ref, FluxError(Code.MODERATED, "flagged"))
+        error = failure(collected(desk, desk.journal.get(task.ref)))
+        assert (error.code, error.message) == (Code.MODERATED, "flagged")
+        assert desk.asked == []
+
+    def test_the_time_is_up(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(bodies.GENERATING)]
+        began = desk.clock.monotonic()
+        error = failure(desk.make(timeout=30.0))
+        assert error.code is Code.TIMED_OUT
+        assert desk.clock.monotonic() - began == pytest.approx(30, abs=1)
+
+    def test_there_is_a_last_look_at_the_end(self, desk: Desk) -> None:
+        """Whatever the step, what was done by then is not called unfinished."""
+        desk.answers["record-info"] = [finished()]
+        last(desk.make(timeout=30.0, interval=3600.0))
+        assert desk.clock.monotonic() - 1000 == pytest.approx(30, abs=1)
+
+    def test_a_fixed_step(self, desk: Desk) -> None:
+        moments: list[float] = []
+
+        def act(_: httpx.Request) -> httpx.Response:
+            moments.append(desk.clock.monotonic())
+            return finished() if len(moments) == 4 else answer(bodies.GENERATING)
+
+        desk.answers["record-info"] = [act]
+        desk.make(interval=7.0)
+        steps = [after - before for before, after in itertools.pairwise(moments)]
+        assert steps == pytest.approx([7.0] * 3, abs=0.2)
+
+    def test_without_an_end(self, desk: Desk) -> None:
+        looks = [answer(bodies.GENERATING)] * 500
+        desk.answers["record-info"] = [*looks, finished()]
+        last(desk.make(timeout=float("inf")))
+        assert desk.clock.monotonic() > 5_000
+
+
+class TestFetching:
+    def test_trouble_passes(self, desk: Desk, jpeg: bytes) -> None:
+        desk.answers["results.invalid"] = [
+            httpx.ReadError("reset"),
+            answer(b"", 503),
+            answer(jpeg[:-20]),
+            answer(b"<html>", 200),
+            httpx.Response(200, stream=Broken(jpeg[:50], httpx.ReadError("reset"))),
+            answer(jpeg),
+        ]
+        events = desk.make()
+        assert last(events).state is State.SAVED
+        assert [path.name for path in desk.folder.glob("*.jpg")] == ["fox.jpg"]
+        assert sorted(path.name for path in desk.folder.iterdir()) == ["fox.jpg", "state"]
+
+    def test_the_same_wrong_bytes_twice_are_what_the_service_has(self, desk: Desk) -> None:
+        desk.answers["results.invalid"] = [answer(b"this is no picture at all")]
+        error = failure(desk.make())
+        assert (error.code, error.hint) == (Code.NOT_AN_IMAGE, "fluxcli download --unsaved")
+        assert desk.asked.count("results.invalid") == 2
+
+    def test_a_minute_or_two_remain_after_the_longest_wait(self, desk: Desk, jpeg: bytes) -> None:
+        """A picture that is done when the time is up is fetched all the same."""
+        trouble = [httpx.ReadError("reset")] * 5
+        desk.answers["results.invalid"] = [*trouble, answer(jpeg)]
+        last(desk.make(timeout=2.0))
+
+    def test_not_for_ever(self, desk: Desk) -> None:
+        desk.answers["results.invalid"] = [answer(b"", 503)]
+        error = failure(desk.make(timeout=200.0))
+        assert (error.code, error.status) == (Code.DOWNLOAD_FAILED, 6)
+        assert error.hint == "fluxcli download --unsaved"
+        assert desk.clock.monotonic() - 1000 <= 210
+        assert desk.journal.recent(None)[0].state is State.SUCCEEDED
+
+    def test_a_dead_link_is_renewed_once(self, desk: Desk, jpeg: bytes) -> None:
+        desk.answers = {"download-url": [answer(LINK)], **desk.answers}
+        desk.answers["results.invalid"] = [answer(b"", 404), answer(jpeg)]
+        assert last(desk.make()).url == RESULT
+        assert desk.asked.count("download-url") == 1
+
+    def test_a_new_link_that_is_dead_too(self, desk: Desk) -> None:
+        desk.answers = {"download-url": [answer(LINK)], **desk.answers}
+        desk.answers["results.invalid"] = [answer(b"", 403)]
+        error = failure(desk.make())
+        assert (error.code, error.hint) == (Code.DOWNLOAD_FAILED, "fluxcli download --unsaved")
+        assert desk.asked.count("download-url") == 1
+
+    def test_a_link_that_nobody_renews(self, desk: Desk) -> None:
+        desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
+        desk.answers["results.invalid"] = [answer(b"", 404)]
+        error = failure(desk.make())
+        assert (error.code, error.status) == (Code.DOWNLOAD_FAILED, 6)
+        assert "was not renewed" in error.message
+
+    def test_a_link_that_is_renewed_after_some_trouble(self, desk: Desk, jpeg: bytes) -> None:
+        acts: list[Act] = [httpx.ReadError("reset"), refusal(455), refusal(429), answer(LINK)]
+        desk.answers = {"download-url": acts, **desk.answers}
+        desk.answers["results.invalid"] = [answer(b"", 404), answer(jpeg)]
+        last(desk.make())
+
+    def test_a_refused_key_ends_it(self, desk: Desk) -> None:
+        desk.answers = {"download-url": [refusal(401)], **desk.answers}
+        desk.answers["results.invalid"] = [answer(b"", 404)]
+        assert failure(desk.make()).code is Code.AUTH_REFUSED
+
+    def test_after_fourteen_days_a_dead_link_is_an_end(self, desk: Desk) -> None:
+        task = known(desk)
+        task = desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
+        desk.clock.sleep(14 * 86400)
+        desk.answers["results.invalid"] = [answer(b"", 404)]
+        assert failure(collected(desk, task)).code is Code.EXPIRED
+        assert desk.journal.get(task.ref).state is State.FAILED
+
+
+class TestLanding:
+    def test_another_format_than_was_asked_for_is_told(self, desk: Desk, png: bytes) -> None:
+        desk.answers["results.invalid"] = [answer(png)]
+        events = desk.make()
+        (warned,) = (event for event in events if isinstance(event, Warned))
+        assert warned.message == "the service sent png, not jpeg"
+        picture = last(events).picture
+        assert picture is not None
+        assert picture.format == "png"
+
+    def test_what_was_landed_and_not_recorded_is_known_again(self, desk: Desk, jpeg: bytes) -> None:
+        """The process was killed between the last step and its record."""
+        task = last(desk.make())
+        assert task.picture is not None
+        desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
+        desk.asked.clear()
+        again = last(collected(desk, desk.journal.get(task.ref)))
+        assert (again.state, again.picture) == (State.SAVED, task.picture)
+        assert desk.asked == []
+        assert (desk.folder / "fox.jpg").read_bytes() == jpeg
+
+    def test_a_stranger_s_file_in_its_place_is_not_its_own(self, desk: Desk) -> None:
+        task = last(desk.make())
+        desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
+        (desk.folder / "fox.jpg").write_bytes(b"something else")
+        again = last(collected(desk, desk.journal.get(task.ref)))
+        assert again.picture is not None
+        assert again.picture.path == desk.folder / "fox-1.jpg"
+
+    def test_a_place_that_became_a_folder(self, desk: Desk) -> None:
+        def build(event: Event) -> None:
+            if isinstance(event, Succeeded):
+                (desk.folder / "fox.jpg").mkdir()
+
+        error = failure(desk.make(during=build))
+        assert (error.code, error.status) == (Code.DISK, 6)
+        assert desk.journal.recent(None)[0].state is State.SUCCEEDED
+
+    def test_to_stdout(self, desk: Desk, jpeg: bytes) -> None:
+        delivered: list[bytes] = []
+        events = desk.make(output="-", deliver=lambda file: delivered.append(file.read()))
+        picture = last(events).picture
+        assert delivered == [jpeg]
+        assert picture is not None
+        assert picture.path is None
+
+    def test_a_judge_has_the_last_word(self, desk: Desk) -> None:
+        """Nothing is put in place that he does not accept."""
+
+        def judge(picture: Picture) -> None:
+            raise FluxError(Code.REJECTED, f"{picture.width} pixels are too few")
+
+        error = failure(desk.make(check=judge))
+        assert error.message == "16 pixels are too few"
+        assert not (desk.folder / "fox.jpg").exists()
+
+    def test_the_record_is_of_what_lies_there(self, desk: Desk) -> None:
+        picture = last(desk.make()).picture
+        found = inspect_file(desk.folder / "fox.jpg")
+        assert picture is not None
+        assert (picture.sha256, picture.bytes) == (found.sha256, found.bytes)
+        assert (picture.width, picture.height) == (16, 9)

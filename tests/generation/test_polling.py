@@ -1,0 +1,73 @@
+"""When to look at a task again: quick for who waits, polite to the service."""
+
+from __future__ import annotations
+
+import pytest
+
+from fluxcli.catalog import PRO, READS_PER_SECOND
+from fluxcli.generation.polling import Rhythm, Turnstile
+
+
+def looks(rhythm: Rhythm, until: float) -> list[float]:
+    """Return the ages at which a task is looked at."""
+    ages = [rhythm.first]
+    while ages[-1] < until:
+        ages.append(ages[-1] + rhythm.next(ages[-1]))
+    return ages
+
+
+class TestWithoutHistory:
+    def test_one_look_comes_at_once_and_few_follow(self) -> None:
+        ages = looks(Rhythm(PRO, []), 60)
+        assert ages[0] < 0.5
+        assert len(ages) < 40
+
+    def test_steps_grow_with_the_wait(self) -> None:
+        rhythm = Rhythm(PRO, [])
+        assert rhythm.next(15) <= rhythm.next(30) <= rhythm.next(45)
+
+    def test_the_longest_waits_are_looked_at_seldom_and_never_too_seldom(self) -> None:
+        assert Rhythm(PRO, []).next(3600) == 15.0
+
+
+class TestWithHistory:
+    DURATIONS = (9.0, 10.0, 10.5, 11.0, 12.0, 12.5, 13.0, 14.0, 15.0, 16.0)
+
+    def test_no_look_before_the_quickest_would_be_done(self) -> None:
+        rhythm = Rhythm(PRO, self.DURATIONS)
+        assert 9.0 <= rhythm.first <= 11.0
+        assert rhythm.usual == 12.5
+
+    def test_somebody_who_waits_alone_is_served_quicker(self) -> None:
+        alone = Rhythm(PRO, self.DURATIONS, alone=True)
+        many = Rhythm(PRO, self.DURATIONS, alone=False)
+        assert alone.next(12) < many.next(12)
+
+    def test_pictures_that_take_all_the_same_time_are_not_looked_at_in_a_rush(self) -> None:
+        assert Rhythm(PRO, [10.0] * 50).next(10.0) >= 0.3
+
+    @pytest.mark.parametrize("count", [0, 4])
+    def test_a_few_are_not_believed_yet(self, count: int) -> None:
+        assert Rhythm(PRO, [600.0] * count).usual == 12.0
+
+
+def test_the_user_s_own_step_is_kept_from_first_to_last() -> None:
+    ages = looks(Rhythm(PRO, [10.0] * 50, interval=4.0), 100)
+    assert ages == pytest.approx([4.0 * n for n in range(1, 26)])
+
+
+class TestTheTurnstile:
+    def test_all_looks_of_a_crowd_keep_to_the_limit(self) -> None:
+        turnstile = Turnstile()
+        moments = sorted(turnstile.turn(1000.0) for _ in range(100))
+        for at in range(len(moments) - READS_PER_SECOND):
+            assert moments[at + READS_PER_SECOND] - moments[at] >= 1.0
+
+    def test_nobody_looks_before_he_wants_to(self) -> None:
+        turnstile = Turnstile()
+        assert all(turnstile.turn(wanted) >= wanted for wanted in (5.0, 5.01, 5.02, 4.0))
+
+    def test_who_wants_later_does_not_hold_up_who_wants_now(self) -> None:
+        turnstile = Turnstile()
+        turnstile.turn(100.0)
+        assert turnstile.turn(1.0) == pytest.approx(1.0, abs=0.13)
