@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 _TEXT = """\
-#:schema https://github.com/fluxcli/fluxcli/schema/assets-1.json
 # The pictures of this project. `fluxcli build --plan` tells what would be made, and why;
 # `fluxcli build` makes it. Commit this file, `assets.lock` and the pictures.
+# `fluxcli build --schema > assets.schema.json` lets editors help: they look for it by a first
+# line `#:schema ./assets.schema.json`.
 
 version = 1
 output_dir = "images"                 # relative to this file

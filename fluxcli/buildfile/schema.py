@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fluxcli.buildfile.kinds import Schema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-IDENTITY: Final = "https://github.com/fluxcli/fluxcli/schema/assets-1.json"
+IDENTITY: Final = "urn:fluxcli:assets:1"
 
 
 def schema() -> Schema:
