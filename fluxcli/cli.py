@@ -69,23 +69,30 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         epilog=_EPILOG,
     )
     app.callback()(spread(_root, CommonOptions))
-    for word in _wanted(arguments):
+    wanted = _wanted(arguments)
+    for word in wanted:
         module = import_module(f"fluxcli.commands.{word}")
         if hasattr(module, "group"):
             app.add_typer(module.group(), name=word)
         else:
             app.command(word)(spread(getattr(module, word), CommonOptions))
+    for word in () if wanted else _WORDS:
+        app.command(word)(_named)
     return app
 
 
 def _wanted(arguments: Sequence[str]) -> Sequence[str]:
-    """Return the only word that can be meant, or all of them."""
+    """Return the only word that can be meant, none if it is unknown, or all if none is typed."""
     for one in arguments:
-        if one in _WORDS:
-            return [one]
-        if not one.startswith("-") or one == "--color":
+        if one == "--color":
             break
+        if not one.startswith("-"):
+            return [one] if one in _WORDS else []
     return _WORDS
+
+
+def _named() -> None:
+    """Stand for a command whose name is all that matters: one is offered for an unknown word."""
 
 
 def main(arguments: Sequence[str], session: Session) -> int:

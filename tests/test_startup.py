@@ -89,6 +89,7 @@ def test_version_and_help_load_nothing(
     ("arguments", "rooms", "modules"),
     [
         (["generate", "--nope"], set(), set()),
+        (["generat"], set(), set()),
         (["status", "--offline"], {"journal"}, _JSON | _SQLITE),
         (["config", "list"], set(), _JSON),
         (["config", "path"], set(), _JSON),
