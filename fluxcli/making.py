@@ -87,12 +87,15 @@ class Making:
     def _collecting(
         self, tasks: Iterable[Task], target: Target | None, held: dict[str, Run]
     ) -> Iterator[Job]:
-        for task in tasks:
-            key = task.task_id or task.ref
+        journal = self.tools.journal
+        for seen in tasks:
+            task, key = seen, seen.task_id or seen.ref
             try:
                 if self.terms.save:
-                    run = self.tools.journal.claim(task, held)
+                    run = journal.claim(task, held)
                     held[run.name] = run
+                    # Until it was held, another process may have saved it.
+                    task = journal.get(task.ref)
             except FluxError as error:
                 named = error.about(task_id=task.task_id, ref=task.ref)
                 yield Job(key, iter([Failed(key=key, error=named, task=task)]))

@@ -1,0 +1,215 @@
+"""What was typed, resolved and judged: the same command is the same order, whatever the way."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.ordering.destination import destination
+from fluxcli.ordering.inputs import INPUT_LIMIT, PROMPT_LIMIT, Around, Asked
+from fluxcli.ordering.order import Order, take
+from fluxcli.settings.resolve import Settings
+from fluxcli.task import State, Task
+from tests.generation.conftest import drawn
+from tests.journal.samples import picture, request
+from tests.worlds import NOON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEVER = lambda _: None  # noqa: E731 - a question that nobody answers
+
+
+def around(cwd: Path, find: Task | None = None, **flags: Any) -> Around:
+    return Around(
+        settings=Settings({"FLUXCLI_CONFIG": str(cwd / "none.toml")}, flags=flags),
+        cwd=cwd,
+        origin="https://api.invalid",
+        now=NOON,
+        read_text=lambda limit: f"typed {limit == PROMPT_LIMIT}\n",
+        read_bytes=lambda limit: drawn("PNG") if limit == INPUT_LIMIT else b"",
+        find=lambda _: find,
+    )
+
+
+def taken(cwd: Path, prompt: str | None = "a fox", **fields: Any) -> Order:
+    flags = {name: fields.pop(name) for name in list(fields) if "." in name or name == "output"}
+    find = fields.pop("find", None)
+    asked = Asked(**{"mode": "generate", "prompt": prompt} | fields)
+    return take(asked, around(cwd, find, **flags))
+
+
+def task(state: State, **fields: Any) -> Task:
+    usual: dict[str, Any] = {
+        "ref": "r",
+        "state": state,
+        "request": request(),
+        "sandbox": False,
+        "output": "/x",
+        "created_at": NOON,
+        "task_id": "e730",
+    }
+    return Task(**usual | fields)
+
+
+class TestTheFingerprint:
+    def test_the_same_command_is_the_same(self, tmp_path: Path) -> None:
+        assert taken(tmp_path).fingerprint == taken(tmp_path).fingerprint
+
+    def test_however_it_is_typed(self, tmp_path: Path) -> None:
+        """Defaults spelled out, a prompt from a file, a path made whole: all one command."""
+        plain = taken(tmp_path, output="x.jpg").fingerprint
+        (tmp_path / "p.txt").write_text("a fox\n")
+        same = [
+            taken(tmp_path, output=str(tmp_path / "x.jpg")),
+            taken(tmp_path, output="./x.jpg"),
+            taken(tmp_path, None, prompt_file="p.txt", output="x.jpg"),
+            taken(tmp_path, output="x.jpg", **{"generate.model": "pro"}),
+            taken(tmp_path, output="x.jpg", force=True),
+        ]
+        assert {order.fingerprint for order in same} == {plain}
+
+    def test_whatever_changes_the_picture_or_its_place_changes_it(self, tmp_path: Path) -> None:
+        orders = [
+            taken(tmp_path),
+            taken(tmp_path, "a dog"),
+            taken(tmp_path, count=2),
+            taken(tmp_path, output="x.jpg"),
+            taken(tmp_path, output="y.jpg"),
+            taken(tmp_path / "elsewhere"),
+            taken(tmp_path, **{"generate.model": "max"}),
+            taken(tmp_path, **{"generate.watermark": "x"}),
+            taken(tmp_path, mode="edit", image="https://example.com/a.png"),
+            taken(tmp_path, mode="edit", image="https://example.com/b.png"),
+            taken(tmp_path, mode="edit", image="-"),
+        ]
+        assert len({order.fingerprint for order in orders}) == len(orders)
+
+
+class TestInputs:
+    def test_a_prompt_from_stdin_within_its_limit(self, tmp_path: Path) -> None:
+        assert taken(tmp_path, "-").first.request.prompt == "typed True"
+
+    def test_an_earlier_result_by_its_url(self, tmp_path: Path) -> None:
+        done = task(State.SAVED, url="https://h.invalid/r", completed_at=NOON - 10)
+        source = taken(tmp_path, mode="edit", image="@last", find=done).first.source
+        assert source is not None
+        assert (source.url, source.identity) == ("https://h.invalid/r", "task:e730")
+
+    def test_the_same_result_is_the_same_input_by_url_or_by_file(self, tmp_path: Path) -> None:
+        """What was begun while the URL lived is taken up after it died."""
+        (tmp_path / "fox.jpg").write_bytes(drawn())
+        young = task(
+            State.SAVED,
+            url="https://h.invalid/r",
+            completed_at=NOON,
+            picture=picture(str(tmp_path / "fox.jpg")),
+        )
+        old = replace(young, completed_at=NOON - 20 * 86400)
+        first, second = (
+            taken(tmp_path, mode="edit", image="@last", find=one) for one in (young, old)
+        )
+        assert first.fingerprint == second.fingerprint
+        assert second.first.source is not None
+        assert second.first.source.input is not None
+
+    @pytest.mark.parametrize(
+        ("state", "code"),
+        [(State.RUNNING, Code.INPUT_UNREADABLE), (State.FAILED, Code.EXPIRED)],
+    )
+    def test_a_result_that_is_not_there(self, tmp_path: Path, state: State, code: Code) -> None:
+        with pytest.raises(FluxError) as caught:
+            taken(tmp_path, mode="edit", image="@e730", find=task(state))
+        assert caught.value.code is code
+
+
+class TestJudging:
+    def test_one_problem_is_itself(self, tmp_path: Path) -> None:
+        with pytest.raises(FluxError) as caught:
+            taken(tmp_path, "")
+        assert not isinstance(caught.value, ProblemsError)
+
+    def test_several_are_told_together_and_the_first_sets_the_status(self, tmp_path: Path) -> None:
+        with pytest.raises(ProblemsError) as caught:
+            taken(tmp_path, "", count=0, **{"generate.model": "x", "generate.aspect_ratio": "y"})
+        assert len(caught.value.errors) == 4
+        assert caught.value.status == 2
+
+    def test_a_file_in_the_way_is_among_them_unless_it_may_go(self, tmp_path: Path) -> None:
+        (tmp_path / "x.jpg").touch()
+        for force, expected in ((False, 2), (True, 1)):
+            with pytest.raises(FluxError) as caught:
+                taken(tmp_path, "", output="x.jpg", force=force)
+            errors = getattr(caught.value, "errors", [caught.value])
+            assert len(errors) == expected
+
+
+class TestWhatIsThere:
+    def test_a_file_at_the_place_of_a_paid_picture_may_be_its_own(self, tmp_path: Path) -> None:
+        (tmp_path / "x.jpg").touch()
+        order = taken(tmp_path, output="x.jpg")
+        for state in (State.RUNNING, State.SUCCEEDED, State.SAVED, State.UNKNOWN):
+            assert order.skipped({1: task(state)}, force=False, skip=False) == set()
+
+    @pytest.mark.parametrize("state", [State.REFUSED, State.FAILED])
+    def test_at_the_place_of_one_that_came_to_nothing_it_is_not(
+        self, tmp_path: Path, state: State
+    ) -> None:
+        (tmp_path / "x.jpg").touch()
+        order = taken(tmp_path, output="x.jpg")
+        with pytest.raises(FluxError) as caught:
+            order.skipped({1: task(state)}, force=False, skip=False)
+        assert caught.value.code is Code.WOULD_OVERWRITE
+
+    def test_only_what_came_to_nothing_is_owed(self, tmp_path: Path) -> None:
+        order = taken(tmp_path, count=len(State))
+        before = {n: task(state) for n, state in enumerate(State, 1)}
+        assert order.owed(before, set()) == 2
+        assert order.owed({}, {1, 2}) == len(State) - 2
+
+
+class TestSpending:
+    def test_a_cap_is_consent(self, tmp_path: Path) -> None:
+        taken(tmp_path).check_spending(100, most=500, agreed=False, ask=NEVER)
+
+    def test_a_cap_is_stronger_than_consent(self, tmp_path: Path) -> None:
+        with pytest.raises(FluxError) as caught:
+            taken(tmp_path).check_spending(2, most=9, agreed=True, ask=NEVER)
+        assert caught.value.code is Code.OVER_BUDGET
+
+    @pytest.mark.parametrize("answer", [None, False])
+    def test_no_answer_is_no(self, tmp_path: Path, answer: bool | None) -> None:  # noqa: FBT001 - an answer
+        with pytest.raises(FluxError) as caught:
+            taken(tmp_path).check_spending(21, most=None, agreed=False, ask=lambda _: answer)
+        assert caught.value.code is Code.NO_CONSENT
+
+    def test_the_question_names_the_estimate(self, tmp_path: Path) -> None:
+        asked: list[str] = []
+
+        def ask(question: str) -> bool:
+            asked.append(question)
+            return True
+
+        taken(tmp_path).check_spending(21, most=None, agreed=False, ask=ask)
+        assert asked == ["spend an estimated 105 credits?"]
+
+
+class TestADestination:
+    def test_of_one(self, tmp_path: Path) -> None:
+        target = destination("x.jpg", cwd=tmp_path, tasks=[task(State.RUNNING)])
+        assert target.text == os.fspath(tmp_path / "x.jpg")
+
+    def test_of_another_format(self, tmp_path: Path) -> None:
+        with pytest.raises(FluxError, match="is a JPEG"):
+            destination("x.png", cwd=tmp_path, tasks=[task(State.RUNNING)])
+
+    def test_of_several(self, tmp_path: Path) -> None:
+        tasks = [task(State.RUNNING)] * 2
+        assert destination("all/", cwd=tmp_path, tasks=tasks).kind == "folder"
+        for one in ("x.jpg", "-"):
+            with pytest.raises(FluxError, match="takes one picture, not 2"):
+                destination(one, cwd=tmp_path, tasks=tasks)

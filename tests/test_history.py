@@ -1,0 +1,149 @@
+"""Tasks looked at again: found by any name, brought up to date, settled by a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Event, Failed, Finished
+from fluxcli.generation.terms import Terms
+from fluxcli.history import NOT_CHARGED, History
+from fluxcli.interrupts import Interrupts
+from fluxcli.making import Making
+from fluxcli.saving.names import parse_target
+from fluxcli.task import State
+from tests.generation.desk import Desk, answer
+from tests.journal.samples import accepted, begun
+from tests.service import bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fluxcli.task import Task
+
+ECHO = b'{"code":200,"msg":"ok","data":{"taskId":"t","successFlag":0,"paramJson":"%s"}}'
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk whose service makes a picture at once."""
+    made = Desk(tmp_path)
+    yield made
+    made.journal.close()
+
+
+def history(desk: Desk, timeout: float = 0.0) -> History:
+    making = Making(
+        desk.tools,
+        Terms(timeout=timeout, save=False),
+        Interrupts(),
+        parse_target(None, cwd=desk.folder),
+    )
+    return History(making, desk.folder)
+
+
+def lost(desk: Desk) -> Task:
+    """Record a submission of unknown outcome."""
+    run = desk.journal.open_run("f", new=False)
+    task = begun(desk.journal, run)
+    desk.journal.sending(task.ref, task.request)
+    found = desk.journal.unknown(task.ref, "reset")
+    desk.journal.let_go(run)
+    return found
+
+
+def ended(desk: Desk, *tasks: Task, timeout: float = 0.0) -> Event:
+    """Look at tasks again, and return the last event."""
+    events = [event for event in history(desk, timeout).refreshed(tasks) if event]
+    return events[-1]
+
+
+class TestNames:
+    def test_each_task_once(self, desk: Desk) -> None:
+        task = accepted(desk.journal, "e730dcfe")
+        found = history(desk).named(["e730dcfe", "@last", task.ref, "e730"])
+        assert [one.ref for one in found] == [task.ref]
+        assert desk.asked == []
+
+    def test_one_from_elsewhere_is_taken_over_once(self, desk: Desk) -> None:
+        (task,) = history(desk).named(["@task12345"])
+        assert (task.task_id, task.state) == ("task12345", State.RUNNING)
+        assert task.output == f"{desk.folder}/{{prompt}}-{{id}}.{{ext}}"
+        assert history(desk).named(["task12345"]) == [task]
+        assert desk.asked == ["record-info"]
+
+    def test_one_that_nobody_knows_leaves_no_trace(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(bodies.NO_RECORD)]
+        with pytest.raises(FluxError) as caught:
+            history(desk).named(["nothing1"])
+        assert caught.value.code is Code.TASK_NOT_FOUND
+        assert desk.journal.recent(None) == []
+
+
+class TestLookingAgain:
+    def test_a_task_that_still_runs_is_no_failure(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(bodies.GENERATING)]
+        event = ended(desk, accepted(desk.journal, "e730"))
+        assert isinstance(event, Finished)
+        assert event.task.state is State.RUNNING
+        assert desk.asked == ["record-info"]
+
+    def test_a_look_that_fails_is_one(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [httpx.ReadError("reset")]
+        task = accepted(desk.journal, "e730")
+        event = ended(desk, task)
+        assert isinstance(event, Failed)
+        assert (event.error.code, event.error.task_id) == (Code.NETWORK, "e730")
+        assert event.error.ref == task.ref
+
+    def test_with_time_the_time_s_end_is_told(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(bodies.GENERATING)]
+        event = ended(desk, accepted(desk.journal, "e730"), timeout=60.0)
+        assert isinstance(event, Failed)
+        assert event.error.code is Code.TIMED_OUT
+
+
+class TestSettling:
+    def test_as_not_charged(self, desk: Desk) -> None:
+        task = lost(desk)
+        assert history(desk).settle(task.ref, NOT_CHARGED).state is State.REFUSED
+        assert desk.asked == []
+
+    def test_by_the_echo_of_the_request(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red fox\"}")]
+        task = history(desk).settle(lost(desk).ref, "e730dcfe")
+        assert (task.state, task.task_id) == (State.RUNNING, "e730dcfe")
+
+    def test_without_an_echo_by_the_person_s_word(self, desk: Desk) -> None:
+        desk.answers["record-info"] = [answer(ECHO % b"{}")]
+        assert history(desk).settle(lost(desk).ref, "e730dcfe").state is State.RUNNING
+
+    def test_not_by_another_echo(self, desk: Desk) -> None:
+        """And nothing is offered to paste that would say it was not charged."""
+        desk.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red dog\"}")]
+        task = lost(desk)
+        with pytest.raises(FluxError, match="its echo differs") as caught:
+            history(desk).settle(task.ref, "e730dcfe")
+        assert NOT_CHARGED not in (caught.value.hint or "")
+        assert desk.journal.get(task.ref).state is State.UNKNOWN
+
+    def test_not_by_a_task_that_is_known_already(self, desk: Desk) -> None:
+        accepted(desk.journal, "e730dcfe", "g")
+        with pytest.raises(FluxError, match="is known already"):
+            history(desk).settle(lost(desk).ref, "e730dcfe")
+
+    @pytest.mark.parametrize("name", ["e730dcfe", "nothing"])
+    def test_only_what_is_unknown(self, desk: Desk, name: str) -> None:
+        accepted(desk.journal, "e730dcfe", "g")
+        with pytest.raises(FluxError, match="there is nothing to settle") as caught:
+            history(desk).settle(name, NOT_CHARGED)
+        assert caught.value.code is Code.USAGE
+
+
+def test_the_usual_time_of_none_is_none(desk: Desk) -> None:
+    assert history(desk).usual_seconds([]) is None
+    assert history(desk).usual_seconds([accepted(desk.journal, "e730")]) == 12.0
