@@ -35,10 +35,15 @@ def driven(bench: Bench, *words: str, url: str) -> Command:
 
 
 def _limited(bench: Bench, count: int, seconds: float) -> Iterator[Figure]:
-    floor = (count - 1) // _LIMIT * _WINDOW + seconds
-    spent, seen = _made(bench, str(count), seconds=seconds, limit=_LIMIT)
+    spent, seen = _made(bench, str(count), seconds=seconds, sigma=0.25, limit=_LIMIT)
+    stories = sorted(seen.stories.values(), key=lambda story: story.created)
+    # Nobody can be quicker: each submission as early as the limit allows, and its own duration.
+    floor = max(
+        number // _LIMIT * _WINDOW + story.done - story.created
+        for number, story in enumerate(stories)
+    )
     name = f"{count} tasks, 20 per 10 s"
-    basis = f"{spent.wall:.2f} s ÷ {floor:g} s, {seen.reads / count:.1f} reads a task"
+    basis = f"{spent.wall:.2f} s ÷ {floor:.2f} s, {seen.reads / count:.1f} reads a task"
     yield Figure(name=f"{name}: wall ÷ floor", value=spent.wall / floor, goal=1.01, basis=basis)
     yield Figure(name=f"{name}: refused", value=seen.refused, goal=0, unit="")
 
@@ -62,9 +67,11 @@ def _unlimited(bench: Bench, few: int, many: int, seconds: float) -> Iterator[Fi
     yield Figure(name=f"peak memory, {many} tasks ÷ {few}", value=growth, goal=1.05)
 
 
-def _made(bench: Bench, *words: str, seconds: float, limit: int = 0) -> tuple[Spent, Seen]:
+def _made(
+    bench: Bench, *words: str, seconds: float, sigma: float = 0.0, limit: int = 0
+) -> tuple[Spent, Seen]:
     result = str(bench.result(_BYTES))
-    with served(Manner(result=result, seconds=seconds, limit=limit)) as service:
+    with served(Manner(result=result, seconds=seconds, sigma=sigma, limit=limit)) as service:
         spent = weigh(driven(bench, *words, url=service.url), bench.python)
         seen = service.seen()
     for picture in (bench.root / "pictures").iterdir():
