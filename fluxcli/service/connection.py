@@ -159,7 +159,13 @@ class Line:
                     keepalive_expiry=KEEPALIVE_SECONDS,
                 ),
             )
-        except (ValueError, ImportError, httpx.InvalidURL) as error:
+        except ImportError:
+            raise FluxError(
+                Code.ENVIRONMENT_INVALID,
+                "the proxy variables name a SOCKS proxy, which needs one more package",
+                hint="pip install 'fluxcli[socks]'",
+            ) from None
+        except (ValueError, httpx.InvalidURL) as error:
             raise FluxError(
                 Code.ENVIRONMENT_INVALID,
                 f"the proxy variables cannot be used: {_brief(error)}",

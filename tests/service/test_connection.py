@@ -281,6 +281,13 @@ class TestProxies:
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
         assert caught.value.hint == "env | grep -i _proxy"
 
+    def test_a_socks_proxy_needs_one_more_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The base install speaks no SOCKS; what mends that is ours, not httpx's."""
+        monkeypatch.setenv("HTTPS_PROXY", "socks5://h:1")
+        with pytest.raises(FluxError, match="SOCKS") as caught:
+            Line(env={}).client("https://h.invalid/")
+        assert caught.value.hint == "pip install 'fluxcli[socks]'"
+
     def test_a_proxys_password_is_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "gopher://me:hunter2@h:1")
         with pytest.raises(FluxError) as caught:
