@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from fluxcli.builder.build import Outcome
+    from fluxcli.builder.build import Outcome, Result
     from fluxcli.buildfile.model import Manifest
 
 _INLINE_BYTES: Final = 32 << 20
@@ -44,6 +44,7 @@ article > .words { padding: .8rem 1rem 1rem; }
 h2 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 .state { float: right; margin-left: .6rem; font-size: .8rem; font-weight: 600; color: var(--dim); }
 .good { color: var(--good); } .bad { color: var(--bad); } .wait { color: var(--wait); }
+.bad ~ .why { color: var(--bad); }
 .pictures { display: flex; background: var(--line); gap: 1px; }
 figure { margin: 0; flex: 1 1 0; min-width: 0; position: relative; background: var(--page); }
 figure img { display: block; width: 100%; height: 14rem; object-fit: contain; }
@@ -54,6 +55,7 @@ p { margin: .4rem 0 0; overflow-wrap: anywhere; }
 .prompt { white-space: pre-wrap; } .why, dl { color: var(--dim); font-size: .85rem; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .8rem; margin: .6rem 0 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
+dd.id { font-family: ui-monospace, monospace; font-size: .9em; letter-spacing: -.03em; }
 """.strip()
 
 
@@ -71,8 +73,9 @@ def document(
     shelf = _Shelf(manifest, before, at, found)
     title = escape(f"Pictures of {manifest.path.name}")
     when = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    spent = sum(outcome.step.credits for outcome in found if outcome.result == "saved")
-    told = f"{when} · {len(found)} assets · an estimated {spent} credits spent"
+    told = f"{when} · {len(found)} assets · an estimated {_credits(found, 'saved')} credits spent"
+    if to_come := _credits(found, "planned"):
+        told += f", {to_come} to be spent"
     told += " · by the sandbox: nothing was paid" if sandbox else ""
     cards = "\n".join(_card(outcome, shelf) for outcome in found)
     return (
@@ -82,6 +85,10 @@ def document(
         f"<header><h1>{title}</h1><p>{escape(told)}</p></header>\n"
         f"<main>\n{cards}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _credits(outcomes: Iterable[Outcome], result: Result) -> int:
+    return sum(outcome.step.credits for outcome in outcomes if outcome.result == result)
 
 
 class _Shelf:
@@ -132,7 +139,7 @@ def _card(outcome: Outcome, shelf: _Shelf) -> str:
     kind = "bad" if outcome.result in TROUBLE else "wait" if outcome.result in WAITING else "good"
     prompt = escape(asset.request.prompt) if asset else ""
     return (
-        f'<article><div class="pictures">{_pictures(step.name, now, former)}</div>'
+        f'<article><div class="pictures">{_pictures(outcome, now, former)}</div>'
         f'<div class="words"><span class="state {kind}">{escape(outcome.result)}</span>'
         f"<h2>{escape(step.name)}</h2>"
         f'<p class="prompt">{prompt}</p><p class="why">{escape(reason(outcome))}</p>'
@@ -140,12 +147,15 @@ def _card(outcome: Outcome, shelf: _Shelf) -> str:
     )
 
 
-def _pictures(name: str, now: str | None, former: str | None) -> str:
+def _pictures(outcome: Outcome, now: str | None, former: str | None) -> str:
     if now is None:
         return '<figure><div class="none">no picture</div></figure>'
-    alt = escape(name, quote=True)
+    alt = escape(outcome.step.name, quote=True)
     if former is None:
-        return f'<figure><img loading="lazy" alt="{alt}" src="{now}"></figure>'
+        # What is there is not what was asked for; the page must not let it pass for that.
+        stays = outcome.result in TROUBLE or outcome.result == "planned"
+        caption = "<figcaption>as it was</figcaption>" if stays else ""
+        return f'<figure><img loading="lazy" alt="{alt}" src="{now}">{caption}</figure>'
     return (
         f'<figure><img alt="{alt}, before" src="{former}"><figcaption>before</figcaption></figure>'
         f'<figure><img alt="{alt}, after" src="{now}"><figcaption>after</figcaption></figure>'
@@ -162,8 +172,17 @@ def _facts(outcome: Outcome) -> str:
         "size": f"{picture.width} by {picture.height}, {picture.bytes // 1024} KB"
         if picture
         else "",
-        "credits": str(step.credits) if step.credits else "",
-        "task": (outcome.task.task_id or "") if outcome.task else "",
+        "credits": _price(outcome),
     }
     rows = "".join(f"<dt>{key}</dt><dd>{escape(text)}</dd>" for key, text in facts.items() if text)
+    if outcome.task and outcome.task.task_id:
+        rows += f'<dt>task</dt><dd class="id">{escape(outcome.task.task_id)}</dd>'
     return f"<dl>{rows}</dl>"
+
+
+def _price(outcome: Outcome) -> str:
+    """Return what an asset has cost or will; nothing for what came to nothing."""
+    price = outcome.step.credits
+    if not price or outcome.result not in {"saved", "planned"}:
+        return ""
+    return str(price) if outcome.result == "saved" else f"{price}, if it is made"
