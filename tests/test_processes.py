@@ -32,6 +32,7 @@ def env(world: World) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "FLUXCLI_SANDBOX": "1",
         "FLUXCLI_SANDBOX_SECONDS": "0.1",
+        "FLUXCLI_INTERVAL": "0.2",
     }
 
 

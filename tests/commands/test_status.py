@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fluxcli.journal.ledger import Journal
 from tests.commands.balance import spent
+from tests.journal.samples import accepted
 
 if TYPE_CHECKING:
     from tests.worlds import World
@@ -76,6 +78,15 @@ class TestTheHistory:
         ran = box.run("status", "--json", env={"FLUXCLI_SANDBOX_FAULTS": "poll:refuse"})
         assert (ran.status, ran.record["state"]) == (0, "running")
         assert "warning: not brought up to date: cannot connect" in ran.err
+
+    def test_without_a_key_it_shows_what_it_knows(self, world: World) -> None:
+        journal = Journal(world.state, clock=world.clock, sandbox=False)
+        accepted(journal, "e730dcfe")
+        journal.close()
+        del world.env["FLUXCLI_API_KEY"]
+        ran = world.run("status", "--json")
+        assert (ran.status, ran.record["task_id"]) == (0, "e730dcfe")
+        assert "warning: not brought up to date: no API key is set" in ran.err
 
     def test_a_failure_is_a_state_here_and_no_failure_of_the_look(self, box: World) -> None:
         begun(box, "a [moderated] fox")
