@@ -1,7 +1,8 @@
 """The lock's file: read whole, rewritten whole at every transition, never seen half written.
 
 A change is on the disk when `record` returns. Changes that several threads record at the
-same time share one rewriting; nobody returns before his own is safe.
+same time share one rewriting; nobody returns before his own is safe. What somebody else did
+to the file meanwhile (git pulled, a person resolved a conflict) is taken over, not overwritten.
 """
 
 from __future__ import annotations
@@ -31,21 +32,27 @@ def read(path: Path) -> dict[str, Entry]:
     Raises:
         FluxError: LOCK_INVALID: it cannot be read in full.
     """
+    data = _bytes(path)
+    return {} if data is None else text.parse(data, path)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """Return what a lock's file holds; None if there is none."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FluxError(Code.LOCK_INVALID, f"`{path}` cannot be read: {reason}") from error
     if len(data) > _LARGEST:
         raise FluxError(Code.LOCK_INVALID, f"`{path}` is too large for a lock")
-    return text.parse(data, path)
+    return data
 
 
 class LockFile:
-    """The lock at `path`, as one process holds and changes it; `entries` are what it says.
+    """The lock at `path`, as one process holds and changes it; `entries` are what its file says.
 
     `beneath` is the whole lock under a shard's own: it is read and never written.
     """
@@ -60,6 +67,8 @@ class LockFile:
         self.path = path
         self._entries = overlaid(beneath or {}, entries)
         self._blocks = {name: text.block(name, entry) for name, entry in entries.items()}
+        self._seen = dict(self._blocks)
+        self._file: bytes | None = None
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._wanted = 0
@@ -89,6 +98,7 @@ class LockFile:
 
         Raises:
             FluxError: DISK: the file cannot be written; the one that was there is untouched.
+                LOCK_INVALID: somebody else changed it, and left nothing that can be read.
         """
         with self._guard:
             for name, entry in changes.items():
@@ -98,10 +108,25 @@ class LockFile:
         with self._writing:
             if self._written >= mine:
                 return  # Another thread's rewriting has covered it.
+            self._take_in_others()
             with self._guard:
-                whole, covered = text.joined(self._blocks), self._wanted
-            write(self.path, whole.encode())
-            self._written = covered
+                blocks, covered = dict(self._blocks), self._wanted
+            data = text.joined(blocks).encode()
+            write(self.path, data)
+            self._written, self._seen, self._file = covered, blocks, data
+
+    def _take_in_others(self) -> None:
+        """Take over what somebody else wrote since we last did, of all that we have not changed."""
+        data = _bytes(self.path)
+        if data == self._file and data is not None:
+            return
+        theirs = {} if data is None else text.parse(data, self.path)
+        blocks = {name: text.block(name, entry) for name, entry in theirs.items()}
+        with self._guard:
+            for name in self._seen.keys() | blocks.keys():
+                seen = self._seen.get(name)
+                if blocks.get(name) != seen and self._blocks.get(name) == seen:
+                    self._take(name, theirs.get(name))
 
     def _take(self, name: str, entry: Entry | None) -> None:
         if entry is None or (entry.made is None and entry.pending is None):

@@ -97,6 +97,49 @@ def test_a_failed_change_is_written_with_the_next(tmp_path: Path) -> None:
     assert set(read(lock.path)) == {"a", "b"}
 
 
+def test_what_somebody_else_wrote_meanwhile_is_taken_over(tmp_path: Path) -> None:
+    """Of an asset that both changed, ours is the later: it was paid for just now."""
+    lock = LockFile.open(tmp_path / "assets.lock")
+    lock.record({name: made(name) for name in ("kept", "theirs", "both", "gone")})
+    other = LockFile.open(lock.path)
+    other.record({"theirs": made("x"), "both": made("x"), "new": made("x"), "gone": None})
+    lock.record({"both": made("y")})
+    expected = {"kept": made("kept"), "theirs": made("x"), "both": made("y"), "new": made("x")}
+    assert read(lock.path) == lock.entries() == expected
+
+
+def test_what_was_changed_before_the_first_write_is_taken_over(tmp_path: Path) -> None:
+    LockFile.open(tmp_path / "assets.lock").record({"a": made("a")})
+    lock = LockFile.open(tmp_path / "assets.lock")
+    LockFile.open(lock.path).record({"a": None, "b": made("b")})
+    lock.record({"c": made("c")})
+    assert set(read(lock.path)) == {"b", "c"}
+
+
+def test_a_lock_that_vanished_comes_back_with_what_is_new(tmp_path: Path) -> None:
+    """As when git checked a branch out that has none."""
+    lock = LockFile.open(tmp_path / "assets.lock")
+    lock.record({"a": made("a")})
+    lock.path.unlink()
+    lock.record({"b": made("b")})
+    assert set(read(lock.path)) == {"b"}
+
+
+def test_a_merge_conflict_that_came_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    """Nothing is lost: what could not be written down is there once the file is mended."""
+    lock = LockFile.open(tmp_path / "assets.lock")
+    lock.record({"a": made("a")})
+    whole = lock.path.read_bytes()
+    broken = whole + b"<<<<<<< HEAD\n"
+    lock.path.write_bytes(broken)
+    with pytest.raises(FluxError, match="merge conflict") as caught:
+        lock.record({"b": made("b")})
+    assert (caught.value.code, lock.path.read_bytes()) == (Code.LOCK_INVALID, broken)
+    lock.path.write_bytes(whole)
+    lock.record({"c": made("c")})
+    assert set(read(lock.path)) == {"a", "b", "c"}
+
+
 def test_a_folder_in_the_locks_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "assets.lock").mkdir()
     with pytest.raises(FluxError) as caught:
