@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from urllib.parse import SplitResult
 
 FOREVER: Final = math.inf
 """The duration written `0`: no end."""
@@ -182,6 +182,8 @@ def parse_url(raw: object) -> str:
 
 def _address(raw: object) -> SplitResult:
     """Take an absolute web address apart, refusing what parsers of addresses disagree on."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up
+
     text = parse_text(raw).strip()
     wrong = BadValueError("expected an address such as `https://example.com`")
     if not all(ch.isprintable() and ch not in ' \\"<>' for ch in text):

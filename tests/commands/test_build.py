@@ -109,8 +109,8 @@ class Site:
 
     @property
     def charges(self) -> int:
-        session = self.world.session(env={"FLUXCLI_SANDBOX": "1"})
-        return len(session.stand_in.charges())
+        with closing(self.world.session(env={"FLUXCLI_SANDBOX": "1"})) as session:
+            return len(session.stand_in.charges())
 
     def path(self, name: str) -> Path:
         return self.folder / "img" / name
