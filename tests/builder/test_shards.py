@@ -1,0 +1,101 @@
+"""Shards as they are meant to be run: processes side by side, one account, locks merged."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.lockfile.store import read
+from tests.benchmarks import hastener
+
+if TYPE_CHECKING:
+    from fluxcli.lockfile.entry import Entry
+
+SPEED: Final = 20
+"""Forty pictures take at least ten seconds; nobody need wait for them."""
+
+MANIFEST: Final = (
+    "version = 1\noutput_dir = 'images'\n"
+    + "".join(f"[assets.a{n}]\nprompt = 'picture {n}'\n" for n in range(32))
+    + "".join(f"[assets.b{n}]\nedit = '@a{n}'\nprompt = 'edit {n}'\n" for n in range(8))
+)
+
+
+class Machine:
+    """A folder with a manifest, an account in the sandbox, and the time by which it lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._clock = (str(SPEED), str(time.time()))
+        folder.mkdir()
+        (folder / "assets.toml").write_text(MANIFEST, encoding="utf-8")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        root = Path(__file__).parents[2]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(root),
+            "FLUXCLI_SANDBOX": "1",
+            "FLUXCLI_STATE_DIR": str(self.folder / "state"),
+        }
+        command = [sys.executable, str(hastener.__file__), *self._clock, "build", *words]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str) -> None:
+        self.end(self.start(*words))
+
+    def end(self, process: subprocess.Popen[str]) -> None:
+        _, said = process.communicate(timeout=100)
+        assert process.returncode == 0, said
+
+    def lock(self) -> dict[str, Entry]:
+        return read(self.folder / "assets.lock")
+
+
+def told(name: str, lock: dict[str, Entry]) -> tuple[object, ...]:
+    """Return what a lock says of an asset, but for what is a build's own: ids, times, bytes.
+
+    What an edit's request is hashed from has its parent's bytes in it, so that it is compared
+    by its parts, and those bytes with the parent's.
+    """
+    made = lock[name].made
+    assert made is not None
+    assert lock[name].pending is None
+    ask, request = made.ask, made.ask.request
+    parts = ask.made_from.split()
+    if ask.input is not None:
+        parent = lock[ask.input.removeprefix("@")].made
+        assert parent is not None
+        assert ask.input_sha256 == parent.sha256
+        request, parts = "", [part for part in parts if not part.startswith("input=")]
+    picture = (made.output, made.width, made.height, made.format)
+    return (request, parts, ask.model, ask.input, *picture)
+
+
+def test_shards_side_by_side_come_to_what_one_build_comes_to(tmp_path: Path) -> None:
+    whole, shards = Machine(tmp_path / "whole"), Machine(tmp_path / "shards")
+    whole.run("--yes", "--quiet")
+    for process in [shards.start("--shard", f"{n}/4", "--yes", "--quiet") for n in range(1, 5)]:
+        shards.end(process)
+    locks = sorted(path.name for path in shards.folder.glob("assets.lock.*"))
+    assert len(locks) == 4
+    shards.run("--merge-locks", *locks)
+    merged, one = shards.lock(), whole.lock()
+    assert len(one) == 40
+    assert {name: told(name, merged) for name in merged} == {name: told(name, one) for name in one}
+    shards.run("--check")
+    for lock in locks:
+        (shards.folder / lock).unlink()
+    shards.run("--check")
