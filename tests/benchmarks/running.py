@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LAUNCHER: Final = """
 import os, sys, time
 begun = time.perf_counter()
-child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(child, 0)
 wall = time.perf_counter() - begun
 print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, file=open(sys.argv[1], "w"))
