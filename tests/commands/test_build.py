@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -12,6 +13,7 @@ import pytest
 from fluxcli.buildfile.schema import schema
 from fluxcli.errors import Code
 from fluxcli.lockfile.store import read
+from tests.worlds import SwiftClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -434,6 +436,28 @@ def test_shards_merged_equal_the_whole(site: Site) -> None:
     for lock in locks:
         lock.unlink()
     assert site.todo() == {}
+
+
+def test_a_lock_that_git_breaks_during_a_build_is_left_to_its_person(site: Site) -> None:
+    """What was paid for by then is collected once the conflict is resolved."""
+    lock, conflict = site.folder / "assets.lock", b"<<<<<<< HEAD\n"
+
+    class Merging(SwiftClock):
+        def sleep(self, seconds: float) -> None:
+            if lock.exists() and not lock.read_bytes().endswith(conflict):
+                lock.write_bytes(lock.read_bytes() + conflict)
+            super().sleep(seconds)
+
+    site.world.clock = Merging()
+    ran = site.run("--yes")
+    assert (ran.status, "git left a merge conflict here" in ran.err) == (2, True), ran.err
+    broken, paid = lock.read_bytes(), site.charges
+    assert broken.endswith(conflict)
+    site.world.clock = SwiftClock(site.world.clock.wall())
+    lock.write_bytes(broken.removesuffix(conflict))
+    site.build()
+    assert (site.todo(), site.charges) == ({}, MADE + 1)
+    assert paid == MADE + 1 - 3, "all that are not made from others were under way"
 
 
 def test_two_builds_of_one_manifest_do_not_meet(site: Site, world: World) -> None:
