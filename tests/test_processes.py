@@ -178,6 +178,13 @@ class TestPipes:
         ran = shell(world, env, "fluxcli generate 'a fox' -o - | fluxcli edit - night -o n.png")
         assert ran.stdout.decode() == f"{world.cwd}/n.png\n"
 
+    def test_many_at_once_on_a_new_machine(self, world: World, env: dict[str, str]) -> None:
+        """`xargs -P` just works, from the very first time."""
+        script = f"seq 8 | xargs -P 8 -I@ {PROGRAM} generate 'fox @' -q -o fox@.jpg"
+        ran = shell(world, env, script)
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        assert len(list(world.cwd.glob("fox*.jpg"))) == 8
+
     def test_two_at_once_make_one_picture(self, world: World, env: dict[str, str]) -> None:
         """The second is told who is at work, and pays nothing."""
         slow = {**env, "FLUXCLI_SANDBOX_SECONDS": "600"}

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.mutex import make_private
+from fluxcli.mutex import Mutex, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,8 +110,11 @@ class Store:
         )
         try:
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            _migrate(connection, self.path)
+            if _version(connection) != VERSION:
+                # One process at a time: SQLite calls a new file locked, without waiting, if two
+                # of them change its mode.
+                with Mutex(self.path.with_name("locks") / "journal.lock"):
+                    _migrate(connection, self.path)
         except BaseException:
             connection.close()
             raise
@@ -133,22 +136,20 @@ def explained(path: Path) -> Iterator[None]:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema to this version; refuse a journal of a later one."""
-    if _version(connection) == VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
     version = _version(connection)
     if version > VERSION:
-        connection.execute("ROLLBACK")
         raise FluxError(
             Code.JOURNAL,
             f"the journal `{path}` was written by a later fluxcli (version {version})",
             hint="pip install --upgrade fluxcli",
         )
     if version == 0:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
+        connection.execute("COMMIT")
 
 
 def _version(connection: sqlite3.Connection) -> int:
