@@ -5,10 +5,10 @@
 _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
-    --prompt-file | -o | --output) next='FILE' ;;
     --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
       --max-credits | --limit | --tag | --shard | -j | --jobs | --report | --port | --seconds \
       | --fault) next='' ;;
+    --prompt-file | -o | --output) next='FILE' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
@@ -31,7 +31,7 @@ _fluxcli_command() {
       takes=('generate edit status download build credits sandbox config')
       ;;
     'generate')
-      flags='--prompt-file --no-wait --save-as -m|--model -a|--aspect-ratio --output-format
+      flags='--save-as --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
         --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
         --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
         --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count

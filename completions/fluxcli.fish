@@ -2,7 +2,7 @@
 # All words and flags stand here, so that a TAB starts no process; only tasks are asked for.
 
 # The flags that a value follows.
-set -g __fluxcli_taking --color --prompt-file --save-as -m --model -a --aspect-ratio \
+set -g __fluxcli_taking --color --save-as --prompt-file -m --model -a --aspect-ratio \
   --output-format --safety-tolerance --watermark --callback-url -o --output --timeout \
   --interval -n --count --max-credits --limit --settle --tag --shard -j --jobs --report \
   --port --seconds --fault
@@ -89,9 +89,9 @@ complete -c fluxcli -n "__fluxcli_new --sandbox" -l sandbox -d 'Use the stand-in
 complete -c fluxcli -n "__fluxcli_new --color" -l color -x -a 'auto always never' -d 'Colours on stderr.'
 complete -c fluxcli -n "__fluxcli_new --no-input" -l no-input -d 'Never ask.'
 complete -c fluxcli -n "__fluxcli_new -h --help" -s h -l help -d 'Show this message and exit.'
+complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --save-as" -l save-as -x -d 'Declare the picture in assets.toml, for `build`.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-file" -l prompt-file -r -F -d 'Read the prompt from a file, or `-` for stdin.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --no-wait" -l no-wait -d 'Print the task\'s id and leave.'
-complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --save-as" -l save-as -x -d 'Declare the picture in assets.toml, for `build`.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -m --model" -s m -l model -x -a 'pro max' -d 'The model.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -a --aspect-ratio" -s a -l aspect-ratio -x -a '21:9 16:9 4:3 1:1 3:4 9:16' -d '21:9, 16:9, 4:3, 1:1, 3:4 or 9:16. An edit keeps its input\'s unless asked.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --output-format" -l output-format -x -a 'jpeg png' -d 'Else taken from the output\'s ending, else jpeg.'

@@ -67,12 +67,12 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Never ask.' }
         @{ Names = @('-h', '--help')
             Again = $false; Help = 'Show this message and exit.' }
+        @{ Names = @('--save-as'); Takes = @(); In = @('generate')
+            Again = $false; Help = 'Declare the picture in assets.toml, for `build`.' }
         @{ Names = @('--prompt-file'); Takes = @('FILE'); In = @('generate', 'edit')
             Again = $false; Help = 'Read the prompt from a file, or `-` for stdin.' }
         @{ Names = @('--no-wait'); In = @('generate', 'edit')
             Again = $false; Help = 'Print the task''s id and leave.' }
-        @{ Names = @('--save-as'); Takes = @(); In = @('generate')
-            Again = $false; Help = 'Declare the picture in assets.toml, for `build`.' }
         @{ Names = @('-m', '--model'); Takes = @('pro', 'max'); In = @('generate', 'edit')
             Again = $false; Help = 'The model.' }
         @{ Names = @('-a', '--aspect-ratio'); Takes = @('21:9', '16:9', '4:3', '1:1', '3:4', '9:16'); In = @('generate', 'edit')

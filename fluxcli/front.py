@@ -1,7 +1,7 @@
 """How a plain function becomes a command: its option groups are spread out into flags.
 
 A command takes the session and its own parameters; a parameter whose type is a dataclass is
-a group of flags, shared between commands and written down once.
+a group of flags, shared between commands and written down once. Groups may hold groups.
 """
 
 from __future__ import annotations
@@ -28,11 +28,7 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
     The common group is not handed to the function: it configures the session.
     """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    groups: dict[str, type] = {
-        one.name: one.annotation
-        for one in own
-        if isinstance(one.annotation, type) and is_dataclass(one.annotation)
-    }
+    groups = {one.name: one.annotation for one in own if _is_group(one.annotation)}
     plain = [one for one in own if one.name not in groups]
     spread_out = [one for group in groups.values() for one in _flags(group)]
     shared = list(_flags(common))
@@ -53,12 +49,25 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
     return command
 
 
+def _is_group(annotation: object) -> bool:
+    return isinstance(annotation, type) and is_dataclass(annotation)
+
+
 def _flags(group: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for one in fields(group):
+        if _is_group(hints[one.name]):
+            yield from _flags(hints[one.name])
+            continue
         default = inspect.Parameter.empty if one.default is MISSING else one.default
         yield inspect.Parameter(one.name, _KEYWORD, annotation=hints[one.name], default=default)
 
 
 def _made(group: type, values: dict[str, Any]) -> object:
-    return group(**{one.name: values.pop(one.name) for one in fields(group)})
+    hints = get_type_hints(group)
+    return group(
+        **{
+            name: _made(kind, values) if _is_group(kind) else values.pop(name)
+            for name, kind in hints.items()
+        }
+    )

@@ -46,11 +46,11 @@ Arguments:
   PROMPT  What to draw; `-` reads stdin.
 
 Options:
+  --save-as NAME                  Declare the picture in assets.toml, for
+                                  `build`.
   --prompt-file FILE              Read the prompt from a file, or `-` for
                                   stdin.
   --no-wait                       Print the task's id and leave.
-  --save-as NAME                  Declare the picture in assets.toml, for
-                                  `build`.
   -m, --model pro|max             The model.
   -a, --aspect-ratio W:H          21:9, 16:9, 4:3, 1:1, 3:4 or 9:16. An edit
                                   keeps its input's unless asked.

@@ -6,14 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fluxcli.commands.options import (
-    PlaceOptions,
-    RequestOptions,
-    ShowOptions,
-    SpendOptions,
-    WaitOptions,
-)
-from fluxcli.commands.pictures import PictureFlags, ask_for
+from fluxcli.commands.options import PictureOptions
+from fluxcli.commands.pictures import ask_for
 from fluxcli.session import Session
 
 
@@ -23,18 +17,7 @@ def generate(
         str | None, typer.Argument(metavar="PROMPT", help="What to draw; `-` reads stdin.")
     ] = None,
     *,
-    prompt_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Read the prompt from a file, or `-` for stdin."),
-    ] = None,
-    request: RequestOptions,
-    place: PlaceOptions,
-    wait: WaitOptions,
-    spend: SpendOptions,
-    show: ShowOptions,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Print the task's id and leave.")
-    ] = False,
+    flags: PictureOptions,
     save_as: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Declare the picture in assets.toml, for `build`."),
@@ -45,7 +28,4 @@ def generate(
     Run again after any interruption, the same command resumes what it began and never pays
     for it twice.
     """
-    flags = PictureFlags(
-        request=request, place=place, wait=wait, spend=spend, show=show, no_wait=no_wait
-    )
-    ask_for(session, "generate", flags, prompt=prompt, prompt_file=prompt_file, save_as=save_as)
+    ask_for(session, "generate", flags, prompt=prompt, save_as=save_as)

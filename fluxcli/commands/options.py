@@ -154,3 +154,21 @@ class ShowOptions:
     open: Annotated[
         bool, typer.Option("--open", help="Open the picture in the system's viewer.")
     ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOptions:
+    """Everything that `generate` and `edit` take beside what they work on."""
+
+    prompt_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Read the prompt from a file, or `-` for stdin."),
+    ] = None
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and leave.")] = (
+        False
+    )
+    request: RequestOptions
+    place: PlaceOptions
+    wait: WaitOptions
+    spend: SpendOptions
+    show: ShowOptions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,37 +14,18 @@ from fluxcli.settings.values import SETTINGS, written
 if TYPE_CHECKING:
     from fluxcli.building.graduation import Graduation
     from fluxcli.catalog import Mode
-    from fluxcli.commands.options import (
-        PlaceOptions,
-        RequestOptions,
-        ShowOptions,
-        SpendOptions,
-        WaitOptions,
-    )
+    from fluxcli.commands.options import PictureOptions, PlaceOptions, ShowOptions, WaitOptions
     from fluxcli.making import Making
     from fluxcli.ordering.order import Order
     from fluxcli.output.following import Follower
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFlags:
-    """Everything that `generate` and `edit` were told beside the prompt."""
-
-    request: RequestOptions
-    place: PlaceOptions
-    wait: WaitOptions
-    spend: SpendOptions
-    show: ShowOptions
-    no_wait: bool
-
-
 def ask_for(
     session: Session,
     mode: Mode,
-    flags: PictureFlags,
+    flags: PictureOptions,
     *,
     prompt: str | None,
-    prompt_file: str | None,
     image: str | None = None,
     save_as: str | None = None,
 ) -> None:
@@ -59,7 +40,7 @@ def ask_for(
     order = session.order(
         mode,
         prompt=prompt,
-        prompt_file=prompt_file,
+        prompt_file=flags.prompt_file,
         image=image,
         count=flags.spend.count,
         force=force,
@@ -107,7 +88,7 @@ def _tell_settings(session: Session, mode: Mode) -> None:
         session.output.detail(f"{name}: {written(found.value) or 'not sent'} ({found.origin})")
 
 
-def _making(session: Session, flags: PictureFlags) -> Making:
+def _making(session: Session, flags: PictureOptions) -> Making:
     return session.making(
         wait=not flags.no_wait,
         save=not flags.no_wait,
