@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.installed import ROOT
-from tests.benchmarks.running import run, side_by_side
+from tests.benchmarks.running import Spent, run, side_by_side
 from tests.benchmarks.service import Manner, served
 from tests.benchmarks.table import Figure, ratio
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.benchmarks.bench import Bench
-    from tests.benchmarks.running import Command, Spent
+    from tests.benchmarks.running import Command
 
 _GOALS: Final = {
     "--version": 1.15,
@@ -39,13 +39,14 @@ def figures(bench: Bench) -> Iterator[Figure]:
         submit = bench.flux("generate", "a cat", "-n", "20", "--no-wait", "--yes", url=service.url)
         run(submit)
     spent = side_by_side(_floors(bench) | _own(bench) | _tabs(bench) | _peers(bench), bench.rounds)
-    bare = spent["bare"].wall
+    bare = spent["bare"]
     for floor in ("import typer", "import httpx", "curl --version"):
-        yield ratio(f"{floor} ÷ bare Python", spent[floor].wall, bare, None)
+        yield ratio(f"{floor} ÷ bare Python", spent[floor], bare, None)
     for name, goal in _GOALS.items():
-        yield ratio(f"{name} ÷ bare Python", spent[name].wall, bare, goal)
-    yield ratio("TAB, words and flags ÷ bare Python", spent["tab"].wall / _TABS, bare, 1.2)
-    yield ratio("TAB, task ids ÷ bare Python", spent["tab ids"].wall, bare, 6.0)
+        yield ratio(f"{name} ÷ bare Python", spent[name], bare, goal)
+    tab = Spent(spent["tab"].wall / _TABS, spent["tab"].cpu / _TABS)
+    yield ratio("TAB, words and flags ÷ bare Python", tab, bare, 1.2)
+    yield ratio("TAB, task ids ÷ bare Python", spent["tab ids"], bare, 6.0)
     for name in (*_GOALS, "tab ids"):
         yield against_peers(name, spent[name].wall, spent, bench.peers)
 
