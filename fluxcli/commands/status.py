@@ -91,7 +91,8 @@ def _tell(session: Session, history: History, names: list[str]) -> None:
     seen, errors = report.watch(
         history.refreshed(tasks), count=len(tasks), usual=history.usual_seconds(tasks)
     )
-    report.show(seen)
+    fresh = {task.ref: task for task in seen}
+    report.show([fresh[task.ref] for task in tasks if task.ref in fresh])
     for error in errors:
         # Where the task's own record tells of the failure, a script needs no second object.
         told = error.code in _TOLD_BY_STATE
