@@ -50,7 +50,7 @@ class Rhythm:
         if self._learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3
-            step = self.usual / 15
+            step = self.usual / 20
         else:
             self.usual = _quantile(known, 0.5)
             self._start = _quantile(known, 0.1)
@@ -69,7 +69,7 @@ class Rhythm:
             return self._step
         if age > self.usual * _PATIENCE:
             return min(max(self._step, age / 20), 15.0)
-        return max(self._step, age / 11) if self._learning else self._step
+        return max(self._step, age / 14) if self._learning else self._step
 
 
 class Turnstile:

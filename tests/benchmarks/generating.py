@@ -36,6 +36,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         script = _CURLS.format(url=service.url)
         commands = {
             "bare": bench.bare,
+            "floor": bench.command(str(bench.python), "-c", "import typer, httpx, httpcore"),
             "curls": bench.command("sh", "-c", script),
             # Each picture is a new one: `--new` keeps the command from resuming.
             "generate": bench.flux(
@@ -52,6 +53,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
     if size != (bench.root / "flux.png").stat().st_size:
         raise RuntimeError("curl and fluxcli fetched different results")
     name = "generate, instant, 2 MB"
+    floor = "import typer, httpx, httpcore ÷ bare Python"
+    yield ratio(floor, spent["floor"], spent["bare"], None)
     yield ratio(f"{name} ÷ bare Python", spent["generate"], spent["bare"], 11.0)
     yield ratio(f"{name} ÷ three curls in a shell", spent["generate"], spent["curls"], 4.3)
     yield against_peers(name, spent["generate"].wall, spent, bench.peers)

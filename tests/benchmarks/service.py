@@ -11,7 +11,6 @@ import asyncio
 import json
 import math
 import os
-import random
 import subprocess
 import sys
 import time
@@ -20,12 +19,14 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WINDOW: Final = 10.0
+_GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,6 @@ class Manner:
     seconds: float = 0.0
     sigma: float = 0.0
     limit: int = 0
-    seed: int = 1
 
 
 @dataclass(slots=True)
@@ -75,7 +75,6 @@ class _Book:
     def __init__(self, manner: Manner) -> None:
         self.manner = manner
         self.seen = Seen()
-        self._chance = random.Random(manner.seed)  # noqa: S311 - a simulation
         self._recent: deque[float] = deque()
 
     def submit(self) -> dict[str, Any]:
@@ -86,10 +85,9 @@ class _Book:
             self.seen.refused += 1
             return {"code": 429, "msg": "call frequency is too high", "data": None}
         self._recent.append(now)
-        seconds = self.manner.seconds
-        if seconds:
-            seconds = self._chance.lognormvariate(math.log(seconds), self.manner.sigma)
-        task_id = f"{len(self.seen.stories):032x}"
+        number = len(self.seen.stories)
+        seconds = self.manner.seconds * math.exp(self.manner.sigma * _spread(number))
+        task_id = f"{number:032x}"
         self.seen.stories[task_id] = Story(now, now + seconds)
         return _good({"taskId": task_id})
 
@@ -113,6 +111,11 @@ class _Book:
             data |= {"completeTime": int(story.done * 1000), "successFlag": 1}
             data["response"] = {"originImageUrl": None, "resultImageUrl": url}
         return _good(data)
+
+
+def _spread(number: int) -> float:
+    """Return the `number`-th of normal values that are spread evenly, however few are taken."""
+    return NormalDist().inv_cdf((0.5 + number * _GOLDEN) % 1)
 
 
 def _good(data: object) -> dict[str, Any]:
