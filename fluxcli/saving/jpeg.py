@@ -6,6 +6,8 @@ framing whole is not seen. Bytes after the end mark are allowed, as every decode
 
 from __future__ import annotations
 
+import re
+
 from fluxcli.saving.tape import Broken, Tape, Walk
 
 SIGNATURE = b"\xff\xd8\xff"
@@ -14,6 +16,8 @@ _START, _END, _SCAN, _LINES, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xDC, 0x01
 _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FRAME_LEAST = 9
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+"""What ends a scan: neither a stuffed byte nor a restart."""
 
 
 def walk(tape: Tape) -> Walk[tuple[int, int]]:
@@ -95,6 +99,8 @@ def _scan(tape: Tape, *, seen_frame: bool) -> Walk[int]:
     yield from _segment(tape)
     passed = 0
     while True:
+        # Coded data are full of marks that mean nothing: the search passes them by quickly.
+        passed += tape.jump(_MARKER)
         passed += yield from tape.skip_to(_MARK)
         code = yield from _marker_code(tape)
         if code and code not in _RESTARTS:

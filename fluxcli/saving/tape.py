@@ -7,7 +7,10 @@ code reads like the format's definition, and memory stays that of one piece.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import re
 
 T = TypeVar("T")
 
@@ -53,6 +56,17 @@ class Tape:
             step = min(count, len(self._piece) - self._at)
             self._at += step
             count -= step
+
+    def jump(self, pattern: re.Pattern[bytes]) -> int:
+        """Pass over what lies before a match in the piece at hand; return how much.
+
+        Without a match, all but the piece's last byte is passed over: with the next piece's
+        first ones it may become one.
+        """
+        begun = self._at
+        found = pattern.search(self._piece, begun)
+        self._at = max(begun, found.start() if found else len(self._piece) - 1)
+        return self._at - begun
 
     def skip_to(self, mark: int) -> Walk[int]:
         """Pass over everything before the next byte `mark`, and over it; return how much."""
