@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import installed
-from tests.benchmarks.picture import write_png
+from tests.benchmarks.picture import write_jpeg, write_png
 from tests.benchmarks.running import Command
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class Bench:
         """The floor of all."""
         return self.command(str(self.python), "-c", "pass")
 
-    def result(self, size: int) -> Path:
-        """Return a picture of `size` bytes."""
-        path = self.root / f"result-{size}.png"
+    def result(self, size: int, ending: str = "jpg") -> Path:
+        """Return a picture of about `size` bytes: a JPEG, as the service makes, or a PNG."""
+        path = self.root / f"result-{size}.{ending}"
         if not path.exists():
-            write_png(path, size)
+            (write_jpeg if ending == "jpg" else write_png)(path, size)
         return path

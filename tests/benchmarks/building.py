@@ -21,7 +21,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """Measure `build --check` once every picture is there and locked."""
     assets = "".join(_ASSET.format(n=n) for n in range(_COUNT))
     (bench.root / "assets.toml").write_text(_HEAD + assets, encoding="utf-8")
-    picture = bench.result(4_000).read_bytes()
+    picture = bench.result(4_000, "png").read_bytes()
     for n in range(_COUNT):
         (bench.root / f"picture-{n}.png").write_bytes(picture)
     run(bench.flux("build", "--adopt", "*"))

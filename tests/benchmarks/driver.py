@@ -22,7 +22,7 @@ def main() -> None:
         vars(pace)["SUBMISSIONS"] = sys.maxsize
         vars(polling)["_TURN"] = 1e-4
     session = Session.of_process()
-    session.configure(output="pictures/{n}.png")
+    session.configure(output="pictures/{n}.jpg")
     order = session.order(
         "generate",
         prompt="a cat",

@@ -23,7 +23,7 @@ answer=$(curl -s -H "$auth" -H "$json" -d '{{"prompt":"a cat"}}' $api/generate)
 id=${{answer##*taskId\\": \\"}}
 record=$(curl -s -H "$auth" "$api/record-info?taskId=${{id%%\\"*}}")
 result=${{record##*resultImageUrl\\": \\"}}
-curl -s -o curl.png "${{result%%\\"*}}"
+curl -s -o curl.jpg "${{result%%\\"*}}"
 """
 
 
@@ -40,7 +40,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
             "curls": bench.command("sh", "-c", script),
             # Each picture is a new one: `--new` keeps the command from resuming.
             "generate": bench.flux(
-                *("generate", "a cat", "--new", "-f", "-o", "flux.png"),
+                *("generate", "a cat", "--new", "-f", "-o", "flux.jpg"),
                 url=service.url,
                 state="generating",
             ),
@@ -49,8 +49,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
         for _ in range(ENOUGH):
             run(commands["generate"])
         spent = side_by_side(commands, min(bench.rounds, 15))
-    size = (bench.root / "curl.png").stat().st_size
-    if size != (bench.root / "flux.png").stat().st_size:
+    size = (bench.root / "curl.jpg").stat().st_size
+    if size != (bench.root / "flux.jpg").stat().st_size:
         raise RuntimeError("curl and fluxcli fetched different results")
     name = "generate, instant, 2 MB"
     floor = "import typer, httpx, httpcore ÷ bare Python"

@@ -18,7 +18,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """Weigh the help and one picture."""
     bare = weigh(bench.bare, bench.python).peak
     with served(Manner(result=str(bench.result(2_000_000)))) as service:
-        generate = bench.flux("generate", "a cat", "-o", "flux.png", url=service.url)
+        generate = bench.flux("generate", "a cat", "-o", "flux.jpg", url=service.url)
         for name, command, goal in (
             ("--help", bench.flux("--help"), 2.0),
             ("generate", generate, 3.6),

@@ -54,7 +54,7 @@ def _made(bench: Bench, name: str, count: int) -> tuple[list[float], Seen]:
         def one(number: int) -> Spent:
             time.sleep(number * _STAGGER)
             state = "learnt" if name == "learnt" else f"cold-{number}"
-            words = ("generate", f"cat {number}", "-o", f"{name}-{number}.png", "--new")
+            words = ("generate", f"cat {number}", "-o", f"{name}-{number}.jpg", "--new")
             return run(bench.flux(*words, url=service.url, state=state))
 
         spent = list(pool.map(one, range(count)))
@@ -74,7 +74,7 @@ def _learn(bench: Bench) -> None:
         prompt="a cat",
         model="flux-kontext-pro",
         aspect_ratio="16:9",
-        output_format="png",
+        output_format="jpeg",
         safety_tolerance=2,
     )
     held = journal.open_run("history", new=True)

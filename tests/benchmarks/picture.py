@@ -1,11 +1,14 @@
-"""Whole PNG pictures of a given size: noise, stored rather than compressed, checksums and all."""
+"""Whole pictures of a given size: noise, as JPEG, or as PNG that is stored, not compressed."""
 
 from __future__ import annotations
 
+import math
 import random
 import struct
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from PIL import Image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,6 +16,15 @@ if TYPE_CHECKING:
 _WIDTH: Final = 1024
 _ROW: Final = 1 + 3 * _WIDTH
 _CHUNK: Final = 1 << 16
+_NOISE: Final = 0.6
+"""Bytes that a pixel of noise takes in a JPEG of usual quality."""
+
+
+def write_jpeg(path: Path, size: int) -> None:
+    """Write a JPEG of about `size` bytes to `path`."""
+    side = math.isqrt(int(size / _NOISE))
+    noise = random.Random(size).randbytes(3 * side * side)  # noqa: S311 - noise, not a secret
+    Image.frombytes("RGB", (side, side), noise).save(path, "JPEG", quality=75)
 
 
 def write_png(path: Path, size: int) -> None:

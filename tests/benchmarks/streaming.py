@@ -36,7 +36,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
 def _fetched(bench: Bench, size: int) -> dict[str, Spent]:
     rounds = 3 if bench.quick else 9
     state = f"streaming-{size}"
-    with served(Manner(result=str(bench.result(size)))) as service:
+    with served(Manner(result=str(bench.result(size, "png")))) as service:
         place = ("-f", "-o", "flux.png")
         run(bench.flux("generate", "a cat", "--no-wait", *place, url=service.url, state=state))
         download = bench.flux("download", "@last", *place, url=service.url, state=state)
