@@ -503,8 +503,8 @@ def test_a_lost_answer_is_never_paid_for_twice(site: Site) -> None:
     error = elsewhere.record["assets"][0]["error"]
     assert error["code"] == Code.OUTCOME_UNKNOWN
     assert site.charges == 1
-    session = site.world.session(env={"FLUXCLI_SANDBOX": "1"})
-    task_id = session.stand_in.charges()[0].id
+    with closing(site.world.session(env={"FLUXCLI_SANDBOX": "1"})) as session:
+        task_id = session.stand_in.charges()[0].id
     settled = site.world.run("status", error["ref"], "--settle", task_id, "--sandbox")
     assert settled.status == 0, settled.err
     assert site.todo("flag") == {"flag": "collect"}
