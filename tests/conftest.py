@@ -9,12 +9,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.worlds import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# How long an example takes says more about what else the machine does.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 _STRAYED: list[str] = []
 _ROOM = 4 << 30
