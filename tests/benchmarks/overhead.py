@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
 from concurrent.futures import ThreadPoolExecutor
-from math import log
+from math import exp
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +12,7 @@ from fluxcli.clock import SystemClock
 from fluxcli.journal.ledger import Journal
 from fluxcli.task import Request
 from tests.benchmarks.running import run
-from tests.benchmarks.service import Manner, served
+from tests.benchmarks.service import Manner, served, spread
 from tests.benchmarks.table import Figure
 
 if TYPE_CHECKING:
@@ -68,7 +67,6 @@ def _made(bench: Bench, name: str, count: int) -> tuple[list[float], Seen]:
 def _learn(bench: Bench) -> None:
     """Write a history into the journal, as if many pictures had been made."""
     journal = Journal(bench.root / "learnt", clock=SystemClock(), sandbox=False)
-    chance = random.Random(7)  # noqa: S311 - a simulation
     request = Request(
         mode="generate",
         prompt="a cat",
@@ -81,7 +79,7 @@ def _learn(bench: Bench) -> None:
     for number in range(50):
         ref = journal.begin(held, request, source=None, output="-").ref
         journal.accepted(ref, f"history-{number}")
-        seconds = chance.lognormvariate(log(_SECONDS), _SIGMA)
+        seconds = _SECONDS * exp(_SIGMA * spread(number))
         journal.succeeded(ref, url="", completed_at=None, seconds=seconds)
     journal.let_go(held)
     journal.close()

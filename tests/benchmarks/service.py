@@ -86,7 +86,7 @@ class _Book:
             return {"code": 429, "msg": "call frequency is too high", "data": None}
         self._recent.append(now)
         number = len(self.seen.stories)
-        seconds = self.manner.seconds * math.exp(self.manner.sigma * _spread(number))
+        seconds = self.manner.seconds * math.exp(self.manner.sigma * spread(number))
         task_id = f"{number:032x}"
         self.seen.stories[task_id] = Story(now, now + seconds)
         return _good({"taskId": task_id})
@@ -113,7 +113,7 @@ class _Book:
         return _good(data)
 
 
-def _spread(number: int) -> float:
+def spread(number: int) -> float:
     """Return the `number`-th of normal values that are spread evenly, however few are taken."""
     return NormalDist().inv_cdf((0.5 + number * _GOLDEN) % 1)
 
