@@ -38,10 +38,15 @@ class Pace:
         now = self._clock.wall()
         with self._store.writing(lasting=False) as db:
             db.execute(
-                "DELETE FROM submissions WHERE account = ?1 AND (answered_at <= ?2"
-                " OR started_at <= ?3 OR started_at > ?4 OR answered_at > ?4)",
-                # Entries from the future were written before the clock was set back.
-                (account, now - WINDOW_SECONDS, now - _ABANDONED_SECONDS, now + WINDOW_SECONDS),
+                "DELETE FROM submissions WHERE account = :account AND (answered_at <= :past"
+                " OR started_at <= :abandoned OR started_at > :future OR answered_at > :future)",
+                {
+                    "account": account,
+                    "past": now - WINDOW_SECONDS,
+                    "abandoned": now - _ABANDONED_SECONDS,
+                    # Entries from the future were written before the clock was set back.
+                    "future": now + WINDOW_SECONDS,
+                },
             )
             self._bury(db, account, now)
             taken, oldest = db.execute(
