@@ -8,6 +8,7 @@ is never given out too early. Measured, this reaches the limit without a refusal
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
@@ -15,6 +16,7 @@ from fluxcli.mutex import alive
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from fluxcli.clock import Clock
     from fluxcli.journal.store import Store
@@ -32,6 +34,9 @@ class Pace:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._guard = threading.Lock()
+        self._expected: list[float] = []
+        """When this process's waiters come back, by the monotonic clock."""
 
     def take(self, account: str) -> tuple[int, float]:
         """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
@@ -49,17 +54,34 @@ class Pace:
                 },
             )
             self._bury(db, account, now)
-            taken, oldest = db.execute(
-                "SELECT count(*), min(answered_at) FROM submissions WHERE account = ?", (account,)
-            ).fetchone()
-            if taken < SUBMISSIONS:
+            rows = db.execute(
+                "SELECT answered_at FROM submissions WHERE account = ?"
+                " ORDER BY answered_at IS NULL, answered_at",
+                (account,),
+            ).fetchall()
+            if len(rows) < SUBMISSIONS:
                 row = db.execute(
                     "INSERT INTO submissions (account, pid, started_at) VALUES (?, ?, ?)",
                     (account, os.getpid(), now),
                 )
                 return int(row.lastrowid or 0), 0.0
-        wait = _RECHECK_SECONDS if oldest is None else oldest + WINDOW_SECONDS - now
-        return 0, max(0.01, float(wait))
+        return 0, self._wait([row["answered_at"] for row in rows], now)
+
+    def _wait(self, ages: Sequence[float | None], now: float) -> float:
+        """Send each who waits to a slot of his own, by when those that are taken are free again.
+
+        Else all would come for the first one, and all but one of them again for the next.
+        """
+        moment = self._clock.monotonic()
+        with self._guard:
+            self._expected = [at for at in self._expected if at > moment]
+            ahead = len(ages) - SUBMISSIONS + len(self._expected)
+            rounds, place = divmod(ahead, len(ages))
+            age = ages[place]
+            free = WINDOW_SECONDS * (rounds + 1)
+            wait = max(0.01, _RECHECK_SECONDS if age is None else age + free - now)
+            self._expected.append(moment + wait)
+        return wait
 
     def answered(self, slot: int) -> None:
         """Let the slot age: its submission was answered, or will never be."""

@@ -79,6 +79,18 @@ def test_slots_come_back_one_by_one(journal: Journal, clock: SwiftClock) -> None
     assert len(taken(journal)) == 1
 
 
+def test_each_who_waits_is_sent_to_a_slot_of_his_own(journal: Journal, clock: SwiftClock) -> None:
+    """Else all come for the first slot, and all but one of them again for the next."""
+    for slot in taken(journal):
+        journal.pace.answered(slot)
+        clock.sleep(0.1)
+    waits = [wait_of(journal) for _ in range(25)]
+    again = [8.0 + 0.1 * place + 10.0 * rounds for rounds in range(2) for place in range(20)]
+    assert waits == pytest.approx(again[:25])
+    clock.sleep(waits[0])
+    assert len(taken(journal, 1)) == 1
+
+
 def test_unanswered_slots_are_looked_at_again_soon(journal: Journal) -> None:
     taken(journal)
     assert journal.pace.take("a")[1] == pytest.approx(0.25)
