@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -83,8 +84,8 @@ def site(root: Path) -> Path:
 
 
 def charges(root: Path) -> list[Charge]:
-    session = World(root).session(env={"FLUXCLI_SANDBOX": "1"})
-    return session.stand_in.charges()
+    with closing(World(root).session(env={"FLUXCLI_SANDBOX": "1"})) as session:
+        return session.stand_in.charges()
 
 
 def elsewhere(root: Path, other: Path) -> Path:
