@@ -47,7 +47,7 @@ _API: Final = "https://api.sandbox.invalid"
 _UPLOADS: Final = "https://upload.sandbox.invalid"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Session:
     """What a command works with. `stdin`, `stdout`, `stderr` may be None: closed by the shell."""
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fluxcli.commands.options import PlaceOptions, ShowOptions, WaitOptions
+from fluxcli.commands.options import WaitOptions
+from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
 from fluxcli.commands.pictures import follower, take_places_and_times
 from fluxcli.errors import Code, FluxError
 from fluxcli.session import Session

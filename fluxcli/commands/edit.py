@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fluxcli.commands.options import PictureOptions
+from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import ask_for
 from fluxcli.session import Session
 

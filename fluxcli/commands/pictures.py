@@ -14,7 +14,8 @@ from fluxcli.settings.values import SETTINGS, written
 if TYPE_CHECKING:
     from fluxcli.building.graduation import Graduation
     from fluxcli.catalog import Mode
-    from fluxcli.commands.options import PictureOptions, PlaceOptions, ShowOptions, WaitOptions
+    from fluxcli.commands.options import WaitOptions
+    from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
     from fluxcli.making import Making
     from fluxcli.ordering.order import Order
     from fluxcli.output.following import Follower

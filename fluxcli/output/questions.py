@@ -21,7 +21,6 @@ if sys.platform == "win32":  # pragma: no cover - Windows has its own way to rea
         return getpass.getpass("")
 
 else:
-    import termios
 
     def secret_line(stream: TextIO, ask: Callable[[], None]) -> str:
         """Read one line without showing it; `ask` puts the question.
@@ -36,6 +35,8 @@ else:
 
     @contextlib.contextmanager
     def _silenced(stream: TextIO) -> Iterator[None]:
+        import termios  # noqa: PLC0415 - start-up
+
         handle = stream.fileno()
         before = termios.tcgetattr(handle)
         silent = list(before)

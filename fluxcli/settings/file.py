@@ -26,10 +26,10 @@ TABLES: Final = ("generate", "edit")
 
 _LARGEST: Final = 1024 * 1024
 _EDIT: Final = "fluxcli config edit"
-_WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_WHERE: Final = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """A config file as it was read. `values` is its TOML, nested; a missing file is empty."""
 
@@ -86,9 +86,9 @@ def parse(path: Path, data: bytes) -> Document:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = _WHERE.search(str(error))
+        found = re.search(_WHERE, str(error))
         where = f"{found[1]}:{found[2]}" if found and found[1] else _position(text)
-        reason = _WHERE.sub("", str(error))
+        reason = re.sub(_WHERE, "", str(error))
         raise _broken(f"{path}:{where}", reason[:1].lower() + reason[1:]) from None
     except (ValueError, RecursionError):
         raise _broken(str(path), "a number is too long or brackets are too deep") from None

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_HEADER: Final = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
-_ENTRY: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
+_HEADER: Final = r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]"
+_ENTRY: Final = r"\s*([A-Za-z0-9_.-]+)\s*="
 
 
 def line_of(text: str, name: str) -> int | None:
@@ -53,9 +53,9 @@ def _entries(lines: list[str]) -> Iterator[tuple[int, str]]:
     """Yield every line that begins an entry, from 1, with the entry's full name."""
     table = ""
     for number, line in enumerate(lines, 1):
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             table = header[1] + "."
-        elif entry := _ENTRY.match(line):
+        elif entry := re.match(_ENTRY, line):
             yield number, table + entry[1]
 
 
@@ -65,7 +65,9 @@ def _end_of(lines: list[str], table: str) -> int | None:
     That is behind the table's last entry, or its header; for the top level, in front of
     the first header and the comment above it.
     """
-    headers = [n for n, line in enumerate(lines, 1) if (h := _HEADER.match(line)) and h[1] == table]
+    headers = [
+        n for n, line in enumerate(lines, 1) if (h := re.match(_HEADER, line)) and h[1] == table
+    ]
     inside = [n for n, name in _entries(lines) if name.rpartition(".")[0] == table]
     if inside or headers:
         return max(inside + headers)

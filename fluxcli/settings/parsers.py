@@ -1,7 +1,8 @@
 """How a setting's value is read, whether it comes as text or as TOML already typed.
 
 Each parser takes what was written and returns the value, or raises `BadValueError` saying
-what was expected. It does not know where the value came from; `resolve` adds that.
+what was expected. It does not know where the value came from; `resolve` adds that. Patterns
+are compiled when they are first needed, which is seldom: start-up.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ _WORDS: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-_DURATION: Final = re.compile(
+_DURATION: Final = (
     r"(?:(?P<h>[0-9]+(?:\.[0-9]{1,3})?)h)?"
     r"(?:(?P<m>[0-9]+(?:\.[0-9]{1,3})?)m)?"
     r"(?:(?P<s>[0-9]+(?:\.[0-9]{1,3})?)s?)?"
 )
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _YEAR: Final = 365 * 24 * 3600.0
-_SHAPE: Final = re.compile(r"0*([1-9][0-9]{0,4}) *[:x×/] *0*([1-9][0-9]{0,4})")  # noqa: RUF001 - typed by people
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,15}")
-_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_SHAPE: Final = r"0*([1-9][0-9]{0,4}) *[:x×/] *0*([1-9][0-9]{0,4})"  # noqa: RUF001 - typed by people
+_WHOLE: Final = r"[+-]?[0-9]{1,15}"
+_AUTHORITY: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
-_LOOPBACK: Final = re.compile(rf"localhost|::1|127(?:\.{_OCTET}){{3}}", re.IGNORECASE)
+_LOOPBACK: Final = rf"(?i:localhost|::1|127(?:\.{_OCTET}){{3}})"
 _HIGHEST_PORT: Final = 65535
 
 
@@ -56,7 +57,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def nearest_ratio(word: str, known: Iterable[str]) -> str | None:
     """Return the known ratio whose shape is nearest: `16:10` is meant as `16:9`, not as `1:1`."""
-    found = _SHAPE.fullmatch(word)
+    found = re.fullmatch(_SHAPE, word)
     if found is None:
         return None
     shape = math.log(float(found[1]) / float(found[2]))
@@ -97,7 +98,7 @@ def parse_duration(raw: object) -> float:
     The result is always a float, a multiple of a thousandth.
     """
     text = str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
-    found = _DURATION.fullmatch(text.strip().lower()) if isinstance(text, str) else None
+    found = re.fullmatch(_DURATION, text.strip().lower()) if isinstance(text, str) else None
     parts = {unit: part for unit, part in found.groupdict().items() if part} if found else {}
     if not parts:
         raise BadValueError("expected a duration such as `90s`, `15m` or `1h30m`, or `0`")
@@ -124,7 +125,7 @@ def whole(lowest: int, highest: int | None = None) -> Callable[[object], int]:
 
     def parse(raw: object) -> int:
         text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
-        if not isinstance(text, str) or not _WHOLE.fullmatch(text.strip()):
+        if not isinstance(text, str) or not re.fullmatch(_WHOLE, text.strip()):
             raise BadValueError(f"expected a whole number {span}")
         number = int(text)
         within = max(lowest, number if highest is None else min(number, highest))
@@ -161,12 +162,12 @@ def parse_host(raw: object) -> str:
     end up in logs or change which host is meant.
     """
     parts = _address(raw)
-    authority = _AUTHORITY.fullmatch(parts.netloc)
+    authority = re.fullmatch(_AUTHORITY, parts.netloc)
     if authority is None or int((authority[2] or ":0")[1:]) > _HIGHEST_PORT:
         raise BadValueError("expected a host name, with a port at most")
     if parts.query or parts.fragment:
         raise BadValueError("expected an address without `?` and `#`", secret=True)
-    if parts.scheme == "http" and not _LOOPBACK.fullmatch(authority[1].strip("[]")):
+    if parts.scheme == "http" and not re.fullmatch(_LOOPBACK, authority[1].strip("[]")):
         mended = parts._replace(scheme="https").geturl().rstrip("/")
         raise BadValueError(
             "expected `https`; plain `http` would show the key to everyone on the way",

@@ -45,7 +45,7 @@ DEFAULT_OUTPUT: Final = "{prompt}-{id}.{ext}"
 DEFAULT_TIMEOUT: Final = 15 * 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Setting:
     """One thing a user may settle.
 
