@@ -66,6 +66,8 @@ class Collecting:
         pause = rhythm.first if young else 0.0
         while True:
             yield from self._turn(min(clock.monotonic() + pause, self._deadline))
+            if rhythm.is_learning:
+                rhythm = self._rhythm(task)
             pause = rhythm.next(clock.monotonic() - begun)
             try:
                 record = self._tools.service.read(task.task_id or "")

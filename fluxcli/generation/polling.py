@@ -46,8 +46,9 @@ class Rhythm:
     ) -> None:
         known = sorted(durations)
         self._fixed = interval is not None
-        self._learning = len(known) < ENOUGH
-        if self._learning:
+        self.is_learning = len(known) < ENOUGH
+        """Whether nothing is known yet; what is learnt meanwhile may be asked for again."""
+        if self.is_learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3
             step = self.usual / 20
@@ -56,7 +57,7 @@ class Rhythm:
             self._start = _quantile(known, 0.1)
             step = (_quantile(known, 0.95) - self._start) / _LOOKS[alone]
         self._step = min(max(step, _STEP[0]), _STEP[1])
-        self.first = _EARLY if self._learning else self._start
+        self.first = _EARLY if self.is_learning else self._start
         """How long after its acceptance a task is looked at for the first time."""
         if interval is not None:
             self._start = self._step = self.first = interval
@@ -69,7 +70,7 @@ class Rhythm:
             return self._step
         if age > self.usual * _PATIENCE:
             return min(max(self._step, age / 20), 15.0)
-        return max(self._step, age / 14) if self._learning else self._step
+        return max(self._step, age / 14) if self.is_learning else self._step
 
 
 class Turnstile:

@@ -55,6 +55,7 @@ SILENCE_SECONDS: Final = 30.0
 """A result that sends nothing for so long is fetched anew; a slow one is left its time."""
 
 REDIRECTS: Final = 5
+_BLOCK: Final = 256 << 10
 _FOLDER: Final = "fluxcli"
 _GONE: Final = frozenset({403, 404, 410})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
@@ -241,13 +242,19 @@ def _opened(flight: Flight, first: bytes, chunks: Generator[bytes], url: str) ->
     length = None
     with suppress(TypeError, ValueError):
         length = int(flight.length or "")
-    return Download(_joined(first, chunks), length)
+    return Download(_gathered(first, chunks), length)
 
 
-def _joined(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
+def _gathered(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
+    """Yield a result in blocks: whatever is done with a piece costs more than joining two."""
+    block = bytearray(first)
     with closing(rest):
-        yield first
-        yield from rest
+        for piece in rest:
+            block += piece
+            if len(block) >= _BLOCK:
+                yield bytes(block)
+                block.clear()
+    yield bytes(block)
 
 
 def _next_hop(url: str, location: str | None) -> str:

@@ -27,11 +27,10 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield from _unlimited(bench, 200, 300 if bench.quick else 1000, 2.0)
 
 
-def driven(bench: Bench, *words: str, url: str) -> Command:
-    """Return the command line of a batch in a world of its own."""
-    return bench.command(
-        str(bench.python), str(_DRIVER), *words, url=url, state=f"batch-{'-'.join(words)}"
-    )
+def driven(bench: Bench, *words: str, url: str, state: str = "") -> Command:
+    """Return the command line of a batch, with a journal of its own unless `state` names one."""
+    state = state or f"batch-{'-'.join(words)}"
+    return bench.command(str(bench.python), str(_DRIVER), *words, url=url, state=state)
 
 
 def _limited(bench: Bench, count: int, seconds: float) -> Iterator[Figure]:
@@ -49,9 +48,10 @@ def _limited(bench: Bench, count: int, seconds: float) -> Iterator[Figure]:
 
 
 def _unlimited(bench: Bench, few: int, many: int, seconds: float) -> Iterator[Figure]:
+    """By the large one, the program has learnt from the small one how long a picture takes."""
     floor = many / _IN_FLIGHT * seconds
-    small, _ = _made(bench, str(few), "--lifted", seconds=seconds)
-    spent, seen = _made(bench, str(many), "--lifted", seconds=seconds)
+    small, _ = _made(bench, str(few), "--lifted", seconds=seconds, state="lifted")
+    spent, seen = _made(bench, str(many), "--lifted", seconds=seconds, state="lifted")
     bare = weigh(bench.bare, bench.python).peak
     name = f"{many} tasks, 100 in flight, 2 MB"
     wall = f"{spent.wall:.2f} s ÷ {floor:g} s"
@@ -68,11 +68,11 @@ def _unlimited(bench: Bench, few: int, many: int, seconds: float) -> Iterator[Fi
 
 
 def _made(
-    bench: Bench, *words: str, seconds: float, sigma: float = 0.0, limit: int = 0
+    bench: Bench, *words: str, seconds: float, sigma: float = 0.0, limit: int = 0, state: str = ""
 ) -> tuple[Spent, Seen]:
     result = str(bench.result(_BYTES))
     with served(Manner(result=result, seconds=seconds, sigma=sigma, limit=limit)) as service:
-        spent = weigh(driven(bench, *words, url=service.url), bench.python)
+        spent = weigh(driven(bench, *words, url=service.url, state=state), bench.python)
         seen = service.seen()
     for picture in (bench.root / "pictures").iterdir():
         picture.unlink()

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.events import Event, Failed, Finished, Succeeded, Trouble, Warned
+from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble, Warned
+from fluxcli.generation.polling import ENOUGH
 from fluxcli.generation.terms import Terms
 from fluxcli.generation.work import Work
 from fluxcli.saving.checks import inspect_file
@@ -56,6 +57,20 @@ class TestLooking:
         desk.answers["record-info"] = [running, running, finished()]
         last(desk.make())
         assert desk.asked.count("record-info") == 3
+
+    def test_what_others_took_meanwhile_is_learnt(self, desk: Desk) -> None:
+        """The first pictures of a batch are waited for blindly, the others need not be."""
+
+        def others_finish(event: Event) -> None:
+            if isinstance(event, Accepted):
+                for number in range(ENOUGH):
+                    task = accepted(desk.journal, f"other-{number}")
+                    desk.journal.succeeded(task.ref, url=RESULT, completed_at=0.0, seconds=2.0)
+
+        desk.answers["record-info"] = [answer(bodies.GENERATING), finished()]
+        begun = desk.clock.monotonic()
+        last(desk.make(during=others_finish))
+        assert desk.clock.monotonic() - begun == pytest.approx(2.0, abs=0.5)
 
     def test_its_own_time_is_told_where_the_service_tells_it(self, desk: Desk) -> None:
         desk.answers["record-info"] = [
