@@ -17,12 +17,29 @@ def run() -> None:
     _end_quietly_on_ctrl_c()
     # What is imported stays: the collector need not look at it, neither now nor later.
     gc.disable()
+    if arguments[:1] == ["status"] and _told_tasks(arguments):
+        _end(0)
     from fluxcli.cli import main  # noqa: PLC0415 - start-up
     from fluxcli.session import Session  # noqa: PLC0415 - start-up
 
     gc.freeze()
     gc.enable()
     _end(main(arguments, Session.of_process()))
+
+
+def _told_tasks(arguments: list[str]) -> bool:
+    """Answer a completion script; if that fails, the program itself is the one to tell."""
+    from fluxcli.recent import is_asked, tell  # noqa: PLC0415 - start-up
+
+    if not is_asked(arguments):
+        return False
+    from fluxcli.session import Session  # noqa: PLC0415 - start-up
+
+    try:
+        tell(arguments, Session.of_process())
+    except Exception:  # noqa: BLE001 - whatever it is, it comes again, and is told then
+        return False
+    return True
 
 
 def _known_answer(arguments: list[str]) -> str:

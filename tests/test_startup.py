@@ -15,6 +15,7 @@ import pytest
 
 from fluxcli import __version__
 from fluxcli.pages import PAGES
+from fluxcli.recent import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ _MAIN: Final = (
     "import sys; from fluxcli.cli import main; from fluxcli.session import Session;"
     "main(sys.argv[1:], Session.of_process())"
 )
+_TAB: Final = "import sys; from fluxcli.__main__ import _told_tasks; _told_tasks(sys.argv[1:])"
 _TYPER: Final = "import typer, typer.main, typer._click.decorators"
 _LIST: Final = "; import sys; sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules))"
 
@@ -109,6 +111,27 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
     loaded = _loaded(_MAIN, "--json", "status", "--offline", env=env)
     commands = {name for name in loaded if name.startswith("fluxcli.commands.")}
     assert commands == {"fluxcli.commands.options", "fluxcli.commands.status"}
+
+
+def test_a_tab_loads_no_typer(env: dict[str, str]) -> None:
+    loaded = _loaded(_TAB, *ASKED, env=env)
+    assert "fluxcli.journal.ledger" in loaded
+    assert not loaded & {"typer", "httpx", "rich", "fluxcli.cli"}
+
+
+@pytest.mark.parametrize("words", [[], ["--sandbox"]])
+@pytest.mark.parametrize("setting", ["", "nosuch = 1", "color = 7"])
+def test_a_tab_is_told_what_status_tells(
+    words: list[str], setting: str, tmp_path: Path, env: dict[str, str]
+) -> None:
+    """Of tasks, of a strange setting, and of a broken one."""
+    env["FLUXCLI_SANDBOX_SECONDS"] = "0"
+    _process(_RUN, "generate", "a cat", "-o", str(tmp_path), "--sandbox", env=env)
+    (tmp_path / "config.toml").write_text(setting)
+    short = _process(_RUN, *ASKED, *words, env=env)
+    long = _process(_MAIN, *ASKED, *words, env=env)
+    assert (short.stdout, short.stderr) == (long.stdout, long.stderr)
+    assert ("a cat" in short.stdout) == (words == ["--sandbox"] and setting != "color = 7")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--offline"]])

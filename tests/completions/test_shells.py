@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.catalog import RATIOS
+from fluxcli.recent import ASKED
 from tests.completions import shells
 from tests.completions.shells import TASKS, Fish, Home, Shell
 from tests.completions.words import program
@@ -123,7 +124,7 @@ def test_files(shell: Shell, line: str) -> None:
 def test_tasks(shell: Shell, home: Home, line: str, question: str) -> None:
     """Ids come from the journal alone; the sandbox has tasks of its own."""
     assert shell.complete(line) == sorted(["@last", *TASKS])
-    assert home.asked[-1] == f"status --offline --limit 50{question}"
+    assert home.asked[-1] == " ".join(ASKED) + question
 
 
 def test_tasks_that_begin_as_typed(shell: Shell) -> None:
