@@ -5,14 +5,11 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-_NAMED: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ACTING: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's controls, formats (zero-width and bidirectional ones among them), lone
 surrogates and line separators: all that a terminal obeys, or hides, instead of showing."""
 
 _SELECTORS: Final = dict.fromkeys(range(0xFE00, 0xFE10))
-_BYTE: Final = 0xFF
-_PLANE: Final = 0xFFFF
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -33,12 +30,7 @@ def _written(character: str) -> str:
     """One unprintable character: spelled out if it acts, itself if it is merely unusual."""
     if unicodedata.category(character) not in _ACTING:
         return character
-    if name := _NAMED.get(character):
-        return name
-    number = ord(character)
-    if number <= _BYTE:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number <= _PLANE else f"\\U{number:08x}"
+    return character.encode("unicode_escape").decode()
 
 
 def cells(text: str) -> int:

@@ -16,7 +16,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 ODD = "k y/+\"é'\\=0123456789"
 
 
-@pytest.mark.parametrize("key", [KEY, ODD])
+@pytest.mark.parametrize("key", [KEY, ODD, ODD.replace("é", "e")])
 @pytest.mark.parametrize(
     "dress",
     [
@@ -35,9 +35,14 @@ def test_every_dress_is_known(key: str, dress: object) -> None:
 
 @given(st.binary(max_size=8), st.binary(max_size=8))
 def test_base64_is_known_at_every_alignment(before: bytes, after: bytes) -> None:
-    """What stands around the key in the encoded bytes does not hide it."""
+    """What stands around the key in the encoded bytes does not hide it.
+
+    All letters that are of the key alone go: each stands for 6 of its bits.
+    """
     encoded = base64.b64encode(before + KEY.encode() + after).decode()
-    assert "***" in Redactor(lambda: [KEY])(encoded)
+    shown = Redactor(lambda: [KEY])(encoded)
+    assert "***" in shown
+    assert len(encoded) - len(shown.replace("***", "")) == len(KEY) * 8 // 6
 
 
 def test_a_key_that_comes_later_is_hidden_from_then_on() -> None:
@@ -51,3 +56,16 @@ def test_a_key_that_comes_later_is_hidden_from_then_on() -> None:
 def test_words_are_not_taken_for_keys() -> None:
     """What a stand-in takes for a key would tear every path apart."""
     assert Redactor(lambda: ["", "a", "test"])("/home/a/test/a.png") == "/home/a/test/a.png"
+
+
+def test_from_twelve_characters_on_it_is_a_key() -> None:
+    assert Redactor(lambda: [KEY[:12]])(f"at {KEY[:12]}.") == "at ***."
+    assert Redactor(lambda: [KEY[:11]])(f"at {KEY[:11]}.") == f"at {KEY[:11]}."
+
+
+def test_no_tail_is_left_of_a_key_that_begins_like_another() -> None:
+    """Whichever of them is known first, the longer one goes whole."""
+    longer = KEY + "and-more"
+    for first, second in ((KEY, longer), (longer, KEY)):
+        redact = Redactor([first, second].copy)
+        assert redact(f"{longer} {KEY}") == "*** ***"

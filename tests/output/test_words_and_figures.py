@@ -58,6 +58,7 @@ def test_a_shortened_text_fits(raw: str, width: int) -> None:
         ("灯台の夜明け", 6, "灯台…"),
         ("灯台の夜明け", 5, "灯台…"),
         ("❤\ufe0f", 1, "❤"),
+        ("a\ufe00b\ufe0f", 9, "ab"),
         ("lighthouse", 1, "…"),
         ("lighthouse", 0, ""),
     ],
@@ -83,8 +84,10 @@ def test_padding_counts_cells() -> None:
         (0.9, "0 s"),
         (8, "8 s"),
         (59.9, "59 s"),
+        (60, "1 m 00 s"),
         (65, "1 m 05 s"),
         (3599, "59 m 59 s"),
+        (3600, "1 h 00 m"),
         (7500, "2 h 05 m"),
     ],
 )
@@ -94,7 +97,16 @@ def test_durations(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-5, "just now"), (59, "just now"), (300, "5 m ago"), (7200, "2 h ago"), (2e5, "2 d ago")],
+    [
+        (-5, "just now"),
+        (59, "just now"),
+        (60, "1 m ago"),
+        (3599, "59 m ago"),
+        (3600, "1 h ago"),
+        (86_399, "23 h ago"),
+        (86_400, "1 d ago"),
+        (2e5, "2 d ago"),
+    ],
 )
 def test_ages(seconds: float, words: str) -> None:
     assert text.age(seconds) == words
@@ -106,6 +118,7 @@ def test_ages(seconds: float, words: str) -> None:
         (70, "70 B"),
         (999, "999 B"),
         (1000, "1.0 kB"),
+        (999_500, "999.5 kB"),
         (999_960, "1.0 MB"),
         (1_234_567, "1.2 MB"),
         (5e9, "5.0 GB"),
