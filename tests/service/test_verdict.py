@@ -16,6 +16,7 @@ from fluxcli.service.verdict import (
     error_of,
     failure_of,
     of_submission,
+    told,
 )
 from tests.service import bodies
 
@@ -90,6 +91,21 @@ def test_codes_that_prove_nothing(code: int, message: str) -> None:
     assert isinstance(judged(200, body(code, message)), Unknown)
 
 
+REFUSALS = "400 401 402 403 404 405 406 410 411 413 414 415 417 422 431 433 451 505"
+
+
+def test_which_codes_prove_by_themselves_that_nothing_was_made() -> None:
+    """Of all others, whatever they may mean, a submission's outcome is not known."""
+    found = [code for code in range(201, 600) if isinstance(judged(200, body(code)), Refused)]
+    assert found == sorted([*map(int, REFUSALS.split()), 429, 455, 501])
+
+
+def test_which_statuses_of_the_edge_prove_it() -> None:
+    """Without an answer of the service: what the edge alone says, or a proxy."""
+    found = [http for http in range(201, 600) if isinstance(judged(http, b"<html>"), Refused)]
+    assert found == sorted([*map(int, REFUSALS.split()), 429, 455, 521, 522, 523, 525, 526, 530])
+
+
 @pytest.mark.parametrize("http", [521, 522, 523, 525, 526, 530])
 def test_the_edge_that_never_reached_the_service(http: int) -> None:
     found = judged(http, b"<html>Web server is down</html>")
@@ -150,6 +166,52 @@ def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     found = judged(429, body(429, "slow down"), "7")
     assert isinstance(found, Refused)
     assert found.retry_after == 7.0
+
+
+def test_a_pause_that_the_service_asks_for_in_maintenance_is_kept() -> None:
+    found = judged(455, body(455, "back soon"), "60")
+    assert isinstance(found, Refused)
+    assert (found.again, found.retry_after) == (True, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "message", "hint"),
+    [
+        (401, "no", "the service refused the API key: no", "fluxcli config set api_key"),
+        (402, "no", "not enough credits: no", "fluxcli credits"),
+        (403, "no", "the service refused the API key: no", "fluxcli config set api_key"),
+        (429, "no", "too many calls for this account: no", None),
+        (433, "no", "the key's usage cap is reached: no", "https://kie.ai/"),
+        (455, "no", "the service is under maintenance: no", None),
+        (505, "no", "the service has switched this off: no", None),
+        (422, "no", "the service refused the request: no", None),
+        (400, "nsfw", "the content policy refused the request: nsfw", None),
+        (501, "no", "the service could not make the picture: no", "reported as not billed"),
+        (500, "no", "the service failed: no", "fluxcli config check"),
+    ],
+)
+def test_what_the_user_reads(code: int, said: str, message: str, hint: str | None) -> None:
+    """What happened, in the service's own words too, and what can be done."""
+    error = error_of(decode(200, body(code, said)), DIALECT)
+    assert error.message == f"{message} (HTTP 200, code {code})"
+    assert (hint or "None") in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    ("http", "content", "words"),
+    [
+        (500, body(500, "no"), "no (HTTP 500)"),
+        (200, body(500, "no"), "no (HTTP 200, code 500)"),
+        (200, body(500), "HTTP 200, code 500"),
+        (500, b"", "HTTP 500, an empty body"),
+        (502, b" <p>\n bad  ", "HTTP 502, no JSON: <p> bad"),
+        (502, b"\xff" * 3, "HTTP 502, no JSON: " + "\N{REPLACEMENT CHARACTER}" * 3),
+        (502, b"x" * 300, "HTTP 502, no JSON: " + "x" * 80),
+        (500, body(500, "y" * 400), "y" * 300 + " (HTTP 500)"),
+    ],
+)
+def test_what_arrived_is_told(http: int, content: bytes, words: str) -> None:
+    assert told(decode(http, content)) == words
 
 
 def test_the_recorded_refusals() -> None:
