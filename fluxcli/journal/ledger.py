@@ -41,7 +41,6 @@ class Run:
     """One command's wish, held by this process: its tasks by number, the newest try each."""
 
     name: str
-    resumed: bool
     tasks: dict[int, Task] = field(default_factory=dict)
     lock: Mutex | None = None
 
@@ -71,7 +70,7 @@ class Journal:
                 return self._begin_run(fingerprint)
             hint = "wait for it, or ask for another picture with `--new`"
             lock = self._held(earlier, "this very request", hint=hint)
-            return Run(name=earlier, resumed=True, tasks=self._newest(earlier), lock=lock)
+            return Run(name=earlier, tasks=self._newest(earlier), lock=lock)
 
     def unfinished(self, fingerprint: str) -> dict[int, Task] | None:
         """Return the tasks of the open run of this fingerprint; None if there is none."""
@@ -92,14 +91,14 @@ class Journal:
         with explained(self._folder):
             what = f"task `{task.task_id or task.ref}`"
             lock = self._held(name, what, hint="wait for it, then run the same command again")
-        return Run(name=name, resumed=True, lock=lock)
+        return Run(name=name, lock=lock)
 
     def close_if_complete(self, task: Task) -> None:
         """Close the run of a task that was saved, if nothing else of it is left to do."""
         name = self._run_of(task)
         tasks = self._newest(name).values()
         if len(tasks) == task.count and all(one.state is State.SAVED for one in tasks):
-            self.close_run(Run(name=name, resumed=True))
+            self.close_run(Run(name))
 
     def close_run(self, run: Run) -> None:
         """End a run: its answer was given, so the same command means new pictures from now on."""
@@ -129,7 +128,7 @@ class Journal:
                 "INSERT INTO runs (run, fingerprint, sandbox, created_at) VALUES (?, ?, ?, ?)",
                 (name, fingerprint, self._sandbox, now),
             )
-        return Run(name=name, resumed=False, lock=lock)
+        return Run(name=name, lock=lock)
 
     def _open_run(self, fingerprint: str) -> str | None:
         rows = self._store.rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,3 +33,10 @@ def journal(folder: Path, clock: SwiftClock) -> Iterator[Journal]:
     made = Journal(folder, clock=clock, sandbox=False)
     yield made
     made.close()
+
+
+@pytest.fixture
+def other(folder: Path, clock: SwiftClock) -> Iterator[Journal]:
+    """A second process's journal in the same folder."""
+    with closing(Journal(folder, clock=clock, sandbox=False)) as made:
+        yield made

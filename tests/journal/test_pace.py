@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,15 +14,7 @@ from fluxcli.journal.store import Store
 from tests.worlds import NOON, SwiftClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def other(folder: Path, clock: SwiftClock) -> Iterator[Journal]:
-    """A second process's journal in the same folder."""
-    with closing(Journal(folder, clock=clock, sandbox=False)) as journal:
-        yield journal
 
 
 def taken(journal: Journal, wanted: int = 100, account: str = "a") -> list[int]:

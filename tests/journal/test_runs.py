@@ -49,13 +49,33 @@ def hold(folder: Path, fingerprint: str) -> subprocess.Popen[str]:
 class TestResuming:
     def test_the_first_run_begins_with_nothing(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
-        assert (run.resumed, run.tasks) == (False, {})
+        assert run.tasks == {}
 
     def test_an_open_run_is_taken_up_with_its_tasks(self, journal: Journal) -> None:
         task = accepted(journal, "e730")
         run = journal.open_run("f", new=False)
-        assert run.resumed
         assert run.tasks == {1: task}
+
+    def test_a_run_that_was_taken_up_is_the_same_run(self, journal: Journal) -> None:
+        """It is held until it is let go, and ends when its answer was given."""
+        first = journal.open_run("f", new=False)
+        journal.let_go(first)
+        again = journal.open_run("f", new=False)
+        assert again.name == first.name
+        journal.close_run(again)
+        assert journal.unfinished("f") is None
+
+    def test_what_was_taken_up_is_free_again_when_it_is_let_go(
+        self, journal: Journal, other: Journal, folder: Path
+    ) -> None:
+        """And nothing is left of the hold."""
+        accepted(journal, "e730")
+        run = journal.open_run("f", new=False)
+        with pytest.raises(FluxError, match="at work on this very request"):
+            other.open_run("f", new=False)
+        journal.let_go(run)
+        assert [file.name for file in (folder / "locks").iterdir() if run.name in file.name] == []
+        assert other.open_run("f", new=False).name == run.name
 
     def test_the_newest_try_of_a_number_counts(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
@@ -69,19 +89,19 @@ class TestResuming:
 
     def test_another_command_takes_up_nothing(self, journal: Journal) -> None:
         accepted(journal, "e730", "f")
-        assert not journal.open_run("g", new=False).resumed
+        assert journal.open_run("g", new=False).tasks == {}
 
     def test_a_closed_run_is_over(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
         journal.close_run(run)
         journal.let_go(run)
-        assert not journal.open_run("f", new=False).resumed
+        assert journal.open_run("f", new=False).name != run.name
 
     def test_new_begins_anew_and_ends_what_was_before(self, journal: Journal) -> None:
         """After `--new`, the command without it takes up the new one, not the old."""
         old = accepted(journal, "e730")
         run = journal.open_run("f", new=True)
-        assert not run.resumed
+        assert run.tasks == {}
         task = journal.accepted(begun(journal, run).ref, "f841")
         journal.let_go(run)
         again = journal.open_run("f", new=False)
@@ -94,7 +114,7 @@ class TestResuming:
         accepted(journal, "e730")
         clock.sleep(RESULT_DAYS * 86400 + 1)
         assert journal.unfinished("f") is None
-        assert not journal.open_run("f", new=False).resumed
+        assert journal.open_run("f", new=False).tasks == {}
 
     def test_what_is_unfinished_can_be_seen_without_taking_it_up(self, journal: Journal) -> None:
         task = accepted(journal, "e730")
@@ -135,7 +155,7 @@ class TestTwoProcesses:
 
     def test_new_needs_not_wait(self, journal: Journal, folder: Path) -> None:
         with hold(folder, "f") as process:
-            assert not journal.open_run("f", new=True).resumed
+            assert journal.open_run("f", new=True).tasks == {}
             process.communicate("\n", timeout=10)
 
     def test_another_command_needs_not_wait(self, journal: Journal, folder: Path) -> None:
@@ -144,10 +164,11 @@ class TestTwoProcesses:
             process.communicate("\n", timeout=10)
 
     def test_a_killed_holder_holds_nothing(self, journal: Journal, folder: Path) -> None:
+        task = accepted(journal, "e730")
         with hold(folder, "f") as process:
             process.kill()
             process.communicate(timeout=10)
-        assert journal.open_run("f", new=False).resumed
+        assert journal.open_run("f", new=False).tasks == {1: task}
 
     def test_a_task_that_is_saved_elsewhere_is_not_saved_here(
         self, journal: Journal, folder: Path
@@ -158,7 +179,16 @@ class TestTwoProcesses:
                 journal.claim(task, {})
             process.communicate("\n", timeout=10)
         assert caught.value.code is Code.BUSY
-        assert "--new" not in (caught.value.hint or "")
+        assert caught.value.hint == "wait for it, then run the same command again"
+
+
+def test_what_was_claimed_is_free_again_when_it_is_let_go(journal: Journal, other: Journal) -> None:
+    task = accepted(journal, "e730")
+    run = journal.claim(task, {})
+    with pytest.raises(FluxError, match="at work on task `e730`"):
+        other.claim(task, {})
+    journal.let_go(run)
+    assert other.claim(task, {}).name == run.name
 
 
 def test_a_claimed_run_is_claimed_once(journal: Journal) -> None:

@@ -79,6 +79,8 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, clock: SwiftClock) -> None
     with pytest.raises(FluxError) as caught:
         journal.open_run("f", new=False)
     assert caught.value.code is Code.JOURNAL
+    assert f"the journal `{tmp_path / 'file' / 'state'}`" in caught.value.message
+    assert caught.value.hint == "fluxcli config check"
 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -187,5 +189,6 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
     assert levels() == ["FULL"]
     journal.saved(ref, picture())
     journal.close_run(run)
-    assert levels() == ["NORMAL", "NORMAL"]
     journal.let_go(run)
+    journal.let_go(journal.open_run("g", new=False))
+    assert levels() == ["NORMAL", "NORMAL", "NORMAL"]

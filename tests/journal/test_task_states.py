@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fluxcli.errors import Code, FluxError
@@ -39,6 +41,14 @@ def test_a_whole_life(journal: Journal, clock: SwiftClock) -> None:
     task = journal.saved(task.ref, picture())
     assert (task.state, task.picture) == (State.SAVED, picture())
     assert journal.get(task.ref) == task
+
+
+def test_a_ref_is_eight_letters_that_nobody_mistakes(journal: Journal) -> None:
+    """It is read aloud and typed in: no `0` that may be an `o`, no `1`, `i`, `l` or `u`."""
+    run = journal.open_run("f", new=False)
+    refs = {begun(journal, run).ref for _ in range(50)}
+    assert len(refs) == 50
+    assert all(re.fullmatch("[2-9a-hjkmnp-tv-z]{8}", ref) for ref in refs)
 
 
 def test_a_picture_on_stdout_has_no_path(journal: Journal) -> None:
