@@ -42,17 +42,17 @@ def _told_tasks(arguments: list[str]) -> bool:
     return True
 
 
-def _known_answer(arguments: list[str]) -> str:
+def _known_answer(arguments: list[str]) -> bytes:
     """Return the version or a help text, which need nothing of the program; else nothing."""
     if arguments == ["--version"]:
         from fluxcli import __version__  # noqa: PLC0415 - start-up
 
-        return f"fluxcli {__version__}\n"
+        return f"fluxcli {__version__}\n".encode()
     if arguments and arguments[-1] not in {"-h", "--help"}:
-        return ""
-    from fluxcli.pages import PAGES  # noqa: PLC0415 - start-up
+        return b""
+    from fluxcli.pages import page  # noqa: PLC0415 - start-up
 
-    return PAGES.get(" ".join(arguments[:-1]), "") if _columns() >= _PAGE_COLUMNS else ""
+    return page(" ".join(arguments[:-1])) if _columns() >= _PAGE_COLUMNS else b""
 
 
 def _columns() -> int:
@@ -67,10 +67,10 @@ def _columns() -> int:
         return _PAGE_COLUMNS
 
 
-def _answered(text: str) -> bool:
+def _answered(text: bytes) -> bool:
     """Write a text; without one, or if that fails, the program itself is the one to tell."""
     try:
-        return bool(text) and os.write(1, text.encode()) == len(text)
+        return bool(text) and os.write(1, text) == len(text)
     except BrokenPipeError:
         return True
     except OSError:

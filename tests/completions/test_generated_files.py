@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.cli import main
-from fluxcli.pages import PAGES
+from fluxcli.pages import page
 from tests.completions.__main__ import ROOT, made, stale
 from tests.completions.__main__ import main as generate
 from tests.completions.words import program
@@ -56,13 +56,19 @@ def test_the_pages_are_what_the_program_would_show(
     words = getattr(command, "words", "")
     monkeypatch.setenv("COLUMNS", columns)
     assert main([*words.split(), "--help"], world.session()) == 0
-    assert capsys.readouterr().out == PAGES[words]
+    assert capsys.readouterr().out == page(words).decode()
 
 
 def test_the_pages_are_plain() -> None:
     """They are written as they are, whatever the terminal's character set."""
-    assert all(page.isascii() for page in PAGES.values())
-    assert list(PAGES) == [command.words for command in _COMMANDS]
+    pages = [page(command.words) for command in _COMMANDS]
+    assert all(one.isascii() and one.startswith(b"Usage: ") for one in pages)
+    assert len(set(pages)) == len(pages)
+
+
+@pytest.mark.parametrize("words", ["generat", "generate\nUsage", "=== fluxcli", "\udcff"])
+def test_there_is_no_page_for_what_is_no_command(words: str) -> None:
+    assert page(words) == b""
 
 
 def test_the_script_for_powershell_knows_every_flag() -> None:
