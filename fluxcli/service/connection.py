@@ -72,7 +72,7 @@ class Flight:
                 self.sockets.append(found)
         elif name == _HEADERS_SENT and not self.sent:
             request = info.get("request")
-            if getattr(request, "method", b"POST") == b"CONNECT":
+            if getattr(request, "method", None) == b"CONNECT":
                 return
             if self.on_sent is not None:
                 self.on_sent()
@@ -202,7 +202,7 @@ class Line:
             if len(flight.body) > cap:
                 break
         if self._trace is not None:
-            self._trace(f"< {flight.status} {flight.decoded()[:2000].decode('utf-8', 'replace')}")
+            self._trace(f"< {flight.status} {flight.decoded()[:2000].decode(errors='replace')}")
 
     def stream(
         self,

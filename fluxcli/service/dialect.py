@@ -19,7 +19,7 @@ from fluxcli.task import Request
 
 _TASK_ID = re.compile(rb'"task_?[iI]d"\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]{1,200})"')
 _MILLISECONDS = 1e11
-"""Epoch numbers above this are milliseconds: as seconds it is the year 5138."""
+"""Epoch numbers from here on are milliseconds: as seconds it is the year 5138."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Reply:
     success: bool
     enveloped: bool
     body: bytes
-    retry_after: float | None = None
+    retry_after: float | None
 
     @property
     def good(self) -> bool:
@@ -82,7 +82,7 @@ def decode(http: int, body: bytes, retry_after: str | None = None) -> Reply:
 
 def load(text: bytes | str) -> Any:  # noqa: ANN401 - JSON of a stranger
     """Parse JSON; None for anything that is none, is nested too deep, or is a giant number."""
-    plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    plain = text if isinstance(text, str) else text.decode(errors="replace")
     try:
         return json.loads(plain, object_hook=_encodable)
     except (ValueError, RecursionError):
@@ -92,7 +92,7 @@ def load(text: bytes | str) -> Any:  # noqa: ANN401 - JSON of a stranger
 def _encodable(fields: dict[str, Any]) -> dict[str, Any]:
     """Replace halves of surrogate pairs, which JSON can hold and no file, URL or stream takes."""
     return {
-        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        name: value.encode(errors="replace").decode() if isinstance(value, str) else value
         for name, value in fields.items()
     }
 
@@ -113,7 +113,7 @@ def number(value: object) -> int | None:
 def moment(value: object) -> float | None:
     """Read a time: epoch milliseconds or seconds, ISO 8601, or `YYYY-MM-DD HH:MM:SS` (UTC)."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _plausible(value / 1000 if value > _MILLISECONDS else float(value))
+        return _plausible(value / 1000 if value >= _MILLISECONDS else float(value))
     if not isinstance(value, str):
         return None
     if (epoch := number(value)) is not None or value.isdecimal():

@@ -152,7 +152,7 @@ def told(reply: Reply) -> str:
         return f"{reply.message[:300]} ({where})"
     if reply.enveloped:
         return where
-    start = " ".join(reply.body[:200].decode("utf-8", "replace").split())
+    start = " ".join(reply.body[:200].decode(errors="replace").split())
     return f"{where}, no JSON: {start[:80]}" if start else f"{where}, an empty body"
 
 

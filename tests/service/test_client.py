@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,11 +15,14 @@ import pytest
 from fluxcli import __version__
 from fluxcli.errors import Code, FluxError
 from fluxcli.service.client import Accepted, LinkGoneError, Refused, Service, Unknown, Verdict
+from fluxcli.service.connection import Line
 from fluxcli.task import Request
 from tests.service import bodies
 from tests.service.scripted import API, KEY, UPLOADS, Broken, Script, Unsent, line, service
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.service.scripted import Act
 
 REQUEST = Request(
@@ -98,7 +104,9 @@ class TestSubmitting:
         ],
     )
     def test_what_left_without_an_answer_is_unknown(self, error: Exception) -> None:
-        assert isinstance(submitted(error), Unknown)
+        verdict = submitted(error)
+        assert isinstance(verdict, Unknown)
+        assert "api.invalid" in verdict.reason
 
     def test_an_id_that_came_before_the_break_settles_it(self) -> None:
         body = Broken(bodies.GENERATE[:-1], httpx.ReadError("reset"))
@@ -119,6 +127,83 @@ class TestSubmitting:
         assert len(script.sent) == 1
 
 
+class TestConnections:
+    def test_each_submission_has_one_of_its_own(self) -> None:
+        """One that was kept may be closing already, and then the answer is lost."""
+        with answering(bodies.GENERATE) as (url, opened), closing(Line(env={})) as made:
+            asked = Service(line=made, key=lambda: KEY, base_url=url, upload_url=url)
+            for count in (1, 2):
+                assert asked.submit(REQUEST, on_sent=nothing) == Accepted(bodies.TASK)
+                assert len(opened) == count
+
+    def test_what_is_free_shares_one(self) -> None:
+        with answering(bodies.CREDIT) as (url, opened), closing(Line(env={})) as made:
+            asked = Service(line=made, key=lambda: KEY, base_url=url, upload_url=url)
+            assert asked.credits() == asked.credits() == 5916.25
+            assert len(opened) == 1
+
+
+@contextmanager
+def answering(content: bytes) -> Iterator[tuple[str, list[object]]]:
+    """Answer every call so, as long as its connection lasts; yield the URL and who came."""
+    opened: list[object] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            opened.append(self.client_address)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", opened
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("call", "seconds"),
+    [
+        (lambda made: made.submit(REQUEST, on_sent=nothing), 130.0),
+        (lambda made: made.read("t"), 30.0),
+        (lambda made: made.credits(), 30.0),
+        (lambda made: made.relink(RESULT), 30.0),
+        (lambda made: made.upload(io.BytesIO(b"x"), name="a.png", mime="image/png"), 600.0),
+        (lambda made: made.upload_text(b"x", name="a.png", mime="image/png"), 600.0),
+        (lambda made: made.upload_link(RESULT, name="a.png"), 600.0),
+        (lambda made: made.fetch(RESULT, seconds=5), 5.0),
+        (lambda made: made.fetch(RESULT, seconds=900), 30.0),
+    ],
+)
+def test_how_long_each_call_may_be_silent(
+    call: Callable[[Service], object], seconds: float
+) -> None:
+    """A submission outlasts the edge's patience; nobody waits 20 s for a connection."""
+    made, script = service(httpx.ReadError("reset"))
+    with suppress(FluxError):
+        call(made)
+    (asked,) = script.calls
+    assert asked.extensions["timeout"]["read"] == seconds
+    assert asked.extensions["timeout"]["connect"] == min(seconds, 20.0)
+
+
 class TestReading:
     def test_a_running_task(self) -> None:
         made, script = service(ok(bodies.GENERATING))
@@ -131,6 +216,7 @@ class TestReading:
     def test_an_unknown_task(self, content: bytes) -> None:
         error = raised(ok(content), "read")
         assert (error.code, error.task_id) == (Code.TASK_NOT_FOUND, "t")
+        assert (error.message, error.hint) == ("the service knows no task `t`", "fluxcli status")
 
     def test_a_page_that_was_not_found_is_no_unknown_task(self) -> None:
         """Only the service itself knows its tasks; a proxy's 404 ends no wait."""
@@ -169,8 +255,9 @@ class TestANewLink:
     @pytest.mark.parametrize("data", [b"null", b'""', b'"null"', b'{"url":"https://h/x"}'])
     def test_anything_else_is_none(self, data: bytes) -> None:
         made = service(ok(b'{"code":200,"msg":"ok","data":' + data + b"}"))[0]
-        with pytest.raises(FluxError, match="no new link"):
+        with pytest.raises(FluxError, match="no new link") as caught:
             made.relink(RESULT)
+        assert caught.value.code is Code.SERVICE_ERROR
 
     def test_a_foreign_link_is_refused(self) -> None:
         made = service(ok(bodies.WRONG_URL))[0]
@@ -197,7 +284,8 @@ class TestUploading:
     def test_small_bytes_go_as_text(self) -> None:
         made, script = service(ok(bodies.UPLOADED))
         made.upload_text(b"abc", name="a.png", mime="image/png")
-        assert str(script.calls[0].url) == f"{UPLOADS}/api/file-base64-upload"
+        (call,) = script.calls
+        assert (call.method, str(call.url)) == ("POST", f"{UPLOADS}/api/file-base64-upload")
         assert json.loads(script.sent[0]) == {
             "base64Data": "data:image/png;base64,YWJj",
             "uploadPath": "fluxcli",
@@ -208,23 +296,28 @@ class TestUploading:
         made, script = service(ok(bodies.UPLOADED))
         made.upload_link("https://h.invalid/x.png", name="x.png")
         assert str(script.calls[0].url) == f"{UPLOADS}/api/file-url-upload"
-        assert json.loads(script.sent[0])["fileUrl"] == "https://h.invalid/x.png"
+        assert json.loads(script.sent[0]) == {
+            "fileUrl": "https://h.invalid/x.png",
+            "uploadPath": "fluxcli",
+            "fileName": "x.png",
+        }
 
     @pytest.mark.parametrize(
-        ("content", "status"),
+        ("content", "status", "code"),
         [
-            (bodies.UPLOAD_REFUSED, 200),
-            (b'{"success":false,"code":200,"msg":"x"}', 200),
-            (bodies.UPLOADED, 500),
-            (b'{"success":true,"code":200,"msg":"x","data":{}}', 200),
+            (bodies.UPLOAD_REFUSED, 200, Code.REJECTED),
+            (b'{"success":false,"code":200,"msg":"x"}', 200, Code.SERVICE_ERROR),
+            (bodies.UPLOADED, 500, Code.SERVICE_ERROR),
+            (b'{"success":true,"code":200,"msg":"x","data":{}}', 200, Code.SERVICE_ERROR),
         ],
     )
     def test_status_success_and_code_are_checked_together(
-        self, content: bytes, status: int
+        self, content: bytes, status: int, code: Code
     ) -> None:
         made = service(ok(content, status))[0]
-        with pytest.raises(FluxError):
+        with pytest.raises(FluxError) as caught:
             made.upload(io.BytesIO(b"x"), name="a.png", mime="image/png")
+        assert caught.value.code is code
 
 
 def moved(target: str | None, status: int = 302) -> httpx.Response:
@@ -239,6 +332,10 @@ class TestFetching:
         )[0]
         download = made.fetch(RESULT, seconds=5)
         assert (b"".join(download.chunks), download.length) == (b"abcdef", 6)
+
+    def test_an_empty_result_is_empty(self) -> None:
+        made = service(httpx.Response(200, stream=httpx.ByteStream(b"")))[0]
+        assert b"".join(made.fetch(RESULT, seconds=5).chunks) == b""
 
     @pytest.mark.parametrize("length", [None, "many"])
     def test_a_length_that_was_not_told(self, length: str | None) -> None:
@@ -278,8 +375,9 @@ class TestFetching:
 
     def test_a_redirect_without_end(self) -> None:
         made, script = service(lambda _: moved("/again"))
-        with pytest.raises(FluxError, match="redirects over 5 times"):
+        with pytest.raises(FluxError, match="redirects over 5 times") as caught:
             made.fetch(RESULT, seconds=5)
+        assert caught.value.code is Code.DOWNLOAD_FAILED
         assert len(script.calls) == 6
 
     @pytest.mark.parametrize("status", [403, 404, 410])
@@ -291,7 +389,7 @@ class TestFetching:
 
     @pytest.mark.parametrize("status", [204, 206, 429, 500, 503])
     def test_other_answers_may_pass(self, status: int) -> None:
-        self.check_failure(ok(b"", status), f"HTTP {status}")
+        self.check_failure(ok(b"", status), f"results.invalid answered HTTP {status}")
 
     def test_a_break_on_the_way(self) -> None:
         body = Broken(b"half", httpx.ReadError("reset"))
