@@ -114,6 +114,20 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
     assert commands == {"fluxcli.commands.options", "fluxcli.commands.status"}
 
 
+@pytest.mark.parametrize("words", [["--check"], ["--plan"], ["--explain", "hero"]])
+def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
+    words: list[str], tmp_path: Path, env: dict[str, str]
+) -> None:
+    """Neither network nor record is needed to tell what there is to do."""
+    file = tmp_path / "assets.toml"
+    file.write_text("version = 1\n[assets.hero]\nprompt = 'A lighthouse'\n")
+    loaded = _loaded(_MAIN, "build", str(file), *words, env=env)
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("fluxcli.")}
+    needed = {"building", "builder", "buildfile", "lockfile", "saving", "events", "tomltext"}
+    assert needed <= rooms <= _ROOMS | needed
+    assert not loaded & {"httpx", "rich", "sqlite3", "tomli_w"}
+
+
 def test_a_tab_loads_no_typer(env: dict[str, str]) -> None:
     loaded = _loaded(_TAB, *ASKED, env=env)
     assert "fluxcli.journal.ledger" in loaded

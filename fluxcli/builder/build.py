@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from fluxcli.builder.steps import Action, Plan, Step
+from fluxcli.builder.outcome import Outcome, Result, at_rest
 from fluxcli.builder.work import AssetWork, Bench
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Resumed
+from fluxcli.generation.asking import unsettled
 from fluxcli.scheduler import Job, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fluxcli.builder.steps import Plan, Step
     from fluxcli.events import Event
     from fluxcli.interrupts import Interrupts
     from fluxcli.task import Task
-
-Result = Literal[
-    "planned", "saved", "kept", "moved", "edited", "held", "orphan", "failed", "blocked", "capped"
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of an asset.
-
-    planned  nothing was done yet          saved    made or collected, and on disk
-    kept     up to date                    moved    its file or its name was changed
-    edited   a person's file was kept      held     only a person can settle it
-    orphan   the manifest has it no more   failed   see `error`
-    blocked  what it is made from failed   capped   the credits did not reach for it
-    """
-
-    step: Step
-    result: Result
-    error: FluxError | None = None
-    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +29,6 @@ class Limits:
     in_flight: int
     max_credits: int | None = None
     fail_fast: bool = False
-
-
-_AT_REST: dict[Action, Result] = {
-    Action.KEEP: "kept",
-    Action.MOVED: "moved",
-    Action.EDITED: "edited",
-    Action.HELD: "held",
-    Action.ORPHAN: "orphan",
-}
-
-
-def at_rest(plan: Plan) -> dict[str, Outcome]:
-    """Return what a plan amounts to before anything is done."""
-    return {
-        step.name: Outcome(step=step, result=_AT_REST.get(step.action, "planned"))
-        for step in plan.steps
-    }
 
 
 class Build:
@@ -162,6 +126,32 @@ def _over(most: int) -> FluxError:
         f"`--max-credits {most}` is reached: nothing more is asked for",
         hint="fluxcli build --max-credits N",
     )
+
+
+def recorded(bench: Bench, step: Step) -> FluxError:
+    """Return the error about a submission of unknown outcome; the journal gets to know it.
+
+    A lock that came from another machine names a submission that this one's journal has never
+    heard of. It is written down here, so that `fluxcli status` can settle it.
+    """
+    entry = step.entry
+    if step.asset is None or entry is None or entry.pending is None:
+        raise ValueError(step.name)
+    journal, pending = bench.tools.journal, entry.pending
+    task = journal.find(pending.ref) if pending.ref else None
+    if task is None or task.ref != pending.ref:
+        run = journal.open_run(bench.fingerprint(step.asset, pending.request), new=False)
+        try:
+            task = run.tasks.get(1) or journal.begin(
+                run, step.asset.request, source=None, output=str(bench.manifest.place(step.asset))
+            )
+            journal.sending(task.ref, step.asset.request)
+            task = journal.unknown(task.ref, "another machine ended while it waited")
+        finally:
+            journal.let_go(run)
+        known = replace(entry, pending=replace(pending, ref=task.ref))
+        bench.lock.record({step.name: known})
+    return unsettled(task.ref, task.error_message)
 
 
 @dataclass(slots=True)

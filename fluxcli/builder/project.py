@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fluxcli.builder import tending
 from fluxcli.builder.disk import Files
 from fluxcli.builder.plan import plan
-from fluxcli.builder.steps import Plan, Step, Wishes
+from fluxcli.builder.steps import Plan, Wishes
 from fluxcli.buildfile.manifest import read as read_manifest
 from fluxcli.errors import Code, FluxError
-from fluxcli.generation.asking import unsettled
 from fluxcli.lockfile import store
 from fluxcli.lockfile.merging import merged, shard_lock
 from fluxcli.lockfile.store import LockFile
 from fluxcli.mutex import Mutex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from fluxcli.builder.work import Bench
     from fluxcli.buildfile.model import Manifest
     from fluxcli.buildfile.selection import Selection, Shard
-    from fluxcli.journal.ledger import Journal
     from fluxcli.lockfile.entry import Entry
+    from fluxcli.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A manifest and what is known of its pictures; nothing has been changed."""
+    """A manifest and what is known of its pictures; nothing has been changed.
+
+    `find` asks the journal for a task by its id or name.
+    """
 
     manifest: Manifest
     lock: LockFile
-    journal: Journal
+    find: Callable[[str], Task | None]
     sandbox: bool
 
     @classmethod
@@ -46,7 +47,7 @@ class Project:
         *,
         shown: str,
         shard: Shard | None,
-        journal: Journal,
+        find: Callable[[str], Task | None],
         sandbox: bool,
     ) -> Project:
         """Read a manifest and its lock; a shard has a lock of its own over the whole one.
@@ -61,12 +62,12 @@ class Project:
         else:
             place = shard_lock(manifest.lock, str(shard))
             lock = LockFile(place, store.read(place), beneath=base)
-        return cls(manifest=manifest, lock=lock, journal=journal, sandbox=sandbox)
+        return cls(manifest=manifest, lock=lock, find=find, sandbox=sandbox)
 
     def known(self) -> dict[str, Entry]:
         """Return what the lock says, and where the journal knows better, that."""
         entries = self.lock.entries()
-        return entries | tending.reconciled(entries, self.journal.find)
+        return entries | tending.reconciled(entries, self.find)
 
     def plan(self, selection: Selection, *, now: float, force: bool = False) -> Plan:
         """Decide what is to be done; changes nothing.
@@ -88,7 +89,7 @@ class Project:
 
     def reconcile(self) -> None:
         """Let the lock know what the journal knows better."""
-        changes = tending.reconciled(self.lock.entries(), self.journal.find)
+        changes = tending.reconciled(self.lock.entries(), self.find)
         if changes:
             self.lock.record(changes)
 
@@ -131,29 +132,3 @@ def merge(manifest: Manifest, files: Iterable[Path]) -> dict[str, Entry]:
             raise FluxError(Code.LOCK_INVALID, f"there is no lock `{file}`")
         parts.append((str(file), store.read(file)))
     return merged(store.read(manifest.lock), parts)
-
-
-def recorded(bench: Bench, step: Step) -> FluxError:
-    """Return the error about a submission of unknown outcome; the journal gets to know it.
-
-    A lock that came from another machine names a submission that this one's journal has never
-    heard of. It is written down here, so that `fluxcli status` can settle it.
-    """
-    entry = step.entry
-    if step.asset is None or entry is None or entry.pending is None:
-        raise ValueError(step.name)
-    journal, pending = bench.tools.journal, entry.pending
-    task = journal.find(pending.ref) if pending.ref else None
-    if task is None or task.ref != pending.ref:
-        run = journal.open_run(bench.fingerprint(step.asset, pending.request), new=False)
-        try:
-            task = run.tasks.get(1) or journal.begin(
-                run, step.asset.request, source=None, output=str(bench.manifest.place(step.asset))
-            )
-            journal.sending(task.ref, step.asset.request)
-            task = journal.unknown(task.ref, "another machine ended while it waited")
-        finally:
-            journal.let_go(run)
-        known = replace(entry, pending=replace(pending, ref=task.ref))
-        bench.lock.record({step.name: known})
-    return unsettled(task.ref, task.error_message)

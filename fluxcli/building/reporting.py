@@ -12,7 +12,7 @@ from fluxcli.reports import github, junit, page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fluxcli.builder.build import Outcome
+    from fluxcli.builder.outcome import Outcome
     from fluxcli.builder.steps import Plan
     from fluxcli.buildfile.model import Manifest
     from fluxcli.session import Session

@@ -1,58 +1,28 @@
-"""The words of `fluxcli build` that plan and make."""
+"""The word of `fluxcli build` that makes pictures."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fluxcli.builder import tending
-from fluxcli.builder.build import Build, Limits, at_rest
-from fluxcli.builder.project import Project, only_one, recorded
+from fluxcli.builder.build import Build, Limits, recorded
+from fluxcli.builder.outcome import at_rest
 from fluxcli.builder.steps import Action, Plan
 from fluxcli.builder.work import Bench
-from fluxcli.buildfile.selection import Selection, parse_shard, select
+from fluxcli.building.opening import held, opened
 from fluxcli.building.reporting import Reports
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.output.building import Teller
 from fluxcli.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from fluxcli.builder.build import Outcome
+    from fluxcli.builder.outcome import Outcome
+    from fluxcli.builder.project import Project
     from fluxcli.builder.steps import Step
-    from fluxcli.buildfile.selection import Shard
     from fluxcli.building.call import Call
     from fluxcli.session import Session
-
-
-def show(session: Session, call: Call) -> None:
-    """Tell what would be done, and why: `--plan` and `--check`. No key, no network."""
-    project, selection = opened(session, call)
-    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
-    outcomes = at_rest(plan)
-    teller = Teller(session.output, sandbox=session.sandbox)
-    teller.plan(plan)
-    teller.document(outcomes, plan.credits)
-    Reports(session, project.manifest, call.reports).write(outcomes)
-    if call.word == "check" and not plan.is_clean:
-        session.status = Status.DRIFT
-        session.output.note("there is work to do")
-        session.output.hint("fluxcli build")
-
-
-def explain(session: Session, call: Call) -> None:
-    """Tell what an asset comes to, and why it is or is not made again."""
-    if not call.names:
-        raise FluxError(
-            Code.USAGE, "name the assets to explain", hint="fluxcli build --explain hero"
-        )
-    project, selection = opened(session, call)
-    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
-    teller = Teller(session.output, sandbox=session.sandbox)
-    wanted = select(project.manifest, call.names, tags=call.tags, parents=False)
-    teller.explain([step for step in plan.steps if step.name in wanted.names])
 
 
 def make(session: Session, call: Call) -> None:
@@ -65,39 +35,6 @@ def make(session: Session, call: Call) -> None:
         if call.locked:
             _check_locked(plan)
         _Making(session, call, project, plan).carry_out()
-
-
-def opened(session: Session, call: Call) -> tuple[Project, Selection]:
-    """Read the manifest and its lock, and choose the assets that are asked for."""
-    shard = shard_of(call)
-    project = Project.open(
-        session.cwd / call.file,
-        shown=call.file,
-        shard=shard,
-        journal=session.journal,
-        sandbox=session.sandbox,
-    )
-    return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
-
-
-@contextmanager
-def held(session: Session, call: Call) -> Iterator[None]:
-    """Keep every other build of the same manifest out meanwhile."""
-    folder = session.settings.state_dir / "locks"
-    mutex = only_one(_path(session, call), folder, shard=shard_of(call))
-    try:
-        yield
-    finally:
-        mutex.release(remove=True)
-
-
-def shard_of(call: Call) -> Shard | None:
-    """Return the shard that was asked for."""
-    return None if call.shard is None else parse_shard(call.shard)
-
-
-def _path(session: Session, call: Call) -> Path:
-    return session.cwd / call.file
 
 
 def _check_locked(plan: Plan) -> None:

@@ -12,7 +12,7 @@ from fluxcli.buildfile.example import example
 from fluxcli.buildfile.manifest import read
 from fluxcli.buildfile.schema import schema
 from fluxcli.buildfile.selection import select
-from fluxcli.building.run import held, opened
+from fluxcli.building.opening import held, opened
 from fluxcli.errors import Code, FluxError
 from fluxcli.lockfile import store
 from fluxcli.lockfile.store import LockFile

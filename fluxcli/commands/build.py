@@ -131,13 +131,17 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Cal
 
 
 def _function(word: Word) -> Callable[[Session, Call], None]:
-    from fluxcli.building import run, tend  # noqa: PLC0415 - start-up
+    if word in {"plan", "check", "explain"}:
+        from fluxcli.building import planning  # noqa: PLC0415 - start-up
+
+        return planning.explain if word == "explain" else planning.show
+    if word == "build":
+        from fluxcli.building import run  # noqa: PLC0415 - start-up
+
+        return run.make
+    from fluxcli.building import tend  # noqa: PLC0415 - start-up
 
     functions: dict[Word, Callable[[Session, Call], None]] = {
-        "build": run.make,
-        "plan": run.show,
-        "check": run.show,
-        "explain": run.explain,
         "adopt": tend.adopt,
         "prune": tend.prune,
         "merge-locks": tend.merge_locks,

@@ -13,7 +13,7 @@ from fluxcli.output.text import credits as in_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from fluxcli.builder.build import Outcome
+    from fluxcli.builder.outcome import Outcome
     from fluxcli.builder.steps import Plan, Step
     from fluxcli.output.records import Record
     from fluxcli.output.streams import Output

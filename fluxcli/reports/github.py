@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from fluxcli.builder.build import Outcome
+    from fluxcli.builder.outcome import Outcome
     from fluxcli.buildfile.model import Manifest
 
 _ROWS: Final = 500

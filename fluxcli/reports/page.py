@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from fluxcli.builder.build import Outcome, Result
+    from fluxcli.builder.outcome import Outcome, Result
     from fluxcli.buildfile.model import Manifest
 
 _INLINE_BYTES: Final = 32 << 20

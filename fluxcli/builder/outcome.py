@@ -1,0 +1,50 @@
+"""What becomes of each asset: told by a plan before anything is done, and by a build after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from fluxcli.builder.steps import Action, Plan, Step
+
+if TYPE_CHECKING:
+    from fluxcli.errors import FluxError
+    from fluxcli.task import Task
+
+Result = Literal[
+    "planned", "saved", "kept", "moved", "edited", "held", "orphan", "failed", "blocked", "capped"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an asset.
+
+    planned  nothing was done yet          saved    made or collected, and on disk
+    kept     up to date                    moved    its file or its name was changed
+    edited   a person's file was kept      held     only a person can settle it
+    orphan   the manifest has it no more   failed   see `error`
+    blocked  what it is made from failed   capped   the credits did not reach for it
+    """
+
+    step: Step
+    result: Result
+    error: FluxError | None = None
+    task: Task | None = None
+
+
+_AT_REST: Final[dict[Action, Result]] = {
+    Action.KEEP: "kept",
+    Action.MOVED: "moved",
+    Action.EDITED: "edited",
+    Action.HELD: "held",
+    Action.ORPHAN: "orphan",
+}
+
+
+def at_rest(plan: Plan) -> dict[str, Outcome]:
+    """Return what a plan amounts to before anything is done."""
+    return {
+        step.name: Outcome(step=step, result=_AT_REST.get(step.action, "planned"))
+        for step in plan.steps
+    }

@@ -1,0 +1,55 @@
+"""What the words of `fluxcli build` begin with: the manifest and its lock, read, and held."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fluxcli.builder.project import Project, only_one
+from fluxcli.buildfile.selection import Selection, parse_shard, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fluxcli.buildfile.selection import Shard
+    from fluxcli.building.call import Call
+    from fluxcli.session import Session
+    from fluxcli.task import Task
+
+
+def opened(session: Session, call: Call) -> tuple[Project, Selection]:
+    """Read the manifest and its lock, and choose the assets that are asked for."""
+
+    def find(name: str) -> Task | None:
+        return session.journal.find(name)  # opened only if anything is under way
+
+    shard = shard_of(call)
+    project = Project.open(
+        session.cwd / call.file,
+        shown=call.file,
+        shard=shard,
+        find=find,
+        sandbox=session.sandbox,
+    )
+    return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
+
+
+@contextmanager
+def held(session: Session, call: Call) -> Iterator[None]:
+    """Keep every other build of the same manifest out meanwhile."""
+    folder = session.settings.state_dir / "locks"
+    mutex = only_one(_path(session, call), folder, shard=shard_of(call))
+    try:
+        yield
+    finally:
+        mutex.release(remove=True)
+
+
+def shard_of(call: Call) -> Shard | None:
+    """Return the shard that was asked for."""
+    return None if call.shard is None else parse_shard(call.shard)
+
+
+def _path(session: Session, call: Call) -> Path:
+    return session.cwd / call.file

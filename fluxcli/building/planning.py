@@ -1,0 +1,49 @@
+"""The words of `fluxcli build` that only look: plan, check, explain.
+
+They load nothing that makes pictures: a check is to be as quick as it is free.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcli.builder.outcome import at_rest
+from fluxcli.buildfile.selection import select
+from fluxcli.building.opening import opened
+from fluxcli.errors import Code, FluxError, Status
+from fluxcli.output.building import Teller
+
+if TYPE_CHECKING:
+    from fluxcli.building.call import Call
+    from fluxcli.session import Session
+
+
+def show(session: Session, call: Call) -> None:
+    """Tell what would be done, and why: `--plan` and `--check`. No key, no network."""
+    project, selection = opened(session, call)
+    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+    outcomes = at_rest(plan)
+    teller = Teller(session.output, sandbox=session.sandbox)
+    teller.plan(plan)
+    teller.document(outcomes, plan.credits)
+    if call.reports:
+        from fluxcli.building.reporting import Reports  # noqa: PLC0415 - start-up
+
+        Reports(session, project.manifest, call.reports).write(outcomes)
+    if call.word == "check" and not plan.is_clean:
+        session.status = Status.DRIFT
+        session.output.note("there is work to do")
+        session.output.hint("fluxcli build")
+
+
+def explain(session: Session, call: Call) -> None:
+    """Tell what an asset comes to, and why it is or is not made again."""
+    if not call.names:
+        raise FluxError(
+            Code.USAGE, "name the assets to explain", hint="fluxcli build --explain hero"
+        )
+    project, selection = opened(session, call)
+    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+    teller = Teller(session.output, sandbox=session.sandbox)
+    wanted = select(project.manifest, call.names, tags=call.tags, parents=False)
+    teller.explain([step for step in plan.steps if step.name in wanted.names])
