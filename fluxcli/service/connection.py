@@ -95,13 +95,14 @@ class Flight:
 
 
 def _salvaged(archive: bytes | bytearray) -> bytes:
-    """Unpack a broken archive byte by byte, up to where it is broken: it may hold an id."""
+    """Unpack a broken archive byte by byte, up to where it is broken: it may hold an id.
+
+    It breaks within what the cap allows, else it would not have been found broken.
+    """
     unpacker, found = zlib.decompressobj(wbits=47), bytearray()
     with contextlib.suppress(zlib.error):
         for at in range(len(archive)):
-            found += unpacker.decompress(archive[at : at + 1], ANSWER_CAP)
-            if len(found) > ANSWER_CAP:
-                break
+            found += unpacker.decompress(archive[at : at + 1])
     return bytes(found)
 
 
