@@ -65,11 +65,7 @@ class Teller:
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
         """Show progress while a build runs; saved paths are the answer."""
         with self._output.progress(count, usual) as progress:
-            for event in events:
-                if event is None:
-                    progress.tick()
-                    continue
-                progress.see(event)
+            for event in progress.through(events):
                 if isinstance(event, Finished):
                     self._saved(event)
                 elif isinstance(event, Failed):

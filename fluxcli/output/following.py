@@ -41,11 +41,7 @@ class Follower:
     ) -> int:
         """Tell all events; return the exit status that they amount to."""
         with self._output.progress(count, usual) as progress:
-            for event in events:
-                if event is None:
-                    progress.tick()
-                    continue
-                progress.see(event)
+            for event in progress.through(events):
                 if isinstance(event, Finished):
                     self.finished(event.task)
                 elif isinstance(event, Failed):

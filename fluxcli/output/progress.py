@@ -15,7 +15,7 @@ from fluxcli.output.board import Board, Stage
 from fluxcli.output.text import duration, size, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from fluxcli.clock import Clock
@@ -56,6 +56,15 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def through(self, run: Iterable[Event | None]) -> Iterator[Event]:
+        """Show a run as it happens, and yield what happened; None is the clock's tick."""
+        for event in run:
+            if event is None:
+                self.tick()
+            else:
+                self.see(event)
+                yield event
 
     def see(self, event: Event) -> None:
         """Take note of what happened."""

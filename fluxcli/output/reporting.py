@@ -33,11 +33,7 @@ class Reporter:
 
         tasks, errors = [], []
         with self._output.progress(count, usual) as progress:
-            for event in events:
-                if event is None:
-                    progress.tick()
-                    continue
-                progress.see(event)
+            for event in progress.through(events):
                 if isinstance(event, Failed):
                     errors.append(event.error)
                 if isinstance(event, Finished | Failed) and event.task is not None:
