@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ENOUGH: Final = 5
 """So many earlier pictures are needed before their durations are believed."""
 
-_LOOKS: Final = {True: 14, False: 9}
+_LOOKS: Final = {True: 13, False: 9}
 """So many steps lead from the quickest pictures to the slowest; half of them are looked at.
 
 A picture that somebody waits for alone gets more; of many, each gets by with fewer.
@@ -51,7 +51,7 @@ class Rhythm:
         if self.is_learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3
-            step = self.usual / 20
+            step = self.usual / 24
         else:
             self.usual = _quantile(known, 0.5)
             self._start = _quantile(known, 0.1)
@@ -70,7 +70,7 @@ class Rhythm:
             return self._step
         if age > self.usual * _PATIENCE:
             return min(max(self._step, age / 20), 15.0)
-        return max(self._step, age / 14) if self.is_learning else self._step
+        return max(self._step, age / 15) if self.is_learning else self._step
 
 
 class Turnstile:
