@@ -51,7 +51,7 @@ class Rhythm:
         if self.is_learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3
-            step = self.usual / 24
+            step = self.usual / 22
         else:
             self.usual = _quantile(known, 0.5)
             self._start = _quantile(known, 0.1)
@@ -70,7 +70,7 @@ class Rhythm:
             return self._step
         if age > self.usual * _PATIENCE:
             return min(max(self._step, age / 20), 15.0)
-        return max(self._step, age / 15) if self.is_learning else self._step
+        return max(self._step, age / 14) if self.is_learning else self._step
 
 
 class Turnstile:
