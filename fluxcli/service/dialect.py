@@ -26,9 +26,10 @@ _MILLISECONDS = 1e11
 class Reply:
     """One answer, taken apart: the HTTP status, the envelope if there was one, the bytes.
 
-    `code` is the effective code: the body's if it is a number other than 200, else the HTTP
-    status. `enveloped` tells whether the body was a JSON object with a `code` at all.
-    `retry_after` is in seconds, where the service asked for it.
+    `code` is the effective code: the body's if there is one, but an HTTP failure is none the
+    better for a body that says 200; without one the HTTP status. `enveloped` tells whether
+    the body was a JSON object with a `code` at all. `retry_after` is in seconds, where the
+    service asked for it.
     """
 
     http: int
@@ -43,7 +44,7 @@ class Reply:
     @property
     def good(self) -> bool:
         """Whether this is a success: HTTP 2xx and code 200, and no `success: false`."""
-        return 200 <= self.http < 300 and self.enveloped and self.code == 200 and self.success  # noqa: PLR2004 - HTTP
+        return self.enveloped and self.code == 200 and self.success  # noqa: PLR2004 - HTTP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def decode(http: int, body: bytes, retry_after: str | None = None) -> Reply:
     message = envelope.get("msg")
     return Reply(
         http=http,
-        code=http if code in (None, 200) else code,
+        code=http if code is None or (code == 200 and not 200 <= http < 300) else code,  # noqa: PLR2004 - HTTP
         message=message if isinstance(message, str) else "",
         data=envelope.get("data"),
         success=envelope.get("success") is not False,

@@ -238,7 +238,10 @@ class TestReading:
 
 class TestTheBalance:
     def test_as_recorded(self) -> None:
-        assert service(ok(bodies.CREDIT))[0].credits() == 5916.25
+        made, script = service(ok(bodies.CREDIT))
+        assert made.credits() == 5916.25
+        (call,) = script.calls
+        assert (call.method, str(call.url)) == ("GET", f"{API}/api/v1/chat/credit")
 
     @pytest.mark.parametrize("data", [b"null", b'"12"', b"true", b"{}"])
     def test_no_number_is_no_balance(self, data: bytes) -> None:
@@ -250,6 +253,8 @@ class TestANewLink:
     def test_it_is_a_bare_string(self) -> None:
         made, script = service(ok(b'{"code":200,"msg":"ok","data":"https://h.invalid/n"}'))
         assert made.relink(RESULT) == "https://h.invalid/n"
+        (call,) = script.calls
+        assert (call.method, str(call.url)) == ("POST", f"{API}/api/v1/common/download-url")
         assert json.loads(script.sent[0]) == {"url": RESULT}
 
     @pytest.mark.parametrize("data", [b"null", b'""', b'"null"', b'{"url":"https://h/x"}'])

@@ -309,6 +309,7 @@ class TestProxies:
             Line(env={}).client("https://h.invalid/")
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
         assert caught.value.hint == "env | grep -i _proxy"
+        assert "Unknown scheme for proxy URL" in caught.value.message
 
     def test_a_socks_proxy_needs_one_more_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The base install speaks no SOCKS; what mends that is ours, not httpx's."""

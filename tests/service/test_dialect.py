@@ -79,6 +79,7 @@ class TestTheEnvelope:
             (200, bodies.TOO_OFTEN, 429, True),
             (200, b'{"code":"402","msg":"x"}', 402, True),
             (200, b'{"code":455.0,"msg":"x"}', 455, True),
+            (201, b'{"code":200,"msg":"success"}', 200, True),
             (503, b'{"code":200,"msg":"success"}', 503, True),
             (401, b'{"msg":"no code"}', 401, False),
             (200, b'{"code":true}', 200, False),
@@ -90,7 +91,7 @@ class TestTheEnvelope:
         ],
     )
     def test_the_effective_code(self, http: int, body: bytes, code: int, enveloped: bool) -> None:  # noqa: FBT001 - a column
-        """The body's code if it is a number other than 200, else the HTTP status."""
+        """The body's, unless that is 200 and the HTTP status is a failure."""
         reply = decode(http, body)
         assert (reply.code, reply.enveloped) == (code, enveloped)
 
@@ -106,12 +107,20 @@ class TestTheEnvelope:
     def test_success_needs_status_code_and_envelope_together(self, http: int, body: bytes) -> None:
         assert not decode(http, body).good
 
-    def test_a_good_answer_is_good(self) -> None:
-        assert decode(200, bodies.CREDIT).good
+    @pytest.mark.parametrize("http", [200, 201, 299])
+    def test_a_good_answer_is_good(self, http: int) -> None:
+        assert decode(http, bodies.CREDIT).good
+
+    @pytest.mark.parametrize("http", [199, 300, 500])
+    def test_of_other_statuses_none_is(self, http: int) -> None:
+        assert not decode(http, bodies.CREDIT).good
 
     @pytest.mark.parametrize(
         ("header", "seconds"),
-        [("12", 12.0), ("0.5", 0.5), ("-3", None), ("999999", None), ("soon", None), (None, None)],
+        [
+            *(("12", 12.0), ("0.5", 0.5), ("0", 0.0), ("86399", 86399.0)),
+            *(("-3", None), ("86400", None), ("soon", None), (None, None)),
+        ],
     )
     def test_retry_after_in_seconds_within_a_day(
         self, header: str | None, seconds: float | None
@@ -155,6 +164,8 @@ class TestTaskIds:
             (b'{"code":200,"data":{"task_id":"t_9"', "t_9"),
             (b'{"data":{"taskId":"e730dcfe4e5d', None),
             (b'{"data":{"taskId":"null"', None),
+            (b'{"taskId":"' + b"a" * 200 + b'"', "a" * 200),
+            (b'{"taskId":"' + b"a" * 201 + b'"', None),
             (b'{"data":{"taskId":"a b"', None),
             (b"", None),
         ],
@@ -264,6 +275,10 @@ class TestRecords:
         (0, None),
         (-5, None),
         (1e30, None),
+        ("9" * 5000, None),
+        (1, 1.0),
+        ("1", 1.0),
+        ("-5", None),
     ],
 )
 def test_times_in_every_form(value: object, seconds: float | None) -> None:
@@ -280,6 +295,8 @@ def test_times_in_every_form(value: object, seconds: float | None) -> None:
         (5.0, 5),
         (5.5, None),
         ("5x", None),
+        ("123456789", 123456789),
+        ("1234567890", None),
         (False, None),
         ([], None),
     ],
@@ -358,11 +375,21 @@ class TestEchoes:
                 "model": "flux-kontext-max",
                 "outputFormat": "png",
                 "aspectRatio": "1:1",
+                "safetyTolerance": "5",
             }
         )
         assert found == replace(
-            REQUEST, prompt="p", model="flux-kontext-max", output_format="png", aspect_ratio="1:1"
+            REQUEST,
+            prompt="p",
+            model="flux-kontext-max",
+            output_format="png",
+            aspect_ratio="1:1",
+            safety_tolerance=5,
         )
+
+    def test_what_nobody_knows_is_read_back_as_the_default(self) -> None:
+        unknown = {"prompt": 3, "model": "m", "outputFormat": "gif", "aspectRatio": "5:4"}
+        assert DIALECT.request(unknown) == replace(REQUEST, prompt="")
 
     def test_an_edit_read_back_has_no_ratio_of_its_own(self) -> None:
         found = DIALECT.request({"prompt": "p", "inputImage": "https://h/x"})

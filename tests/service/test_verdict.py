@@ -77,6 +77,7 @@ def test_codes_that_prove_a_refusal(
         (500, "load balancer error"),
         (500, "received an invalid response from upstream"),
         (500, "accreditation service down"),
+        (502, "aspectRatio"),
         (500, ""),
         (502, "bad gateway"),
         (503, "unavailable"),
@@ -89,6 +90,19 @@ def test_codes_that_prove_a_refusal(
 def test_codes_that_prove_nothing(code: int, message: str) -> None:
     """It may have been accepted, so it is never sent again."""
     assert isinstance(judged(200, body(code, message)), Unknown)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("inputImage", "aspectRatio", "outputFormat", "safetyTolerance", "promptUpsampling"),
+        *("enableTranslation", "uploadCn", "callBackUrl"),
+    ],
+)
+def test_a_failure_that_names_a_field_is_a_refusal(name: str) -> None:
+    found = judged(200, body(500, f"{name}: no"))
+    assert isinstance(found, Refused)
+    assert found.error.code is Code.REJECTED
 
 
 REFUSALS = "400 401 402 403 404 405 406 410 411 413 414 415 417 422 431 433 451 505"
