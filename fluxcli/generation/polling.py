@@ -51,7 +51,7 @@ class Rhythm:
         if self.is_learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3
-            step = self.usual / 22
+            step = self.usual / 20
         else:
             self.usual = _quantile(known, 0.5)
             self._start = _quantile(known, 0.1)
