@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import queue
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -46,8 +46,10 @@ class Interrupts:
         try:
             yield
         finally:
-            for number, handler in earlier.items():
-                signal.signal(number, handler)
+            # One that arrives amid the change would be lost, and Python would print that it is.
+            with _blocked(SIGNALS):
+                for number, handler in earlier.items():
+                    signal.signal(number, handler)
 
     @contextmanager
     def held(self, box: queue.SimpleQueue[Any]) -> Iterator[None]:
@@ -67,3 +69,14 @@ class Interrupts:
         if self._box is None:
             raise Interrupted(number)
         self._box.put(None)
+
+
+@contextmanager
+def _blocked(numbers: Iterable[int]) -> Iterator[None]:
+    """Keep signals waiting meanwhile; one that arrived before still raises here."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.generation.terms import Step, Wait
+from fluxcli.interrupts import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -184,6 +185,8 @@ class Scheduler:
         self._ready.put(job)
 
     def _work(self) -> None:
+        # Signals are for the caller's thread, which can hold them back where it must.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         while (job := self._ready.get()) is not None:
             try:
                 self._box.put(self._advance(job))
