@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import examples, experiments
+from tests.reliability import batch, comparison, examples, experiments, figures
 
 EXPERIMENTS = {
     "kills": experiments.kills,
     "signals": experiments.signals,
     "faults": experiments.faults,
-    "batch": experiments.batch,
+    "batch": batch.batch,
     "hostile": examples.hostile_answers,
     "configs": examples.hostile_configs,
     "arguments": examples.hostile_arguments,
@@ -19,7 +19,7 @@ EXPERIMENTS = {
     "canary": experiments.canary,
     "slow": experiments.slow,
     "crowd": experiments.crowd,
-    "baseline": experiments.baseline,
+    "baseline": comparison.baseline,
 }
 
 
@@ -28,16 +28,16 @@ def _main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("--step", type=int, default=1, help="only every so-many-th point")
     parser.add_argument("--examples", type=int, default=20_000, help="hostile answers to try")
-    parser.add_argument("--seed", type=int, default=experiments.Size().seed)
+    parser.add_argument("--seed", type=int, default=figures.Size().seed)
     given = parser.parse_args()
-    size = experiments.Size(step=given.step, examples=given.examples, seed=given.seed)
-    figures = []
+    size = figures.Size(step=given.step, examples=given.examples, seed=given.seed)
+    found = []
     for name in given.names or EXPERIMENTS:
         sys.stderr.write(f"{name}…\n")
-        figures.append(experiments.timed(EXPERIMENTS[name], size))
-    for line in experiments.lines(figures, size):
+        found.append(figures.timed(EXPERIMENTS[name], size))
+    for line in figures.lines(found, size):
         sys.stdout.write(line + "\n")
-    return 0 if all(figure.good for figure in figures) else 1
+    return 0 if all(figure.good for figure in found) else 1
 
 
 if __name__ == "__main__":

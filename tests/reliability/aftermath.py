@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from tests.reliability.fault_server import FaultServer
-    from tests.worlds import Ran, World
+    from tests.worlds import Ran
 
 TRIES = 8
 TRY_AGAIN, PARTIAL, UNKNOWN = 5, 9, 11
 _REF = re.compile(r"fluxcli status ([2-9a-hjkmnp-tv-z]{8}) --settle")
+
+
+class Place(Protocol):
+    """Where commands run: in this process (`World`), or each in one of its own."""
+
+    cwd: Path
+
+    def run(self, *arguments: str) -> Ran:
+        """Run one command line."""
+        ...
 
 
 @dataclass(slots=True)
@@ -33,7 +43,7 @@ class Aftermath:
 
 
 def finish(
-    world: World,
+    world: Place,
     server: FaultServer,
     arguments: Sequence[str],
     *,
@@ -68,7 +78,7 @@ def _is_over(ran: Ran) -> bool:
     return ran.status == 0 or (ran.status == 2 and "is there already" in ran.err)
 
 
-def _settle(world: World, server: FaultServer, ran: Ran, prompt: str, after: Aftermath) -> int:
+def _settle(world: Place, server: FaultServer, ran: Ran, prompt: str, after: Aftermath) -> int:
     """Look into the service's logs, as a person would, and say what is there; return how often."""
     refs = list(dict.fromkeys(_REF.findall(ran.err)))
     if (ran.status == UNKNOWN) != bool(refs) and ran.status != PARTIAL:
@@ -86,7 +96,7 @@ def _settle(world: World, server: FaultServer, ran: Ran, prompt: str, after: Aft
     return len(refs)
 
 
-def _judge(world: World, server: FaultServer, files: Sequence[Path], after: Aftermath) -> None:
+def _judge(world: Place, server: FaultServer, files: Sequence[Path], after: Aftermath) -> None:
     if server.charges > len(files):
         after.wrong.append(f"paid {server.charges} times for {len(files)}")
     whole = {made.picture for made in server.tasks.values()}

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.reliability import hostile
-from tests.reliability.experiments import Figure
 from tests.reliability.fault_server import Answer, FaultServer, Stage
 from tests.reliability.faults import sends
+from tests.reliability.figures import Figure
 from tests.reliability.pictures import png
 from tests.reliability.strikes import room
 from tests.worlds import SwiftClock, World
@@ -18,7 +18,7 @@ from tests.worlds import SwiftClock, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.reliability.experiments import Size
+    from tests.reliability.figures import Size
 
 
 def hostile_answers(size: Size) -> Figure:

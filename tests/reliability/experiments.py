@@ -1,17 +1,13 @@
-"""The figures: each an experiment with its number of trials, its seed, and what it found."""
+"""Experiments on one run at a time; each returns its line of the table."""
 
 from __future__ import annotations
 
 import collections
 import errno
-import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,17 +15,18 @@ from tests.reliability import matrix
 from tests.reliability.aftermath import UNKNOWN, finish
 from tests.reliability.canary import leaks
 from tests.reliability.fault_server import FaultServer
-from tests.reliability.faults import BAD_RESULTS, ENDLESS, HARMLESS, ID_IN_RUINS, MURKY, REFUSALS
+from tests.reliability.faults import ENDLESS, HARMLESS, MURKY, REFUSALS
+from tests.reliability.figures import Figure, Size
 from tests.reliability.nursery import Nursery
 from tests.reliability.pictures import png
 from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, Struck, room, scene, strike
-from tests.reliability.tracing import Strike, Tracer
-from tests.worlds import KEY, Ran, SwiftClock, World
+from tests.reliability.tracing import Strike
+from tests.worlds import KEY, Ran, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from tests.reliability.fault_server import Fault, Stage, When
+    from tests.reliability.fault_server import Fault, Stage
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -55,33 +52,6 @@ ERRNOS: Final[dict[str, tuple[int, ...]]] = {
     "recvfrom": (errno.EIO,),
 }
 """The calls that may fail, and how. A failed `sendto` is left out: it only waits 30 s longer."""
-
-
-@dataclass(slots=True)
-class Figure:
-    """One line of the table: how many trials, what was found, and whether that will do."""
-
-    name: str
-    goal: str
-    trials: int = 0
-    found: collections.Counter[str] = field(default_factory=collections.Counter)
-    seconds: float = 0.0
-    good: bool = True
-    notes: list[str] = field(default_factory=list)
-
-    def fail(self, note: str) -> None:
-        """Write down what must not be."""
-        self.good = False
-        self.notes.append(note)
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much of each experiment is done: every so-many-th point, so many examples."""
-
-    step: int = 1
-    examples: int = 20_000
-    seed: int = 20261122
 
 
 def kills(size: Size) -> Figure:
@@ -219,87 +189,6 @@ def faults(size: Size) -> Figure:
     return figure
 
 
-def batch(size: Size) -> Figure:
-    """Make 2,000 pictures, a fifth of the answers faulty, three of the processes killed."""
-    figure = Figure("2,000 tasks, 20 % faulty answers, 3 kills", "pictures == charges, no twins")
-    chance = random.Random(size.seed)  # noqa: S311 - luck, not secrets
-    commands = max(4, 20 // size.step)
-    killed = set(chance.sample(range(commands), 3))
-    with Nursery() as nursery, room() as root, FaultServer() as server:
-        server.on_request = lambda stage: _bad_luck(stage, chance)
-        world = World(root, clock=SwiftClock(time.time()))
-        world.ask(server.api_url)
-        os.mkfifo(root / "gate")
-        for number in range(commands):
-            _one_batch(figure, nursery, world, server, number, kill=number in killed, chance=chance)
-        pictures = {path.read_bytes() for path in world.cwd.rglob("*.png")}
-        figure.trials = commands * 100
-        figure.found["charges"] = server.charges
-        figure.found["pictures"] = len(pictures)
-        figure.found["faulty answers"] = _LUCK["bad"]
-        figure.found["answers"] = _LUCK["all"]
-        made = {task.picture for task in server.tasks.values()}
-        # Bytes after a picture's end are kept as they came.
-        found = {one for one in made if any(kept.startswith(one) for kept in pictures)}
-        if found != made or not len(pictures) == len(made) == figure.trials:
-            figure.fail(f"{len(pictures)} pictures, {len(made)} charged, {figure.trials} wanted")
-    return figure
-
-
-_LUCK: collections.Counter[str] = collections.Counter()
-
-
-def _bad_luck(stage: Stage, chance: random.Random) -> tuple[Fault, When] | None:
-    _LUCK["all"] += 1
-    if chance.random() > 0.2:
-        return None
-    _LUCK["bad"] += 1
-    if stage == "result":
-        return chance.choice(BAD_RESULTS), "after"
-    if stage != "submit":
-        return chance.choice([*MURKY, *HARMLESS]), "after"
-    refusals = [fault for fault in REFUSALS if "edge" in fault.name or "429" in fault.name]
-    fault = chance.choice([*chance.sample(MURKY, 10), *refusals, *HARMLESS, *ID_IN_RUINS])
-    whole = fault in HARMLESS or fault in ID_IN_RUINS
-    when: When = "after" if whole or (fault in MURKY and chance.random() < 0.5) else "before"
-    return fault, when
-
-
-def _one_batch(
-    figure: Figure,
-    nursery: Nursery,
-    world: World,
-    server: FaultServer,
-    number: int,
-    *,
-    kill: bool,
-    chance: random.Random,
-) -> None:
-    prompt = f"picture set {number}"
-    names = f"set{number}-{{n}}.png"
-    arguments = ("generate", prompt, "-n", "100", "-o", names, "--yes", "-q", "--timeout", "1h")
-    if kill:
-        streams = [Path("/dev/null"), world.root / "out", world.root / "err"]
-        process = nursery.birth(
-            arguments,
-            env=world.env,
-            cwd=world.cwd,
-            streams=streams,
-            gate=world.root / "gate",
-            swift=True,
-        )
-        at = chance.randrange(2_000, 20_000)
-        Tracer(world.state, Strike(at=at, signal=9)).follow(process, gate=world.root / "gate")
-        figure.found["killed"] += 1
-        # A dead process's slots and waits pass; its clock ran ahead of ours.
-        world.clock.sleep(3600.0)
-    after = finish(world, server, arguments, files=(), prompt=prompt, tries=60)
-    figure.found["settled by hand"] += after.unknown
-    for wrong in after.wrong:
-        if not wrong.startswith(("paid", "left behind")):
-            figure.fail(f"set {number}: {wrong}")
-
-
 def crowd(_size: Size) -> Figure:
     """Start thirty processes of one account at once, under the service's limit."""
     figure = Figure("30 parallel processes, 20 per 10 s", "all saved, 2 or fewer refused")
@@ -405,49 +294,3 @@ def canary(size: Size) -> Figure:
                 figure.found["leaks"] += 1
                 figure.fail(f"{arguments}, {fault.name}: {leak}")
     return figure
-
-
-def baseline(size: Size) -> Figure:
-    """Kill the twelve-line script at each of its system calls, and run it again."""
-    figure = Figure("the twelve-line script, killed likewise", "(beside ours)")
-    script = str(Path(__file__).with_name("baseline.py"))
-    at = 1
-    while True:
-        with room() as root, FaultServer() as server:
-            env = World(root).env | {"FLUXCLI_BASE_URL": server.api_url}
-            out = root / "out.png"
-            argv = [sys.executable, script, "a lighthouse", str(out)]
-            streams = [Path("/dev/null"), root / "1", root / "2"]
-            killed = Tracer(None, Strike(at=at, signal=9)).run(argv, env=env, streams=streams)
-            if killed.struck is None:
-                break
-            for _ in range(3):
-                again = subprocess.run(argv, env=env, capture_output=True, check=False)
-                if again.returncode == 0:
-                    break
-            figure.trials += 1
-            figure.found["paid twice"] += server.charges > 1
-        at += size.step
-    return figure
-
-
-def timed(experiment: Callable[[Size], Figure], size: Size) -> Figure:
-    """Run an experiment, and take its time."""
-    begun = time.monotonic()
-    figure = experiment(size)
-    figure.seconds = time.monotonic() - begun
-    return figure
-
-
-def lines(figures: Iterable[Figure], size: Size) -> Iterator[str]:
-    """Return the table, in Markdown, and below it what is to be said."""
-    yield "| experiment | goal | trials | found | seconds | |"
-    yield "|---|---|---|---|---|---|"
-    told = []
-    for one in figures:
-        found = ", ".join(f"{name}: {number}" for name, number in sorted(one.found.items()))
-        mark = "ok" if one.good else "**no**"
-        yield f"| {one.name} | {one.goal} | {one.trials:,} | {found} | {one.seconds:.0f} | {mark} |"
-        told += [f"- {one.name}: {note}" for note in one.notes]
-    yield f"\nseed {size.seed}, {time.strftime('%Y-%m-%d')}, Python {sys.version.split()[0]}"
-    yield from told

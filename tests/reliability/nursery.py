@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
-import time
+import traceback
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -26,9 +28,26 @@ if TYPE_CHECKING:
 _ROOMS: Final = (
     *("fluxcli.cli", "fluxcli.history", "fluxcli.making", "fluxcli.ordering.order"),
     *("fluxcli.output.streams", "fluxcli.service.client", "fluxcli.journal.ledger"),
-    *("rich.progress", "encodings.idna", "certifi", "h11", "tests.worlds"),
+    *("rich.progress", "encodings.idna", "certifi", "h11", "tests.benchmarks.hastener"),
 )
 """What the commands for pictures import while they run."""
+
+
+Haste = tuple[float, float]
+"""A clock's speed, and the real time when it was right: all who share it agree on the time."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """An order for a child; without a `gate`, its end is waited for."""
+
+    arguments: list[str]
+    env: dict[str, str]
+    cwd: str
+    streams: list[str]
+    gate: str | None
+    haste: Haste | None
+    script: str | None = None
 
 
 class Nursery:
@@ -60,21 +79,32 @@ class Nursery:
         cwd: Path,
         streams: Sequence[Path],
         gate: Path,
-        swift: bool = False,
+        haste: Haste | None = None,
     ) -> int:
         """Return the number of a process that runs `fluxcli ARGUMENTS` once `gate` is opened.
 
-        `gate` is a FIFO; one byte lets the process go. A `swift` one's time passes at once.
+        `gate` is a FIFO; one byte lets the process go.
         """
-        asked = {
-            "arguments": list(arguments),
-            "env": dict(env),
-            "cwd": str(cwd),
-            "streams": [str(path) for path in streams],
-            "gate": str(gate),
-            "swift": swift,
-        }
-        print(json.dumps(asked), file=self._parent.stdin, flush=True)
+        asked = _Asked([*arguments], {**env}, str(cwd), [*map(str, streams)], str(gate), haste)
+        return self._order(asked)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        streams: Sequence[Path],
+        haste: Haste | None = None,
+        script: Path | None = None,
+    ) -> int:
+        """Run `fluxcli ARGUMENTS`, or `script` with them; return the exit status."""
+        asked = _Asked([*arguments], {**env}, str(cwd), [*map(str, streams)], None, haste)
+        asked.script = str(script) if script else None
+        return self._order(asked)
+
+    def _order(self, asked: _Asked) -> int:
+        print(json.dumps(asdict(asked)), file=self._parent.stdin, flush=True)
         return int(self._told())
 
     def _told(self) -> str:
@@ -88,49 +118,79 @@ def _import_everything() -> None:
         importlib.import_module(name)
 
 
-def _live(asked: dict[str, Any]) -> int:
+def _live(asked: _Asked) -> int:
     """Be the child: take on its streams and environment, wait at the gate, run."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     modes = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for number, path in enumerate(asked["streams"]):
+    for number, path in enumerate(asked.streams):
         opened = os.open(path, modes[number > 0] | os.O_NOCTTY, 0o600)
         os.dup2(opened, number)
         os.close(opened)
     os.environ.clear()
-    os.environ.update(asked["env"])
-    os.chdir(asked["cwd"])
+    os.environ.update(asked.env)
+    os.chdir(asked.cwd)
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(0, encoding="utf-8", closefd=False),
         os.fdopen(1, "w", encoding="utf-8", closefd=False),
         os.fdopen(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace"),
     )
-    from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
-    from fluxcli.session import Session  # noqa: PLC0415
-    from tests.worlds import SwiftClock  # noqa: PLC0415
-
-    with open(asked["gate"], "rb", buffering=0) as gate:  # noqa: PTH123 - a bare descriptor
-        gate.read(1)
-    session = Session.of_process()
-    if asked["swift"]:
-        session.clock = SwiftClock(time.time())
-    status = main(asked["arguments"], session)
+    if asked.gate:
+        with open(asked.gate, "rb", buffering=0) as gate:  # noqa: PTH123 - a bare descriptor
+            gate.read(1)
+    status = _scripted(asked.script, asked.arguments) if asked.script else _program(asked)
     sys.stdout.flush()
     return status
 
 
+def _program(asked: _Asked) -> int:
+    from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
+    from fluxcli.session import Session  # noqa: PLC0415
+    from tests.benchmarks.hastener import HastyClock  # noqa: PLC0415
+
+    session = Session.of_process()
+    if asked.haste:
+        session.clock = HastyClock(*asked.haste)
+    return main(asked.arguments, session)
+
+
+def _scripted(script: str, arguments: list[str]) -> int:
+    """Run a script as `python SCRIPT` does: what it raises is shown, and is status 1."""
+    sys.argv = [script, *arguments]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except Exception:  # noqa: BLE001 - whatever it is
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 def _run() -> None:
     _import_everything()
+    # Whoever is not waited for leaves no trace: a dead process must not seem to live.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _tell("ready")
     # Read without a buffer that the children would share.
     with os.fdopen(os.dup(0), "rb", buffering=0) as orders:
         while line := _line(orders):
-            child = os.fork()
-            if child == 0:
-                os._exit(_live(json.loads(line)))
-            _tell(child)
+            asked = _Asked(**json.loads(line))
+            _tell(_born(asked) if asked.gate else _seen_through(asked))
+
+
+def _born(asked: _Asked) -> int:
+    child = os.fork()
+    if child == 0:
+        os._exit(_live(asked))
+    return child
+
+
+def _seen_through(asked: _Asked) -> int:
+    """Return how it ended: its exit status, 128 + N for a signal."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    code = os.waitstatus_to_exitcode(os.waitpid(_born(asked), 0)[1])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    return code if code >= 0 else 128 - code
 
 
 def _tell(what: object) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reliability import examples
-from tests.reliability.experiments import Figure, Size, canary
+from tests.reliability.experiments import canary
 from tests.reliability.fault_server import FaultServer, envelope
 from tests.reliability.faults import says
+from tests.reliability.figures import Figure, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

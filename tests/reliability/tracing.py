@@ -13,6 +13,7 @@ import platform
 import signal
 import struct
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,8 @@ POSSIBLE: Final = sys.platform == "linux" and platform.machine() == "x86_64"
 _GETREGS, _SETREGS, _SYSCALL = 12, 13, 24
 _SEIZE, _INTERRUPT, _LISTEN, _SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
 _SYSGOOD, _FOLLOW, _EXITKILL = 0x1, 0x2 | 0x4 | 0x8, 0x100000
-_ALL: Final = 0x40000000
+_OURS: Final = 0x40000000 | 0x20000000
+"""Wait for threads too, but for none that another thread of ours has in hand."""
 _EVENT_STOP: Final = 128
 _STOPPING: Final = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 _REGISTERS, _NUMBER, _RESULT = 27, 15, 10
@@ -130,24 +132,21 @@ class Tracer:
         return self._see_through(begun, seconds)
 
     def _see_through(self, begun: float, seconds: float) -> Traced:
-        old = signal.signal(signal.SIGALRM, self._overdue)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        patience = threading.Timer(seconds, os.kill, (self._leader, signal.SIGKILL))
+        patience.start()
         try:
             while self._step():
                 pass
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, old)
+            patience.cancel()
         self._traced.seconds = time.monotonic() - begun
+        if self._traced.seconds >= seconds:
+            raise TimeoutError(f"the process hangs after {self._traced.calls[-5:]}")
         return self._traced
-
-    def _overdue(self, _number: int, _frame: object) -> None:
-        os.kill(self._leader, signal.SIGKILL)
-        raise TimeoutError(f"the process hangs after {self._traced.calls[-5:]}")
 
     def _step(self) -> bool:
         """Deal with one stop of one thread; False once the process is gone."""
-        thread, status = os.waitpid(-1, _ALL)
+        thread, status = os.waitpid(-1, _OURS)
         if not os.WIFSTOPPED(status):
             if thread == self._leader:
                 code = os.waitstatus_to_exitcode(status)
