@@ -21,7 +21,7 @@ from fluxcli.events import (
     Uploading,
 )
 from fluxcli.generation.terms import Source
-from fluxcli.saving.checks import read_input
+from fluxcli.saving.checks import input_from, read_input
 from fluxcli.task import State
 from tests.generation.desk import answer, refusal
 from tests.journal.samples import accepted
@@ -46,6 +46,9 @@ class TestTheOrderOfThings:
         assert kinds(events) == [
             *("Started", "Submitting", "Accepted", "Succeeded", "Downloading", "Finished")
         ]
+        (task,) = desk.journal.recent(None)
+        assert events[2] == Accepted(key="1", ref=task.ref, task_id=bodies.TASK)
+        assert {event.key for event in events} == {"1"}
 
     def test_the_row_is_there_before_anything_leaves(self, desk: Desk) -> None:
         """Written, then marked as leaving, then given its id: each before the next step."""
@@ -161,6 +164,8 @@ class TestSendingAgain:
 
         assert failure(desk.make(timeout=3.0, during=crowd)).error.code is Code.MAINTENANCE
         assert desk.asked == ["kontext/generate"]
+        desk.clock.sleep(10)
+        assert all(desk.journal.pace.take("a")[0] for _ in range(20))
 
     def test_what_was_refused_for_good_is_not(self, desk: Desk) -> None:
         desk.answers["kontext/generate"] = [refusal(402)]
@@ -210,6 +215,8 @@ class TestUploading:
         assert kinds(events)[:4] == ["Started", "Uploading", "Uploaded", "Submitting"]
         (task,) = desk.journal.recent(None)
         assert source.input is not None
+        assert events[1] == Uploading(key="1", name="photo.png", bytes=source.input.bytes)
+        assert events[2] == Uploaded(key="1", reused=False)
         assert f"{source.input.sha256[:16]}-{task.ref}.png".encode() in sent[0]
         assert task.request.input_image is not None
         assert task.request.input_image.endswith("w5dsj9ctw1.jpg")
@@ -233,8 +240,44 @@ class TestUploading:
         desk.make(source=source)
         events = desk.make(source=source, output="other.jpg", fingerprint="g")
         (uploaded,) = (event for event in events if isinstance(event, Uploaded))
-        assert uploaded.reused
+        assert uploaded == Uploaded(key="1", reused=True)
         assert not any(isinstance(event, Uploading) for event in events)
+
+    def test_not_if_another_did_it_meanwhile(self, desk: Desk, source: Source) -> None:
+        """Many begin with the same picture at once; those who waited use the first's."""
+        assert source.input is not None
+        sha256 = source.input.sha256
+
+        def overtake(event: Event) -> None:
+            if isinstance(event, Uploading):
+                desk.journal.uploads.keep("a", sha256, "https://h.invalid/x.png")
+
+        desk.make(source=source, during=overtake)
+        assert "file-stream-upload" not in desk.asked
+        assert desk.journal.recent(None)[0].request.input_image == "https://h.invalid/x.png"
+
+    @pytest.mark.parametrize(
+        ("size", "way"),
+        [(1_000_000, "file-base64-upload"), (1_000_001, "file-stream-upload")],
+    )
+    def test_what_was_piped_in_goes_in_one_call_if_it_is_small(
+        self, desk: Desk, jpeg: bytes, size: int, way: str
+    ) -> None:
+        sent: list[bytes] = []
+
+        def act(call: httpx.Request) -> httpx.Response:
+            sent.append(call.read())
+            return answer(bodies.UPLOADED)
+
+        desk.answers[way] = [act]
+        picture = input_from(jpeg.ljust(size, b"."))
+        source = Source(identity=f"sha256:{picture.sha256}", input=picture)
+        events = desk.make(source=source)
+        assert events[1] == Uploading(key="1", name="stdin", bytes=size)
+        (task,) = desk.journal.recent(None)
+        assert desk.asked[:2] == [way, "kontext/generate"]
+        assert f"{picture.sha256[:16]}-{task.ref}.jpg".encode() in sent[0]
+        assert b"image/jpeg" in sent[0]
 
     def test_a_file_that_went_away(self, desk: Desk, source: Source) -> None:
         (desk.folder / "photo.png").unlink()
