@@ -20,6 +20,7 @@ from fluxcli.events import (
     Uploaded,
     Uploading,
 )
+from fluxcli.generation.asking import unsettled
 from fluxcli.generation.terms import Source
 from fluxcli.saving.checks import input_from, read_input
 from fluxcli.task import State
@@ -108,6 +109,26 @@ class TestAJournalThatFails:
         assert failure(desk.make()).error.code is Code.OUTCOME_UNKNOWN
         assert failure(desk.make()).error.code is Code.OUTCOME_UNKNOWN
         assert desk.asked == ["kontext/generate"]
+
+
+class TestAnUnknownOutcome:
+    def test_says_what_happened_and_how_a_person_settles_it(self, desk: Desk) -> None:
+        desk.answers["kontext/generate"] = [httpx.ReadError("reset")]
+        error = failure(desk.make()).error
+        (task,) = desk.journal.recent(None)
+        assert (error.code, error.ref, task.state) == (
+            Code.OUTCOME_UNKNOWN,
+            task.ref,
+            State.UNKNOWN,
+        )
+        assert f"whether submission `{task.ref}` was accepted" in error.message
+        assert "broke after the call left: reset" in error.message
+        assert "https://kie.ai/logs" in (error.hint or "")
+        assert f"`fluxcli status {task.ref} --settle TASKID`" in (error.hint or "")
+
+    def test_of_which_nothing_more_is_known(self) -> None:
+        error = unsettled("abc", None)
+        assert (error.ref, error.message[-14:]) == ("abc", "no answer came")
 
 
 class TestSendingAgain:
