@@ -118,7 +118,7 @@ class _Member:
             name=name,
             request=request,
             output=output,
-            line=self.toml.key("assets", draft.name).line,
+            source=self.toml,
             original=self._original(names),
             tags=cast("tuple[str, ...]", draft.values.get("tags", ())),
             rev=cast("int", draft.values.get("rev", 1)),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.task import Request
+    from fluxcli.tomltext import Toml
 
 DEFAULT_NAME: Final = "assets.toml"
 """The manifest that a build looks for when none is named; its lock is `assets.lock`."""
@@ -72,20 +73,25 @@ class Asset:
     """One declared picture, resolved.
 
     `request` has no `input_image`: what an edit starts from is `original`. `output` is where
-    it goes, relative to the manifest's folder, with `/`. `line` is where it is declared, from
-    1. `member` are its values, if it is one of a matrix.
+    it goes, relative to the manifest's folder, with `/`. `source` is the file that declares
+    it. `member` are its values, if it is one of a matrix.
     """
 
     name: str
     request: Request
     output: str
-    line: int
+    source: Toml = field(repr=False, compare=False)
     original: Original | None = None
     tags: tuple[str, ...] = ()
     rev: int = 1
     accept: Accept = Accept()
     frozen: bool = False
     member: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def line(self) -> int:
+        """Where it is declared, from 1."""
+        return self.source.key("assets", self.name.partition("[")[0]).line
 
     @property
     def parent(self) -> str | None:

@@ -66,8 +66,9 @@ class LockFile:
     ) -> None:
         self.path = path
         self._entries = overlaid(beneath or {}, entries)
-        self._blocks = {name: text.block(name, entry) for name, entry in entries.items()}
-        self._seen = dict(self._blocks)
+        self._unwritten = entries
+        self._blocks: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
         self._file: bytes | None = None
         self._guard = threading.Lock()
         self._writing = threading.Lock()
@@ -101,6 +102,7 @@ class LockFile:
                 LOCK_INVALID: somebody else changed it, and left nothing that can be read.
         """
         with self._guard:
+            self._write_down()
             for name, entry in changes.items():
                 self._take(name, entry)
             self._wanted += 1
@@ -114,6 +116,13 @@ class LockFile:
             data = text.joined(blocks).encode()
             write(self.path, data)
             self._written, self._seen, self._file = covered, blocks, data
+
+    def _write_down(self) -> None:
+        """Make blocks of what was read, once something is recorded; to look, nobody needs them."""
+        blocks = {name: text.block(name, entry) for name, entry in self._unwritten.items()}
+        self._blocks |= blocks
+        self._seen |= blocks
+        self._unwritten = {}
 
     def _take_in_others(self) -> None:
         """Take over what somebody else wrote since we last did, of all that we have not changed."""

@@ -15,7 +15,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.lockfile.entry import Ask, Entry, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from fluxcli.tomltext import Toml
@@ -29,6 +29,7 @@ version = {VERSION}
 _TIMES: Final = ("asked_at", "made_at")
 _CONFLICT: Final = re.compile(rb"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 _KEPT: Final = "git log -p -- {name}  (an earlier one that is whole is in there)"
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 _TYPES: Final[Mapping[str, tuple[type, str]]] = {
     "str": (str, "text"),
     "str | None": (str, "text"),
@@ -36,6 +37,14 @@ _TYPES: Final[Mapping[str, tuple[type, str]]] = {
     "float": (str, "a time such as `2026-01-31T12:00:00Z`"),
     "bool": (bool, "`true` or `false`"),
 }
+_MAY_BE_MISSING: Final = ("str | None", "bool")
+_FORMS: Final[Mapping[type, Mapping[str, str]]] = {
+    kind: {one.name: str(one.type) for one in fields(kind) if one.name != "ask"}
+    for kind in (Ask, Made)
+}
+"""What each part consists of, and the types of that."""
+
+_OF_ENTRY: Final = frozenset({*_FORMS[Ask], *_FORMS[Made], "pending"})
 
 
 def block(name: str, entry: Entry) -> str:
@@ -103,6 +112,17 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _seconds(text: str) -> float:
+    """Return the seconds since the epoch that a time stands for.
+
+    Raises:
+        ValueError: it is none, or not written as we write it.
+    """
+    if _TIME.fullmatch(text) is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(text).timestamp()
+
+
 class _Reader:
     """Reads entries, strictly: what is not understood would be lost with the next rewriting."""
 
@@ -118,7 +138,7 @@ class _Reader:
                 raise self._wrong(trail, "expected a table")
         return cast("Mapping[str, object]", value)
 
-    def known(self, trail: tuple[str, ...], names: tuple[str, ...]) -> None:
+    def known(self, trail: tuple[str, ...], names: Collection[str]) -> None:
         for key in self.table(*trail):
             if key not in names:
                 raise self._wrong((*trail, key), "unknown entry")
@@ -126,15 +146,13 @@ class _Reader:
     def entry(self, name: str) -> Entry:
         trail = ("assets", name)
         table = self.table(*trail)
-        asks = tuple(one.name for one in fields(Ask))
-        mades = tuple(one.name for one in fields(Made) if one.name != "ask")
-        self.known(trail, (*asks, *mades, "pending"))
+        self.known(trail, _OF_ENTRY)
         made = None
-        if set(table) - {"pending"}:
+        if table.keys() - {"pending"}:
             made = Made(ask=self._ask(trail), **self._values(trail, Made))
         pending = None
         if "pending" in table:
-            self.known((*trail, "pending"), asks)
+            self.known((*trail, "pending"), _FORMS[Ask])
             pending = self._ask((*trail, "pending"))
         return Entry(made, pending)
 
@@ -144,25 +162,23 @@ class _Reader:
     def _values(self, trail: tuple[str, ...], kind: type[Ask | Made]) -> dict[str, Any]:
         table = self.table(*trail)
         values: dict[str, Any] = {}
-        for one in fields(kind):
-            if one.name == "ask":
-                continue
-            if one.name in table:
-                values[one.name] = self._value((*trail, one.name), table[one.name], str(one.type))
-            elif str(one.type) not in {"str | None", "bool"}:
-                raise self._wrong(trail, f"`{one.name}` is missing")
+        for name, annotation in _FORMS[kind].items():
+            if name in table:
+                values[name] = self._value(trail, name, table[name], annotation)
+            elif annotation not in _MAY_BE_MISSING:
+                raise self._wrong(trail, f"`{name}` is missing")
         return values
 
-    def _value(self, trail: tuple[str, ...], raw: object, annotation: str) -> object:
+    def _value(self, trail: tuple[str, ...], name: str, raw: object, annotation: str) -> object:
         expected, words = _TYPES[annotation]
-        fits = isinstance(raw, expected) and isinstance(raw, bool) == (expected is bool)
+        fits = type(raw) is expected
         if fits and annotation == "float":
             try:
-                return datetime.strptime(str(raw), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+                return _seconds(str(raw))
             except ValueError:
                 fits = False
         if not fits:
-            raise self._wrong(trail, f"expected {words}")
+            raise self._wrong((*trail, name), f"expected {words}")
         return raw
 
     def _wrong(self, trail: tuple[str, ...], message: str) -> FluxError:
