@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 )
-_FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_STALE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL
+_STALE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Part:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import resource
 import signal
 import stat
@@ -151,7 +152,10 @@ def test_a_file_that_appeared_meanwhile_stays(target: Path, png: bytes, jpeg: by
     assert listing(target.parent) == ["a-1.png", "a-2.png", "a.png"]
 
 
-@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
+@pytest.mark.parametrize(
+    "code",
+    [errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP],
+)
 def test_the_same_without_hard_links(
     target: Path, png: bytes, jpeg: bytes, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
@@ -260,6 +264,18 @@ def test_what_a_run_killed_between_its_last_steps_left_is_tidied(target: Path, p
     tidy(target, token=TASK)
     assert listing(target.parent) == [target.name]
     assert target.read_bytes() == png
+
+
+def test_a_parts_name_is_safe_whatever_the_task_is_called(target: Path) -> None:
+    with Landing(target, token="a/b c" + "x" * 50):
+        assert listing(target.parent) == [f".a.png.a-b-c{'x' * 35}.part"]
+
+
+def test_a_second_part_of_a_task_has_a_name_of_its_own(target: Path) -> None:
+    with Landing(target, token=TASK), Landing(target, token=TASK):
+        first, second = listing(target.parent)
+    assert re.fullmatch(r"\.a\.png\.t7-[0-9a-f]{8}\.part", first)
+    assert second == ".a.png.t7.part"
 
 
 def test_two_runs_of_one_task_do_not_share_a_part(target: Path, png: bytes, jpeg: bytes) -> None:

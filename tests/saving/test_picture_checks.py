@@ -202,6 +202,7 @@ SCAN = bytes.fromhex("ffda 0008 01 01 00 00 3f 00")
         (FRAME + b"\x00", "holds bytes where a segment must begin"),
         (b"\xff\xe0\x00\x01", "has a segment of no length"),
         (b"\xff\xc0\x00\x06\x08\x00\x01\x00", "has a damaged header"),
+        (FRAME.replace(b"\x00\x0b", b"\x00\x0a"), "has a damaged header"),
         (FRAME.replace(b"\x00\x10", b"\x00\x00"), "says that it is 0 pixels wide"),
         (FRAME.replace(b"\x00\x08", b"\x00\x00") + SCAN + b"12\xff\xd9", "does not say how high"),
     ],
@@ -226,6 +227,24 @@ def test_rare_jpegs_are_whole(body: bytes) -> None:
     for size in (len(data), 1, 2, 3):
         found = inspect(data[at : at + size] for at in range(0, len(data), size))
         assert (found.width, found.height) == (16, 8)
+
+
+@pytest.mark.parametrize("code", range(0xC0, 0xD0))
+def test_which_segments_tell_the_size(code: int) -> None:
+    """All that begin a frame: three of their row mean something else."""
+    body = b"\xff\xd8\xff" + bytes([code]) + FRAME[2:] + SCAN + b"12\xff\xd9"
+    if code in {0xC4, 0xC8, 0xCC}:
+        assert "has picture data before a header" in refusal(body)
+    else:
+        assert inspect([body]).width == 16
+
+
+@pytest.mark.parametrize("code", [0x00, *range(0xD0, 0xD8)])
+def test_what_does_not_end_a_scan(code: int) -> None:
+    """A stuffed byte and eight restarts, within the data and as all there is."""
+    mark = bytes([0xFF, code])
+    for data in (b"1" + mark + b"2", mark):
+        assert inspect([b"\xff\xd8" + FRAME + SCAN + data + b"\xff\xd9"]).width == 16
 
 
 def test_a_thumbnail_within_is_passed_over(jpeg: bytes) -> None:
@@ -259,10 +278,19 @@ def test_a_file_on_disk(tmp_path: Path, png: bytes) -> None:
         (b"\xff\xd8\xff\xe0", "jpeg"),
         (b"RIFF\0\0\0\0WEBP", "webp"),
         (b"GIF87a", "gif"),
+        (b"GIF89a", "gif"),
         (b"BM", "bmp"),
         (b"II*\0", "tiff"),
+        (b"MM\0*", "tiff"),
+        (b"\xff\x0a", "jxl"),
+        (b"\0\0\0\x0cJXL ", "jxl"),
+        (b"\x1f\x8b", "gzip"),
+        (b"PK\x03\x04", "zip"),
         (b"\0\0\0\x1cftypavif", "avif"),
+        (b"\0\0\0\x1cftypavis", "avif"),
         (b"\0\0\0\x1cftypheic", "heic"),
+        (b"\0\0\0\x1cftypheix", "heic"),
+        (b"\0\0\0\x1cftypmif1", "heic"),
         (b"\0\0\0\x1cftypisom", None),
         (b"%PDF-1.7", "pdf"),
         (b"", None),
@@ -299,6 +327,14 @@ def test_an_input_through_a_pipe_keeps_its_bytes(tmp_path: Path, png: bytes) -> 
 def test_an_endless_input_is_refused() -> None:
     with pytest.raises(FluxError, match=r"`/dev/zero` brings more than 64 MB"):
         checks.read_input(Path("/dev/zero"))
+
+
+def test_how_much_may_come_through_a_pipe(jpeg: bytes) -> None:
+    most = jpeg.ljust(64 << 20, b"\0")
+    assert checks.input_from(most).bytes == 64 << 20
+    with pytest.raises(FluxError, match="stdin brings more than 64 MB") as caught:
+        checks.input_from(most + b"\0")
+    assert caught.value.hint == "give a PNG, JPEG or WebP picture"
 
 
 @pytest.mark.parametrize(
