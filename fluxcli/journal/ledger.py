@@ -273,7 +273,7 @@ class Journal:
         if text == "@last":
             return self._last()
         # A shell hands over any bytes; those that are no UTF-8 are in no id.
-        named = text.removeprefix("@").encode("utf-8", "replace").decode()
+        named = text.removeprefix("@").encode(errors="replace").decode()
         exact = self._rows("task_id = ? OR ref = ?", named, named)
         if exact:
             return self._seen(exact)[-1]

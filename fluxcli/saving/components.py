@@ -28,7 +28,7 @@ _APOSTROPHES = str.maketrans(
 
 def size(text: str) -> int:
     """Return how many bytes `text` takes in a file name."""
-    return len(text.encode("utf-8", "surrogateescape"))
+    return len(text.encode(errors="surrogateescape"))
 
 
 def words(text: str) -> str:
@@ -100,7 +100,7 @@ def _without_stray_marks(word: str) -> str:
 
 def _cut(text: str, limit: int) -> str:
     """Cut to at most `limit` bytes, never between a letter and its marks."""
-    cut = text.encode("utf-8", "surrogateescape")[:limit].decode("utf-8", "ignore")
+    cut = text.encode(errors="surrogateescape")[:limit].decode(errors="ignore")
     end = len(cut)
     while 0 < end < len(text) and unicodedata.category(text[end])[0] == "M":
         end -= 1
@@ -109,5 +109,5 @@ def _cut(text: str, limit: int) -> str:
 
 def _digested(text: str, limit: int) -> str:
     """Cut to `limit` bytes and end in a digest, so that different texts stay different."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
     return f"{_cut(text, limit - len(digest) - 1)}-{digest}"

@@ -74,6 +74,17 @@ def test_an_acceptance_forgets_an_earlier_refusal(journal: Journal) -> None:
     assert (task.state, task.error_code, task.error_message) == (State.RUNNING, None, None)
 
 
+def test_what_is_sent_again_is_no_longer_refused(journal: Journal) -> None:
+    """Else a process that dies then would leave what may be paid for as never accepted."""
+    run = journal.open_run("f", new=False)
+    task = begun(journal, run)
+    journal.refused(task.ref, REFUSAL)
+    journal.sending(task.ref, task.request)
+    assert journal.get(task.ref).state is State.SENDING
+    journal.let_go(run)
+    assert journal.get(task.ref).state is State.UNKNOWN
+
+
 def test_unknown_keeps_what_happened(journal: Journal) -> None:
     run = journal.open_run("f", new=False)
     task = journal.unknown(begun(journal, run).ref, "no answer in time")
@@ -165,7 +176,7 @@ class TestNames:
             assert found is not None
             assert found.ref == task.ref
 
-    @pytest.mark.parametrize("name", ["e73", "dcfe", "zzzz", "", "%%%%", "e_30"])
+    @pytest.mark.parametrize("name", ["e73", "dcfe", "zzzz", "", "%%%%", "e_30", "e73\udcff"])
     def test_what_names_nothing(self, journal: Journal, name: str) -> None:
         """Too short a prefix is likely somebody else's; there are no wildcards."""
         accepted(journal, "e730dcfe")
@@ -176,7 +187,7 @@ class TestNames:
         accepted(journal, "fluxkontext_2", "b")
         with pytest.raises(FluxError, match="begins the ids of several") as caught:
             journal.find("fluxkontext_")
-        assert caught.value.code is Code.USAGE
+        assert (caught.value.code, caught.value.hint) == (Code.USAGE, "fluxcli status")
 
     def test_a_whole_id_that_begins_another_is_meant(self, journal: Journal) -> None:
         short = accepted(journal, "task1", "a")
