@@ -20,6 +20,7 @@ EXPERIMENTS = {
     "slow": experiments.slow,
     "crowd": experiments.crowd,
     "baseline": comparison.baseline,
+    "baseline-faults": comparison.baseline_faults,
 }
 
 

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from tests.reliability import matrix
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.figures import Figure
+from tests.reliability.nursery import Nursery
 from tests.reliability.strikes import room
 from tests.reliability.tracing import Strike, Tracer
 from tests.worlds import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.reliability.figures import Size
+    from tests.reliability.matrix import Case
+
+SCRIPT: Final = Path(__file__).with_name("baseline.py")
+AT_ONCE: Final = 4
+"""It sleeps more than it works."""
+
+RUNS: Final = 4
+"""So often it is run until it says that it is done; after the first run nothing is struck."""
 
 
 def baseline(size: Size) -> Figure:
     """Kill the twelve-line script at each of its system calls, and run it again."""
     figure = Figure("the twelve-line script, killed likewise", "(beside ours)")
-    script = str(Path(__file__).with_name("baseline.py"))
     at = 1
     while True:
         with room() as root, FaultServer() as server:
             env = World(root).env | {"FLUXCLI_BASE_URL": server.api_url}
             out = root / "out.png"
-            argv = [sys.executable, script, "a lighthouse", str(out)]
+            argv = [sys.executable, str(SCRIPT), "a lighthouse", str(out)]
             streams = [Path("/dev/null"), root / "1", root / "2"]
             killed = Tracer(None, Strike(at=at, signal=9)).run(argv, env=env, streams=streams)
             if killed.struck is None:
                 break
-            for _ in range(3):
+            for _ in range(RUNS - 1):
                 again = subprocess.run(argv, env=env, capture_output=True, check=False)
                 if again.returncode == 0:
                     break
@@ -39,3 +52,54 @@ def baseline(size: Size) -> Figure:
             figure.found["paid twice"] += server.charges > 1
         at += size.step
     return figure
+
+
+def baseline_faults(size: Size) -> Figure:
+    """Strike the twelve-line script with the single faults of `faults`, at the stages it has."""
+    figure = Figure("the twelve-line script, single faults x stages", "(beside ours)")
+    stages = {"submit", "poll", "result"}
+    cases = [case for case in matrix.sampled(size.step) if case.stage in stages]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        shares = pool.map(_share, [cases[number::AT_ONCE] for number in range(AT_ONCE)])
+        for flaws in itertools.chain.from_iterable(shares):
+            figure.trials += 1
+            figure.found["any of these"] += bool(flaws)
+            figure.found.update(flaws)
+    return figure
+
+
+def _share(cases: Iterable[Case]) -> list[set[str]]:
+    flaws = []
+    with Nursery() as nursery:
+        for case in cases:
+            with room() as root:
+                flaws.append(scripted(case, nursery, root))
+    return flaws
+
+
+def scripted(case: Case, nursery: Nursery, root: Path) -> set[str]:
+    """Let one case happen to the script below `root`, and run it again; return what it did."""
+    out = root / "out.png"
+    with FaultServer() as server:
+        server.strike(case.stage, case.fault, when=case.when, times=case.times)
+        for _ in range(RUNS):
+            status = nursery.run(
+                ["a lighthouse", str(out)],
+                env=World(root).env | {"FLUXCLI_BASE_URL": server.api_url},
+                cwd=root,
+                streams=[Path("/dev/null"), root / "1", root / "2"],
+                script=SCRIPT,
+            )
+            server.heal()
+            if status == 0:
+                break
+        whole = tuple(made.picture for made in server.tasks.values())
+        kept = out.read_bytes() if out.exists() else None
+        good = kept is not None and kept.startswith(whole)
+        flaws = {
+            "paid twice": server.charges > 1,
+            "picture lost": server.charges > 0 and not good,
+            "wrong file kept": kept is not None and not good,
+            "status 0 without a whole picture": status == 0 and not good,
+        }
+    return {name for name, found in flaws.items() if found}

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _ROOMS: Final = (
     *("fluxcli.cli", "fluxcli.history", "fluxcli.making", "fluxcli.ordering.order"),
     *("fluxcli.output.streams", "fluxcli.service.client", "fluxcli.journal.ledger"),
-    *("rich.progress", "encodings.idna", "certifi", "h11", "tests.benchmarks.hastener"),
+    *("rich.progress", "encodings.idna", "certifi", "h11", "httpx"),
+    *("tests.benchmarks.hastener",),
 )
 """What the commands for pictures import while they run."""
 
@@ -155,7 +156,11 @@ def _program(asked: _Asked) -> int:
 
 
 def _scripted(script: str, arguments: list[str]) -> int:
-    """Run a script as `python SCRIPT` does: what it raises is shown, and is status 1."""
+    """Run a script as `python SCRIPT` does: what it raises is shown, and is status 1.
+
+    It may have no patience of its own, so that it is ended after a minute.
+    """
+    signal.alarm(60)
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name="__main__")

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reliability.fault_server import FaultServer
+from tests.reliability import comparison
+from tests.reliability.fault_server import Answer, FaultServer
+from tests.reliability.faults import says
+from tests.reliability.matrix import Case
 from tests.reliability.nursery import Nursery
 from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, strike
 from tests.reliability.tracing import POSSIBLE, Strike, Tracer
@@ -97,3 +100,10 @@ def test_the_harness_sees_what_a_plain_script_pays(tmp_path: Path) -> None:
         assert killed.run(argv, env=env, streams=streams).struck == "connect"
         subprocess.run(argv, env=env, check=True, timeout=60)
         assert server.charges == 2
+
+
+def test_the_harness_sees_what_a_plain_script_keeps(nursery: Nursery, tmp_path: Path) -> None:
+    """Handed an error's page for a picture, submit-poll-save is content with it: it can be seen."""
+    case = Case("result", says("gone", Answer(404, b"<html>gone</html>")))
+    flaws = {"picture lost", "wrong file kept", "status 0 without a whole picture"}
+    assert comparison.scripted(case, nursery, tmp_path) == flaws
