@@ -6,11 +6,9 @@ quickest would be done, then steps that fit how much they differ. All values are
 
 from __future__ import annotations
 
-import math
-import threading
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import READS_PER_SECOND, USUAL_SECONDS
+from fluxcli.catalog import USUAL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +26,6 @@ _EARLY: Final = 0.2
 """Without history, one look comes at once: some services, and all rehearsals, are quick."""
 
 _STEP: Final = (0.3, 5.0)
-_TURN: Final = 1.25 / READS_PER_SECOND
 _PATIENCE: Final = 4.0
 """After this many times the usual duration, something is odd and looks become rarer."""
 
@@ -71,31 +68,6 @@ class Rhythm:
         if age > self.usual * _PATIENCE:
             return min(max(self._step, age / 20), 15.0)
         return max(self._step, age / 14) if self.is_learning else self._step
-
-
-class Turnstile:
-    """Spaces out all looks by one key, so that the service's limit of reads is never met.
-
-    Time is cut into short turns, each for one look: whatever second is picked, fewer looks
-    fall into it than are allowed.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._after: dict[int, int] = {}
-        """For each turn that is taken, one not before the next that is free."""
-
-    def turn(self, wanted: float) -> float:
-        """Reserve a moment for a look: in the first free turn that is not before `wanted`."""
-        with self._guard:
-            turn = math.floor(wanted / _TURN)
-            passed = []
-            while turn in self._after:
-                passed.append(turn)
-                turn = self._after[turn]
-            # Whoever asks for one of these again need not walk the same way.
-            self._after.update(dict.fromkeys((*passed, turn), turn + 1))
-            return max(wanted, turn * _TURN)
 
 
 def _quantile(known: Sequence[float], share: float) -> float:

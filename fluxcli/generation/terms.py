@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from fluxcli.errors import Code
 from fluxcli.events import Event, Trouble
-from fluxcli.generation.polling import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +88,6 @@ class Tools:
     journal: Journal
     clock: Clock
     account: str
-    turnstile: Turnstile = field(default_factory=Turnstile)
     uploading: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -17,6 +17,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.journal.pace import Pace
 from fluxcli.journal.rows import facts_of, task_of
 from fluxcli.journal.store import Store, explained
+from fluxcli.journal.turns import Turns
 from fluxcli.journal.uploads import Uploads
 from fluxcli.mutex import Mutex
 from fluxcli.task import State
@@ -54,6 +55,7 @@ class Journal:
         self._sandbox = sandbox
         self._store = Store(folder / "journal.sqlite3")
         self.pace = Pace(self._store, clock)
+        self.turns = Turns(self._store, clock)
         self.uploads = Uploads(self._store, clock)
 
     # -- runs ---------------------------------------------------------------------------

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VERSION: Final = 1
 BUSY_SECONDS: Final = 30.0
 
-_SCHEMA: Final = """
+_FIRST: Final = """
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, sandbox INTEGER NOT NULL,
     created_at REAL NOT NULL, closed_at REAL
@@ -48,6 +47,15 @@ CREATE TABLE submissions (
 );
 CREATE INDEX submissions_account ON submissions (account);
 """
+_SECOND: Final = """
+CREATE TABLE turns (
+    account TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (account, turn)
+) WITHOUT ROWID;
+"""
+_SCHEMA: Final = (_FIRST, _SECOND)
+"""What makes each version of what was before it."""
+
+VERSION: Final = len(_SCHEMA)
 
 
 class Store:
@@ -143,10 +151,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"the journal `{path}` was written by a later fluxcli (version {version})",
             hint="pip install --upgrade fluxcli",
         )
-    if version == 0:
+    if version < VERSION:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.split(";"):
+        for statement in "".join(_SCHEMA[version:]).split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from fluxcli.generation import polling
-from fluxcli.journal import pace
+from fluxcli.journal import pace, turns
 from fluxcli.session import Session
 
 
@@ -20,7 +19,7 @@ def main() -> None:
     if lifted:
         # A service without limits; the names are the program's own constants.
         vars(pace)["SUBMISSIONS"] = sys.maxsize
-        vars(polling)["_TURN"] = 1e-4
+        vars(turns)["_TURN"] = 1e-4
     session = Session.of_process()
     session.configure(output="pictures/{n}.jpg")
     order = session.order(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fluxcli.catalog import PRO, READS_PER_SECOND
-from fluxcli.generation.polling import Rhythm, Turnstile
+from fluxcli.catalog import PRO
+from fluxcli.generation.polling import Rhythm
 
 
 def looks(rhythm: Rhythm, until: float) -> list[float]:
@@ -54,20 +54,3 @@ class TestWithHistory:
 def test_the_user_s_own_step_is_kept_from_first_to_last() -> None:
     ages = looks(Rhythm(PRO, [10.0] * 50, interval=4.0), 100)
     assert ages == pytest.approx([4.0 * n for n in range(1, 26)])
-
-
-class TestTheTurnstile:
-    def test_all_looks_of_a_crowd_keep_to_the_limit(self) -> None:
-        turnstile = Turnstile()
-        moments = sorted(turnstile.turn(1000.0) for _ in range(100))
-        for at in range(len(moments) - READS_PER_SECOND):
-            assert moments[at + READS_PER_SECOND] - moments[at] >= 1.0
-
-    def test_nobody_looks_before_he_wants_to(self) -> None:
-        turnstile = Turnstile()
-        assert all(turnstile.turn(wanted) >= wanted for wanted in (5.0, 5.01, 5.02, 4.0))
-
-    def test_who_wants_later_does_not_hold_up_who_wants_now(self) -> None:
-        turnstile = Turnstile()
-        turnstile.turn(100.0)
-        assert turnstile.turn(1.0) == pytest.approx(1.0, abs=0.13)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sqlite3
 import stat
 import threading
@@ -97,10 +99,20 @@ def _fail_after(db: sqlite3.Connection, statement: str) -> None:
     raise RuntimeError
 
 
+def test_what_fails_is_told_though_its_end_fails_as_well(tmp_path: Path) -> None:
+    store = Store(tmp_path / "journal.sqlite3")
+    with pytest.raises(RuntimeError), store.writing() as db:
+        _fail_after(db, "ROLLBACK")
+    store.close()
+
+
 def test_what_sqlite_says_is_translated(tmp_path: Path) -> None:
     store = Store(tmp_path / "journal.sqlite3")
-    with pytest.raises(FluxError, match="no such table: nowhere"), store.writing() as db:
+    said = f"the journal `{tmp_path / 'journal.sqlite3'}` cannot be used: no such table: nowhere"
+    with pytest.raises(FluxError, match=re.escape(said)), store.writing() as db:
         db.execute("DELETE FROM nowhere")
+    with pytest.raises(FluxError, match=re.escape(said)):
+        store.rows("SELECT * FROM nowhere")
     store.close()
 
 
@@ -192,3 +204,24 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
     journal.let_go(run)
     journal.let_go(journal.open_run("g", new=False))
     assert levels() == ["NORMAL", "NORMAL", "NORMAL"]
+    journal.pace.answered(1)
+    journal.pace.release(1)
+    journal.pace.saturate("account", 1.0)
+    assert levels() == ["NORMAL", "NORMAL", "NORMAL"]
+    journal.uploads.keep("account", "sha", "https://h.invalid/x")
+    journal.refused(ref, FluxError(Code.REJECTED, "no"))
+    journal.unknown(ref, "reset")
+    journal.failed(ref, FluxError(Code.MODERATED, "flagged"))
+    assert levels() == ["FULL", "FULL", "FULL", "FULL"]
+
+
+def test_a_journal_of_the_first_version_is_brought_up_to_date(
+    journal: Journal, folder: Path, clock: SwiftClock
+) -> None:
+    """What it holds is kept."""
+    task = accepted(journal, "e730")
+    journal.close()
+    with contextlib.closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
+        db.executescript("DROP TABLE turns; PRAGMA user_version = 1;")
+    assert journal.find("e730") == task
+    assert journal.turns.take("a", clock.monotonic()) >= clock.monotonic()
