@@ -7,6 +7,7 @@ import re
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.ledger import Journal
 from fluxcli.journal.store import VERSION, Store
+from fluxcli.mutex import Mutex
 from tests.journal.samples import accepted, picture, request
 from tests.worlds import SwiftClock
 
@@ -140,6 +142,26 @@ def test_many_may_open_a_new_journal_at_once(tmp_path: Path, clock: SwiftClock) 
     assert errors == []
     assert len(journal.recent(None)) == 12
     journal.close()
+
+
+def test_what_another_process_made_meanwhile_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Who waited to make the schema may find that it is made."""
+    path = tmp_path / "journal.sqlite3"
+    path.touch()
+    store = Store(path)
+    found: list[int] = []
+    looker = threading.Thread(
+        target=lambda: found.extend(row[0] for row in store.rows("PRAGMA user_version"))
+    )
+    with Mutex(tmp_path / "locks" / "journal.lock"):
+        looker.start()
+        looker.join(0.05)
+        assert found == []
+        with closing(sqlite3.connect(path)) as db:
+            db.execute(f"PRAGMA user_version = {VERSION}")
+    looker.join(10)
+    store.close()
+    assert found == [VERSION]
 
 
 class TestUploads:

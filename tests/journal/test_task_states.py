@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from fluxcli.journal.ledger import Journal
 from fluxcli.task import State
 from tests.journal.samples import accepted, begun, picture, request
 from tests.worlds import NOON, SwiftClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REFUSAL = FluxError(Code.CREDITS_INSUFFICIENT, "not enough credits")
 
@@ -212,16 +216,20 @@ class TestNames:
 
 
 def test_sandbox_and_paid_tasks_never_meet(
-    journal: Journal, folder: object, clock: SwiftClock
+    journal: Journal, folder: Path, clock: SwiftClock
 ) -> None:
     """Neither by name, nor in lists, nor in durations, nor in runs to take up."""
     task = accepted(journal, "e730")
     journal.succeeded(task.ref, url="https://h/r", completed_at=None, seconds=5.0)
-    other = Journal(folder, clock=clock, sandbox=True)  # type: ignore[arg-type] # the fixture's path
+    other = Journal(folder, clock=clock, sandbox=True)
     assert other.find("e730") is None
     assert other.recent(None) == other.unsaved() == other.unsettled() == []
     assert other.durations("flux-kontext-pro", "generate") == []
     assert other.unfinished("f") is None
     with pytest.raises(FluxError):
         other.find("@last")
+    own = accepted(other, "f841")
+    assert (own.sandbox, task.sandbox) == (True, False)
+    assert other.recent(None) == other.unsaved() == [own]
+    assert journal.find("f841") is None
     other.close()
