@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import batch, comparison, examples, experiments, figures
+from tests.reliability import batch, comparison, examples, experiments, figures, processes
 
 EXPERIMENTS = {
     "kills": experiments.kills,
+    "processes": processes.processes,
     "signals": experiments.signals,
     "faults": experiments.faults,
     "batch": batch.batch,

@@ -14,7 +14,7 @@ from tests.reliability.fault_server import FaultServer
 from tests.reliability.figures import Figure
 from tests.reliability.nursery import Nursery
 from tests.reliability.strikes import room
-from tests.reliability.tracing import Strike, Tracer
+from tests.reliability.tracing import CONNECT, Strike, Tracer
 from tests.worlds import World
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def baseline(size: Size) -> Figure:
             out = root / "out.png"
             argv = [sys.executable, str(SCRIPT), "a lighthouse", str(out)]
             streams = [Path("/dev/null"), root / "1", root / "2"]
-            killed = Tracer(None, Strike(at=at, signal=9)).run(argv, env=env, streams=streams)
+            killed = Tracer(CONNECT, Strike(at=at, signal=9)).run(argv, env=env, streams=streams)
             if killed.struck is None:
                 break
             for _ in range(RUNS - 1):

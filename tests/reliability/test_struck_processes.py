@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reliability import comparison
+from tests.reliability import comparison, processes
 from tests.reliability.fault_server import Answer, FaultServer
 from tests.reliability.faults import says
 from tests.reliability.matrix import Case
 from tests.reliability.nursery import Nursery
 from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, strike
-from tests.reliability.tracing import POSSIBLE, Strike, Tracer
+from tests.reliability.tracing import CONNECT, POSSIBLE, Strike, Tracer
 from tests.worlds import World
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ def nursery() -> Iterator[Nursery]:
 def test_killed_and_run_again(nursery: Nursery, plan: Plan, at: int) -> None:
     """Wherever it is killed: the same command, run again, pays nothing twice and loses nothing."""
     assert not strike(nursery, plan, Strike(at=at, signal=signal.SIGKILL)).after.wrong
+
+
+@pytest.mark.parametrize("at", [1, 2_000, 4_000])
+def test_killed_from_its_start_on(at: int) -> None:
+    """The same holds for the command as it is started, its interpreter and imports included."""
+    killed = processes.killed(Strike(at=at, signal=signal.SIGKILL))
+    assert killed.traced.struck is not None
+    assert not killed.after.wrong
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -96,7 +104,7 @@ def test_the_harness_sees_what_a_plain_script_pays(tmp_path: Path) -> None:
         script = str(Path(__file__).with_name("baseline.py"))
         argv = [sys.executable, script, "a cat", str(tmp_path / "out.png")]
         streams = [Path("/dev/null"), tmp_path / "1", tmp_path / "2"]
-        killed = Tracer(None, Strike(at=3, call="connect", signal=9))
+        killed = Tracer(CONNECT, Strike(at=3, call="connect", signal=9))
         assert killed.run(argv, env=env, streams=streams).struck == "connect"
         subprocess.run(argv, env=env, check=True, timeout=60)
         assert server.charges == 2

@@ -34,7 +34,8 @@ _STOPPING: Final = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTT
 _REGISTERS, _NUMBER, _RESULT = 27, 15, 10
 """How many registers there are, and the places of `orig_rax` and `rax` among them."""
 
-_CONNECT: Final = 42
+CONNECT: Final = 42
+EXEC: Final = 59
 _OPENING: Final = {2: 0, 83: 0, 85: 0, 257: 1, 258: 1}
 """Calls that open or make something, and which argument is its path."""
 
@@ -44,7 +45,8 @@ NAMES: Final = {
     16: "ioctl", 17: "pread64", 18: "pwrite64", 20: "writev", 21: "access", 24: "sched_yield",
     28: "madvise", 32: "dup", 39: "getpid", 41: "socket", 42: "connect", 44: "sendto",
     45: "recvfrom", 46: "sendmsg", 47: "recvmsg", 48: "shutdown", 51: "getsockname",
-    52: "getpeername", 54: "setsockopt", 55: "getsockopt", 56: "clone", 60: "exit", 62: "kill",
+    52: "getpeername", 54: "setsockopt", 55: "getsockopt", 56: "clone", 59: "execve",
+    60: "exit", 62: "kill",
     72: "fcntl", 73: "flock", 74: "fsync", 75: "fdatasync", 76: "truncate", 77: "ftruncate",
     79: "getcwd", 80: "chdir", 82: "rename", 83: "mkdir", 84: "rmdir", 85: "creat", 86: "link",
     87: "unlink", 89: "readlink", 90: "chmod", 91: "fchmod", 102: "getuid", 107: "geteuid",
@@ -84,12 +86,12 @@ class Traced:
 class Tracer:
     """Runs one process to its end, and strikes once. Not to be shared between threads.
 
-    Calls count from the first that opens or makes something in `folder`; without one, from the
-    first connection.
+    Calls count from `EXEC`, by which a process becomes its program; from the first connection
+    (`CONNECT`); or from the first that opens or makes something in a folder.
     """
 
-    def __init__(self, folder: Path | None, strike: Strike | None) -> None:
-        self._folder = None if folder is None else os.fsencode(folder)
+    def __init__(self, since: Path | int, strike: Strike | None) -> None:
+        self._since = since if isinstance(since, int) else os.fsencode(since)
         self._strike = strike
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.ptrace.argtypes = [ctypes.c_long] * 2 + [ctypes.c_void_p] * 2
@@ -107,16 +109,23 @@ class Tracer:
         *,
         env: Mapping[str, str],
         streams: Sequence[Path],
+        gate: Path | None = None,
         seconds: float = 60.0,
     ) -> Traced:
-        """Start `argv` with its stdin, stdout and stderr at the files `streams`; see it through."""
+        """Start `argv` with its stdin, stdout and stderr at the files `streams`; see it through.
+
+        With a `gate`, a FIFO, it becomes its program only once we have hold of it.
+        """
+        if gate is not None:
+            waiting = 'gate=$1; shift; read -r _ < "$gate"; exec "$@"'
+            argv = ["/bin/sh", "-c", waiting, "sh", str(gate), *argv]
         modes = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         actions = [
             (os.POSIX_SPAWN_OPEN, number, str(path), modes[number > 0], 0o600)
             for number, path in enumerate(streams)
         ]
         process = os.posix_spawn(argv[0], list(argv), dict(env), file_actions=actions)
-        return self.follow(process, seconds=seconds)
+        return self.follow(process, gate=gate, seconds=seconds)
 
     def follow(self, process: int, *, gate: Path | None = None, seconds: float = 60.0) -> Traced:
         """See a process through; if it waits at a `gate`, it is let go once we have hold of it."""
@@ -186,10 +195,10 @@ class Tracer:
             self._carry_out(thread)
 
     def _begins(self, number: int, arguments: Sequence[int]) -> bool:
-        if self._folder is None:
-            return number == _CONNECT
+        if isinstance(self._since, int):
+            return number == self._since
         place = _OPENING.get(number)
-        return place is not None and self._path(arguments[place]).startswith(self._folder)
+        return place is not None and self._path(arguments[place]).startswith(self._since)
 
     def _is_due(self, name: str) -> bool:
         strike = self._strike
