@@ -125,6 +125,18 @@ class Collecting:
         return self._tools.journal.saved(task.ref, picture)
 
     def _fetched(self, task: Task, path: Path | None) -> Generator[Step, None, Picture]:
+        """Fetch it; before it is given up, the service is asked whether it lies elsewhere."""
+        try:
+            return (yield from self._fetched_from(task, path))
+        except FluxError as error:
+            if error.code not in {Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE}:
+                raise
+            corrected = self._corrected(task)
+            if corrected is None:
+                raise
+        return (yield from self._fetched_from(corrected, path))
+
+    def _fetched_from(self, task: Task, path: Path | None) -> Generator[Step, None, Picture]:
         """Fetch until it is here; a dead link is renewed once."""
         clock = self._tools.clock
         seconds = max(self._deadline - clock.monotonic(), SAVE_SECONDS)
@@ -210,6 +222,14 @@ class Collecting:
             said = f"the result's link is dead and was not renewed: {error.message}"
             kind = FluxError if error.code in PASSING else LinkGoneError
             raise kind(Code.DOWNLOAD_FAILED, said, hint=RESUME) from error
+
+    def _corrected(self, task: Task) -> Task | None:
+        """Read the task once more; None if its result is still said to be where it was."""
+        with suppress(FluxError):
+            record = self._tools.service.read(task.task_id or "")
+            if record.state == "succeeded" and record.url not in {None, task.url}:
+                return self._final(task, record)
+        return None
 
     def _give_up_if_expired(self, task: Task) -> None:
         finished = task.completed_at or task.accepted_at or task.created_at

@@ -41,13 +41,13 @@ def refusal(code: int, message: str = "no") -> httpx.Response:
     return answer(b'{"code":%d,"msg":"%s","data":null}' % (code, message.encode()))
 
 
-def finished(**fields: str) -> httpx.Response:
-    """Return the record of a finished task."""
+def finished(url: str = RESULT, **fields: str) -> httpx.Response:
+    """Return the record of a finished task, its result at `url`."""
     extra = "".join(f',"{name}":{value}' for name, value in fields.items())
     body = (
         '{"code":200,"msg":"success","data":{"successFlag":1,"response":{"resultImageUrl":"%s"}%s}}'
     )
-    return answer((body % (RESULT, extra)).encode())
+    return answer((body % (url, extra)).encode())
 
 
 @dataclass

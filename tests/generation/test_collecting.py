@@ -237,6 +237,40 @@ class TestFetching:
         desk.answers["results.invalid"] = [answer(b"", 404), answer(jpeg)]
         last(desk.make())
 
+    @pytest.mark.parametrize("wrong", [answer(b"", 404), answer(b"<html>"), answer(b"", 500)])
+    def test_a_link_that_was_wrong_from_the_beginning(
+        self, desk: Desk, jpeg: bytes, wrong: httpx.Response
+    ) -> None:
+        """Before it is given up, the task is read once more: the service may know better now."""
+        bad = "https://wrong.invalid/r.jpeg"
+        desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
+        desk.answers |= {"wrong.invalid": [wrong], "record-info": [finished(bad), finished()]}
+        task = last(desk.make(timeout=60.0))
+        assert (task.state, task.url) == (State.SAVED, RESULT)
+        assert (desk.folder / "fox.jpg").read_bytes() == jpeg
+
+    def test_a_link_is_corrected_once(self, desk: Desk) -> None:
+        """However many other links the service tells, the run comes to an end."""
+        links = [finished(f"https://wrong.invalid/{number}") for number in range(9)]
+        desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
+        desk.answers |= {"wrong.invalid": [answer(b"", 404)], "record-info": [*links]}
+        error = failure(desk.make())
+        assert (error.code, error.hint) == (Code.DOWNLOAD_FAILED, "fluxcli download --unsaved")
+        assert desk.asked.count("record-info") == 2
+        assert desk.asked.count("wrong.invalid") == 2
+
+    @pytest.mark.parametrize(
+        "record", [finished(), httpx.ReadError("reset"), answer(bodies.FAILED), refusal(401)]
+    )
+    def test_a_link_that_nobody_corrects(self, desk: Desk, record: Act) -> None:
+        """What the second reading comes to is no news: the picture is paid for, and not here."""
+        desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
+        desk.answers |= {"results.invalid": [answer(b"", 404)], "record-info": [finished(), record]}
+        error = failure(desk.make())
+        assert (error.code, error.status) == (Code.DOWNLOAD_FAILED, 6)
+        assert desk.asked.count("record-info") == 2
+        assert desk.journal.recent(None)[0].state is State.SUCCEEDED
+
     def test_a_refused_key_ends_it(self, desk: Desk) -> None:
         desk.answers = {"download-url": [refusal(401)], **desk.answers}
         desk.answers["results.invalid"] = [answer(b"", 404)]
