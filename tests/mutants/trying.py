@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -38,6 +39,9 @@ _OPTIONS: Final = [
     *("-x", "-q", "--disable-plugin-autoload", "-p", "no:cacheprovider"),
     *("-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin"),
 ]
+_MEMORY: Final = 4 << 30
+"""A mutant that reads without end fails at so many bytes."""
+
 _ANYTHING: Final = frozenset[str]()
 
 Fate = Literal["killed", "survived", "timed out"]
@@ -121,6 +125,7 @@ class _Only:
 def _test(folder: str, options: Sequence[str], tests: frozenset[str]) -> None:
     os.setsid()
     os.chdir(folder)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     # Else the packages are searched for garbage after every test.
     gc.freeze()
     with Path(os.devnull).open("r+b") as nowhere:
