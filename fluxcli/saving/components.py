@@ -62,7 +62,7 @@ def shortened(text: str, limit: int) -> str:
     last = cut.rfind("-")
     if text[len(cut)] != "-" and last > len(cut) // 2:
         cut = cut[:last]
-    return cut.rstrip("-") or "x"
+    return cut or "x"
 
 
 def split_ending(name: str) -> tuple[str, str]:

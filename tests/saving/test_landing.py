@@ -232,6 +232,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path, png: bytes, jpeg:
     link.parent.mkdir()
     link.symlink_to(tmp_path / "real" / "b.png")
     assert land(link, png).path == link
+    assert land(tmp_path / "deep" / "down" / "c.png", png).bytes == len(png)
     assert land(link, jpeg, replace=True).path == link
     assert link.is_symlink()
     assert (tmp_path / "real" / "b.png").read_bytes() == jpeg

@@ -311,6 +311,15 @@ def test_an_input_is_known_by_its_bytes(tmp_path: Path, jpeg: bytes) -> None:
     assert found.data is None
 
 
+@pytest.mark.parametrize(
+    ("head", "form"),
+    [(b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF....WEBP", "webp")],
+)
+def test_what_the_service_is_told_of_an_input(head: bytes, form: str) -> None:
+    found = checks.input_from(head)
+    assert (found.format, found.mime) == (form, f"image/{form}")
+
+
 def test_an_input_through_a_pipe_keeps_its_bytes(tmp_path: Path, png: bytes) -> None:
     """A FIFO can be read once only, so what came is kept."""
     path = tmp_path / "fifo"
@@ -321,6 +330,7 @@ def test_an_input_through_a_pipe_keeps_its_bytes(tmp_path: Path, png: bytes) -> 
     writer.join(10)
     assert found.data == png
     assert found.path is None
+    assert (found.bytes, found.sha256) == (len(png), hashlib.sha256(png).hexdigest())
     assert found == checks.input_from(png)
 
 

@@ -225,6 +225,7 @@ def test_the_folder_known_beforehand(text: str | None, folder: str) -> None:
         ("灯台の夜明け", "灯台の夜明け"),
         ("a\u202egnp.exe\u200b\x1b[31m", "a-gnp-exe-31m"),
         ("\u0301\u0302 b", "b"),
+        ("\u0301ab", "ab"),
         ("🦊!?", "picture"),
         ("", "picture"),
         ("CON", "_con"),
