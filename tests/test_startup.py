@@ -125,7 +125,7 @@ def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
     rooms = {name.split(".")[1] for name in loaded if name.startswith("fluxcli.")}
     needed = {"building", "builder", "buildfile", "lockfile", "saving", "events", "tomltext"}
     assert needed <= rooms <= _ROOMS | needed
-    assert not loaded & {"httpx", "rich", "sqlite3", "tomli_w"}
+    assert not loaded & {"httpx", "rich", "sqlite3", "tomli_w", "concurrent.futures"}
 
 
 def test_a_tab_loads_no_typer(env: dict[str, str]) -> None:

@@ -1,14 +1,13 @@
 """What a plan asks of the files: the hash of each. Every byte is read, none is trusted.
 
 Times of change say nothing: a checkout sets them anew, and an edit may keep them. The hash
-of a thousand pictures takes less than a second, and several threads share it.
+of a thousand pictures takes less than a second, and several threads share what is large.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fluxcli.errors import Code, FluxError
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 1 << 20
 _THREADS: Final = 4
+
+LARGE: Final = 256 << 10
+"""A file of so many bytes is worth a thread's while; smaller ones are read as quickly without."""
 
 
 class Disk(Protocol):
@@ -39,6 +41,8 @@ class Files:
         """Read many files side by side, so that `sha256` need not read one after the other."""
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         if len(new) > 1:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
+
             with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
                 self._known.update(zip(new, pool.map(sha256_of, new), strict=True))
 

@@ -75,7 +75,8 @@ class _Planner:
         if waits is None:
             now, sandbox = self.wishes.now, self.wishes.sandbox
             ask = ask_of(asset, identity, now=now, sandbox=sandbox)
-        case = _Case(self, asset, entry, ask, identity, known_as)
+        seen = self.disk.sha256(self.manifest.place(asset))
+        case = _Case(self, asset, entry, ask, identity, known_as, seen)
         step = case.step() if waits is None else case.held_back(waits)
         if waits is None and step.action.pays and not self._has_input(asset, identity):
             step = case.held_back(_Waits(asset.parent or "", stuck=True))
@@ -162,6 +163,7 @@ class _Case:
     ask: Ask | None
     identity: str | None
     known_as: str | None
+    seen: str | None
 
     def held_back(self, waits: _Waits) -> Step:
         """Decide on an asset whose input is not there yet."""
@@ -222,16 +224,15 @@ class _Case:
 
     def _answered(self, made: Made) -> Step:
         found = self._sha(made.output)
-        wanted = self._sha(self.asset.output)
-        if made.sha256 in {found, wanted}:
-            return self._there(made, found, wanted)
-        if (found or wanted) and not self.planner.wishes.force:
+        if made.sha256 in {found, self.seen}:
+            return self._there(made, found)
+        if (found or self.seen) and not self.planner.wishes.force:
             if found is not None:
                 return self._step(Action.EDITED, "edited by hand since it was made")
             return self._in_the_way()
         return self._gone(made, "edited by hand, and to be replaced" if found else "missing")
 
-    def _there(self, made: Made, found: str | None, wanted: str | None) -> Step:
+    def _there(self, made: Made, found: str | None) -> Step:
         """The picture is on the disk, here or there."""
         objections = self.asset.accept.objections(
             size=made.bytes, width=made.width, height=made.height
@@ -242,7 +243,7 @@ class _Case:
             if self.known_as not in {None, self.asset.name}:
                 return self._step(Action.MOVED, f"it was called `{self.known_as}`")
             return self._step(Action.KEEP, "adopted" if made.adopted else "unchanged")
-        if wanted not in {None, made.sha256} and not self._moves_away(self.asset.output):
+        if self.seen not in {None, made.sha256} and not self._moves_away(self.asset.output):
             return self._in_the_way()
         was = f"`{made.output}`" if found == made.sha256 else f"`{made.output}`, moved by hand"
         return self._step(Action.MOVED, f"it was {was}")
@@ -260,9 +261,9 @@ class _Case:
     # -- what is paid for ---------------------------------------------------------------
 
     def _collected(self, pending: Ask) -> Step:
-        made, found = self.entry.made, self._sha(self.asset.output)
+        made = self.entry.made
         ours = {None, pending.landing, made.sha256 if made else None}
-        if found not in ours and not self.planner.wishes.force:
+        if self.seen not in ours and not self.planner.wishes.force:
             return self._in_the_way()
         said = f"task `{pending.task_id}` is paid for"
         return self._step(Action.COLLECT, said, collects=pending)
@@ -277,8 +278,7 @@ class _Case:
     # -- words --------------------------------------------------------------------------
 
     def _unless_in_the_way(self, action: Action, *reasons: str) -> Step:
-        found = self._sha(self.asset.output)
-        free = found is None or self._moves_away(self.asset.output)
+        free = self.seen is None or self._moves_away(self.asset.output)
         if free or self.planner.wishes.force:
             return self._step(action, *reasons)
         return self._in_the_way()
@@ -300,16 +300,22 @@ class _Case:
 
     def _answers(self, ask: Ask) -> bool:
         """Tell whether a request is the one that is wanted, by whatever scheme it was hashed."""
-        scheme = scheme_of(ask.request)
-        if scheme is None or (ask.sandbox and not self.planner.wishes.sandbox):
+        if ask.sandbox and not self.planner.wishes.sandbox:
             return False
-        return ask.request == asks_for(self.asset, self.identity, scheme=scheme)
+        if self.ask is not None and ask.request == self.ask.request:
+            return True
+        scheme = scheme_of(ask.request)
+        return scheme is not None and ask.request == asks_for(
+            self.asset, self.identity, scheme=scheme
+        )
 
     @property
     def _is_frozen(self) -> bool:
         return self.asset.frozen and self.asset.name not in self.planner.wishes.named
 
     def _sha(self, output: str) -> str | None:
+        if output == self.asset.output:
+            return self.seen
         return self.planner.disk.sha256(self.planner.manifest.folder / output)
 
     def _step(
@@ -327,7 +333,7 @@ class _Case:
             ask=self.ask,
             anchored=self._anchored(action) if known else None,
             collects=collects,
-            seen=self._sha(self.asset.output),
+            seen=self.seen,
             unknown=unknown,
         )
 
@@ -336,8 +342,11 @@ class _Case:
         made = self.entry.made
         if made is None or action not in {Action.KEEP, Action.MOVED} or self.ask is None:
             return self.entry
+        now = (self.ask.request, self.ask.made_from, self.ask.input, self.asset.output)
+        if now == (made.ask.request, made.ask.made_from, made.ask.input, made.output):
+            return self.entry
         if not self._answers(made.ask):
             return self.entry
-        ask = replace(made.ask, request=self.ask.request, made_from=self.ask.made_from)
-        ask = replace(ask, input=self.ask.input)
-        return replace(self.entry, made=replace(made, ask=ask, output=self.asset.output))
+        request, made_from, given, output = now
+        ask = replace(made.ask, request=request, made_from=made_from, input=given)
+        return replace(self.entry, made=replace(made, ask=ask, output=output))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fluxcli.builder import tending
-from fluxcli.builder.disk import Files
+from fluxcli.builder.disk import LARGE, Files
 from fluxcli.builder.plan import plan
 from fluxcli.builder.steps import Plan, Wishes
 from fluxcli.buildfile.manifest import read as read_manifest
@@ -77,7 +77,7 @@ class Project:
         """
         known, files = self.known(), Files()
         chosen = None if selection.whole else selection.names
-        files.read(self._files(known, selection))
+        files.read(self._large_files(known, selection))
         wishes = Wishes(
             now=now,
             sandbox=self.sandbox,
@@ -93,14 +93,14 @@ class Project:
         if changes:
             self.lock.record(changes)
 
-    def _files(self, known: dict[str, Entry], selection: Selection) -> Iterator[Path]:
-        """Yield the files that a plan will ask for."""
+    def _large_files(self, known: dict[str, Entry], selection: Selection) -> Iterator[Path]:
+        """Yield the files that a plan will ask for and that, by the lock, are large."""
         for asset in self.manifest.assets:
-            if asset.name in selection.names:
+            entry = known.get(asset.name)
+            made = entry.made if entry and asset.name in selection.names else None
+            if made is not None and made.bytes >= LARGE:
                 yield self.manifest.place(asset)
-                entry = known.get(asset.name)
-                if entry is not None and entry.made is not None:
-                    yield self.manifest.folder / entry.made.output
+                yield self.manifest.folder / made.output
 
 
 def only_one(path: Path, folder: Path, *, shard: Shard | None) -> Mutex:

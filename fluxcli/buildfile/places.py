@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 import unicodedata
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -61,20 +63,25 @@ def is_inside(folder: Path, path: Path) -> bool:
         root, real = os.path.realpath(folder), os.path.realpath(path)
     except (OSError, ValueError):
         return False
+    return _is_below(root, real)
+
+
+def _is_below(root: str, real: str) -> bool:
     return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def check(assets: Iterable[Asset], folder: Path, toml: Toml, problems: Problems) -> None:
     """Note outputs that leave the folder or share a place, and inputs that are not there."""
     owners: dict[str, Asset] = {}
+    ground = Ground(folder)
     for asset in assets:
         trail = ("assets", _base(asset), "output")
-        place = folder / asset.output
-        if not is_inside(folder, place):
+        real, is_folder = ground.look(asset.output)
+        if not _is_below(ground.root, real):
             problems.add(toml.value(*trail), f"the output `{asset.output}`: {_OUTSIDE}")
-        elif place.is_dir():
+        elif is_folder:
             problems.add(toml.value(*trail), f"the output `{asset.output}` is a folder")
-        first = owners.setdefault(_same(place), asset)
+        first = owners.setdefault(_same(real), asset)
         if first is not asset:
             problems.add(toml.value(*trail), *_clash(first, asset))
     _check_folders(owners, toml, problems)
@@ -82,8 +89,43 @@ def check(assets: Iterable[Asset], folder: Path, toml: Toml, problems: Problems)
         _check_input(asset, folder, owners, toml, problems)
 
 
+class Ground:
+    """The files at and below `folder`; the way to each folder is looked up once, not each time.
+
+    `root` is where the folder itself is, links followed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.root = os.path.realpath(folder)
+        self._ways: dict[str, str] = {}
+
+    def look(self, output: str) -> tuple[str, bool]:
+        """Return where an output leads, links followed, and whether that is a folder.
+
+        `output` is in its plain form; one that the file system cannot hold leads to itself.
+        """
+        above, _, name = output.rpartition("/")
+        real, mode = output, 0
+        # What is not there, or out of reach, is what it says; `realpath` takes it so too.
+        with suppress(OSError, ValueError):
+            if above not in self._ways:
+                self._ways[above] = os.path.realpath(self._folder / above).rstrip(os.sep) + os.sep
+            os.fsencode(name)  # raises where the system has no bytes for it
+            real = self._ways[above] + name
+            mode = os.lstat(real).st_mode
+            if stat.S_ISLNK(mode):
+                real = os.path.realpath(real)
+                mode = Path(real).stat().st_mode
+        return real, stat.S_ISDIR(mode)
+
+
 def _check_folders(owners: dict[str, Asset], toml: Toml, problems: Problems) -> None:
     """Note an output that another one needs for a folder."""
+    folders = {Path(key.rpartition(os.sep)[0]) for key in owners}
+    needed = {str(above) for folder in folders for above in (folder, *folder.parents)}
+    if needed.isdisjoint(owners):
+        return
     for key, asset in owners.items():
         for above in Path(key).parents:
             other = owners.get(str(above))
@@ -97,15 +139,15 @@ def _check_input(
 ) -> None:
     if asset.original is None or asset.original.kind != "file":
         return
-    place = toml.value("assets", _base(asset), "edit")
+    trail = ("assets", _base(asset), "edit")
     path = folder / asset.original.text
-    owner = owners.get(_same(path))
+    owner = owners.get(_same(_real(path)))
     if owner is not None:
         said = f"the input `{asset.original}` is the output of `{owner.name}`"
-        problems.add(place, said, f'edit = "@{owner.name}"')
+        problems.add(toml.value(*trail), said, f'edit = "@{owner.name}"')
         return
     if reason := _objection(path):
-        problems.add(place, f"the input `{asset.original}` {reason}")
+        problems.add(toml.value(*trail), f"the input `{asset.original}` {reason}")
 
 
 def _objection(path: Path) -> str | None:
@@ -141,12 +183,15 @@ def _relative(text: str) -> str:
     return plain
 
 
-def _same(path: Path) -> str:
-    """Return what is equal for paths that some file system takes for one."""
+def _real(path: Path) -> str:
     try:
-        real = os.path.realpath(path)
+        return os.path.realpath(path)
     except (OSError, ValueError):
-        real = str(path)
+        return str(path)
+
+
+def _same(real: str) -> str:
+    """Return what is equal for paths, links followed, that some file system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", real).casefold())
 
 

@@ -31,6 +31,7 @@ _COVERED: Final = (
 )
 """The fields of a request that the first scheme covers; a new field needs a new scheme."""
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 _DIGEST: Final = 12
 _HIDDEN: Final = ("prompt", "watermark", "input")
 """What is told apart by a digest, being long or not ours to repeat."""
@@ -48,8 +49,7 @@ _USUAL: Final[Mapping[str, object]] = {
 def _first(request: Request, rev: int, input_identity: str | None) -> str:
     covered = {key: getattr(request, key) for key in _COVERED}
     covered |= {"input": input_identity, "rev": rev}
-    text = json.dumps(covered, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(covered).encode()).hexdigest()
 
 
 SCHEMES: Final[Mapping[int, Callable[[Request, int, str | None], str]]] = {1: _first}

@@ -45,8 +45,13 @@ class Teller:
             return
         shown = [step for step in plan.steps if not aside or step.action is not Action.KEEP]
         width = max((len(step.name) for step in shown), default=0)
-        for step in shown:
-            (self._output.note if aside else self._output.answer)(_line(step, width))
+        lines = [_line(step, width) for step in shown]
+        if aside:
+            for line in lines:
+                self._output.note(line)
+        elif lines:
+            # At once: a thousand lines one by one take as long as the plan itself.
+            self._output.answer("\n".join(lines))
         self._output.note(_totals(plan))
 
     def explain(self, steps: Sequence[Step]) -> None:

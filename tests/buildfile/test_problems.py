@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.buildfile.manifest import parse, read
+from fluxcli.buildfile.places import Ground
 from fluxcli.errors import Code, FluxError, ProblemsError
 
 if TYPE_CHECKING:
@@ -158,6 +159,23 @@ def test_a_link_cannot_lead_an_output_out_of_the_folder(tmp_path: Path) -> None:
     (inside / "out").symlink_to(tmp_path / "elsewhere")
     said, _ = problem(inside, "[assets.a]\nprompt='x'\noutput='out/a.png'")
     assert "leads out of the manifest's folder" in said
+
+
+def test_each_output_is_where_the_file_system_says(tmp_path: Path) -> None:
+    """Through links to files and folders, to nothing, and round in a circle."""
+    (tmp_path / "real" / "below").mkdir(parents=True)
+    (tmp_path / "real" / "a.png").touch()
+    links = {"folder": "real", "file.png": "real/a.png", "gone.png": "nowhere/a.png"}
+    links |= {"round.png": "round.png", "to.png": "real/below", "up": "real/below/.."}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    (tmp_path / "home").symlink_to(".")
+    ground = Ground(tmp_path / "home")
+    outputs = [*links, "a.png", "real/a.png", "real/below", "missing/x.png", "real/a.png/x.png"]
+    for output in [*outputs, "folder/a.png", "up/below/x.png", "round.png/x.png", "home/real"]:
+        place = tmp_path / "home" / output
+        assert ground.look(output) == (os.path.realpath(place), place.is_dir()), output
+    assert ground.root == str(tmp_path.resolve())
 
 
 def test_two_ways_to_one_place_are_one_output(tmp_path: Path) -> None:
