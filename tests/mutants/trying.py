@@ -81,13 +81,19 @@ class Trial:
         self._covered.read()
 
     def attempt(self, mutant: Mutant) -> Tried:
-        """Run the tests that reach what the mutant changed."""
+        """Run the tests that reach what the mutant changed; if they pass, all of them.
+
+        What is made once for all, like a thread, is reached by the first test that needs it.
+        """
         place = self._folder / mutant.name
         whole = place.read_text("utf-8")
         changed = sorted(_changed(whole, mutant.text))
         place.write_text(mutant.text, "utf-8")
         try:
-            code = self._ends(self._options, self._reaching(place, changed), seconds=self._seconds)
+            tests = self._reaching(place, changed)
+            code = self._ends(self._options, tests, seconds=self._seconds)
+            if tests and code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+                code = self._ends(self._options, _ANYTHING, seconds=self._seconds)
         finally:
             place.write_text(whole, "utf-8")
         fate: Fate = "timed out" if code is None else "survived" if code == 0 else "killed"
@@ -97,7 +103,7 @@ class Trial:
         """Return the names of the tests that ran these lines; none if the import ran them."""
         by_line = self._covered.contexts_by_lineno(str(place))
         found = {test for line in lines for test in by_line.get(line, ())}
-        return _ANYTHING if "" in found else frozenset(test.partition("|")[0] for test in found)
+        return _ANYTHING if "" in found else frozenset(test.rpartition("|")[0] for test in found)
 
     def _ends(self, options: Sequence[str], tests: frozenset[str], *, seconds: float) -> int | None:
         """Return pytest's status; None if it had to be ended."""
