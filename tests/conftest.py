@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 # How long an example takes says more about what else the machine does.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+# What a script starts in the background is deaf to Ctrl-C, and what it starts is too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _STRAYED: list[str] = []
 _ROOM = 4 << 30
