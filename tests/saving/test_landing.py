@@ -97,6 +97,13 @@ def test_a_picture_lands_with_its_folders(target: Path, png: bytes) -> None:
     assert listing(target.parent) == ["a.png"]
 
 
+def test_a_picture_is_no_program(target: Path, png: bytes) -> None:
+    """Where the umask leaves everything, everybody may read and write it; nobody runs it."""
+    with umask(0):
+        land(target, png)
+    assert mode_of(target) == 0o666
+
+
 def test_until_it_is_whole_it_is_private_and_elsewhere(target: Path, png: bytes) -> None:
     with Landing(target, token=TASK) as landing:
         landing.write(png)
@@ -186,6 +193,13 @@ def test_a_failing_disk_is_told(target: Path, png: bytes, monkeypatch: pytest.Mo
     assert listing(target.parent) == []
 
 
+def test_a_failure_without_a_number_is_told_too(
+    target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing(OSError("Odd words")))
+    assert disk_error(target, png, replace=False).message.endswith(f"`{target}`: odd words")
+
+
 def test_a_full_disk(target: Path, png: bytes) -> None:
     """The error comes as the bytes are written, and the part is gone."""
     big = png + bytes(1 << 16)
@@ -268,8 +282,8 @@ def test_what_a_run_killed_between_its_last_steps_left_is_tidied(target: Path, p
 
 
 def test_a_parts_name_is_safe_whatever_the_task_is_called(target: Path) -> None:
-    with Landing(target, token="a/b c" + "x" * 50):
-        assert listing(target.parent) == [f".a.png.a-b-c{'x' * 35}.part"]
+    with Landing(target, token="a/b Z_9" + "x" * 50):
+        assert listing(target.parent) == [f".a.png.a-b-Z_9{'x' * 33}.part"]
 
 
 def test_a_second_part_of_a_task_has_a_name_of_its_own(target: Path) -> None:

@@ -50,6 +50,7 @@ def test_an_existing_file_is_refused_unless_a_flag_says_what_to_do(tmp_path: Pat
     assert "--skip-existing" in str(caught.value.hint)
     assert check_free([new, old], force=True, skip_existing=False) == [new, old]
     assert check_free([new, old], force=False, skip_existing=True) == [new]
+    assert check_free([old, new], force=False, skip_existing=True) == [new]
     assert list(tmp_path.iterdir()) == [old]
 
 
@@ -68,6 +69,13 @@ def test_devices_are_never_overwritten(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     paths = [type(fifo)("/dev/null"), fifo, type(fifo)("/dev/fd/77")]
     assert check_free(paths, force=False, skip_existing=False) == paths
+
+
+def test_a_stream_that_leads_into_a_file_is_written_on(tmp_path: Path) -> None:
+    """`3>log` is there already, and nothing of it is replaced."""
+    with (tmp_path / "log").open("wb") as stream:
+        path = type(tmp_path)(f"/dev/fd/{stream.fileno()}")
+        assert check_free([path], force=False, skip_existing=False) == [path]
 
 
 def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:

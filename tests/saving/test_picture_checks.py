@@ -144,6 +144,45 @@ def test_a_png_with_sound_checksums_can_still_be_none(
     )
 
 
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+
+
+@pytest.mark.parametrize("colour", range(8))
+@pytest.mark.parametrize("depth", range(1, 18))
+def test_every_kind_of_png_that_there_is(
+    make_png: Callable[..., bytes], colour: int, depth: int
+) -> None:
+    """Each as long as its rows are, 9 x 2 pixels; all other kinds are none."""
+    if depth not in DEPTHS.get(colour, ()):
+        assert "no decoder" in refusal(make_png(colour=colour, depth=depth))
+        return
+    row = 1 + -(-9 * depth * CHANNELS[colour] // 8)
+    options = {"width": 9, "height": 2, "colour": colour, "depth": depth}
+    assert inspect([make_png(rows=bytes(2 * row), **options)]).width == 9
+    assert "fewer rows" in refusal(make_png(rows=bytes(2 * row - 1), **options))
+
+
+def interlaced(width: int, height: int) -> int:
+    """Count the bytes of an interlaced picture of 8-bit grey, pixel by pixel of its pattern."""
+    pattern = ["16462646", "77777777", "56565656", "77777777"]
+    pattern += ["36463646", "77777777", "56565656", "77777777"]
+    seen = [(pattern[y % 8][x % 8], y) for y in range(height) for x in range(width)]
+    return len(seen) + len(set(seen))
+
+
+@pytest.mark.parametrize("width", range(1, 18))
+@pytest.mark.parametrize("height", [1, 2, 3, 4, 5, 8, 9, 17])
+def test_interlaced_rows_are_counted_at_any_size(
+    make_png: Callable[..., bytes], width: int, height: int
+) -> None:
+    """The specification's own picture of the passes is the measure."""
+    options = {"width": width, "height": height, "colour": 0, "interlace": 1}
+    expected = interlaced(width, height)
+    assert inspect([make_png(rows=bytes(expected), **options)]).height == height
+    assert "fewer rows" in refusal(make_png(rows=bytes(expected - 1), **options))
+
+
 def test_damage_in_a_png_is_told(png: bytes, make_chunk: Callable[[bytes, bytes], bytes]) -> None:
     """The message names the place: the header, a chunk, or what stands where one should."""
     assert "damaged header" in refusal(png[:16] + b"\x01" + png[17:])

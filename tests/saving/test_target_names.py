@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 import unicodedata
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.saving import components
 from fluxcli.saving.names import (
     DEFAULT_NAME,
     STDOUT,
@@ -261,6 +263,14 @@ def test_names_too_long_for_the_disk_end_in_a_digest() -> None:
     }
     assert len(made) == 2
     assert all(len(name) <= 255 and name.endswith(".png") for name in made)
+
+
+def test_a_name_that_is_no_utf_8_is_measured_and_cut_all_the_same() -> None:
+    """A link may lead to a file of any name; only a name that is made up is cut."""
+    odd = os.fsdecode(b"\xff" * 300)
+    assert components.size(odd) == 300
+    assert components.shortened(odd, 120) == "x"
+    assert re.fullmatch("-[0-9a-f]{12}", components.portable(odd))
 
 
 TEMPLATES = [
