@@ -117,8 +117,8 @@ def moment(value: object) -> float | None:
         return _plausible(value / 1000 if value >= _MILLISECONDS else float(value))
     if not isinstance(value, str):
         return None
-    if (epoch := number(value)) is not None or value.isdecimal():
-        return moment(epoch if epoch is not None else int(value[:16]))
+    if value.strip().isdecimal():
+        return moment(int(value.strip()[:16]))
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
@@ -142,15 +142,15 @@ def link(value: object) -> str | None:
 def salvage_task_id(body: bytes) -> str | None:
     """Find a task id in whatever arrived of an answer, however broken."""
     found = _TASK_ID.search(body)
-    return _named(found[1].decode("ascii")) if found else None
+    return _named(found[1].decode()) if found else None
 
 
 def _named(value: object) -> str | None:
-    """Read a task's id, which may come as a number; `""` and `"null"` name no task."""
+    """Read a task's id, which may come as a number; `"null"` names no task, nor does ""."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = value.strip() if isinstance(value, str) else ""
-    return None if text.lower() in {"", "null"} else text
+    return None if text.lower() == "null" else text
 
 
 def _plausible(seconds: float) -> float | None:
@@ -175,7 +175,6 @@ class FluxDialect:
     upload_text_path = "/api/file-base64-upload"
     upload_link_path = "/api/file-url-upload"
     parameters = (
-        "prompt",
         "inputImage",
         "aspectRatio",
         "outputFormat",
@@ -183,11 +182,12 @@ class FluxDialect:
         "promptUpsampling",
         "enableTranslation",
         "uploadCn",
-        "watermark",
         "callBackUrl",
-        "model",
     )
-    """The request's field names; an error text that holds one speaks of validation."""
+    """The request's compound field names; an error text that holds one speaks of validation.
+
+    Plain words such as "prompt" and "model" stand in other texts too ("the model is busy").
+    """
 
     def record_path(self, task_id: str) -> str:
         """Where a task is read. The id is opaque, so it is quoted."""

@@ -157,12 +157,8 @@ def told(reply: Reply) -> str:
 
 
 def _is_validation(reply: Reply, dialect: FluxDialect) -> bool:
-    """Tell whether a code 500 speaks of the request's fields.
-
-    Plain words such as "prompt" and "model" stand in other texts too ("the model is busy"),
-    so of the field names only the compound ones count by themselves.
-    """
+    """Tell whether a code 500 speaks of the request's fields."""
     if reply.code != 500:  # noqa: PLR2004 - HTTP
         return False
-    compound = (name for name in dialect.parameters if not name.islower())
-    return bool(_VALIDATION.search(reply.message)) or any(n in reply.message for n in compound)
+    named = any(name in reply.message for name in dialect.parameters)
+    return named or bool(_VALIDATION.search(reply.message))

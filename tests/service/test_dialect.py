@@ -69,6 +69,7 @@ class TestTheRequest:
     def test_a_task_id_is_opaque_and_quoted_whole(self) -> None:
         path = DIALECT.record_path("a/b&c=d e")
         assert path == "/api/v1/flux/kontext/record-info?taskId=a%2Fb%26c%3Dd%20e"
+        assert DIALECT.record_path("\udcff").endswith("taskId=%3F")
 
 
 class TestTheEnvelope:
@@ -130,6 +131,12 @@ class TestTheEnvelope:
     def test_a_message_that_is_no_text_is_none(self) -> None:
         assert decode(200, b'{"code":500,"msg":{"a":1}}').message == ""
 
+    def test_half_a_character_becomes_a_mark(self) -> None:
+        """JSON can hold half of a surrogate pair, which no file, URL or stream takes."""
+        body = rb'{"code":500,"msg":"\ud800 no","data":{"taskId":"a\udc00b","n":1}}'
+        reply = decode(200, body)
+        assert (reply.message, reply.data) == ("? no", {"taskId": "a?b", "n": 1})
+
     @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"code":' + b"9" * 5000 + b"}", b"\xff"])
     def test_hostile_json_is_no_json(self, body: bytes) -> None:
         """Neither depth nor length of a stranger's JSON ends the program."""
@@ -144,6 +151,7 @@ class TestTaskIds:
             ({"taskId": " fluxkontext_1 "}, "fluxkontext_1"),
             ({"task_id": "task_flux_abc123"}, "task_flux_abc123"),
             ({"taskId": 12345}, "12345"),
+            ({"task_id": 12345}, "12345"),
             ({"taskId": ""}, None),
             ({"taskId": "null"}, None),
             ({"taskId": None}, None),
@@ -277,7 +285,7 @@ class TestRecords:
         (1e30, None),
         ("9" * 5000, None),
         (1, 1.0),
-        ("1", 1.0),
+        (" 1 ", 1.0),
         ("-5", None),
     ],
 )
@@ -394,6 +402,7 @@ class TestEchoes:
     def test_an_edit_read_back_has_no_ratio_of_its_own(self) -> None:
         found = DIALECT.request({"prompt": "p", "inputImage": "https://h/x"})
         assert (found.mode, found.aspect_ratio) == ("edit", None)
+        assert found.input_image == "https://h/x"
 
     def test_an_empty_echo_is_the_default_request(self) -> None:
         assert DIALECT.request({}) == replace(REQUEST, prompt="")
