@@ -123,7 +123,7 @@ def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
     file.write_text("version = 1\n[assets.hero]\nprompt = 'A lighthouse'\n")
     loaded = _loaded(_MAIN, "build", str(file), *words, env=env)
     rooms = {name.split(".")[1] for name in loaded if name.startswith("fluxcli.")}
-    needed = {"building", "builder", "buildfile", "lockfile", "saving", "events", "tomltext"}
+    needed = {"building", "builder", "buildfile", "lockfile", "saving", "tomltext"}
     assert needed <= rooms <= _ROOMS | needed
     assert not loaded & {"httpx", "rich", "sqlite3", "tomli_w", "concurrent.futures"}
 

@@ -234,9 +234,8 @@ class _Case:
 
     def _there(self, made: Made, found: str | None) -> Step:
         """The picture is on the disk, here or there."""
-        objections = self.asset.accept.objections(
-            size=made.bytes, width=made.width, height=made.height
-        )
+        accept = self.asset.accept
+        objections = accept.objections(size=made.bytes, width=made.width, height=made.height)
         if objections and not made.adopted:
             return self._step(Action.HELD, *objections, "raise `rev` for another roll")
         if made.output == self.asset.output:

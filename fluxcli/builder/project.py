@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fluxcli.builder import tending
 from fluxcli.builder.disk import LARGE, Files
 from fluxcli.builder.plan import plan
+from fluxcli.builder.reconciling import reconciled
 from fluxcli.builder.steps import Plan, Wishes
 from fluxcli.buildfile.manifest import read as read_manifest
 from fluxcli.errors import Code, FluxError
@@ -67,7 +67,7 @@ class Project:
     def known(self) -> dict[str, Entry]:
         """Return what the lock says, and where the journal knows better, that."""
         entries = self.lock.entries()
-        return entries | tending.reconciled(entries, self.find)
+        return entries | reconciled(entries, self.find)
 
     def plan(self, selection: Selection, *, now: float, force: bool = False) -> Plan:
         """Decide what is to be done; changes nothing.
@@ -89,7 +89,7 @@ class Project:
 
     def reconcile(self) -> None:
         """Let the lock know what the journal knows better."""
-        changes = tending.reconciled(self.lock.entries(), self.find)
+        changes = reconciled(self.lock.entries(), self.find)
         if changes:
             self.lock.record(changes)
 

@@ -7,51 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.builder.disk import sha256_of
 from fluxcli.builder.steps import Action, ask_of
 from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
-from fluxcli.lockfile.entry import Ask, Entry, Made
+from fluxcli.lockfile.entry import Entry, Made
 from fluxcli.saving.checks import inspect_file
-from fluxcli.task import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from fluxcli.builder.steps import Plan, Step
     from fluxcli.buildfile.model import Asset, Manifest
     from fluxcli.lockfile.store import LockFile
-    from fluxcli.task import Task
-
-
-def reconciled(
-    entries: Mapping[str, Entry], find: Callable[[str], Task | None]
-) -> dict[str, Entry]:
-    """Return the entries of which the journal knows better how far their requests got."""
-    changes = {}
-    for name, entry in entries.items():
-        if entry.pending is None:
-            continue
-        pending = _known_better(entry.pending, find)
-        if pending != entry.pending:
-            changes[name] = replace(entry, pending=pending)
-    return changes
-
-
-def _known_better(pending: Ask, find: Callable[[str], Task | None]) -> Ask | None:
-    named = pending.task_id or pending.ref
-    task = find(named) if named else None
-    if task is None or named not in {task.task_id, task.ref}:
-        return pending
-    if task.state in {State.REFUSED, State.FAILED}:
-        return None
-    if pending.task_id is None and task.task_id is not None:
-        return replace(pending, task_id=task.task_id, ref=None)
-    return pending
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:

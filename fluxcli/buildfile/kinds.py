@@ -37,7 +37,6 @@ class Kind(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """Text that says something: not empty, without zero bytes."""
 
@@ -76,7 +75,6 @@ class Word:
         return {"type": "string", "pattern": self.shape}
 
 
-@dataclass(frozen=True, slots=True)
 class Address:
     """A public web address."""
 
@@ -91,7 +89,6 @@ class Address:
         return {"type": "string", "format": "uri", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://"}
 
 
-@dataclass(frozen=True, slots=True)
 class Flag:
     """`true` or `false`."""
 

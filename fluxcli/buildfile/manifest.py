@@ -25,7 +25,7 @@ from fluxcli.buildfile.fields import (
     VARIABLE_VALUE,
 )
 from fluxcli.buildfile.kinds import Word
-from fluxcli.buildfile.model import Accept, Manifest
+from fluxcli.buildfile.model import ANYTHING, Accept, Manifest
 from fluxcli.buildfile.places import output_folder
 from fluxcli.buildfile.problems import Problems
 from fluxcli.errors import Code, FluxError
@@ -168,8 +168,8 @@ class _Reader:
         return Draft(
             name=name,
             values=values,
-            matrix=self._matrix((*trail, "matrix")),
-            accept=self._accept((*trail, "accept")),
+            matrix=self._matrix((*trail, "matrix")) if "matrix" in table else {},
+            accept=self._accept((*trail, "accept")) if "accept" in table else ANYTHING,
         )
 
     def _accept(self, trail: tuple[str, ...]) -> Accept:

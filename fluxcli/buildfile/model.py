@@ -35,6 +35,8 @@ class Accept:
 
     def objections(self, *, size: int, width: int, height: int) -> list[str]:
         """Say what is wrong with a picture of so many bytes and pixels; nothing if it will do."""
+        if self == ANYTHING:
+            return []
         limits = (
             (size <= (self.max_kb or 0) * 1024, self.max_kb, f"{_kb(size)} KB", "max_kb"),
             (size >= (self.min_kb or 0) * 1024, self.min_kb, f"{_kb(size)} KB", "min_kb"),
@@ -48,6 +50,9 @@ class Accept:
             for fits, limit, what, name in limits
             if limit is not None and not fits
         ]
+
+
+ANYTHING: Final = Accept()
 
 
 def _kb(size: int) -> str:
@@ -84,7 +89,7 @@ class Asset:
     original: Original | None = None
     tags: tuple[str, ...] = ()
     rev: int = 1
-    accept: Accept = Accept()
+    accept: Accept = ANYTHING
     frozen: bool = False
     member: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,12 +10,10 @@ import posixpath
 import stat
 import unicodedata
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import ENDINGS
-from fluxcli.saving.checks import sniff
-from fluxcli.saving.components import HARD_LIMIT, size
+from fluxcli.saving.components import HARD_LIMIT, size, split_ending
 from fluxcli.settings.parsers import BadValueError
 
 if TYPE_CHECKING:
@@ -51,8 +49,7 @@ def below(output_dir: str, text: str) -> str:
     if posixpath.isabs(text):
         raise BadValueError("expected a relative path")
     plain = _relative(posixpath.join(output_dir, text))
-    name = PurePosixPath(plain).name
-    if text.endswith("/") or PurePosixPath(name).suffix.lower() not in ENDINGS:
+    if text.endswith("/") or not split_ending(plain.rpartition("/")[2])[1]:
         raise BadValueError("expected a file name that ends in `.png`, `.jpg` or `.{ext}`")
     return plain
 
@@ -152,6 +149,8 @@ def _check_input(
 
 def _objection(path: Path) -> str | None:
     """Say why a file cannot be edited; None if it can, by its first bytes."""
+    from fluxcli.saving.checks import sniff  # noqa: PLC0415 - start-up
+
     try:
         if path.is_dir():
             return "is a folder"
@@ -178,7 +177,8 @@ def _relative(text: str) -> str:
     parts = plain.split("/")
     if parts[0] == "..":
         raise BadValueError(_OUTSIDE)
-    if size(plain) > _LONGEST_PATH or any(size(part) > HARD_LIMIT for part in parts):
+    length = size(plain)
+    if length > HARD_LIMIT and (length > _LONGEST_PATH or max(map(size, parts)) > HARD_LIMIT):
         raise BadValueError(f"expected names of at most {HARD_LIMIT} bytes")
     return plain
 

@@ -26,6 +26,8 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     Raises:
         BadValueError: a name that has no value, a lone brace, or a text beyond all measure.
     """
+    if "{" not in text and "}" not in text and len(text) <= _LONGEST:
+        return text
     return "".join(_limited(_piece(token, values) for token in _TOKENS.findall(text)))
 
 

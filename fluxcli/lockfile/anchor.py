@@ -31,6 +31,7 @@ _COVERED: Final = (
 )
 """The fields of a request that the first scheme covers; a new field needs a new scheme."""
 
+_IN_ORDER: Final = sorted((*_COVERED, "input", "rev"))
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 _DIGEST: Final = 12
 _HIDDEN: Final = ("prompt", "watermark", "input")
@@ -81,11 +82,10 @@ def made_from(request: Request, *, rev: int, input_identity: str | None) -> str:
     """
     parts = {key: getattr(request, key) for key in _COVERED}
     parts |= {"input": input_identity, "rev": rev}
-    said = {key: value for key, value in parts.items() if value is not None}
     return " ".join(
-        f"{key}={_shown(key, value)}"
-        for key, value in sorted(said.items())
-        if key not in _USUAL or _USUAL[key] != value
+        f"{key}={_shown(key, parts[key])}"
+        for key in _IN_ORDER
+        if parts[key] is not None and parts[key] != _USUAL.get(key)
     )
 
 

@@ -6,6 +6,7 @@ Pure. What cannot be read in full is an error with its place, and never taken fo
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -30,20 +31,19 @@ _TIMES: Final = ("asked_at", "made_at")
 _CONFLICT: Final = re.compile(rb"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 _KEPT: Final = "git log -p -- {name}  (an earlier one that is whole is in there)"
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
-_TYPES: Final[Mapping[str, tuple[type, str]]] = {
-    "str": (str, "text"),
-    "str | None": (str, "text"),
-    "int": (int, "a whole number"),
-    "float": (str, "a time such as `2026-01-31T12:00:00Z`"),
-    "bool": (bool, "`true` or `false`"),
+_TYPES: Final[Mapping[str, tuple[type, str, bool]]] = {
+    "str": (str, "text", True),
+    "str | None": (str, "text", False),
+    "int": (int, "a whole number", True),
+    "float": (str, "a time such as `2026-01-31T12:00:00Z`", True),
+    "bool": (bool, "`true` or `false`", False),
 }
-_MAY_BE_MISSING: Final = ("str | None", "bool")
-_FORMS: Final[Mapping[type, Mapping[str, str]]] = {
-    kind: {one.name: str(one.type) for one in fields(kind) if one.name != "ask"}
+"""What stands in the file for a field's type, in words, and whether it has to be there."""
+
+_FORMS: Final[Mapping[type, Mapping[str, tuple[type, str, bool]]]] = {
+    kind: {one.name: _TYPES[str(one.type)] for one in fields(kind) if one.name != "ask"}
     for kind in (Ask, Made)
 }
-"""What each part consists of, and the types of that."""
-
 _OF_ENTRY: Final = frozenset({*_FORMS[Ask], *_FORMS[Made], "pending"})
 
 
@@ -112,15 +112,12 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _seconds(text: str) -> float:
-    """Return the seconds since the epoch that a time stands for.
-
-    Raises:
-        ValueError: it is none, or not written as we write it.
-    """
-    if _TIME.fullmatch(text) is None:
-        raise ValueError(text)
-    return datetime.fromisoformat(text).timestamp()
+def _seconds(raw: object) -> float | None:
+    """Return the seconds since the epoch that a time stands for; None if it is none of ours."""
+    text = str(raw)
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).timestamp() if _TIME.fullmatch(text) else None
+    return None
 
 
 class _Reader:
@@ -138,48 +135,42 @@ class _Reader:
                 raise self._wrong(trail, "expected a table")
         return cast("Mapping[str, object]", value)
 
-    def known(self, trail: tuple[str, ...], names: Collection[str]) -> None:
-        for key in self.table(*trail):
+    def known(self, trail: tuple[str, ...], names: Collection[str]) -> Mapping[str, object]:
+        """Return the table at `trail`, which may have entries of these names only."""
+        table = self.table(*trail)
+        for key in table:
             if key not in names:
                 raise self._wrong((*trail, key), "unknown entry")
+        return table
 
     def entry(self, name: str) -> Entry:
         trail = ("assets", name)
-        table = self.table(*trail)
-        self.known(trail, _OF_ENTRY)
+        table = self.known(trail, _OF_ENTRY)
         made = None
         if table.keys() - {"pending"}:
-            made = Made(ask=self._ask(trail), **self._values(trail, Made))
+            ask = Ask(**self._values(trail, table, Ask))
+            made = Made(ask=ask, **self._values(trail, table, Made))
         pending = None
         if "pending" in table:
-            self.known((*trail, "pending"), _FORMS[Ask])
-            pending = self._ask((*trail, "pending"))
+            below = (*trail, "pending")
+            pending = Ask(**self._values(below, self.known(below, _FORMS[Ask]), Ask))
         return Entry(made, pending)
 
-    def _ask(self, trail: tuple[str, ...]) -> Ask:
-        return Ask(**self._values(trail, Ask))
-
-    def _values(self, trail: tuple[str, ...], kind: type[Ask | Made]) -> dict[str, Any]:
-        table = self.table(*trail)
+    def _values(
+        self, trail: tuple[str, ...], table: Mapping[str, object], kind: type[Ask | Made]
+    ) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for name, annotation in _FORMS[kind].items():
-            if name in table:
-                values[name] = self._value(trail, name, table[name], annotation)
-            elif annotation not in _MAY_BE_MISSING:
+        for name, (expected, words, needed) in _FORMS[kind].items():
+            raw = table.get(name)
+            if raw is None and needed:
                 raise self._wrong(trail, f"`{name}` is missing")
+            if raw is None:
+                continue
+            value = _seconds(raw) if name in _TIMES else raw
+            if type(raw) is not expected or value is None:
+                raise self._wrong((*trail, name), f"expected {words}")
+            values[name] = value
         return values
-
-    def _value(self, trail: tuple[str, ...], name: str, raw: object, annotation: str) -> object:
-        expected, words = _TYPES[annotation]
-        fits = type(raw) is expected
-        if fits and annotation == "float":
-            try:
-                return _seconds(str(raw))
-            except ValueError:
-                fits = False
-        if not fits:
-            raise self._wrong((*trail, name), f"expected {words}")
-        return raw
 
     def _wrong(self, trail: tuple[str, ...], message: str) -> FluxError:
         place = self._toml.value(*trail)

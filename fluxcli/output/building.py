@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fluxcli.builder.steps import Action
-from fluxcli.events import Event, Failed, Finished
 from fluxcli.output.records import error_record
 from fluxcli.output.text import credits as in_words
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from fluxcli.builder.outcome import Outcome
     from fluxcli.builder.steps import Plan, Step
+    from fluxcli.events import Event, Finished
     from fluxcli.output.records import Record
     from fluxcli.output.streams import Output
 
@@ -69,6 +69,8 @@ class Teller:
 
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
         """Show progress while a build runs; saved paths are the answer."""
+        from fluxcli.events import Failed, Finished  # noqa: PLC0415 - start-up
+
         with self._output.progress(count, usual) as progress:
             for event in progress.through(events):
                 if isinstance(event, Finished):
