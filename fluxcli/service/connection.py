@@ -200,7 +200,7 @@ class Line:
         """
         for chunk in self.stream(flight, request, seconds=seconds, fresh=fresh):
             flight.body += chunk
-            if len(flight.body) > cap:
+            if len(flight.body) >= cap:
                 break
         if self._trace is not None:
             self._trace(f"< {flight.status} {flight.decoded()[:2000].decode(errors='replace')}")

@@ -277,7 +277,7 @@ class TestUploading:
         url = made.upload(io.BytesIO(b"\x89PNG..."), name="abc.png", mime="image/png")
         assert url.endswith("/1777534514383-w5dsj9ctw1.jpg")
         (call,) = script.calls
-        assert str(call.url) == f"{UPLOADS}/api/file-stream-upload"
+        assert (call.method, str(call.url)) == ("POST", f"{UPLOADS}/api/file-stream-upload")
         assert call.headers["authorization"] == f"Bearer {KEY}"
         assert call.headers["content-type"].startswith("multipart/form-data; boundary=")
         sent = script.sent[0]
@@ -366,8 +366,9 @@ class TestFetching:
         list(made.fetch(RESULT, seconds=5).chunks)
         assert "cookie" not in script.calls[1].headers
 
-    def test_a_relative_redirect(self) -> None:
-        made, script = service(moved("../c.jpeg", 308), ok(b"abc"))
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_relative_redirect(self, status: int) -> None:
+        made, script = service(moved("../c.jpeg", status), ok(b"abc"))
         list(made.fetch(RESULT, seconds=5).chunks)
         assert str(script.calls[1].url) == "https://results.invalid/c.jpeg"
 
@@ -392,7 +393,7 @@ class TestFetching:
             made.fetch(RESULT, seconds=5)
         assert caught.value.code is Code.DOWNLOAD_FAILED
 
-    @pytest.mark.parametrize("status", [204, 206, 429, 500, 503])
+    @pytest.mark.parametrize("status", [201, 204, 206, 300, 304, 400, 429, 500, 503])
     def test_other_answers_may_pass(self, status: int) -> None:
         self.check_failure(ok(b"", status), f"results.invalid answered HTTP {status}")
 
