@@ -35,22 +35,23 @@ class Files:
     """The real files; each is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, str | None] = {}
+        self._known: dict[str, str | None] = {}
 
     def read(self, paths: Iterable[Path]) -> None:
         """Read many files side by side, so that `sha256` need not read one after the other."""
-        new = [path for path in dict.fromkeys(paths) if path not in self._known]
+        new = {str(path): path for path in paths if str(path) not in self._known}
         if len(new) > 1:
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
             with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-                self._known.update(zip(new, pool.map(sha256_of, new), strict=True))
+                self._known.update(zip(new, pool.map(sha256_of, new.values()), strict=True))
 
     def sha256(self, path: Path) -> str | None:
         """Return the hash of a file's bytes; None if nothing is there."""
-        if path not in self._known:
-            self._known[path] = sha256_of(path)
-        return self._known[path]
+        name = str(path)  # hashed at once, while a path takes itself apart
+        if name not in self._known:
+            self._known[name] = sha256_of(path)
+        return self._known[name]
 
 
 def sha256_of(path: Path) -> str | None:

@@ -37,7 +37,7 @@ class Action(StrEnum):
     @property
     def pays(self) -> bool:
         """Whether it costs credits."""
-        return self in {Action.NEW, Action.CHANGED}
+        return self is Action.NEW or self is Action.CHANGED
 
     @property
     def works(self) -> bool:

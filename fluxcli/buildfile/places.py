@@ -9,7 +9,6 @@ import os
 import posixpath
 import stat
 import unicodedata
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -103,9 +102,8 @@ class Ground:
         `output` is in its plain form; one that the file system cannot hold leads to itself.
         """
         above, _, name = output.rpartition("/")
-        real, mode = output, 0
-        # What is not there, or out of reach, is what it says; `realpath` takes it so too.
-        with suppress(OSError, ValueError):
+        real = output
+        try:
             if above not in self._ways:
                 self._ways[above] = os.path.realpath(self._folder / above).rstrip(os.sep) + os.sep
             os.fsencode(name)  # raises where the system has no bytes for it
@@ -114,14 +112,17 @@ class Ground:
             if stat.S_ISLNK(mode):
                 real = os.path.realpath(real)
                 mode = Path(real).stat().st_mode
+        except (OSError, ValueError):
+            # What is not there, or out of reach, is what it says; `realpath` takes it so too.
+            return real, False
         return real, stat.S_ISDIR(mode)
 
 
 def _check_folders(owners: dict[str, Asset], toml: Toml, problems: Problems) -> None:
     """Note an output that another one needs for a folder."""
-    folders = {Path(key.rpartition(os.sep)[0]) for key in owners}
-    needed = {str(above) for folder in folders for above in (folder, *folder.parents)}
-    if needed.isdisjoint(owners):
+    folders = {key.rpartition(os.sep)[0] for key in owners}
+    around = {str(above) for folder in folders for above in Path(folder).parents}
+    if owners.keys().isdisjoint(folders | around):
         return
     for key, asset in owners.items():
         for above in Path(key).parents:

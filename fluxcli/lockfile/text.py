@@ -6,7 +6,6 @@ Pure. What cannot be read in full is an error with its place, and never taken fo
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -115,9 +114,10 @@ def _time(seconds: float) -> str:
 def _seconds(raw: object) -> float | None:
     """Return the seconds since the epoch that a time stands for; None if it is none of ours."""
     text = str(raw)
-    with suppress(ValueError):
+    try:
         return datetime.fromisoformat(text).timestamp() if _TIME.fullmatch(text) else None
-    return None
+    except ValueError:
+        return None
 
 
 class _Reader:
