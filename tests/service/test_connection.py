@@ -283,13 +283,15 @@ class TestCertificates:
         made.client("http://127.0.0.1:1/")
         made.close()
 
-    @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+    @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"])
     def test_a_good_variable(self, name: str, tmp_path: Path) -> None:
+        """Nothing but what it names is trusted; what a folder holds is read when it is met."""
         place = tmp_path / "ca.pem"
         place.write_text(_some_certificate())
-        target = place if name == "SSL_CERT_FILE" else tmp_path
-        made = Line(env={name: str(target)})
+        is_folder = name == "SSL_CERT_DIR"
+        made = Line(env={name: str(tmp_path if is_folder else place)})
         assert isinstance(made.client("https://h.invalid/"), httpx.Client)
+        assert made._tls().cert_store_stats()["x509"] == (0 if is_folder else 1)
         made.close()
 
     def test_without_a_variable_there_are_certificates_too(self, real: Line) -> None:

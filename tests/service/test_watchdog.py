@@ -30,6 +30,18 @@ def test_each_is_cut_in_its_own_time() -> None:
     assert not late.fired
 
 
+def test_what_has_ended_in_time_is_never_cut() -> None:
+    """Its connection may serve another call by then."""
+    cut: list[str] = []
+    late = threading.Event()
+    with Watchdog(lambda: cut.append("ended"), 0.01) as ended:
+        pass
+    with Watchdog(late.set, 0.04):
+        assert late.wait(10)
+    assert cut == []
+    assert not ended.fired
+
+
 def test_all_are_watched_by_one_thread() -> None:
     with Watchdog(lambda: None, 60):
         threads = threading.active_count()
