@@ -16,6 +16,9 @@ _START, _END, _SCAN, _LINES, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xDC, 0x01
 _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FRAME_LEAST = 9
+_SEGMENTS = 1 << 16
+"""So many would take hundreds of MB in any picture; empty ones without end take only time."""
+_NO_FILL = re.compile(rb"[^\xff]")
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """What ends a scan: neither a stuffed byte nor a restart."""
 
@@ -27,9 +30,12 @@ def walk(tape: Tape) -> Walk[tuple[int, int]]:
         Broken: it is none.
     """
     yield from tape.skip(2)
-    width = height = scans = 0
+    width = height = scans = segments = 0
     marker = yield from _marker(tape)
     while marker != _END:
+        segments += 1
+        if segments > _SEGMENTS:
+            raise Broken("holds more segments than any picture does")
         if marker in _FRAMES and not width:
             width, height = yield from _frame(tape)
         elif marker == _LINES:
@@ -62,6 +68,7 @@ def _marker(tape: Tape) -> Walk[int]:
 def _marker_code(tape: Tape) -> Walk[int]:
     code = _MARK
     while code == _MARK:
+        tape.jump(_NO_FILL)
         code = yield from tape.number(1)
     return code
 
