@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import batch, comparison, examples, experiments, figures, processes
+from tests.reliability import batch, comparison, examples, experiments, figures, processes, results
 
 EXPERIMENTS = {
     "kills": experiments.kills,
@@ -18,6 +18,8 @@ EXPERIMENTS = {
     "arguments": examples.hostile_arguments,
     "errnos": experiments.errnos,
     "canary": experiments.canary,
+    "redirects": results.redirects,
+    "endless": results.endless,
     "slow": experiments.slow,
     "crowd": experiments.crowd,
     "baseline": comparison.baseline,

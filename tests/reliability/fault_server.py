@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from tests.reliability.pictures import picture
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
@@ -151,12 +152,14 @@ class FaultServer:
     """The service on two loopback ports, `api_url` and `result_url`. Use it in a `with`.
 
     A task is finished at its `ready_after`-th poll. With `limited`, it refuses more than 20
-    submissions in 10 s. It hangs up on a client that says nothing for `idle` seconds.
+    submissions in 10 s. It hangs up on a client that says nothing for `idle` seconds. `tls` puts
+    the results behind https.
     """
 
     ready_after: int = 2
     limited: bool = False
     idle: float = 30.0
+    tls: ssl.SSLContext | None = None
     tasks: dict[str, Made] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     refusals: int = 0
@@ -229,7 +232,8 @@ class FaultServer:
             thread.join(timeout=5.0)
 
     def _url(self, host: str) -> str:
-        return f"http://127.0.0.1:{self._listeners[host].getsockname()[1]}"
+        scheme = "https" if host == "result" and self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listeners[host].getsockname()[1]}"
 
     def _spawn(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
@@ -249,15 +253,25 @@ class FaultServer:
             self._spawn(self._serve, host, connection)
 
     def _serve(self, host: str, connection: socket.socket) -> None:
-        wire, kept = Wire(connection), b""
+        kept = b""
         try:
             with contextlib.suppress(OSError):
+                if host == "result" and self.tls:
+                    connection = self._secured(connection, self.tls)
+                wire = Wire(connection)
                 while not wire.over:
                     kept = self._exchange(host, wire, kept)
         finally:
             with self._guard:
                 self._open.discard(connection)
             connection.close()
+
+    def _secured(self, connection: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+        secured = tls.wrap_socket(connection, server_side=True)
+        with self._guard:
+            self._open.discard(connection)
+            self._open.add(secured)
+        return secured
 
     # -- one request --------------------------------------------------------------------
 
