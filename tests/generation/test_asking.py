@@ -203,7 +203,7 @@ class TestTheLimit:
         events = desk.make()
         assert kinds(events)[:3] == ["Started", "Held", "Submitting"]
         (held,) = (event for event in events if isinstance(event, Held))
-        assert held.seconds == pytest.approx(10.0)
+        assert (held.key, held.seconds) == ("1", pytest.approx(10.0))
 
     def test_a_submission_that_never_left_gives_its_slot_back(self, desk: Desk) -> None:
         desk.jam("NEW.sent_at IS NOT NULL")
@@ -239,6 +239,7 @@ class TestUploading:
         assert events[1] == Uploading(key="1", name="photo.png", bytes=source.input.bytes)
         assert events[2] == Uploaded(key="1", reused=False)
         assert f"{source.input.sha256[:16]}-{task.ref}.png".encode() in sent[0]
+        assert b"Content-Type: image/png" in sent[0]
         assert task.request.input_image is not None
         assert task.request.input_image.endswith("w5dsj9ctw1.jpg")
         assert task.source == source.identity
@@ -276,6 +277,19 @@ class TestUploading:
         desk.make(source=source, during=overtake)
         assert "file-stream-upload" not in desk.asked
         assert desk.journal.recent(None)[0].request.input_image == "https://h.invalid/x.png"
+
+    def test_a_webp_keeps_its_ending(self, desk: Desk) -> None:
+        sent: list[bytes] = []
+
+        def act(call: httpx.Request) -> httpx.Response:
+            sent.append(call.read())
+            return answer(bodies.UPLOADED)
+
+        desk.answers["file-base64-upload"] = [act]
+        picture = input_from(b"RIFF\x08\0\0\0WEBPVP8 ")
+        desk.make(source=Source(identity=f"sha256:{picture.sha256}", input=picture))
+        (task,) = desk.journal.recent(None)
+        assert f"{picture.sha256[:16]}-{task.ref}.webp".encode() in sent[0]
 
     @pytest.mark.parametrize(
         ("size", "way"),

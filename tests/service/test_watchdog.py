@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.service.watchdog import Watchdog
+from fluxcli.service.watchdog import Watchdog, _Kennel
 
 
 def test_each_is_cut_in_its_own_time() -> None:
@@ -49,6 +49,13 @@ def test_all_are_watched_by_one_thread() -> None:
             assert threading.active_count() == threads
 
 
+def test_whoever_watches_keeps_no_program_from_ending() -> None:
+    kennel, before = _Kennel(), set(threading.enumerate())
+    kennel.add(Watchdog(lambda: None, 60))
+    (watcher,) = set(threading.enumerate()) - before
+    assert watcher.daemon
+
+
 def test_without_a_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """What could outlast its time is refused instead."""
 
@@ -59,4 +66,4 @@ def test_without_a_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(FluxError) as caught, Watchdog(lambda: None, 60):
         pass
-    assert caught.value.code is Code.NETWORK
+    assert (caught.value.code, caught.value.hint) == (Code.NETWORK, "fluxcli config check")
