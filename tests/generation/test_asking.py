@@ -203,7 +203,8 @@ class TestTheLimit:
         events = desk.make()
         assert kinds(events)[:3] == ["Started", "Held", "Submitting"]
         (held,) = (event for event in events if isinstance(event, Held))
-        assert (held.key, held.seconds) == ("1", pytest.approx(10.0))
+        assert held.key == "1"
+        assert held.seconds == pytest.approx(10.0)
 
     def test_a_submission_that_never_left_gives_its_slot_back(self, desk: Desk) -> None:
         desk.jam("NEW.sent_at IS NOT NULL")

@@ -206,3 +206,4 @@ def test_a_task_from_elsewhere_is_adopted_as_accepted(journal: Journal) -> None:
     run = journal.open_run("adopted:e730", new=True)
     task = journal.adopt(run, "e730", accepted(journal, "other").request, output="/x")
     assert (task.state, task.task_id) == (State.RUNNING, "e730")
+    assert (task.n, task.count) == (1, 1)
