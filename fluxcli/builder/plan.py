@@ -304,9 +304,8 @@ class _Case:
         if self.ask is not None and ask.request == self.ask.request:
             return True
         scheme = scheme_of(ask.request)
-        return scheme is not None and ask.request == asks_for(
-            self.asset, self.identity, scheme=scheme
-        )
+        ours = scheme and asks_for(self.asset, self.identity, scheme=scheme)
+        return ask.request == ours
 
     @property
     def _is_frozen(self) -> bool:
@@ -342,9 +341,8 @@ class _Case:
         if made is None or action not in {Action.KEEP, Action.MOVED} or self.ask is None:
             return self.entry
         now = (self.ask.request, self.ask.made_from, self.ask.input, self.asset.output)
-        if now == (made.ask.request, made.ask.made_from, made.ask.input, made.output):
-            return self.entry
-        if not self._answers(made.ask):
+        was = (made.ask.request, made.ask.made_from, made.ask.input, made.output)
+        if now == was or not self._answers(made.ask):
             return self.entry
         request, made_from, given, output = now
         ask = replace(made.ask, request=request, made_from=made_from, input=given)
