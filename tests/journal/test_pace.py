@@ -134,7 +134,9 @@ def test_slots_of_dead_processes_age_from_when_they_are_found(
     waiting = store.rows("SELECT id FROM submissions WHERE answered_at IS NULL")
     assert [row["id"] for row in waiting] == mine
     store.close()
-    clock.sleep(10)
+    clock.sleep(4)
+    assert wait_of(journal) == pytest.approx(6.0)
+    clock.sleep(6)
     assert len(taken(journal)) == 19
 
 
