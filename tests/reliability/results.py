@@ -50,9 +50,11 @@ def redirects(_size: Size) -> Figure:
     """Let a result's host redirect from https to http, at once or after another redirect."""
     figure = Figure("redirects of a result from https to http", "status 6, no file, nothing sent")
     for status, hops in itertools.product(MOVED, (1, 2, 3)):
+        wrong = redirected(status, hops)
         figure.trials += 1
-        for wrong in redirected(status, hops):
-            figure.fail(f"HTTP {status}, hop {hops}: {wrong}")
+        figure.found["wrong"] += len(wrong)
+        for one in wrong:
+            figure.fail(f"HTTP {status}, hop {hops}: {one}")
     return figure
 
 
@@ -134,9 +136,11 @@ def endless(_size: Size) -> Figure:
         "results without an end", "status 6, no file; 600 MiB, 100 MiB of memory, 120 s at most"
     )
     for flood in _floods():
+        wrong = _flooded(flood, figure)
         figure.trials += 1
-        for wrong in _flooded(flood, figure):
-            figure.fail(f"{flood.name}: {wrong}")
+        figure.found["wrong"] += len(wrong)
+        for one in wrong:
+            figure.fail(f"{flood.name}: {one}")
     return figure
 
 
