@@ -1,8 +1,8 @@
 """A TOML file read so that every problem in it can be shown its place.
 
 Knows TOML's grammar as far as finding where keys and values stand; what they mean is the
-reader's business. Parsing itself is the standard library's, but for plain lines, which are
-most of a large file; the walk to a place runs only over text that was accepted.
+reader's business. Parsing itself is the standard library's; the walk to a place runs only
+over text that it has accepted.
 """
 
 from __future__ import annotations
@@ -33,14 +33,6 @@ _STRING: Final = re.compile(
     re.DOTALL,
 )
 _PLAIN: Final = re.compile(r"[^,\]}#\r\n]+")
-
-_QUOTED: Final = r'"[^"\\\x00-\x1f\x7f]*"'
-_PLAIN_KEY: Final = re.compile(rf"[A-Za-z0-9_-]+|{_QUOTED}")
-_PLAIN_HEADER: Final = re.compile(rf"\[((?:{_PLAIN_KEY.pattern})(?:\.(?:{_PLAIN_KEY.pattern}))*)\]")
-_PLAIN_ENTRY: Final = re.compile(
-    rf"([A-Za-z0-9_-]+) = (?:({_QUOTED})|(0|[1-9][0-9]{{0,17}})|(true|false))"
-)
-_ENTRY_OR_COMMENT: Final = re.compile(r"([A-Za-z0-9_-]+)[ \t]*=|[ \t]*(?:#|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +110,7 @@ def parse(data: bytes, path: Path, code: Code, *, hint: str | None = None) -> To
         before = data[: error.start].decode("utf-8-sig")
         raise broken(_place_of(before, len(before)), "not text in UTF-8") from None
     try:
-        values = _by_lines(text)
-        if values is None:
-            values = tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _WHERE.search(str(error))
         told = found is not None and found[1] is not None
@@ -139,58 +129,6 @@ def _end_of(text: str) -> Place:
 def _place_of(text: str, at: int) -> Place:
     start = text.rfind("\n", 0, at) + 1
     return Place(text.count("\n", 0, start) + 1, at - start + 1)
-
-
-def _by_lines(text: str) -> dict[str, object] | None:
-    """Read a text in which every header and every entry has a line to itself.
-
-    None if it is not like that, or has any fault: then the parser is asked about all of it.
-    It takes ten times as long, which in the lock of a thousand pictures is felt.
-    """
-    table: dict[str, object] = {}
-    tables: dict[Trail, dict[str, object]] = {(): table}
-    for line in text.split("\n"):
-        if entry := _PLAIN_ENTRY.fullmatch(line):
-            key, string, number, flag = entry.groups()
-            if key in table:
-                return None
-            table[key] = string[1:-1] if string else int(number) if number else flag == "true"
-        elif header := _PLAIN_HEADER.fullmatch(line):
-            trail = tuple(key.strip('"') for key in _PLAIN_KEY.findall(header[1]))
-            if trail in tables or not _open(tables, trail):
-                return None
-            table = tables[trail]
-        elif line:
-            alone = _alone(line)
-            if alone is None or table.keys() & alone.keys():
-                return None
-            table.update(alone)
-    return tables[()]
-
-
-def _open(tables: dict[Trail, dict[str, object]], trail: Trail) -> bool:
-    """Make a table and those around it; tell whether nothing else is in its place."""
-    for end in range(1, len(trail) + 1):
-        around, key = tables[trail[: end - 1]], str(trail[end - 1])
-        if trail[:end] in tables:
-            continue
-        if key in around:
-            return False
-        around[key] = tables[trail[:end]] = {}
-    return True
-
-
-def _alone(line: str) -> dict[str, object] | None:
-    """Read a line that is an entry with a bare key, or a comment; None if it is neither.
-
-    What is whole on one line means the same without the others.
-    """
-    if _ENTRY_OR_COMMENT.match(line) is None:
-        return None
-    try:
-        return tomllib.loads(line)
-    except (ValueError, RecursionError):
-        return None
 
 
 class _Walk:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcli.errors import Code
-from fluxcli.tomltext import Place, Toml, _by_lines, parse
+from fluxcli.tomltext import Place, Toml, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,43 +87,9 @@ def test_a_plain_value_stands_where_it_is_said_to(document: dict[str, Any]) -> N
         assert tomllib.loads(f"x = {rest}")["x"] == value
 
 
-LINES = st.sampled_from(
-    [
-        *("", " ", "# [a]", "#\x01", "\t# x", "a", "a =", "= 1", "a=1", " a = 1", "é = 1"),
-        *("a = 1", "b = 0", "b = 01", "b = -1", "b = +1", "a = 1.5", "a = 1 # x", "a = 1\r"),
-        *('a = "x # ="', 'a = ""', r'a = "\n"', "a = 'x'", 'a = "', 'a = "\t"', 'a = "\x7f"'),
-        *("a = true", "a = True", "a = 1979-05-27", "a = 9999999999999999999", 'a = "\u2028"'),
-        *("a = [1]", "a = [", "1]", "]", 'a = """', '"""', "a = {}", "a = {b = 1}"),
-        *("a.b = 1", "a . b = 1", '"a" = 1', "[a]", "[a.b]", "[a.b.c]", "[b]", '["a"]', '[a."b"]'),
-        *('[a."b.c[d,e]"]', '[""]', "[a.]", "[]", "[ a ]", "[a] # x", "[[a]]", "[[a.b]]", "['a']"),
-        *("[a", "[a]b = 1", '[a."b""c"]', r"[a\]"),
-    ]
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(LINES, max_size=7))
-def test_what_is_read_by_lines_is_what_the_parser_reads(lines: list[str]) -> None:
-    """To the order of the keys; what the parser refuses is not read at all."""
-    text = "\n".join(lines)
-    quick = _by_lines(text)
-    try:
-        right = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        right = None
-    if quick is not None:
-        assert list(trails(quick)) == list(trails(right))
-        assert repr(quick) == repr(right)
-
-
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4))
 def test_a_file_that_a_program_wrote_is_what_it_was(document: dict[str, Any]) -> None:
     assert read(tomli_w.dumps(document)).values == document
-
-
-def test_plain_lines_need_no_parser() -> None:
-    text = '# x\nversion = 1\n\n[assets.a]\nx = 10\ny = true\n\n[assets."b[1:1,c]".d]\nz = "é"\n'
-    assert _by_lines(text) == tomllib.loads(text)
 
 
 def test_what_is_too_deep_to_be_found_is_shown_the_place_around_it() -> None:
