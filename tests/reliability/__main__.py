@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from tests.reliability import batch, comparison, examples, experiments, figures, processes, results
@@ -28,6 +29,8 @@ EXPERIMENTS = {
 
 
 def _main() -> int:
+    # What a script starts in the background is deaf to Ctrl-C, and what it starts is too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("--step", type=int, default=1, help="only every so-many-th point")
