@@ -6,8 +6,8 @@ what stands outside of functions, which is where this program keeps its tables, 
 that are decorated, which is how it writes transactions. So each mutant is a whole file. And
 the conditions of SQL, which is text to mutmut, are changed by rules of our own.
 
-Left out are prose, which are strings with a blank in them, names in `__all__`, and what only a
-type checker reads.
+Left out are prose, which are strings with a blank in them, names in `__all__`, what only a type
+checker reads, and None for False, which no condition tells apart.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DECORATOR = re.compile(r"^( *)@", re.MULTILINE)
 _HIDDEN = re.compile(r"^( *)#@", re.MULTILINE)
 _FOR_TYPES = re.compile(r"^(__all__|\w+ = (TypeVar|Generator|Callable)\b|\w+: TypeAlias)")
+_FALSE = re.compile(r"\bFalse\b")
 _SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|WHERE|AND|OR|ORDER BY)\b")
 _CONDITIONS = {
     " = ": " != ",
@@ -48,11 +49,18 @@ def mutants(name: str) -> Iterator[tuple[cst.Module, cst.CSTNode, cst.CSTNode]]:
     module, mutations, *_ = create_mutations(name, hidden)
     spared = _spared(module)
     for one in mutations:
-        if id(one.original_node) not in spared:
-            yield module, one.original_node, one.mutated_node
+        old, new = one.original_node, one.mutated_node
+        if id(old) not in spared and not _is_same(*map(module.code_for_node, (old, new))):
+            yield module, old, new
     for node in _all(module):
         if isinstance(node, cst.SimpleString) and _SQL.search(node.value):
             yield from ((module, node, changed) for changed in _changed(node))
+
+
+def _is_same(old: str, new: str) -> bool:
+    return any(
+        new == f"{old[: found.start()]}None{old[found.end() :]}" for found in _FALSE.finditer(old)
+    )
 
 
 def _changed(query: cst.SimpleString) -> Iterator[cst.SimpleString]:
