@@ -61,6 +61,7 @@ def test_a_later_schema_is_refused(journal: Journal, folder: Path) -> None:
         with pytest.raises(FluxError, match="written by a later fluxcli") as caught:
             look()
         assert (caught.value.code, caught.value.status) == (Code.JOURNAL, 1)
+        assert caught.value.hint == "pip install --upgrade fluxcli"
     assert (folder / "journal.sqlite3").read_bytes()[100:] == before[100:]
 
 
