@@ -131,6 +131,10 @@ class TestTheEnvelope:
     def test_a_message_that_is_no_text_is_none(self) -> None:
         assert decode(200, b'{"code":500,"msg":{"a":1}}').message == ""
 
+    def test_a_broken_letter_breaks_no_answer(self) -> None:
+        reply = decode(200, b'{"code":402,"msg":"\xff no"}')
+        assert (reply.code, reply.message) == (402, "\N{REPLACEMENT CHARACTER} no")
+
     def test_half_a_character_becomes_a_mark(self) -> None:
         """JSON can hold half of a surrogate pair, which no file, URL or stream takes."""
         body = rb'{"code":500,"msg":"\ud800 no","data":{"taskId":"a\udc00b","n":1}}'

@@ -42,6 +42,7 @@ def judged(http: int, content: bytes, retry_after: str | None = None) -> Verdict
         (403, "Forbidden", Code.AUTH_REFUSED, False),
         (404, "Not Found", Code.REJECTED, False),
         (422, "参数错误", Code.REJECTED, False),
+        (422, "nsfw", Code.MODERATED, False),
         (429, "Your call frequency is too high", Code.RATE_LIMITED, True),
         (429, CREDITS_GONE, Code.CREDITS_INSUFFICIENT, False),
         (429, "您的积分不足", Code.CREDITS_INSUFFICIENT, False),
@@ -246,6 +247,7 @@ def test_the_recorded_refusals() -> None:
 
 def test_the_edge_is_not_mistaken_for_a_bad_key() -> None:
     error = error_of(decode(403, b"error code: 1010"), DIALECT)
+    assert error.message.startswith("the network edge in front of the service blocked the call: ")
     assert "the key is not at fault" in (error.hint or "")
 
 
@@ -286,3 +288,5 @@ def test_failed_tasks(code: int | None, message: str, expected: Code) -> None:
 
 def test_a_failure_without_a_reason_says_so() -> None:
     assert "no reason given (code none)" in failure_of(record(None)).message
+    stopped = failure_of(record(400, "flagged")).message
+    assert stopped == "the content policy stopped the picture: flagged (code 400)"
