@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import resource
@@ -92,9 +93,16 @@ def test_a_picture_lands_with_its_folders(target: Path, png: bytes) -> None:
         picture = land(target, png)
     assert picture.path == target
     assert (picture.width, picture.height, picture.format) == (16, 8, "png")
+    assert (picture.bytes, picture.sha256) == (len(png), hashlib.sha256(png).hexdigest())
     assert target.read_bytes() == png
     assert mode_of(target) == 0o640
     assert listing(target.parent) == ["a.png"]
+
+
+def test_what_may_be_replaced_need_not_be_there(target: Path, png: bytes) -> None:
+    with umask(0o027):
+        assert land(target, png, replace=True).path == target
+    assert mode_of(target) == 0o640
 
 
 def test_a_picture_is_no_program(target: Path, png: bytes) -> None:

@@ -20,6 +20,7 @@ from fluxcli.saving.names import (
     STDOUT,
     Facts,
     Target,
+    descriptor,
     format_of,
     known_paths,
     parse_target,
@@ -133,7 +134,7 @@ def test_home_is_expanded_where_it_was_typed(monkeypatch: pytest.MonkeyPatch) ->
         ("{}.png", "no placeholder `{}`"),
         ("{n:03}.png", "the nearest is `{n}`"),
         ("{\x1b]0;}.png", "`{\\x1b]0;}`"),
-        ("{prompt", "a lone brace"),
+        ("{prompt", "a lone brace in the output `{prompt`"),
         ("a}b", "a lone brace"),
         ("a.webp", "ending `.webp` is of no format"),
         ("a.TXT", "ending `.txt` is of no format"),
@@ -193,6 +194,23 @@ def test_several_pictures_get_numbers(text: str, expected: str) -> None:
     assert name_of(text, replace(FACTS, n=2, count=3)) == expected
 
 
+def test_a_number_makes_no_name_too_long() -> None:
+    name = name_of("a" * 255, replace(FACTS, n=2, count=3))
+    assert len(name) == 255
+    assert name != "a" * 255
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("/dev/stdin", 0), ("/dev/stdout", 1), ("/dev/stderr", 2)),
+        *(("/dev/fd/3", 3), ("/proc/self/fd/12", 12), ("/dev/fd/x", None), ("/tmp/1", None)),  # noqa: S108 - only a name
+    ],
+)
+def test_which_names_are_descriptors(name: str, number: int | None) -> None:
+    assert descriptor(Path(name)) == number
+
+
 def test_devices_take_all_pictures() -> None:
     paths = known_paths(parse("/dev/null"), replace(FACTS, count=2))
     assert paths == [Path("/dev/null"), Path("/dev/null")]
@@ -236,6 +254,10 @@ def test_the_folder_known_beforehand(text: str | None, folder: str) -> None:
 def test_words_of_a_prompt(prompt: str, expected: str) -> None:
     made = name_of("{prompt}.png", replace(FACTS, prompt=prompt))
     assert made == unicodedata.normalize("NFC", expected) + ".png"
+
+
+def test_what_no_name_may_hold_becomes_a_dash() -> None:
+    assert name_of("{id}.png", replace(FACTS, id="a/b:c d+e_f.g")) == "a-b-c-d+e_f.g.png"
 
 
 def test_an_edit_keeps_its_inputs_ratio() -> None:
