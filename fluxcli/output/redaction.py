@@ -37,8 +37,8 @@ class Redactor:
 
 def _pattern(secrets: Sequence[str]) -> re.Pattern[str] | None:
     dresses = {d for s in secrets if len(s) >= _SHORTEST for d in _dresses(s)}
-    # The longest first, so that no tail is left standing behind the mask.
-    ordered = sorted(dresses, key=len, reverse=True)
+    # Of two that begin alike the longer one first, so that no tail is left behind the mask.
+    ordered = sorted(dresses, reverse=True)
     return re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
 
