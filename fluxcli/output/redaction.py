@@ -51,8 +51,8 @@ def _dresses(secret: str) -> Iterator[str]:
     import json  # noqa: PLC0415 - start-up: a real key needs neither
     from urllib.parse import quote, quote_plus  # noqa: PLC0415 - likewise
 
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
+    yield quote(secret, safe="", errors="surrogateescape")
+    yield quote_plus(secret, errors="surrogateescape")
     yield repr(secret)[1:-1]
     yield json.dumps(secret)[1:-1]
 
@@ -62,6 +62,6 @@ def _encoded(secret: bytes) -> Iterator[str]:
     for lead in range(3):
         first = -(-lead * 8 // 6)
         last = (lead + len(secret)) * 8 // 6
-        text = b2a_base64(b"\0" * lead + secret, newline=False).decode()[first:last]
+        text = b2a_base64(b"\0" * lead + secret).decode()[first:last]
         yield text
         yield text.translate(_URL_SAFE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -56,6 +57,16 @@ def test_a_key_that_comes_later_is_hidden_from_then_on() -> None:
 def test_words_are_not_taken_for_keys() -> None:
     """What a stand-in takes for a key would tear every path apart."""
     assert Redactor(lambda: ["", "a", "test"])("/home/a/test/a.png") == "/home/a/test/a.png"
+
+
+def test_a_key_of_any_bytes_is_hidden() -> None:
+    """What the environment holds need not be text; it is hidden in its bytes' dresses too."""
+    raw = b"\xff\xfe0123456789\x80"
+    key = os.fsdecode(raw)
+    redact = Redactor([key].copy)
+    assert redact(f"at {key}.") == "at ***."
+    assert redact("at %FF%FE0123456789%80.") == "at ***."
+    assert "***" in redact(base64.b64encode(raw).decode())
 
 
 def test_from_twelve_characters_on_it_is_a_key() -> None:
