@@ -26,6 +26,9 @@ _ADAM7 = (
     (0, 1, 1, 2),
 )
 """The passes of an interlaced picture: first column and row, step across and down."""
+_CHUNKS = 1 << 16
+"""No picture is cut into so many; empty ones without end take only time."""
+
 _WINDOW = 1 << 16
 """How much is looked at in one step, in bytes, before and after decompression."""
 
@@ -64,7 +67,7 @@ def walk(tape: Tape) -> Walk[tuple[int, int]]:
     """
     yield from tape.skip(len(SIGNATURE))
     width, height, pixels = _header((yield from _first_chunk(tape)))
-    while True:
+    for _ in range(_CHUNKS):
         length = yield from tape.number(4)
         kind = yield from tape.take(4)
         if length > _LENGTH_LIMIT or not kind.isalpha():
@@ -73,6 +76,7 @@ def walk(tape: Tape) -> Walk[tuple[int, int]]:
         if kind == b"IEND":
             pixels.finish()
             return width, height
+    raise Broken("holds more chunks than any picture does")
 
 
 def _first_chunk(tape: Tape) -> Walk[bytes]:

@@ -188,6 +188,8 @@ def _floods() -> Iterator[Flood]:
     yield Flood("a JPEG's scan", b"", scan, bytes(MIB))
     yield Flood("a JPEG's scan, restarted", b"", scan, b"\xff\xd0" * (MIB // 2))
     yield Flood("a JPEG of fill bytes", b"", scan[:2], b"\xff" * MIB)
+    empty = struct.pack(">I4sI", 0, b"tEXt", zlib.crc32(b"tEXt"))
+    yield Flood("a PNG of empty remarks", b"", whole[:33], empty * (MIB // len(empty)))
     yield Flood("a JPEG of empty remarks", b"", scan[:2], b"\xff\xfe\x00\x02" * (MIB // 4))
     yield Flood("a whole PNG, then zeros", b"", whole, bytes(MIB))
     yield Flood("a page", b"Content-Type: image/png\r\n", b"<!DOCTYPE html>", b"<p>" * MIB)

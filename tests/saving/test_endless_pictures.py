@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.saving.checks import Inspector
-from tests.reliability.pictures import jpeg
+from tests.reliability.pictures import jpeg, png
 
 WHOLE = jpeg("the same")
+_EMPTY_CHUNK = struct.pack(">I4sI", 0, b"tEXt", zlib.crc32(b"tEXt"))
 
 
-@pytest.mark.parametrize("segment", [b"\xff\xfe\x00\x02", b"\xff\x01", b"\xff\xd0"])
-def test_segments_without_number(segment: bytes) -> None:
+@pytest.mark.parametrize(
+    ("head", "segment"),
+    [
+        *((WHOLE[:2], segment) for segment in (b"\xff\xfe\x00\x02", b"\xff\x01", b"\xff\xd0")),
+        (png("the same")[:33], _EMPTY_CHUNK),
+    ],
+)
+def test_segments_without_number(head: bytes, segment: bytes) -> None:
     """No picture has so many: it is refused long before it is too big."""
     inspector = Inspector()
-    inspector.feed(WHOLE[:2])
-    with pytest.raises(FluxError, match="holds more segments than any picture does") as caught:
+    inspector.feed(head)
+    with pytest.raises(FluxError, match=r"holds more \w+ than any picture does") as caught:
         inspector.feed(segment * 70_000)
     assert caught.value.code is Code.NOT_AN_IMAGE
 
