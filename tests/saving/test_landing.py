@@ -430,3 +430,46 @@ def test_use_out_of_turn_is_a_bug(target: Path, png: bytes) -> None:
         landing.write(png)
     with landing, pytest.raises(ValueError, match="not checked"):
         landing.commit(replace=True)
+
+
+class TestWhatIsRefused:
+    """It is told of the file by its name, with the command that fetches it again."""
+
+    @pytest.mark.parametrize("announced", [-1, 1])
+    def test_a_length_other_than_announced(self, target: Path, png: bytes, announced: int) -> None:
+        with Landing(target, token=TASK) as landing:
+            landing.write(png)
+            with pytest.raises(
+                FluxError, match=f"of the {len(png) + announced} announced"
+            ) as caught:
+                landing.check(len(png) + announced)
+        assert (caught.value.code, caught.value.hint) == (
+            Code.NOT_AN_IMAGE,
+            "fluxcli download --unsaved",
+        )
+        assert listing(target.parent) == []
+
+    def test_a_picture_that_is_just_too_big(self, target: Path, png: bytes) -> None:
+        with Landing(target, token=TASK, limit=len(png)) as landing:
+            landing.write(png)
+            landing.check(len(png))
+        with (
+            pytest.raises(FluxError, match="too big"),
+            Landing(target, token=TASK, limit=len(png) - 1) as landing,
+        ):
+            landing.write(png)
+
+    def test_a_folder_in_the_way(self, target: Path, png: bytes) -> None:
+        target.mkdir(parents=True)
+        assert f"{target}" in disk_error(target, png).message
+
+    def test_a_file_in_the_place_of_a_folder(self, target: Path, png: bytes) -> None:
+        target.parent.write_text("a file")
+        assert f"{target}" in disk_error(target, png).message
+
+
+def test_nobody_else_reads_a_part_that_is_under_way(target: Path, png: bytes) -> None:
+    with Landing(target, token=TASK) as landing:
+        landing.write(png)
+        (part,) = target.parent.iterdir()
+        assert mode_of(part) == 0o600

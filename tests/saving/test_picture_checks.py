@@ -409,3 +409,16 @@ def test_an_input_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_the_samples_decode_from_base64(pictures: dict[str, bytes]) -> None:
     """The samples differ from each other, so that each test of all of them is a test of four."""
     assert len({base64.b64encode(data) for data in pictures.values()}) == 4
+
+
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0WAVEfmt ", b"LIST\0\0\0\0WEBPVP8 "])
+def test_half_of_a_signature_is_none(head: bytes) -> None:
+    """A sound in the same container is no picture."""
+    assert sniff(head) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>"])
+def test_what_was_piped_in_is_told_by_its_name(data: bytes) -> None:
+    with pytest.raises(FluxError, match=r"^the fifo is ") as caught:
+        checks.input_from(data, name="the fifo")
+    assert caught.value.code is Code.INPUT_UNREADABLE

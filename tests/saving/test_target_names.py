@@ -342,3 +342,25 @@ def test_what_is_stored_is_what_was_meant(text: str) -> None:
 
 def test_names_in_messages_show_what_they_hold() -> None:
     assert quoted("a\n\x1b[2J\u202e\udcff é") == "`a\\n\\x1b[2J\\u202e\\udcff é`"
+
+
+def test_long_values_stay_different() -> None:
+    """An id of a thousand characters is cut to a name's length, and another one to another."""
+    one, other = (components.plain("x" * 1000 + end) for end in "ab")
+    assert one != other
+    assert components.size(one) == components.size(other) <= 100
+    assert components.plain("y" * 100) == "y" * 100
+
+
+@pytest.mark.parametrize(
+    ("limit", "cut"),
+    [
+        (29, "a-lighthouse-at-dawn-in-a-fog"),
+        (28, "a-lighthouse-at-dawn-in-a"),
+        (25, "a-lighthouse-at-dawn-in-a"),
+        (16, "a-lighthouse-at"),
+        (1, "a-lighthouse-at"),
+    ],
+)
+def test_words_are_cut_to_exactly_what_fits(limit: int, cut: str) -> None:
+    assert components.shortened("a-lighthouse-at-dawn-in-a-fog", limit) == cut
