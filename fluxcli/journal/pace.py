@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
@@ -26,6 +27,9 @@ _ABANDONED_SECONDS: Final = 150.0
 
 _RECHECK_SECONDS: Final = 0.25
 """How soon to look again while every slot is taken by an unanswered submission."""
+
+_CLOSE_SECONDS: Final = 0.001
+"""Two moments that are no further apart are one."""
 
 
 class Pace:
@@ -68,19 +72,31 @@ class Pace:
         return 0, self._wait([row["answered_at"] for row in rows], now)
 
     def _wait(self, ages: Sequence[float | None], now: float) -> float:
-        """Send each who waits to a slot of his own, by when those that are taken are free again.
+        """Send each who waits to the first slot that nobody is sent to yet; all in seconds.
 
-        Else all would come for the first one, and all but one of them again for the next.
+        Else all would come for the first slot, and all but one of them again for the next.
         """
+        if ages[0] is None:
+            return _RECHECK_SECONDS
+        # One without an answer is free a window from now at the earliest.
+        free = sorted((now if age is None else age) + WINDOW_SECONDS - now for age in ages)
+        free = free[len(ages) - SUBMISSIONS :]
+
+        def after(turn: int) -> float:
+            rounds, place = divmod(turn, SUBMISSIONS)
+            return free[place] + rounds * WINDOW_SECONDS
+
         moment = self._clock.monotonic()
         with self._guard:
-            self._expected = [at for at in self._expected if at > moment]
-            ahead = len(ages) - SUBMISSIONS + len(self._expected)
-            rounds, place = divmod(ahead, len(ages))
-            age = ages[place]
-            free = WINDOW_SECONDS * (rounds + 1)
-            wait = max(0.01, _RECHECK_SECONDS if age is None else age + free - now)
-            self._expected.append(moment + wait)
+            others = [at - moment for at in self._expected if at > moment]
+            # A turn can be had if fewer come by then than there are slots free by then.
+            turn = next(
+                turn
+                for turn in range(len(others) + 1)
+                if bisect_right(others, after(turn) + _CLOSE_SECONDS) <= turn
+            )
+            wait = max(0.01, after(turn))
+            self._expected = sorted([*(moment + other for other in others), moment + wait])
         return wait
 
     def answered(self, slot: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import subprocess
 import sys
@@ -83,6 +84,24 @@ def test_each_who_waits_is_sent_to_a_slot_of_his_own(journal: Journal, clock: Sw
     assert waits == pytest.approx(again[:25])
     clock.sleep(waits[0])
     assert len(taken(journal, 1)) == 1
+
+
+def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
+    """However answers and waits fall, a hundred are sent as quickly as twenty a window go."""
+    begun, latency, looks, sent = clock.monotonic(), 0.05, 0, 0
+    due = [(begun + 0.001 * n, n, 0) for n in range(100)]
+    while due:
+        moment, number, answered = heapq.heappop(due)
+        clock.sleep(max(0.0, moment - clock.monotonic()))
+        if answered:
+            journal.pace.answered(answered)
+            continue
+        slot, wait = journal.pace.take("a")
+        looks, sent = looks + 1, sent + bool(slot)
+        heapq.heappush(due, (clock.monotonic() + (wait or latency), number, slot))
+    assert sent == 100
+    assert clock.monotonic() - begun == pytest.approx(40.0, abs=10 * latency)
+    assert looks < 500
 
 
 def test_unanswered_slots_are_looked_at_again_soon(journal: Journal) -> None:
