@@ -11,7 +11,7 @@ import typer
 from fluxcli import __version__
 from fluxcli.commands.options import CommonOptions
 from fluxcli.errors import Code, FluxError
-from fluxcli.front import spread
+from fluxcli.front import meant, named, spread
 from fluxcli.interrupts import Interrupted
 from fluxcli.session import Session
 
@@ -69,30 +69,17 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         epilog=_EPILOG,
     )
     app.callback()(spread(_root, CommonOptions))
-    wanted = _wanted(arguments)
+    wanted = meant(arguments, _WORDS)
     for word in wanted:
         module = import_module(f"fluxcli.commands.{word}")
         if hasattr(module, "group"):
-            app.add_typer(module.group(), name=word)
+            rest = arguments[arguments.index(word) + 1 :] if len(wanted) == 1 else ()
+            app.add_typer(module.group(rest), name=word)
         else:
             app.command(word)(spread(getattr(module, word), CommonOptions))
     for word in () if wanted else _WORDS:
-        app.command(word)(_named)
+        app.command(word)(named)
     return app
-
-
-def _wanted(arguments: Sequence[str]) -> Sequence[str]:
-    """Return the only word that can be meant, none if it is unknown, or all if none is typed."""
-    for one in arguments:
-        if one == "--color":
-            break
-        if not one.startswith("-"):
-            return [one] if one in _WORDS else []
-    return _WORDS
-
-
-def _named() -> None:
-    """Stand for a command whose name is all that matters: one is offered for an unknown word."""
 
 
 def main(arguments: Sequence[str], session: Session) -> int:

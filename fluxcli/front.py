@@ -14,12 +14,26 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from fluxcli.session import Session
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
+    """Return the only word that can be meant, none if it is unknown, or all if none is typed."""
+    for one in arguments:
+        if one == "--color":
+            break
+        if not one.startswith("-"):
+            return [one] if one in words else []
+    return words
+
+
+def named() -> None:
+    """Stand for a command whose name is all that matters: one is offered for an unknown word."""
 
 
 def spread(function: Callable[..., None], common: type) -> Callable[..., None]:

@@ -35,7 +35,7 @@ _ROOMS: Final = frozenset(
     | {"mutex", "task", "catalog", "clock", "interrupts", "errors"}
 )
 _NEEDED: Final = frozenset(
-    {"_queue", "queue", "binascii", "dataclasses", "shlex", "termios", "unicodedata"}
+    {"_bisect", "bisect", "_queue", "queue", "binascii", "dataclasses", "shlex", "unicodedata"}
 )
 """Small modules of the standard library that typer does not load anyway."""
 

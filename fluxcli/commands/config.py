@@ -15,16 +15,15 @@ import typer
 from fluxcli.catalog import CREDITS, PRO
 from fluxcli.commands.options import CommonOptions
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.front import spread
-from fluxcli.output.records import error_record
+from fluxcli.front import meant, named, spread
 from fluxcli.output.text import credits as in_words
 from fluxcli.session import Session
-from fluxcli.settings import editor, folders, resolve
+from fluxcli.settings import folders, resolve
 from fluxcli.settings.resolve import CONFIG_FILE, Settings
 from fluxcli.settings.values import SETTINGS, Setting, Value, find, public, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from fluxcli.output.streams import Output
@@ -109,6 +108,8 @@ def unset(session: Session, name: Name) -> None:
 def edit(session: Session) -> None:
     """Open the config file in your editor, and check what you wrote."""
     where = session.settings.config_path
+    from fluxcli.settings import editor  # noqa: PLC0415 - start-up
+
     editor.edit(where, session.env)
     alone = Settings({"FLUXCLI_CONFIG": str(where)})
     _raise_all(alone.problems())
@@ -157,6 +158,8 @@ class Finding:
 
     def record(self) -> dict[str, object]:
         """The object for scripts; `error` as in every failure, None if there is none."""
+        from fluxcli.output.records import error_record  # noqa: PLC0415 - start-up
+
         error = error_record(self.error) if self.error else {"error": None}
         return {"check": self.check, "ok": self.ok, "message": self.message, **error}
 
@@ -292,12 +295,15 @@ def _raise_all(problems: list[FluxError]) -> None:
         raise problems[0] if len(problems) == 1 else ProblemsError(problems)
 
 
-def group() -> typer.Typer:
-    """Return the words of `fluxcli config` as typer takes them."""
+def group(arguments: Sequence[str]) -> typer.Typer:
+    """Return the words of `fluxcli config` as typer takes them; or one, if it is typed."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.callback()(spread(config, CommonOptions))
-    for word, function in _WORDS.items():
-        app.command(word)(spread(function, CommonOptions))
+    wanted = meant(arguments, _WORDS)
+    for word in wanted:
+        app.command(word)(spread(_WORDS[word], CommonOptions))
+    for word in () if wanted else _WORDS:
+        app.command(word)(named)
     return app
 
 
