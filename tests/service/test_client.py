@@ -356,7 +356,7 @@ class TestFetching:
             assert "authorization" not in call.headers
             assert "cookie" not in call.headers
             assert KEY not in str(call.headers) + str(call.url)
-            assert call.headers["accept-encoding"] == "identity"
+            assert (call.method, call.headers["accept-encoding"]) == ("GET", "identity")
             assert call.headers["user-agent"].startswith("fluxcli/")
 
     def test_cookies_are_not_kept(self) -> None:
