@@ -62,7 +62,7 @@ class Graduation:
                 f"`{DEFAULT_NAME}` has an asset `{name}` already",
                 hint=f"fluxcli build --explain {name}",
             )
-        made._read(f'[assets.{_quoted(name)}]\nprompt = "-"\noutput = "{_probe(name)}"\n')
+        made._read(made._declared(prompt="-", output=f"{name}-{os.urandom(8).hex()}.png"))
         return made
 
     def seen(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
@@ -90,24 +90,26 @@ class Graduation:
 
     def _block(self, task: Task, path: Path) -> str:
         """Write the asset down with whatever the manifest's defaults would not give it."""
-        import tomli_w  # noqa: PLC0415 - start-up
-
-        head = self._read(f'[assets.{_quoted(self.name)}]\nprompt = "-"\n')
+        head = self._read(self._declared(prompt="-"))
         home = self.path.parent / head.output_dir
         output = os.path.relpath(os.path.realpath(path), os.path.realpath(home))
-        table: dict[str, object] = {
+        table = {
             "prompt": escaped(task.request.prompt),
             "output": escaped(Path(output).as_posix()),
         }
-        plain = tomli_w.dumps({"assets": {self.name: table}})
         wanted = asdict(task.request)
-        found = asdict(self._read(plain).by_name()[self.name].request)
+        found = asdict(self._read(self._declared(**table)).by_name()[self.name].request)
         missing = {
             key: value
             for key, value in wanted.items()
             if value != found[key] and key not in {"prompt", "input_image"} and value is not None
         }
-        return tomli_w.dumps({"assets": {self.name: table | missing}})
+        return self._declared(**table, **missing)
+
+    def _declared(self, **fields: object) -> str:
+        import tomli_w  # noqa: PLC0415 - start-up
+
+        return tomli_w.dumps({"assets": {self.name: fields}})
 
     def _entry(self, asset: Asset, task: Task, picture: Picture) -> Entry:
         asked = ask_of(asset, None, now=task.created_at, sandbox=task.sandbox)
@@ -129,12 +131,3 @@ class Graduation:
 
     def _read(self, block: str) -> Manifest:
         return parse(self._with(block), self.path)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _probe(name: str) -> str:
-    """Return an output that nothing else has."""
-    return f"{name}-{os.urandom(8).hex()}.png"
