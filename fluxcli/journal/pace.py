@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
@@ -40,7 +40,7 @@ class Pace:
         self._clock = clock
         self._guard = threading.Lock()
         self._expected: list[float] = []
-        """When this process's waiters come back, by the monotonic clock."""
+        """When this process's waiters come back, in order, by the monotonic clock."""
 
     def take(self, account: str) -> tuple[int, float]:
         """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
@@ -88,15 +88,16 @@ class Pace:
 
         moment = self._clock.monotonic()
         with self._guard:
-            others = [at - moment for at in self._expected if at > moment]
+            expected = [at for at in self._expected if at > moment]
             # A turn can be had if fewer come by then than there are slots free by then.
             turn = next(
                 turn
-                for turn in range(len(others) + 1)
-                if bisect_right(others, after(turn) + _CLOSE_SECONDS) <= turn
+                for turn in range(len(expected) + 1)
+                if bisect_right(expected, moment + after(turn) + _CLOSE_SECONDS) <= turn
             )
             wait = max(0.01, after(turn))
-            self._expected = sorted([*(moment + other for other in others), moment + wait])
+            insort(expected, moment + wait)
+            self._expected = expected
         return wait
 
     def answered(self, slot: int) -> None:
