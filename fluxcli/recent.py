@@ -19,7 +19,7 @@ ASKED: Final = ("status", "--offline", "--limit", "50")
 
 def is_asked(arguments: Sequence[str]) -> bool:
     """Tell whether a command line is exactly what a completion script asks."""
-    return tuple(arguments[:4]) == ASKED and arguments[4:] in ([], ["--sandbox"])
+    return tuple(arguments) in {ASKED, (*ASKED, "--sandbox")}
 
 
 def tell(arguments: Sequence[str], session: Session) -> None:
