@@ -20,7 +20,7 @@ def run() -> None:
     if arguments[:1] == ["status"] and _told_tasks(arguments):
         _end(0)
     from fluxcli.cli import main  # noqa: PLC0415 - start-up
-    from fluxcli.session import Session  # noqa: PLC0415 - start-up
+    from fluxcli.context import Session  # noqa: PLC0415 - start-up
 
     gc.freeze()
     gc.enable()
@@ -29,11 +29,11 @@ def run() -> None:
 
 def _told_tasks(arguments: list[str]) -> bool:
     """Answer a completion script; if that fails, the program itself is the one to tell."""
-    from fluxcli.recent import is_asked, tell  # noqa: PLC0415 - start-up
+    from fluxcli.fast_status import is_asked, tell  # noqa: PLC0415 - start-up
 
     if not is_asked(arguments):
         return False
-    from fluxcli.session import Session  # noqa: PLC0415 - start-up
+    from fluxcli.context import Session  # noqa: PLC0415 - start-up
 
     try:
         tell(arguments, Session.of_process())
@@ -50,7 +50,7 @@ def _known_answer(arguments: list[str]) -> bytes:
         return f"fluxcli {__version__}\n".encode()
     if arguments and arguments[-1] not in {"-h", "--help"}:
         return b""
-    from fluxcli.pages import page  # noqa: PLC0415 - start-up
+    from fluxcli.fast_help import page  # noqa: PLC0415 - start-up
 
     return page(" ".join(arguments[:-1])) if _columns() >= _PAGE_COLUMNS else b""
 

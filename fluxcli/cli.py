@@ -10,10 +10,10 @@ import typer
 
 from fluxcli import __version__
 from fluxcli.commands.options import CommonOptions
+from fluxcli.commands.typer_binding import meant, named, spread
+from fluxcli.context import Session
 from fluxcli.errors import Code, FluxError
-from fluxcli.front import meant, named, spread
-from fluxcli.interrupts import Interrupted
-from fluxcli.session import Session
+from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

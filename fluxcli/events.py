@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fluxcli.errors import FluxError
-    from fluxcli.task import Request, Task
+    from fluxcli.models import Request, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

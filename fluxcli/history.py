@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import LOGS_PAGE
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
+from fluxcli.models import State
 from fluxcli.saving.names import parse_target
-from fluxcli.task import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fluxcli.events import Event
     from fluxcli.making import Making
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 NOT_CHARGED: Final = "not-charged"
 

@@ -13,18 +13,18 @@ from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.work import Work
+from fluxcli.models import State
 from fluxcli.saving.names import Target
 from fluxcli.scheduler import Job, Scheduler
-from fluxcli.task import State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from fluxcli.generation.terms import Terms, Tools
-    from fluxcli.interrupts import Interrupts
     from fluxcli.journal.ledger import Run
+    from fluxcli.models import Request, Task
     from fluxcli.ordering.order import Order
-    from fluxcli.task import Request, Task
+    from fluxcli.signals import Interrupts
 
 
 @dataclass(frozen=True, slots=True)

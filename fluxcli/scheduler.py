@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.generation.terms import Step, Wait
-from fluxcli.interrupts import SIGNALS
+from fluxcli.signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from fluxcli.clock import Clock
-    from fluxcli.interrupts import Interrupts
+    from fluxcli.signals import Interrupts
 
 WORKERS: Final = 4
 IN_FLIGHT: Final = 100

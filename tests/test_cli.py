@@ -12,7 +12,7 @@ import pytest
 
 from fluxcli import __version__
 from fluxcli.cli import main
-from fluxcli.session import Session
+from fluxcli.context import Session
 from tests.worlds import KEY, Stream, written
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.generation.terms import Terms
 from fluxcli.history import NOT_CHARGED, History
-from fluxcli.interrupts import Interrupts
 from fluxcli.making import Making
+from fluxcli.models import State
 from fluxcli.saving.names import parse_target
-from fluxcli.task import State
+from fluxcli.signals import Interrupts
 from tests.generation.desk import Desk, answer
 from tests.journal.samples import accepted, begun
 from tests.service import bodies
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 ECHO = b'{"code":200,"msg":"ok","data":{"taskId":"t","successFlag":0,"paramJson":"%s"}}'
 

@@ -11,11 +11,11 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.generation.terms import Terms, Wish
-from fluxcli.interrupts import Interrupts
 from fluxcli.making import Making
+from fluxcli.models import State
 from fluxcli.ordering.order import Order
 from fluxcli.saving.names import parse_target
-from fluxcli.task import State
+from fluxcli.signals import Interrupts
 from tests.generation.conftest import drawn
 from tests.generation.desk import RESULT, Desk, answer, refusal
 from tests.journal.samples import accepted, begun, request

@@ -11,9 +11,9 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Downloading, Event, Resumed, Submitting, Warned
 from fluxcli.generation.terms import Step, Wait
-from fluxcli.interrupts import Interrupts
+from fluxcli.models import State, Task
 from fluxcli.scheduler import GRACE_SECONDS, WORKERS, Job, Scheduler
-from fluxcli.task import State, Task
+from fluxcli.signals import Interrupts
 from tests.journal.samples import request
 from tests.worlds import SwiftClock
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from fluxcli import __version__
-from fluxcli.pages import page
-from fluxcli.recent import ASKED
+from fluxcli.fast_help import page
+from fluxcli.fast_status import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ROOT: Final = Path(__file__).parents[1]
 _RUN: Final = "from fluxcli.__main__ import run; run()"
 _MAIN: Final = (
-    "import sys; from fluxcli.cli import main; from fluxcli.session import Session;"
+    "import sys; from fluxcli.cli import main; from fluxcli.context import Session;"
     "main(sys.argv[1:], Session.of_process())"
 )
 _TAB: Final = "import sys; from fluxcli.__main__ import _told_tasks; _told_tasks(sys.argv[1:])"
@@ -75,10 +75,10 @@ def env(tmp_path: Path) -> dict[str, str]:
     ("arguments", "modules"),
     [
         (["--version"], set()),
-        ([], {"fluxcli.pages"}),
-        (["--help"], {"fluxcli.pages"}),
-        (["generate", "-h"], {"fluxcli.pages"}),
-        (["config", "set", "--help"], {"fluxcli.pages"}),
+        ([], {"fluxcli.fast_help"}),
+        (["--help"], {"fluxcli.fast_help"}),
+        (["generate", "-h"], {"fluxcli.fast_help"}),
+        (["config", "set", "--help"], {"fluxcli.fast_help"}),
     ],
 )
 def test_version_and_help_load_nothing(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxcli.cli import main
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from fluxcli.builder.steps import Plan, Step
     from fluxcli.events import Event
-    from fluxcli.interrupts import Interrupts
-    from fluxcli.task import Task
+    from fluxcli.models import Task
+    from fluxcli.signals import Interrupts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

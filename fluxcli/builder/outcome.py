@@ -9,7 +9,7 @@ from fluxcli.builder.steps import Action, Plan, Step
 
 if TYPE_CHECKING:
     from fluxcli.errors import FluxError
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 Result = Literal[
     "planned", "saved", "kept", "moved", "edited", "held", "orphan", "failed", "blocked", "capped"

@@ -13,10 +13,10 @@ from fluxcli.builder.reconciling import reconciled
 from fluxcli.builder.steps import Plan, Wishes
 from fluxcli.buildfile.manifest import read as read_manifest
 from fluxcli.errors import Code, FluxError
+from fluxcli.filelock import Mutex
 from fluxcli.lockfile import store
 from fluxcli.lockfile.merging import merged, shard_lock
 from fluxcli.lockfile.store import LockFile
-from fluxcli.mutex import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fluxcli.buildfile.model import Manifest
     from fluxcli.buildfile.selection import Selection, Shard
     from fluxcli.lockfile.entry import Entry
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fluxcli.task import State
+from fluxcli.models import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fluxcli.lockfile.entry import Ask, Entry
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 
 def reconciled(

@@ -19,9 +19,9 @@ from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitt
 from fluxcli.generation.terms import Source, Wish
 from fluxcli.generation.work import Work
 from fluxcli.lockfile.entry import Ask, Entry, Made
+from fluxcli.models import State
 from fluxcli.saving.checks import read_input
 from fluxcli.saving.names import Target
-from fluxcli.task import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fluxcli.generation.terms import Terms, Tools
     from fluxcli.journal.ledger import Run
     from fluxcli.lockfile.store import LockFile
-    from fluxcli.task import Picture, Task
+    from fluxcli.models import Picture, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from fluxcli.buildfile.fields import REQUEST
 from fluxcli.buildfile.model import Accept, Asset, Original
 from fluxcli.buildfile.wording import filled, safe, written
 from fluxcli.catalog import DEFAULT_RATIO, ENDINGS, EXTENSION, PRO, TOLERANCE
+from fluxcli.models import Request
 from fluxcli.settings.parsers import BadValueError, parse_url
-from fluxcli.task import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

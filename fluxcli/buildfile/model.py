@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from fluxcli.task import Request
+    from fluxcli.models import Request
     from fluxcli.tomltext import Toml
 
 DEFAULT_NAME: Final = "assets.toml"

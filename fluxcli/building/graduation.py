@@ -24,9 +24,9 @@ from fluxcli.saving.templates import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from fluxcli.context import Session
     from fluxcli.events import Event
-    from fluxcli.session import Session
-    from fluxcli.task import Picture, Task
+    from fluxcli.models import Picture, Task
 
 _BEGINNING: Final = "version = 1\n"
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from fluxcli.buildfile.selection import Shard
     from fluxcli.building.call import Call
-    from fluxcli.session import Session
-    from fluxcli.task import Task
+    from fluxcli.context import Session
+    from fluxcli.models import Task
 
 
 def opened(session: Session, call: Call) -> tuple[Project, Selection]:

@@ -15,7 +15,7 @@ from fluxcli.output.building import Teller
 
 if TYPE_CHECKING:
     from fluxcli.building.call import Call
-    from fluxcli.session import Session
+    from fluxcli.context import Session
 
 
 def show(session: Session, call: Call) -> None:

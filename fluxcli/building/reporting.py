@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fluxcli.builder.outcome import Outcome
     from fluxcli.builder.steps import Plan
     from fluxcli.buildfile.model import Manifest
-    from fluxcli.session import Session
+    from fluxcli.context import Session
 
 _KEPT_BYTES: Final = 64 << 20
 """Former pictures are kept in memory, for before and after, up to this many bytes in all."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fluxcli.builder.project import Project
     from fluxcli.builder.steps import Step
     from fluxcli.building.call import Call
-    from fluxcli.session import Session
+    from fluxcli.context import Session
 
 
 def make(session: Session, call: Call) -> None:

@@ -19,7 +19,7 @@ from fluxcli.lockfile.store import LockFile
 
 if TYPE_CHECKING:
     from fluxcli.building.call import Call
-    from fluxcli.session import Session
+    from fluxcli.context import Session
 
 
 def adopt(session: Session, call: Call) -> None:

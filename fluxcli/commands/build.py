@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import WaitOptions
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ import typer
 
 from fluxcli.catalog import CREDITS, PRO
 from fluxcli.commands.options import CommonOptions
+from fluxcli.commands.typer_binding import meant, named, spread
+from fluxcli.context import Session
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.front import meant, named, spread
 from fluxcli.output.text import credits as in_words
-from fluxcli.session import Session
 from fluxcli.settings import folders, resolve
 from fluxcli.settings.resolve import CONFIG_FILE, Settings
 from fluxcli.settings.values import SETTINGS, Setting, Value, find, public, written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fluxcli.catalog import CREDITS
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 
 def credits(session: Session) -> None:  # noqa: A001 - the word that the user types

@@ -9,8 +9,8 @@ import typer
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
 from fluxcli.commands.pictures import follower, take_places_and_times
+from fluxcli.context import Session
 from fluxcli.errors import Code, FluxError
-from fluxcli.session import Session
 
 if TYPE_CHECKING:
     from fluxcli.generation.terms import Existing

@@ -8,7 +8,7 @@ import typer
 
 from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import ask_for
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 
 def edit(

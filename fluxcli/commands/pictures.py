@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from fluxcli.context import Session
 from fluxcli.errors import Code, FluxError
-from fluxcli.session import Session
 from fluxcli.settings.values import SETTINGS, written
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 
 def sandbox(

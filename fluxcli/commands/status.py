@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import WaitOptions
+from fluxcli.context import Session
 from fluxcli.errors import Code, FluxError, overall
-from fluxcli.session import Session
-from fluxcli.task import State
+from fluxcli.models import State
 
 if TYPE_CHECKING:
     from fluxcli.history import History
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 RECENT: Final = 20
 _TOLD_BY_STATE: Final = frozenset(

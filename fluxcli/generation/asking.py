@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.generation.terms import Source, Step, Terms, Tools
+    from fluxcli.models import Request, Task
     from fluxcli.saving.checks import Input
-    from fluxcli.task import Request, Task
 
 RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for so long, and no longer."""

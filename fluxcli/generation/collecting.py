@@ -16,21 +16,21 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Succeeded, Trouble, Warned
 from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.terms import PASSING, Patience, Wait
+from fluxcli.models import Picture
 from fluxcli.saving.checks import inspect_file
 from fluxcli.saving.files import RESUME, Landing, Spool, tidy
 from fluxcli.saving.names import Facts, check_free, resolve
 from fluxcli.service.client import LinkGoneError, failure_of
-from fluxcli.task import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from fluxcli.generation.terms import Step, Terms, Tools
+    from fluxcli.models import Task
     from fluxcli.saving.checks import Inspected
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Record
-    from fluxcli.task import Task
 
 YOUNG_SECONDS: Final = 60.0
 """For so long after its creation the service may not know a task yet."""

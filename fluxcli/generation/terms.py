@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.errors import FluxError
     from fluxcli.journal.ledger import Journal
+    from fluxcli.models import Picture, Request
     from fluxcli.saving.checks import Input
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
-    from fluxcli.task import Picture, Request
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
 """What may go by itself, in calls that are free and may be repeated."""

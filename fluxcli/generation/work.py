@@ -9,15 +9,15 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.generation.asking import Asking, unsettled
 from fluxcli.generation.collecting import Collecting, holds
+from fluxcli.models import State
 from fluxcli.saving.names import Target
-from fluxcli.task import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fluxcli.generation.terms import Step, Terms, Tools, Wish
     from fluxcli.journal.ledger import Run
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 
 class Work:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
+from fluxcli.filelock import Mutex
 from fluxcli.journal.pace import Pace
 from fluxcli.journal.rows import facts_of, task_of
 from fluxcli.journal.store import Store, explained
 from fluxcli.journal.turns import Turns
 from fluxcli.journal.uploads import Uploads
-from fluxcli.mutex import Mutex
-from fluxcli.task import State
+from fluxcli.models import State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.clock import Clock
-    from fluxcli.task import Picture, Request, Task
+    from fluxcli.models import Picture, Request, Task
 
 RESULT_SECONDS: Final = RESULT_DAYS * 86400.0
 _REF_LETTERS: Final = "23456789abcdefghjkmnpqrstvwxyz"

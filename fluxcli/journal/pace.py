@@ -13,7 +13,7 @@ from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
-from fluxcli.mutex import alive
+from fluxcli.filelock import alive
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fluxcli.task import Picture, Request, State, Task
+from fluxcli.models import Picture, Request, State, Task
 
 if TYPE_CHECKING:
     import sqlite3

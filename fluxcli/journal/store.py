@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.mutex import Mutex, make_private
+from fluxcli.filelock import Mutex, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fluxcli.task import Request
+    from fluxcli.models import Request
 
 _COVERED: Final = (
     "mode",

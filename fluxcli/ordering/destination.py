@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from fluxcli.models import Task
     from fluxcli.saving.names import Target
-    from fluxcli.task import Task
 
 
 def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> Target:

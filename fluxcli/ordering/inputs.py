@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.generation.terms import Source
+from fluxcli.models import State
 from fluxcli.saving.checks import input_from, read_input
 from fluxcli.settings.parsers import BadValueError, parse_url
-from fluxcli.task import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from fluxcli.catalog import Mode
+    from fluxcli.models import Task
     from fluxcli.settings.resolve import Settings
-    from fluxcli.task import Task
 
 PROMPT_LIMIT: Final = 1 << 20
 INPUT_LIMIT: Final = 64 << 20

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.generation.terms import Source, Wish
+from fluxcli.models import Picture, Request, State, Task
 from fluxcli.ordering.inputs import Around, Asked, prompt_of, source_of
 from fluxcli.saving.checks import inspect_file
 from fluxcli.saving.names import (
@@ -25,7 +26,6 @@ from fluxcli.saving.names import (
     known_paths,
     parse_target,
 )
-from fluxcli.task import Picture, Request, State, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping

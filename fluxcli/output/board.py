@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from fluxcli import events
-from fluxcli.task import State
+from fluxcli.models import State
 
 if TYPE_CHECKING:
     from fluxcli.events import Event
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 
 class Stage(StrEnum):

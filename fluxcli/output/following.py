@@ -11,8 +11,8 @@ from fluxcli.output.records import picture_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from fluxcli.models import Task
     from fluxcli.output.streams import Output
-    from fluxcli.task import Task
 
 
 class Follower:

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import CREDITS
-from fluxcli.task import State
+from fluxcli.models import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fluxcli.errors import FluxError
-    from fluxcli.task import Request, Task
+    from fluxcli.models import Request, Task
 
 Record = dict[str, object]
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from fluxcli.errors import FluxError
     from fluxcli.events import Event
+    from fluxcli.models import Task
     from fluxcli.output.streams import Output
-    from fluxcli.task import Task
 
 _COLUMNS = ("TASK", "STATE", "AGE", "MODEL", "PROMPT", "FILE")
 _PROMPT_WIDTH = 40

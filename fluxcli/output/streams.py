@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.clock import Clock
+    from fluxcli.models import Request
     from fluxcli.output.display import Display
     from fluxcli.output.following import Follower
     from fluxcli.output.progress import Progress
     from fluxcli.output.reporting import Reporter
-    from fluxcli.task import Request
 
 _CHUNK = 64 * 1024
 _OFF = frozenset({"", "0", "false", "no", "off"})

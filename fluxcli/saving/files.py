@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.models import Picture
 from fluxcli.saving.checks import Inspected, Inspector
 from fluxcli.saving.names import descriptor, is_device
 from fluxcli.saving.part import Part, clear_leftover
 from fluxcli.saving.quoting import quoted
-from fluxcli.task import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

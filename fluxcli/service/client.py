@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import BinaryIO
 
-    from fluxcli.task import Request
+    from fluxcli.models import Request
 
 __all__ = [
     "Accepted",

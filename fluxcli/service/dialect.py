@@ -15,7 +15,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from fluxcli.catalog import DEFAULT_RATIO, FORMATS, MODELS, PRO, RATIOS
-from fluxcli.task import Request
+from fluxcli.models import Request
 
 _TASK_ID = re.compile(rb'"task_?[iI]d"\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]{1,200})"')
 _MILLISECONDS = 1e11

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.mutex import Mutex
+from fluxcli.filelock import Mutex
 from fluxcli.settings.layout import line_of, with_entry, without_entry
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from fluxcli.context import Session
 from fluxcli.journal import pace, turns
-from fluxcli.session import Session
 
 
 def main() -> None:

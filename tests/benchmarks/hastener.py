@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fluxcli.cli import main as run
 from fluxcli.clock import SystemClock
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 if TYPE_CHECKING:
     import queue

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from typing import Final
 
-from fluxcli.recent import ASKED
+from fluxcli.fast_status import ASKED
 
 _START: Final = "import sys; sys.argv[0] = 'fluxcli'; from fluxcli.__main__ import run; run()"
 _GATES: Final[dict[str, float]] = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.cli import main
-from fluxcli.session import Session
+from fluxcli.context import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

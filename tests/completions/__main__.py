@@ -23,7 +23,7 @@ def made() -> dict[str, str]:
         "completions/_fluxcli": zsh.script(root),
         "completions/fluxcli.fish": fish.script(root),
         "completions/fluxcli.ps1": powershell.script(root),
-        "fluxcli/pages.txt": pages.text(root),
+        "fluxcli/fast_help.txt": pages.text(root),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.pages import MARK
+from fluxcli.fast_help import MARK
 
 if TYPE_CHECKING:
     from tests.completions.words import Command

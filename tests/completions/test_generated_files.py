@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.cli import main
-from fluxcli.pages import page
+from fluxcli.fast_help import page
 from tests.completions.__main__ import ROOT, made, stale
 from tests.completions.__main__ import main as generate
 from tests.completions.words import program

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.catalog import RATIOS
-from fluxcli.recent import ASKED
+from fluxcli.fast_status import ASKED
 from tests.completions import shells
 from tests.completions.shells import TASKS, Fish, Home, Shell
 from tests.completions.words import program

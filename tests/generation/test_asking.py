@@ -22,8 +22,8 @@ from fluxcli.events import (
 )
 from fluxcli.generation.asking import unsettled
 from fluxcli.generation.terms import Source
+from fluxcli.models import State
 from fluxcli.saving.checks import input_from, read_input
-from fluxcli.task import State
 from tests.generation.desk import answer, refusal
 from tests.journal.samples import accepted
 from tests.service import bodies

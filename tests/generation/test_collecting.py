@@ -13,15 +13,15 @@ from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble
 from fluxcli.generation.polling import ENOUGH
 from fluxcli.generation.terms import Terms
 from fluxcli.generation.work import Work
+from fluxcli.models import Picture, State
 from fluxcli.saving.checks import inspect_file
-from fluxcli.task import Picture, State
 from tests.generation.desk import RESULT, answer, finished, refusal
 from tests.journal.samples import accepted
 from tests.service import bodies
 from tests.service.scripted import Broken
 
 if TYPE_CHECKING:
-    from fluxcli.task import Task
+    from fluxcli.models import Task
     from tests.generation.desk import Desk
     from tests.service.scripted import Act
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fluxcli.task import Picture, Request
+from fluxcli.models import Picture, Request
 
 if TYPE_CHECKING:
     from fluxcli.journal.ledger import Journal, Run
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 
 def request(**fields: Any) -> Request:

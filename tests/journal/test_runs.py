@@ -11,7 +11,7 @@ import pytest
 
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
-from fluxcli.task import State
+from fluxcli.models import State
 from tests.journal.samples import accepted, begun, picture
 
 if TYPE_CHECKING:

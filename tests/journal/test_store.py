@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.filelock import Mutex
 from fluxcli.journal.ledger import Journal
 from fluxcli.journal.store import VERSION, Store
-from fluxcli.mutex import Mutex
 from tests.journal.samples import accepted, picture, request
 from tests.worlds import SwiftClock
 

@@ -9,7 +9,7 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.ledger import Journal
-from fluxcli.task import State
+from fluxcli.models import State
 from tests.journal.samples import accepted, begun, picture, request
 from tests.worlds import NOON, SwiftClock
 

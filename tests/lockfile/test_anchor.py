@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fluxcli.lockfile.anchor import anchor, differences, made_from, scheme_of
-from fluxcli.task import Request
+from fluxcli.models import Request
 
 REQUEST = Request(
     mode="generate",

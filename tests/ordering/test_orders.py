@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.models import State, Task
 from fluxcli.ordering.destination import destination
 from fluxcli.ordering.inputs import INPUT_LIMIT, PROMPT_LIMIT, Around, Asked
 from fluxcli.ordering.order import Order, take
 from fluxcli.settings.resolve import Settings
-from fluxcli.task import State, Task
 from tests.generation.conftest import drawn
 from tests.journal.samples import picture, request
 from tests.worlds import NOON

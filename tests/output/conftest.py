@@ -10,8 +10,8 @@ import pyte
 import pytest
 
 from fluxcli.catalog import PRO
+from fluxcli.models import Picture, Request, State, Task
 from fluxcli.output.streams import Output
-from fluxcli.task import Picture, Request, State, Task
 
 if TYPE_CHECKING:
     import queue

@@ -12,7 +12,7 @@ from fluxcli.errors import Code, FluxError, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.task import Task
+    from fluxcli.models import Task
     from tests.output.conftest import Desk
 
 NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")

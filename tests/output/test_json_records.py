@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.models import Picture, State
 from fluxcli.output import records
-from fluxcli.task import Picture, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.task import Task
+    from fluxcli.models import Task
 
 
 def test_a_saved_picture(task_for: Callable[..., Task]) -> None:

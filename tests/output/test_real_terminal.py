@@ -26,7 +26,7 @@ from fluxcli import events
 from fluxcli.catalog import PRO
 from fluxcli.clock import SystemClock
 from fluxcli.output.streams import Output
-from fluxcli.task import Request
+from fluxcli.models import Request
 
 sys.tracebacklimit = 0
 clock = SystemClock()

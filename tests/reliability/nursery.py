@@ -146,7 +146,7 @@ def _live(asked: _Asked) -> int:
 
 def _program(asked: _Asked) -> int:
     from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
-    from fluxcli.session import Session  # noqa: PLC0415
+    from fluxcli.context import Session  # noqa: PLC0415
     from tests.benchmarks.hastener import HastyClock  # noqa: PLC0415
 
     session = Session.of_process()

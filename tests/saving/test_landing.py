@@ -26,7 +26,7 @@ from fluxcli.saving.part import Part
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.task import Picture
+    from fluxcli.models import Picture
 
 
 TASK = "t7"

@@ -14,9 +14,9 @@ import pytest
 
 from fluxcli import __version__
 from fluxcli.errors import Code, FluxError
+from fluxcli.models import Request
 from fluxcli.service.client import Accepted, LinkGoneError, Refused, Service, Unknown, Verdict
 from fluxcli.service.connection import Line
-from fluxcli.task import Request
 from tests.service import bodies
 from tests.service.scripted import API, KEY, UPLOADS, Broken, Script, Unsent, line, service
 

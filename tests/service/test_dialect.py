@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fluxcli.models import Request
 from fluxcli.service.dialect import (
     FluxDialect,
     Record,
@@ -18,7 +19,6 @@ from fluxcli.service.dialect import (
     number,
     salvage_task_id,
 )
-from fluxcli.task import Request
 from tests.service import bodies
 
 DIALECT = FluxDialect()

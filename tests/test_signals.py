@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxcli.interrupts import SIGNALS, Interrupted, Interrupts
+from fluxcli.signals import SIGNALS, Interrupted, Interrupts
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -52,7 +52,7 @@ def test_one_that_was_ignored_from_outside_stays_so() -> None:
 
 SECOND = """
 import os, queue, signal, sys
-from fluxcli.interrupts import Interrupts
+from fluxcli.signals import Interrupts
 
 interrupts = Interrupts(at_once=lambda: os.write(1, b"tidied"))
 with interrupts.installed(), interrupts.held(queue.SimpleQueue()):

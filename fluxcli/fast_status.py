@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fluxcli.session import Session
+    from fluxcli.context import Session
 
 ASKED: Final = ("status", "--offline", "--limit", "50")
 """The words of the completion scripts; `--sandbox` may follow."""

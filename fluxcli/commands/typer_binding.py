@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from fluxcli.session import Session
+    from fluxcli.context import Session
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY

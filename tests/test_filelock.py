@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.mutex import Mutex, alive, make_private
+from fluxcli.filelock import Mutex, alive, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HOLD = """
 import sys
 from pathlib import Path
-from fluxcli.mutex import Mutex
+from fluxcli.filelock import Mutex
 
 Mutex(Path(sys.argv[1])).acquire(wait=True)
 print("held", flush=True)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final, TextIO
 from fluxcli.catalog import KEY_PAGE
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.errors import Code, FluxError
-from fluxcli.interrupts import Interrupts
-from fluxcli.mutex import make_private
+from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES
 from fluxcli.settings.resolve import Settings
+from fluxcli.signals import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fluxcli.history import History
     from fluxcli.journal.ledger import Journal
     from fluxcli.making import Making
+    from fluxcli.models import Task
     from fluxcli.ordering.order import Order
     from fluxcli.output.streams import Output
     from fluxcli.sandbox.server import Served
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
     from fluxcli.service.connection import Line
-    from fluxcli.task import Task
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0

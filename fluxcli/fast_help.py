@@ -1,4 +1,4 @@
-"""What `--help` shows at 80 columns and more: read from `pages.txt`, which tests hold up to date.
+"""What `--help` shows at 80 columns and more: read from `fast_help.txt`, which tests hold up to date.
 
 Imports nothing that a bare Python has not loaded.
 """
@@ -15,7 +15,7 @@ def page(words: str) -> bytes:
     """Return the help of the command `words`; nothing if there is no such command."""
     title = b"\n%s %s" % (MARK, words.encode(errors="replace"))
     try:
-        with open(os.path.join(os.path.dirname(__file__), "pages.txt"), "rb") as file:  # noqa: PTH118, PTH120, PTH123 - start-up
+        with open(os.path.join(os.path.dirname(__file__), "fast_help.txt"), "rb") as file:  # noqa: PTH118, PTH120, PTH123 - start-up
             found = file.read().partition(title.rstrip() + b"\n")[2]
     except OSError:
         return b""
