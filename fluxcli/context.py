@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fluxcli.catalog import Mode
+    from fluxcli.files.output_path import Target
     from fluxcli.generation.terms import Existing, Tools
     from fluxcli.history import History
     from fluxcli.journal.ledger import Journal
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from fluxcli.output.streams import Output
     from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import StandIn
-    from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
     from fluxcli.service.connection import Line
 
@@ -294,9 +294,9 @@ class Session:
         existing: Existing = "beside",
     ) -> Making:
         """Return what makes and collects pictures, by the settings' times unless told otherwise."""
+        from fluxcli.files.output_path import parse_target  # noqa: PLC0415 - start-up
         from fluxcli.generation.terms import Terms  # noqa: PLC0415 - start-up
         from fluxcli.making import Making  # noqa: PLC0415 - start-up
-        from fluxcli.saving.names import parse_target  # noqa: PLC0415 - start-up
 
         terms = Terms(
             timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,

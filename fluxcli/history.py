@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import LOGS_PAGE
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
+from fluxcli.files.output_path import parse_target
 from fluxcli.models import State
-from fluxcli.saving.names import parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
+from fluxcli.files.output_path import Target
 from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.work import Work
 from fluxcli.models import State
-from fluxcli.saving.names import Target
 from fluxcli.scheduler import Job, Scheduler
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
+from fluxcli.files.output_path import parse_target
 from fluxcli.generation.terms import Terms
 from fluxcli.history import NOT_CHARGED, History
 from fluxcli.making import Making
 from fluxcli.models import State
-from fluxcli.saving.names import parse_target
 from fluxcli.signals import Interrupts
 from tests.generation.desk import Desk, answer
 from tests.journal.samples import accepted, begun

@@ -10,11 +10,11 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
+from fluxcli.files.output_path import parse_target
 from fluxcli.generation.terms import Terms, Wish
 from fluxcli.making import Making
 from fluxcli.models import State
 from fluxcli.ordering.order import Order
-from fluxcli.saving.names import parse_target
 from fluxcli.signals import Interrupts
 from tests.generation.conftest import drawn
 from tests.generation.desk import RESULT, Desk, answer, refusal

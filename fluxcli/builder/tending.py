@@ -13,8 +13,8 @@ from fluxcli.builder.disk import sha256_of
 from fluxcli.builder.steps import Action, ask_of
 from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
+from fluxcli.files.image_check import inspect_file
 from fluxcli.lockfile.entry import Entry, Made
-from fluxcli.saving.checks import inspect_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

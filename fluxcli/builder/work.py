@@ -16,12 +16,12 @@ from fluxcli.builder.steps import Step, ask_of
 from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
+from fluxcli.files.image_check import read_input
+from fluxcli.files.output_path import Target
 from fluxcli.generation.terms import Source, Wish
 from fluxcli.generation.work import Work
 from fluxcli.lockfile.entry import Ask, Entry, Made
 from fluxcli.models import State
-from fluxcli.saving.checks import read_input
-from fluxcli.saving.names import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.saving.components import HARD_LIMIT, size, split_ending
+from fluxcli.files.filename import HARD_LIMIT, size, split_ending
 from fluxcli.settings.parsers import BadValueError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _check_input(
 
 def _objection(path: Path) -> str | None:
     """Say why a file cannot be edited; None if it can, by its first bytes."""
-    from fluxcli.saving.checks import sniff  # noqa: PLC0415 - start-up
+    from fluxcli.files.image_check import sniff  # noqa: PLC0415 - start-up
 
     try:
         if path.is_dir():

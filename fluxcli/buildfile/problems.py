@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.saving.quoting import visible
+from fluxcli.files.quoting import visible
 from fluxcli.settings.parsers import BadValueError, nearest
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import graphlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.saving import components
+from fluxcli.files import filename as components
 from fluxcli.settings.parsers import BadValueError, nearest
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from fluxcli.buildfile.model import DEFAULT_NAME, Asset, Manifest
 from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Finished
+from fluxcli.files.templates import escaped
 from fluxcli.lockfile.entry import Entry, Made
 from fluxcli.lockfile.store import LockFile, write
-from fluxcli.saving.templates import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

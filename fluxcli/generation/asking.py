@@ -20,9 +20,9 @@ from fluxcli.service import client as verdicts
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from fluxcli.files.image_check import Input
     from fluxcli.generation.terms import Source, Step, Terms, Tools
     from fluxcli.models import Request, Task
-    from fluxcli.saving.checks import Input
 
 RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for so long, and no longer."""

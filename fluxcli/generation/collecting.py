@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import EXTENSION, RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Succeeded, Trouble, Warned
+from fluxcli.files.image_check import inspect_file
+from fluxcli.files.output_path import Facts, check_free, resolve
+from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.terms import PASSING, Patience, Wait
 from fluxcli.models import Picture
-from fluxcli.saving.checks import inspect_file
-from fluxcli.saving.files import RESUME, Landing, Spool, tidy
-from fluxcli.saving.names import Facts, check_free, resolve
 from fluxcli.service.client import LinkGoneError, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from fluxcli.files.image_check import Inspected
+    from fluxcli.files.output_path import Target
     from fluxcli.generation.terms import Step, Terms, Tools
     from fluxcli.models import Task
-    from fluxcli.saving.checks import Inspected
-    from fluxcli.saving.names import Target
     from fluxcli.service.client import Record
 
 YOUNG_SECONDS: Final = 60.0

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from fluxcli.clock import Clock
     from fluxcli.errors import FluxError
+    from fluxcli.files.image_check import Input
+    from fluxcli.files.output_path import Target
     from fluxcli.journal.ledger import Journal
     from fluxcli.models import Picture, Request
-    from fluxcli.saving.checks import Input
-    from fluxcli.saving.names import Target
     from fluxcli.service.client import Service
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)

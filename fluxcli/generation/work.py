@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
+from fluxcli.files.output_path import Target
 from fluxcli.generation.asking import Asking, unsettled
 from fluxcli.generation.collecting import Collecting, holds
 from fluxcli.models import State
-from fluxcli.saving.names import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving.names import DEFAULT_NAME, format_of, parse_target
+from fluxcli.files.output_path import DEFAULT_NAME, format_of, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from fluxcli.files.output_path import Target
     from fluxcli.models import Task
-    from fluxcli.saving.names import Target
 
 
 def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> Target:

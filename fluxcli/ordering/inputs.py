@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
+from fluxcli.files.image_check import input_from, read_input
 from fluxcli.generation.terms import Source
 from fluxcli.models import State
-from fluxcli.saving.checks import input_from, read_input
 from fluxcli.settings.parsers import BadValueError, parse_url
 
 if TYPE_CHECKING:

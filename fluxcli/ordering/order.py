@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.generation.terms import Source, Wish
-from fluxcli.models import Picture, Request, State, Task
-from fluxcli.ordering.inputs import Around, Asked, prompt_of, source_of
-from fluxcli.saving.checks import inspect_file
-from fluxcli.saving.names import (
+from fluxcli.files.image_check import inspect_file
+from fluxcli.files.output_path import (
     STDOUT,
     Facts,
     Target,
@@ -26,6 +23,9 @@ from fluxcli.saving.names import (
     known_paths,
     parse_target,
 )
+from fluxcli.generation.terms import Source, Wish
+from fluxcli.models import Picture, Request, State, Task
+from fluxcli.ordering.inputs import Around, Asked, prompt_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping

@@ -20,10 +20,10 @@ from fluxcli.events import (
     Uploaded,
     Uploading,
 )
+from fluxcli.files.image_check import input_from, read_input
 from fluxcli.generation.asking import unsettled
 from fluxcli.generation.terms import Source
 from fluxcli.models import State
-from fluxcli.saving.checks import input_from, read_input
 from tests.generation.desk import answer, refusal
 from tests.journal.samples import accepted
 from tests.service import bodies

@@ -10,11 +10,11 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble, Warned
+from fluxcli.files.image_check import inspect_file
 from fluxcli.generation.polling import ENOUGH
 from fluxcli.generation.terms import Terms
 from fluxcli.generation.work import Work
 from fluxcli.models import Picture, State
-from fluxcli.saving.checks import inspect_file
 from tests.generation.desk import RESULT, answer, finished, refusal
 from tests.journal.samples import accepted
 from tests.service import bodies

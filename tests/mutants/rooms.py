@@ -38,7 +38,7 @@ ROOMS: Final[dict[str, Room]] = {
     "classification": Room(
         ("fluxcli/service/verdict.py", "fluxcli/service/dialect.py"), ("tests/service",)
     ),
-    "saving": Room(("fluxcli/saving/*.py",), ("tests/saving",)),
+    "saving": Room(("fluxcli/saving/*.py",), ("tests/files",)),
     "redaction": Room(
         ("fluxcli/output/redaction.py", "fluxcli/output/text.py"),
         # The tests of a real terminal start processes and wait for them: what they would

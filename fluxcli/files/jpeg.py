@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from fluxcli.saving.tape import Broken, Tape, Walk
+from fluxcli.files.byte_reader import Broken, Tape, Walk
 
 SIGNATURE = b"\xff\xd8\xff"
 _MARK = 0xFF

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving.files import RESUME, Landing, Spool, tidy
-from fluxcli.saving.part import Part
+from fluxcli.files.atomic import Part
+from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -266,7 +266,7 @@ def test_what_a_killed_run_left_is_cleared(target: Path, png: bytes) -> None:
     target.parent.mkdir()
     program = (
         "import os, sys, signal; from pathlib import Path; "
-        "from fluxcli.saving.part import Part; Part(Path(sys.argv[1]), token='t7'); "
+        "from fluxcli.files.atomic import Part; Part(Path(sys.argv[1]), token='t7'); "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(target)], timeout=60, check=False)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.files.atomic import Part, clear_leftover
+from fluxcli.files.image_check import Inspected, Inspector
+from fluxcli.files.output_path import descriptor, is_device
+from fluxcli.files.quoting import quoted
 from fluxcli.models import Picture
-from fluxcli.saving.checks import Inspected, Inspector
-from fluxcli.saving.names import descriptor, is_device
-from fluxcli.saving.part import Part, clear_leftover
-from fluxcli.saving.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

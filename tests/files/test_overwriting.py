@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving.names import check_free, check_writable
+from fluxcli.files.output_path import check_free, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving.quoting import quoted
+from fluxcli.files.quoting import quoted
 
 FIELDS = ("id", "prompt", "n", "date", "model", "ratio", "ext")
 """The placeholders that a template may hold."""

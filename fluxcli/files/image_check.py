@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving import jpeg, png
-from fluxcli.saving.quoting import quoted
-from fluxcli.saving.tape import Broken, Tape, Walk
+from fluxcli.files import jpeg, png
+from fluxcli.files.byte_reader import Broken, Tape, Walk
+from fluxcli.files.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

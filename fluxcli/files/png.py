@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from fluxcli.saving.tape import Broken, Tape, Walk
+from fluxcli.files.byte_reader import Broken, Tape, Walk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")

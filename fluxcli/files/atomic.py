@@ -16,7 +16,7 @@ import secrets
 import stat
 from typing import TYPE_CHECKING
 
-from fluxcli.saving import components
+from fluxcli.files import filename as components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

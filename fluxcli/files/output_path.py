@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Literal
 
 from fluxcli.catalog import ENDINGS
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving import components, templates
-from fluxcli.saving.quoting import quoted
+from fluxcli.files import filename as components
+from fluxcli.files import templates
+from fluxcli.files.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving import checks
-from fluxcli.saving.checks import Inspected, Inspector, inspect_file, sniff
+from fluxcli.files import image_check as checks
+from fluxcli.files.image_check import Inspected, Inspector, inspect_file, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,8 +14,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving import components
-from fluxcli.saving.names import (
+from fluxcli.files import filename as components
+from fluxcli.files.output_path import (
     DEFAULT_NAME,
     STDOUT,
     Facts,
@@ -26,7 +26,7 @@ from fluxcli.saving.names import (
     parse_target,
     resolve,
 )
-from fluxcli.saving.quoting import quoted
+from fluxcli.files.quoting import quoted
 
 CWD = Path("/somewhere/{odd}")
 FACTS = Facts(

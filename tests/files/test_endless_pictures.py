@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.saving.checks import Inspector
+from fluxcli.files.image_check import Inspector
 from tests.reliability.pictures import jpeg, png
 
 WHOLE = jpeg("the same")
