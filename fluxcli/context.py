@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fluxcli.files.output_path import Target
     from fluxcli.generation.terms import Existing, Tools
     from fluxcli.history import History
-    from fluxcli.journal.ledger import Journal
+    from fluxcli.journal.journal import Journal
     from fluxcli.making import Making
     from fluxcli.models import Task
     from fluxcli.ordering.order import Order
@@ -234,7 +234,7 @@ class Session:
     @cached_property
     def journal(self) -> Journal:
         """The record of this machine's tasks."""
-        from fluxcli.journal.ledger import Journal  # noqa: PLC0415 - start-up
+        from fluxcli.journal.journal import Journal  # noqa: PLC0415 - start-up
 
         return Journal(self.settings.state_dir, clock=self.clock, sandbox=self.sandbox)
 

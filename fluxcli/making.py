@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from fluxcli.generation.terms import Terms, Tools
-    from fluxcli.journal.ledger import Run
+    from fluxcli.journal.journal import Run
     from fluxcli.models import Request, Task
     from fluxcli.ordering.order import Order
     from fluxcli.signals import Interrupts

@@ -130,7 +130,7 @@ def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
 
 def test_a_tab_loads_no_typer(env: dict[str, str]) -> None:
     loaded = _loaded(_TAB, *ASKED, env=env)
-    assert "fluxcli.journal.ledger" in loaded
+    assert "fluxcli.journal.journal" in loaded
     assert not loaded & {"typer", "httpx", "rich", "fluxcli.cli"}
 
 

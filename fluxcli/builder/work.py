@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fluxcli.buildfile.model import Asset, Manifest
     from fluxcli.generation.terms import Step as Turn
     from fluxcli.generation.terms import Terms, Tools
-    from fluxcli.journal.ledger import Run
+    from fluxcli.journal.journal import Run
     from fluxcli.lockfile.store import LockFile
     from fluxcli.models import Picture, Task
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxcli.errors import FluxError
     from fluxcli.files.image_check import Input
     from fluxcli.files.output_path import Target
-    from fluxcli.journal.ledger import Journal
+    from fluxcli.journal.journal import Journal
     from fluxcli.models import Picture, Request
     from fluxcli.service.client import Service
 

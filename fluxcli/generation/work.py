@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fluxcli.generation.terms import Step, Terms, Tools, Wish
-    from fluxcli.journal.ledger import Run
+    from fluxcli.journal.journal import Run
     from fluxcli.models import Task
 
 

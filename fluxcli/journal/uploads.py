@@ -8,7 +8,7 @@ from fluxcli.catalog import UPLOAD_REUSE_HOURS
 
 if TYPE_CHECKING:
     from fluxcli.clock import Clock
-    from fluxcli.journal.store import Store
+    from fluxcli.journal.database import Store
 
 
 class Uploads:

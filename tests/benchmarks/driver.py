@@ -10,7 +10,8 @@ import sys
 from dataclasses import replace
 
 from fluxcli.context import Session
-from fluxcli.journal import pace, turns
+from fluxcli.journal import rate_limit as pace
+from fluxcli.journal import read_limit as turns
 
 
 def main() -> None:

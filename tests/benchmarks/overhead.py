@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.clock import SystemClock
-from fluxcli.journal.ledger import Journal
+from fluxcli.journal.journal import Journal
 from fluxcli.models import Request
 from tests.benchmarks.running import run
 from tests.benchmarks.service import Manner, served, spread

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.journal.ledger import Journal
+from fluxcli.journal.journal import Journal
 from tests.commands.balance import spent
 from tests.journal.samples import accepted
 

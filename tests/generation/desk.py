@@ -12,7 +12,7 @@ import httpx
 from fluxcli.files.output_path import parse_target
 from fluxcli.generation.terms import Terms, Tools, Wait, Wish
 from fluxcli.generation.work import Work
-from fluxcli.journal.ledger import Journal
+from fluxcli.journal.journal import Journal
 from fluxcli.service.client import Service
 from tests.journal.samples import request
 from tests.service import bodies

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.journal.ledger import Journal
+from fluxcli.journal.journal import Journal
 from tests.worlds import SwiftClock
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fluxcli.models import Picture, Request
 
 if TYPE_CHECKING:
-    from fluxcli.journal.ledger import Journal, Run
+    from fluxcli.journal.journal import Journal, Run
     from fluxcli.models import Task
 
 

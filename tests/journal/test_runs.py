@@ -15,14 +15,14 @@ from fluxcli.models import State
 from tests.journal.samples import accepted, begun, picture
 
 if TYPE_CHECKING:
-    from fluxcli.journal.ledger import Journal
+    from fluxcli.journal.journal import Journal
     from tests.worlds import SwiftClock
 
 HOLDER = """
 import sys
 from pathlib import Path
 from fluxcli.clock import SystemClock
-from fluxcli.journal.ledger import Journal
+from fluxcli.journal.journal import Journal
 
 journal = Journal(Path(sys.argv[1]), clock=SystemClock(), sandbox=False)
 run = journal.open_run(sys.argv[2], new=False)

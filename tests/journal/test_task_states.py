@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.journal.ledger import Journal
+from fluxcli.journal.journal import Journal
 from fluxcli.models import State
 from tests.journal.samples import accepted, begun, picture, request
 from tests.worlds import NOON, SwiftClock

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.journal.ledger import Journal
-from fluxcli.journal.store import Store
+from fluxcli.journal.database import Store
+from fluxcli.journal.journal import Journal
 from tests.worlds import NOON, SwiftClock
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import Mutex
-from fluxcli.journal.pace import Pace
+from fluxcli.journal.database import Store, explained
+from fluxcli.journal.rate_limit import Pace
+from fluxcli.journal.read_limit import Turns
 from fluxcli.journal.rows import facts_of, task_of
-from fluxcli.journal.store import Store, explained
-from fluxcli.journal.turns import Turns
 from fluxcli.journal.uploads import Uploads
 from fluxcli.models import State
 

@@ -13,7 +13,7 @@ from fluxcli.catalog import READS_PER_SECOND
 
 if TYPE_CHECKING:
     from fluxcli.clock import Clock
-    from fluxcli.journal.store import Store
+    from fluxcli.journal.database import Store
 
 _TURN: Final = 1.25 / READS_PER_SECOND
 

@@ -13,7 +13,7 @@ from fluxcli.catalog import READS_PER_SECOND
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.journal.ledger import Journal
+    from fluxcli.journal.journal import Journal
     from tests.worlds import SwiftClock
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import Mutex
-from fluxcli.journal.ledger import Journal
-from fluxcli.journal.store import VERSION, Store
+from fluxcli.journal.database import VERSION, Store
+from fluxcli.journal.journal import Journal
 from tests.journal.samples import accepted, picture, request
 from tests.worlds import SwiftClock
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcli.clock import Clock
-    from fluxcli.journal.store import Store
+    from fluxcli.journal.database import Store
 
 _ABANDONED_SECONDS: Final = 150.0
 """A slot without an answer for this long belongs to a process that is gone."""
