@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fluxcli.catalog import Mode
+    from fluxcli.client.client import Service
+    from fluxcli.client.transport import Line
     from fluxcli.files.output_path import Target
     from fluxcli.generation.terms import Existing, Tools
     from fluxcli.history import History
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from fluxcli.output.streams import Output
     from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import StandIn
-    from fluxcli.service.client import Service
-    from fluxcli.service.connection import Line
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
@@ -210,7 +210,7 @@ class Session:
     @cached_property
     def line(self) -> Line:
         """The way to the service, or to its stand-in."""
-        from fluxcli.service.connection import Line  # noqa: PLC0415 - start-up
+        from fluxcli.client.transport import Line  # noqa: PLC0415 - start-up
 
         trace = self.output.trace if self.settings.flag("debug") else None
         if not self.sandbox:
@@ -222,7 +222,7 @@ class Session:
     @cached_property
     def service(self) -> Service:
         """The service."""
-        from fluxcli.service.client import Service  # noqa: PLC0415 - start-up
+        from fluxcli.client.client import Service  # noqa: PLC0415 - start-up
 
         uploads = _UPLOADS if self.sandbox else self.settings.text("upload_url") or ""
         return Service(

@@ -15,9 +15,9 @@ from fluxcli.history import NOT_CHARGED, History
 from fluxcli.making import Making
 from fluxcli.models import State
 from fluxcli.signals import Interrupts
+from tests.client import bodies
 from tests.generation.desk import Desk, answer
 from tests.journal.samples import accepted, begun
-from tests.service import bodies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

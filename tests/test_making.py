@@ -16,17 +16,17 @@ from fluxcli.making import Making
 from fluxcli.models import State
 from fluxcli.ordering.order import Order
 from fluxcli.signals import Interrupts
+from tests.client import bodies
 from tests.generation.conftest import drawn
 from tests.generation.desk import RESULT, Desk, answer, refusal
 from tests.journal.samples import accepted, begun, request
 from tests.journal.test_runs import hold
-from tests.service import bodies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tests.service.scripted import Act
+    from tests.client.scripted import Act
 
 
 @pytest.fixture

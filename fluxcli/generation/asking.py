@@ -12,10 +12,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
+from fluxcli.client import client as verdicts
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading
 from fluxcli.generation.terms import PASSING, Patience, Wait
-from fluxcli.service import client as verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import EXTENSION, RESULT_DAYS
+from fluxcli.client.client import LinkGoneError, failure_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
@@ -20,17 +21,16 @@ from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 from fluxcli.generation.polling import Rhythm
 from fluxcli.generation.terms import PASSING, Patience, Wait
 from fluxcli.models import Picture
-from fluxcli.service.client import LinkGoneError, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from fluxcli.client.client import Record
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import Target
     from fluxcli.generation.terms import Step, Terms, Tools
     from fluxcli.models import Task
-    from fluxcli.service.client import Record
 
 YOUNG_SECONDS: Final = 60.0
 """For so long after its creation the service may not know a task yet."""

@@ -12,13 +12,13 @@ from fluxcli.events import Event, Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fluxcli.client.client import Service
     from fluxcli.clock import Clock
     from fluxcli.errors import FluxError
     from fluxcli.files.image_check import Input
     from fluxcli.files.output_path import Target
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Picture, Request
-    from fluxcli.service.client import Service
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
 """What may go by itself, in calls that are free and may be repeated."""

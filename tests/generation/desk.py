@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from fluxcli.client.client import Service
 from fluxcli.files.output_path import parse_target
 from fluxcli.generation.terms import Terms, Tools, Wait, Wish
 from fluxcli.generation.work import Work
 from fluxcli.journal.journal import Journal
-from fluxcli.service.client import Service
+from tests.client import bodies
+from tests.client.scripted import API, KEY, UPLOADS, Script, line
 from tests.journal.samples import request
-from tests.service import bodies
-from tests.service.scripted import API, KEY, UPLOADS, Script, line
 from tests.worlds import SwiftClock
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fluxcli.events import Event
     from fluxcli.generation.terms import Source, Step
-    from tests.service.scripted import Act
+    from tests.client.scripted import Act
 
 RESULT = "https://results.invalid/r.jpeg"
 

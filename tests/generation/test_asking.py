@@ -24,9 +24,9 @@ from fluxcli.files.image_check import input_from, read_input
 from fluxcli.generation.asking import unsettled
 from fluxcli.generation.terms import Source
 from fluxcli.models import State
+from tests.client import bodies
 from tests.generation.desk import answer, refusal
 from tests.journal.samples import accepted
-from tests.service import bodies
 
 if TYPE_CHECKING:
     from tests.generation.desk import Desk

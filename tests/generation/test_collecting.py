@@ -15,15 +15,15 @@ from fluxcli.generation.polling import ENOUGH
 from fluxcli.generation.terms import Terms
 from fluxcli.generation.work import Work
 from fluxcli.models import Picture, State
+from tests.client import bodies
+from tests.client.scripted import Broken
 from tests.generation.desk import RESULT, answer, finished, refusal
 from tests.journal.samples import accepted
-from tests.service import bodies
-from tests.service.scripted import Broken
 
 if TYPE_CHECKING:
     from fluxcli.models import Task
+    from tests.client.scripted import Act
     from tests.generation.desk import Desk
-    from tests.service.scripted import Act
 
 LINK = b'{"code":200,"msg":"ok","data":"https://results.invalid/new"}'
 

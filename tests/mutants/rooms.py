@@ -32,11 +32,11 @@ ROOMS: Final[dict[str, Room]] = {
             *(f"fluxcli/service/{name}.py" for name in ("client", "connection", "watchdog")),
             "fluxcli/generation/asking.py",
         ),
-        ("tests/generation", "tests/service", _MONEY),
+        ("tests/generation", "tests/client", _MONEY),
     ),
     "journal": Room(("fluxcli/journal/*.py",), ("tests/journal", "tests/generation", _MONEY)),
     "classification": Room(
-        ("fluxcli/service/verdict.py", "fluxcli/service/dialect.py"), ("tests/service",)
+        ("fluxcli/client/responses.py", "fluxcli/client/wire_kontext.py"), ("tests/client",)
     ),
     "saving": Room(("fluxcli/saving/*.py",), ("tests/files",)),
     "redaction": Room(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _ROOMS: Final = (
     *("fluxcli.cli", "fluxcli.history", "fluxcli.making", "fluxcli.ordering.order"),
-    *("fluxcli.output.streams", "fluxcli.service.client", "fluxcli.journal.journal"),
+    *("fluxcli.output.streams", "fluxcli.client.client", "fluxcli.journal.journal"),
     *("rich.progress", "encodings.idna", "certifi", "h11", "httpx"),
     *("tests.benchmarks.hastener",),
 )

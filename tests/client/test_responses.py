@@ -6,9 +6,7 @@ import json
 
 import pytest
 
-from fluxcli.errors import Code
-from fluxcli.service.dialect import FluxDialect, Record, decode
-from fluxcli.service.verdict import (
+from fluxcli.client.responses import (
     Accepted,
     Refused,
     Unknown,
@@ -18,7 +16,9 @@ from fluxcli.service.verdict import (
     of_submission,
     told,
 )
-from tests.service import bodies
+from fluxcli.client.wire_kontext import FluxDialect, Record, decode
+from fluxcli.errors import Code
+from tests.client import bodies
 
 DIALECT = FluxDialect()
 CREDITS_GONE = "Credits insufficient : please top up"

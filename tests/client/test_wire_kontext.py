@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from fluxcli.models import Request
-from fluxcli.service.dialect import (
+from fluxcli.client.wire_kontext import (
     FluxDialect,
     Record,
     decode,
@@ -19,7 +18,8 @@ from fluxcli.service.dialect import (
     number,
     salvage_task_id,
 )
-from tests.service import bodies
+from fluxcli.models import Request
+from tests.client import bodies
 
 DIALECT = FluxDialect()
 REQUEST = Request(

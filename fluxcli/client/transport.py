@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from fluxcli import __version__
+from fluxcli.client.deadline import Watchdog
 from fluxcli.errors import Code, FluxError
-from fluxcli.service.watchdog import Watchdog
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
 """The edge refuses some default agents outright, so every call names the product."""

@@ -13,17 +13,17 @@ import httpx
 import pytest
 
 from fluxcli import __version__
+from fluxcli.client.client import Accepted, LinkGoneError, Refused, Service, Unknown, Verdict
+from fluxcli.client.transport import Line
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import Request
-from fluxcli.service.client import Accepted, LinkGoneError, Refused, Service, Unknown, Verdict
-from fluxcli.service.connection import Line
-from tests.service import bodies
-from tests.service.scripted import API, KEY, UPLOADS, Broken, Script, Unsent, line, service
+from tests.client import bodies
+from tests.client.scripted import API, KEY, UPLOADS, Broken, Script, Unsent, line, service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.service.scripted import Act
+    from tests.client.scripted import Act
 
 REQUEST = Request(
     mode="generate",

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from fluxcli.client.deadline import Watchdog
+from fluxcli.client.transport import ANSWER_CAP, Flight, Line, is_loopback
 from fluxcli.errors import Code, FluxError
-from fluxcli.service.connection import ANSWER_CAP, Flight, Line, is_loopback
-from fluxcli.service.watchdog import Watchdog
-from tests.service import bodies
-from tests.service.scripted import Script, line
+from tests.client import bodies
+from tests.client.scripted import Script, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from fluxcli.catalog import KEY_PAGE
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
-    from fluxcli.service.dialect import FluxDialect, Record, Reply
+    from fluxcli.client.wire_kontext import FluxDialect, Record, Reply
 
 EDGE_UNREACHED: Final = frozenset({521, 522, 523, 525, 526, 530})
 """The edge says with these that it never reached the service behind it."""

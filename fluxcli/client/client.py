@@ -16,10 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from fluxcli.errors import Code, FluxError
-from fluxcli.service.connection import Flight, Line
-from fluxcli.service.dialect import FluxDialect, Record, Reply, decode, link
-from fluxcli.service.verdict import (
+from fluxcli.client.responses import (
     Accepted,
     Refused,
     Unknown,
@@ -28,6 +25,9 @@ from fluxcli.service.verdict import (
     failure_of,
     of_submission,
 )
+from fluxcli.client.transport import Flight, Line
+from fluxcli.client.wire_kontext import FluxDialect, Record, Reply, decode, link
+from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

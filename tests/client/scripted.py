@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from fluxcli.service.client import Service
-from fluxcli.service.connection import Line
+from fluxcli.client.client import Service
+from fluxcli.client.transport import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

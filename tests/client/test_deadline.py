@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from fluxcli.client.deadline import Watchdog, _Kennel
 from fluxcli.errors import Code, FluxError
-from fluxcli.service.watchdog import Watchdog, _Kennel
 
 
 def test_each_is_cut_in_its_own_time() -> None:
@@ -62,7 +62,7 @@ def test_without_a_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("fluxcli.service.watchdog._KENNEL._thread", None)
+    monkeypatch.setattr("fluxcli.client.deadline._KENNEL._thread", None)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(FluxError) as caught, Watchdog(lambda: None, 60):
         pass
