@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Journal
     from fluxcli.making import Making
     from fluxcli.models import Task
-    from fluxcli.ordering.order import Order
     from fluxcli.output.streams import Output
+    from fluxcli.requests.resolve import Order
     from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import StandIn
 
@@ -262,8 +262,8 @@ class Session:
         skip_existing: bool,
     ) -> Order:
         """Resolve and judge what was asked for."""
-        from fluxcli.ordering.inputs import Around, Asked  # noqa: PLC0415 - start-up
-        from fluxcli.ordering.order import take  # noqa: PLC0415 - start-up
+        from fluxcli.requests.inputs import Around, Asked  # noqa: PLC0415 - start-up
+        from fluxcli.requests.resolve import take  # noqa: PLC0415 - start-up
 
         asked = Asked(
             mode=mode,
@@ -321,7 +321,7 @@ class Session:
         Raises:
             FluxError: they cannot all go there.
         """
-        from fluxcli.ordering.destination import destination  # noqa: PLC0415 - start-up
+        from fluxcli.requests.destination import destination  # noqa: PLC0415 - start-up
 
         text = self.flags.get("output")
         target = None if text is None else destination(str(text), cwd=self.cwd, tasks=tasks)

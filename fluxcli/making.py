@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.generation.terms import Terms, Tools
     from fluxcli.journal.journal import Run
     from fluxcli.models import Request, Task
-    from fluxcli.ordering.order import Order
+    from fluxcli.requests.resolve import Order
     from fluxcli.signals import Interrupts
 
 

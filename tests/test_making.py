@@ -14,7 +14,7 @@ from fluxcli.files.output_path import parse_target
 from fluxcli.generation.terms import Terms, Wish
 from fluxcli.making import Making
 from fluxcli.models import State
-from fluxcli.ordering.order import Order
+from fluxcli.requests.resolve import Order
 from fluxcli.signals import Interrupts
 from tests.client import bodies
 from tests.generation.conftest import drawn

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
     from fluxcli.making import Making
-    from fluxcli.ordering.order import Order
     from fluxcli.output.following import Follower
+    from fluxcli.requests.resolve import Order
 
 
 def ask_for(

@@ -10,9 +10,9 @@ import pytest
 
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.models import State, Task
-from fluxcli.ordering.destination import destination
-from fluxcli.ordering.inputs import INPUT_LIMIT, PROMPT_LIMIT, Around, Asked
-from fluxcli.ordering.order import Order, take
+from fluxcli.requests.destination import destination
+from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, Around, Asked
+from fluxcli.requests.resolve import Order, take
 from fluxcli.settings.resolve import Settings
 from tests.generation.conftest import drawn
 from tests.journal.samples import picture, request

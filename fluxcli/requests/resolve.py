@@ -25,7 +25,7 @@ from fluxcli.files.output_path import (
 )
 from fluxcli.generation.terms import Source, Wish
 from fluxcli.models import Picture, Request, State, Task
-from fluxcli.ordering.inputs import Around, Asked, prompt_of, source_of
+from fluxcli.requests.inputs import Around, Asked, prompt_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
