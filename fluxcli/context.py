@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from fluxcli.client.client import Service
     from fluxcli.client.transport import Line
     from fluxcli.files.output_path import Target
-    from fluxcli.generation.terms import Existing, Tools
-    from fluxcli.history import History
     from fluxcli.journal.journal import Journal
-    from fluxcli.making import Making
     from fluxcli.models import Task
     from fluxcli.output.streams import Output
     from fluxcli.requests.resolve import Order
     from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import StandIn
+    from fluxcli.tasks.history import History
+    from fluxcli.tasks.options import Existing, Tools
+    from fluxcli.tasks.run import Making
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
@@ -243,7 +243,7 @@ class Session:
         """What pictures are made with; raises at once if the key or the network's set-up is bad."""
         import hashlib  # noqa: PLC0415 - start-up
 
-        from fluxcli.generation.terms import Tools  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.options import Tools  # noqa: PLC0415 - start-up
 
         self.service.prepare()
         name = f"{self.base_url}\0{self._key}".encode()
@@ -295,8 +295,8 @@ class Session:
     ) -> Making:
         """Return what makes and collects pictures, by the settings' times unless told otherwise."""
         from fluxcli.files.output_path import parse_target  # noqa: PLC0415 - start-up
-        from fluxcli.generation.terms import Terms  # noqa: PLC0415 - start-up
-        from fluxcli.making import Making  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.options import Terms  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.run import Making  # noqa: PLC0415 - start-up
 
         terms = Terms(
             timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,
@@ -310,7 +310,7 @@ class Session:
 
     def history(self, *, wait: bool = False) -> History:
         """Return what looks at tasks again; with `wait`, until they are final."""
-        from fluxcli.history import History  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.history import History  # noqa: PLC0415 - start-up
 
         making = self.making(timeout=None if wait else 0.0, save=False)
         return History(making, self.cwd)

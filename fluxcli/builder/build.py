@@ -10,8 +10,8 @@ from fluxcli.builder.outcome import Outcome, Result, at_rest
 from fluxcli.builder.work import AssetWork, Bench
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Resumed
-from fluxcli.generation.asking import unsettled
-from fluxcli.scheduler import Job, Scheduler
+from fluxcli.tasks.scheduler import Job, Scheduler
+from fluxcli.tasks.submit import unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

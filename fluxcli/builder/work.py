@@ -18,21 +18,21 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
 from fluxcli.files.output_path import Target
-from fluxcli.generation.terms import Source, Wish
-from fluxcli.generation.work import Work
 from fluxcli.lockfile.entry import Ask, Entry, Made
 from fluxcli.models import State
+from fluxcli.tasks.job import Work
+from fluxcli.tasks.options import Source, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from fluxcli.buildfile.model import Asset, Manifest
-    from fluxcli.generation.terms import Step as Turn
-    from fluxcli.generation.terms import Terms, Tools
     from fluxcli.journal.journal import Run
     from fluxcli.lockfile.store import LockFile
     from fluxcli.models import Picture, Task
+    from fluxcli.tasks.options import Step as Turn
+    from fluxcli.tasks.options import Terms, Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from fluxcli.building.opening import held, opened
 from fluxcli.building.reporting import Reports
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.output.building import Teller
-from fluxcli.scheduler import IN_FLIGHT
+from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from fluxcli.context import Session
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
-    from fluxcli.generation.terms import Existing
+    from fluxcli.tasks.options import Existing
 
 
 def download(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from fluxcli.catalog import Mode
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
-    from fluxcli.making import Making
     from fluxcli.output.following import Follower
     from fluxcli.requests.resolve import Order
+    from fluxcli.tasks.run import Making
 
 
 def ask_for(

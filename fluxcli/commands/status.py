@@ -12,8 +12,8 @@ from fluxcli.errors import Code, FluxError, overall
 from fluxcli.models import State
 
 if TYPE_CHECKING:
-    from fluxcli.history import History
     from fluxcli.models import Task
+    from fluxcli.tasks.history import History
 
 RECENT: Final = 20
 _TOLD_BY_STATE: Final = frozenset(

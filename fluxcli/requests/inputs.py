@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import input_from, read_input
-from fluxcli.generation.terms import Source
 from fluxcli.models import State
 from fluxcli.settings.parsers import BadValueError, parse_url
+from fluxcli.tasks.options import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

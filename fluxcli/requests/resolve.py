@@ -23,9 +23,9 @@ from fluxcli.files.output_path import (
     known_paths,
     parse_target,
 )
-from fluxcli.generation.terms import Source, Wish
 from fluxcli.models import Picture, Request, State, Task
 from fluxcli.requests.inputs import Around, Asked, prompt_of, source_of
+from fluxcli.tasks.options import Source, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping

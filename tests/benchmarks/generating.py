@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.generation.polling import ENOUGH
+from fluxcli.tasks.poll_schedule import ENOUGH
 from tests.benchmarks.running import run, side_by_side
 from tests.benchmarks.service import Manner, served
 from tests.benchmarks.startup import against_peers, versions

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import PRO
-from fluxcli.generation.polling import Rhythm
+from fluxcli.tasks.poll_schedule import Rhythm
 from tests.benchmarks.table import Figure
 
 if TYPE_CHECKING:

@@ -30,11 +30,11 @@ ROOMS: Final[dict[str, Room]] = {
     "submission": Room(
         (
             *(f"fluxcli/service/{name}.py" for name in ("client", "connection", "watchdog")),
-            "fluxcli/generation/asking.py",
+            "fluxcli/tasks/submit.py",
         ),
-        ("tests/generation", "tests/client", _MONEY),
+        ("tests/tasks", "tests/client", _MONEY),
     ),
-    "journal": Room(("fluxcli/journal/*.py",), ("tests/journal", "tests/generation", _MONEY)),
+    "journal": Room(("fluxcli/journal/*.py",), ("tests/journal", "tests/tasks", _MONEY)),
     "classification": Room(
         ("fluxcli/client/responses.py", "fluxcli/client/wire_kontext.py"), ("tests/client",)
     ),

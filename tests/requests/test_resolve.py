@@ -14,8 +14,8 @@ from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, Around, Asked
 from fluxcli.requests.resolve import Order, take
 from fluxcli.settings.resolve import Settings
-from tests.generation.conftest import drawn
 from tests.journal.samples import picture, request
+from tests.tasks.conftest import drawn
 from tests.worlds import NOON
 
 if TYPE_CHECKING:

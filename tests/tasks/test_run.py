@@ -11,16 +11,16 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import parse_target
-from fluxcli.generation.terms import Terms, Wish
-from fluxcli.making import Making
 from fluxcli.models import State
 from fluxcli.requests.resolve import Order
 from fluxcli.signals import Interrupts
+from fluxcli.tasks.options import Terms, Wish
+from fluxcli.tasks.run import Making
 from tests.client import bodies
-from tests.generation.conftest import drawn
-from tests.generation.desk import RESULT, Desk, answer, refusal
 from tests.journal.samples import accepted, begun, request
 from tests.journal.test_runs import hold
+from tests.tasks.conftest import drawn
+from tests.tasks.desk import RESULT, Desk, answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,14 +10,14 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import parse_target
-from fluxcli.generation.terms import Terms
-from fluxcli.history import NOT_CHARGED, History
-from fluxcli.making import Making
 from fluxcli.models import State
 from fluxcli.signals import Interrupts
+from fluxcli.tasks.history import NOT_CHARGED, History
+from fluxcli.tasks.options import Terms
+from fluxcli.tasks.run import Making
 from tests.client import bodies
-from tests.generation.desk import Desk, answer
 from tests.journal.samples import accepted, begun
+from tests.tasks.desk import Desk, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

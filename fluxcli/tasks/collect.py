@@ -18,9 +18,9 @@ from fluxcli.events import Downloading, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import Facts, check_free, resolve
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
-from fluxcli.generation.polling import Rhythm
-from fluxcli.generation.terms import PASSING, Patience, Wait
 from fluxcli.models import Picture
+from fluxcli.tasks.options import PASSING, Patience, Wait
+from fluxcli.tasks.poll_schedule import Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fluxcli.client.client import Record
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import Target
-    from fluxcli.generation.terms import Step, Terms, Tools
     from fluxcli.models import Task
+    from fluxcli.tasks.options import Step, Terms, Tools
 
 YOUNG_SECONDS: Final = 60.0
 """For so long after its creation the service may not know a task yet."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
-from fluxcli.generation.terms import Step, Wait
 from fluxcli.signals import SIGNALS
+from fluxcli.tasks.options import Step, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.events import Event
-    from fluxcli.making import Making
     from fluxcli.models import Task
+    from fluxcli.tasks.run import Making
 
 NOT_CHARGED: Final = "not-charged"
 

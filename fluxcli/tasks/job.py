@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.files.output_path import Target
-from fluxcli.generation.asking import Asking, unsettled
-from fluxcli.generation.collecting import Collecting, holds
 from fluxcli.models import State
+from fluxcli.tasks.collect import Collecting, holds
+from fluxcli.tasks.submit import Asking, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fluxcli.generation.terms import Step, Terms, Tools, Wish
     from fluxcli.journal.journal import Run
     from fluxcli.models import Task
+    from fluxcli.tasks.options import Step, Terms, Tools, Wish
 
 
 class Work:

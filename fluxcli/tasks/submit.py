@@ -15,14 +15,14 @@ from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
 from fluxcli.client import client as verdicts
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading
-from fluxcli.generation.terms import PASSING, Patience, Wait
+from fluxcli.tasks.options import PASSING, Patience, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.files.image_check import Input
-    from fluxcli.generation.terms import Source, Step, Terms, Tools
     from fluxcli.models import Request, Task
+    from fluxcli.tasks.options import Source, Step, Terms, Tools
 
 RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for so long, and no longer."""

@@ -21,15 +21,15 @@ from fluxcli.events import (
     Uploading,
 )
 from fluxcli.files.image_check import input_from, read_input
-from fluxcli.generation.asking import unsettled
-from fluxcli.generation.terms import Source
 from fluxcli.models import State
+from fluxcli.tasks.options import Source
+from fluxcli.tasks.submit import unsettled
 from tests.client import bodies
-from tests.generation.desk import answer, refusal
 from tests.journal.samples import accepted
+from tests.tasks.desk import answer, refusal
 
 if TYPE_CHECKING:
-    from tests.generation.desk import Desk
+    from tests.tasks.desk import Desk
 
 
 def kinds(events: list[Event]) -> list[str]:

@@ -10,10 +10,10 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Downloading, Event, Resumed, Submitting, Warned
-from fluxcli.generation.terms import Step, Wait
 from fluxcli.models import State, Task
-from fluxcli.scheduler import GRACE_SECONDS, WORKERS, Job, Scheduler
 from fluxcli.signals import Interrupts
+from fluxcli.tasks.options import Step, Wait
+from fluxcli.tasks.scheduler import GRACE_SECONDS, WORKERS, Job, Scheduler
 from tests.journal.samples import request
 from tests.worlds import SwiftClock
 

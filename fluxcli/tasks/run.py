@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import Target
-from fluxcli.generation.polling import Rhythm
-from fluxcli.generation.work import Work
 from fluxcli.models import State
-from fluxcli.scheduler import Job, Scheduler
+from fluxcli.tasks.job import Work
+from fluxcli.tasks.poll_schedule import Rhythm
+from fluxcli.tasks.scheduler import Job, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from fluxcli.generation.terms import Terms, Tools
     from fluxcli.journal.journal import Run
     from fluxcli.models import Request, Task
     from fluxcli.requests.resolve import Order
     from fluxcli.signals import Interrupts
+    from fluxcli.tasks.options import Terms, Tools
 
 
 @dataclass(frozen=True, slots=True)

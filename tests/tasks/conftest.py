@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.generation.desk import Desk, answer
+from tests.tasks.desk import Desk, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import httpx
 
 from fluxcli.client.client import Service
 from fluxcli.files.output_path import parse_target
-from fluxcli.generation.terms import Terms, Tools, Wait, Wish
-from fluxcli.generation.work import Work
 from fluxcli.journal.journal import Journal
+from fluxcli.tasks.job import Work
+from fluxcli.tasks.options import Terms, Tools, Wait, Wish
 from tests.client import bodies
 from tests.client.scripted import API, KEY, UPLOADS, Script, line
 from tests.journal.samples import request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.events import Event
-    from fluxcli.generation.terms import Source, Step
+    from fluxcli.tasks.options import Source, Step
     from tests.client.scripted import Act
 
 RESULT = "https://results.invalid/r.jpeg"

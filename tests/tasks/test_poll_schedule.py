@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fluxcli.catalog import PRO
-from fluxcli.generation.polling import Rhythm
+from fluxcli.tasks.poll_schedule import Rhythm
 
 
 def looks(rhythm: Rhythm, until: float) -> list[float]:

@@ -11,19 +11,19 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
-from fluxcli.generation.polling import ENOUGH
-from fluxcli.generation.terms import Terms
-from fluxcli.generation.work import Work
 from fluxcli.models import Picture, State
+from fluxcli.tasks.job import Work
+from fluxcli.tasks.options import Terms
+from fluxcli.tasks.poll_schedule import ENOUGH
 from tests.client import bodies
 from tests.client.scripted import Broken
-from tests.generation.desk import RESULT, answer, finished, refusal
 from tests.journal.samples import accepted
+from tests.tasks.desk import RESULT, answer, finished, refusal
 
 if TYPE_CHECKING:
     from fluxcli.models import Task
     from tests.client.scripted import Act
-    from tests.generation.desk import Desk
+    from tests.tasks.desk import Desk
 
 LINK = b'{"code":200,"msg":"ok","data":"https://results.invalid/new"}'
 
