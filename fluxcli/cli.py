@@ -18,7 +18,7 @@ from fluxcli.signals import Interrupted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fluxcli.output.streams import Output
+    from fluxcli.output.output import Output
 
 _NAME = "fluxcli"
 _WORDS: Final = (

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fluxcli.files.output_path import Target
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Task
-    from fluxcli.output.streams import Output
+    from fluxcli.output.output import Output
     from fluxcli.requests.resolve import Order
     from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import StandIn
@@ -93,7 +93,7 @@ class Session:
     @cached_property
     def output(self) -> Output:
         """The one mouth of the program."""
-        from fluxcli.output.streams import Output  # noqa: PLC0415 - start-up
+        from fluxcli.output.output import Output  # noqa: PLC0415 - start-up
 
         settings = self.settings
         return Output(
@@ -112,7 +112,7 @@ class Session:
 
     def plain_output(self, *, json: bool) -> Output:
         """Return a mouth that works even if the settings are what is broken."""
-        from fluxcli.output.streams import Output  # noqa: PLC0415 - start-up
+        from fluxcli.output.output import Output  # noqa: PLC0415 - start-up
 
         return Output(
             stdin=self.stdin,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from fluxcli.output.streams import Output
+    from fluxcli.output.output import Output
 
 _LONGEST_KEY: Final = 64 * 1024
 _API_KEY: Final = "api_key"
@@ -158,7 +158,7 @@ class Finding:
 
     def record(self) -> dict[str, object]:
         """The object for scripts; `error` as in every failure, None if there is none."""
-        from fluxcli.output.records import error_record  # noqa: PLC0415 - start-up
+        from fluxcli.output.json_records import error_record  # noqa: PLC0415 - start-up
 
         error = error_record(self.error) if self.error else {"error": None}
         return {"check": self.check, "ok": self.ok, "message": self.message, **error}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxcli.catalog import Mode
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
-    from fluxcli.output.following import Follower
+    from fluxcli.output.results import Follower
     from fluxcli.requests.resolve import Order
     from fluxcli.tasks.run import Making
 

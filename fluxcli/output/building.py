@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fluxcli.builder.steps import Action
-from fluxcli.output.records import error_record
+from fluxcli.output.json_records import error_record
 from fluxcli.output.text import credits as in_words
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fluxcli.builder.outcome import Outcome
     from fluxcli.builder.steps import Plan, Step
     from fluxcli.events import Event, Finished
-    from fluxcli.output.records import Record
-    from fluxcli.output.streams import Output
+    from fluxcli.output.json_records import Record
+    from fluxcli.output.output import Output
 
 _TOLD: dict[str, str] = {
     "saved": "saved",

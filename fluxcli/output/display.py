@@ -20,7 +20,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from fluxcli.output.channel import Channel
+    from fluxcli.output.stream import Channel
 
 _HIDE_CURSOR: Final = str(Control.show_cursor(False))
 _SHOW_CURSOR: Final = str(Control.show_cursor(True))

@@ -11,7 +11,7 @@ import pytest
 
 from fluxcli.catalog import PRO
 from fluxcli.models import Picture, Request, State, Task
-from fluxcli.output.streams import Output
+from fluxcli.output.output import Output
 
 if TYPE_CHECKING:
     import queue

@@ -11,8 +11,8 @@ import pyte
 import pytest
 from rich.text import Text
 
-from fluxcli.output.channel import Channel
 from fluxcli.output.display import Display
+from fluxcli.output.stream import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import Picture, State
-from fluxcli.output import records
+from fluxcli.output import json_records as records
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fluxcli.events import Event
     from fluxcli.models import Request, Task
-    from fluxcli.output.progress import Progress
+    from fluxcli.output.progress_lines import Progress
     from tests.output.conftest import Desk
 
 ID = "e730dcfe4e5d59332daf52c08a960085"

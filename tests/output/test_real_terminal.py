@@ -25,7 +25,7 @@ import os, queue, signal, sys
 from fluxcli import events
 from fluxcli.catalog import PRO
 from fluxcli.clock import SystemClock
-from fluxcli.output.streams import Output
+from fluxcli.output.output import Output
 from fluxcli.models import Request
 
 sys.tracebacklimit = 0
@@ -186,7 +186,7 @@ def test_an_error_does_not_pay_for_rich() -> None:
     loaded = modules("""
         from fluxcli.clock import SystemClock
         from fluxcli.errors import Code, FluxError
-        from fluxcli.output.streams import Output
+        from fluxcli.output.output import Output
         output = Output(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, env={},
                         clock=SystemClock(), color="always")
         output.error(FluxError(Code.USAGE, "no prompt", hint="fluxcli generate PROMPT"))

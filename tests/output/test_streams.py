@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from fluxcli.errors import Code, FluxError, ProblemsError, Status
-from fluxcli.output.channel import Channel
+from fluxcli.output.stream import Channel
 from fluxcli.output.style import is_colored
 
 if TYPE_CHECKING:

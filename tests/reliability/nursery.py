@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _ROOMS: Final = (
     *("fluxcli.cli", "fluxcli.tasks.history", "fluxcli.tasks.run", "fluxcli.requests.resolve"),
-    *("fluxcli.output.streams", "fluxcli.client.client", "fluxcli.journal.journal"),
+    *("fluxcli.output.output", "fluxcli.client.client", "fluxcli.journal.journal"),
     *("rich.progress", "encodings.idna", "certifi", "h11", "httpx"),
     *("tests.benchmarks.hastener",),
 )

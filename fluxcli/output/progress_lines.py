@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli import events
-from fluxcli.output.board import Board, Stage
+from fluxcli.output.progress_state import Board, Stage
 from fluxcli.output.text import duration, size, visible
 
 if TYPE_CHECKING:

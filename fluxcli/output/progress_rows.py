@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.text import Text
 
-from fluxcli.output.board import DONE, Stage
+from fluxcli.output.progress_state import DONE, Stage
 from fluxcli.output.text import cells, duration, pad, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fluxcli.output.board import Board, Row
+    from fluxcli.output.progress_state import Board, Row
 
 _SPARE_LINES: Final = 4
 """Lines of the terminal that the rows leave free: the last words before them stay in sight."""

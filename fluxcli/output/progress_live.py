@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, Self
 
-from fluxcli.output.board import DONE, Stage
-from fluxcli.output.progress import Run, Telling
-from fluxcli.output.rows import Look, Marks
+from fluxcli.output.progress_lines import Run, Telling
+from fluxcli.output.progress_rows import Look, Marks
+from fluxcli.output.progress_state import DONE, Stage
 from fluxcli.output.suspension import suspended_within
 from fluxcli.output.text import duration
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import FluxError, overall
 from fluxcli.events import Event, Failed, Finished
-from fluxcli.output.records import picture_record
+from fluxcli.output.json_records import picture_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from fluxcli.models import Task
-    from fluxcli.output.streams import Output
+    from fluxcli.output.output import Output
 
 
 class Follower:

@@ -17,9 +17,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.output import questions
-from fluxcli.output.channel import Channel
+from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
+from fluxcli.output.stream import Channel
 from fluxcli.output.style import Style, Wish, is_colored
 from fluxcli.output.text import cells, pad, visible
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.models import Request
     from fluxcli.output.display import Display
-    from fluxcli.output.following import Follower
-    from fluxcli.output.progress import Progress
-    from fluxcli.output.reporting import Reporter
+    from fluxcli.output.progress_lines import Progress
+    from fluxcli.output.results import Follower
+    from fluxcli.output.task_table import Reporter
 
 _CHUNK = 64 * 1024
 _OFF = frozenset({"", "0", "false", "no", "off"})
@@ -149,7 +149,7 @@ class Output:
 
     def record(self, record: Mapping[str, object]) -> None:
         """Write one object as one line of JSON."""
-        from fluxcli.output import records  # noqa: PLC0415 - start-up
+        from fluxcli.output import json_records as records  # noqa: PLC0415 - start-up
 
         with self._answering():
             self._out.write(records.line(record) + "\n")
@@ -201,7 +201,7 @@ class Output:
         """
         self.problem(error, key=key)
         if self.json:
-            from fluxcli.output import records  # noqa: PLC0415 - start-up
+            from fluxcli.output import json_records as records  # noqa: PLC0415 - start-up
 
             self.record(records.error_record(error))
 
@@ -216,7 +216,7 @@ class Output:
     def plan(self, request: Request, paths: Sequence[str], estimate: int) -> None:
         """Answer `--dry-run`: the request, where the pictures will lie, the estimated credits."""
         if self.json:
-            from fluxcli.output import records  # noqa: PLC0415 - start-up
+            from fluxcli.output import json_records as records  # noqa: PLC0415 - start-up
 
             self.record(records.plan_record(request, paths, estimate))
             return
@@ -233,7 +233,7 @@ class Output:
         `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
         display, plain lines, or nothing at all with `-q`.
         """
-        from fluxcli.output.progress import Lines, Progress, Run  # noqa: PLC0415 - start-up
+        from fluxcli.output.progress_lines import Lines, Progress, Run  # noqa: PLC0415 - start-up
 
         if self._quiet or not self._err.is_open:
             return Progress()
@@ -243,7 +243,7 @@ class Output:
         if not self._is_live:
             return Lines(run)
         from fluxcli.output.display import Display  # noqa: PLC0415 - rich is slow to import
-        from fluxcli.output.live import Live  # noqa: PLC0415 - likewise
+        from fluxcli.output.progress_live import Live  # noqa: PLC0415 - likewise
 
         self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
         return Live(run, self._display)
@@ -252,13 +252,13 @@ class Output:
         self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
     ) -> Follower:
         """Return what tells a run's events: see `Follower`."""
-        from fluxcli.output.following import Follower  # noqa: PLC0415 - start-up
+        from fluxcli.output.results import Follower  # noqa: PLC0415 - start-up
 
         return Follower(self, ids=ids, preview=preview, launch=launch)
 
     def reporter(self) -> Reporter:
         """Return what tells how tasks stand: see `Reporter`."""
-        from fluxcli.output.reporting import Reporter  # noqa: PLC0415 - start-up
+        from fluxcli.output.task_table import Reporter  # noqa: PLC0415 - start-up
 
         return Reporter(self, self._clock.wall())
 

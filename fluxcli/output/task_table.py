@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fluxcli.errors import FluxError
     from fluxcli.events import Event
     from fluxcli.models import Task
-    from fluxcli.output.streams import Output
+    from fluxcli.output.output import Output
 
 _COLUMNS = ("TASK", "STATE", "AGE", "MODEL", "PROMPT", "FILE")
 _PROMPT_WIDTH = 40
@@ -43,7 +43,7 @@ class Reporter:
     def show(self, tasks: Iterable[Task]) -> None:
         """Print the tasks, one a line."""
         if self._output.json:
-            from fluxcli.output.records import picture_record  # noqa: PLC0415 - start-up
+            from fluxcli.output.json_records import picture_record  # noqa: PLC0415 - start-up
 
             for task in tasks:
                 self._output.record(picture_record(task))
