@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.fingerprint import differences, scheme_of
 from fluxcli.builder.steps import Action, Plan, Step, Wishes, ask_of, asks_for
 from fluxcli.catalog import RESULT_DAYS
-from fluxcli.lockfile.anchor import differences, scheme_of
-from fluxcli.lockfile.entry import Ask, Entry, Made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

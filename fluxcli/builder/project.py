@@ -7,6 +7,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxcli.build.lock import lock_file as store
+from fluxcli.build.lock.lock_file import LockFile
+from fluxcli.build.lock.merge import merged, shard_lock
 from fluxcli.builder.disk import LARGE, Files
 from fluxcli.builder.plan import plan
 from fluxcli.builder.reconciling import reconciled
@@ -14,17 +17,14 @@ from fluxcli.builder.steps import Plan, Wishes
 from fluxcli.buildfile.manifest import read as read_manifest
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import Mutex
-from fluxcli.lockfile import store
-from fluxcli.lockfile.merging import merged, shard_lock
-from fluxcli.lockfile.store import LockFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from fluxcli.build.lock.entry import Entry
     from fluxcli.buildfile.model import Manifest
     from fluxcli.buildfile.selection import Selection, Shard
-    from fluxcli.lockfile.entry import Entry
     from fluxcli.models import Task
 
 

@@ -10,7 +10,7 @@ from fluxcli.models import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fluxcli.lockfile.entry import Ask, Entry
+    from fluxcli.build.lock.entry import Ask, Entry
     from fluxcli.models import Task
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.lock.entry import Ask
+from fluxcli.build.lock.fingerprint import anchor, made_from
 from fluxcli.catalog import CREDITS
-from fluxcli.lockfile.anchor import anchor, made_from
-from fluxcli.lockfile.entry import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from fluxcli.build.lock.entry import Entry
     from fluxcli.buildfile.model import Asset
-    from fluxcli.lockfile.entry import Entry
 
 
 class Action(StrEnum):

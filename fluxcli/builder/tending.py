@@ -9,20 +9,20 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from fluxcli.build.lock.entry import Entry, Made
 from fluxcli.builder.disk import sha256_of
 from fluxcli.builder.steps import Action, ask_of
 from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
-from fluxcli.lockfile.entry import Entry, Made
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.builder.steps import Plan, Step
     from fluxcli.buildfile.model import Asset, Manifest
-    from fluxcli.lockfile.store import LockFile
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:

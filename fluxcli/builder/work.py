@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcli.build.lock.entry import Ask, Entry, Made
 from fluxcli.builder.disk import sha256_of
 from fluxcli.builder.steps import Step, ask_of
 from fluxcli.buildfile.places import is_inside
@@ -18,7 +19,6 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
 from fluxcli.files.output_path import Target
-from fluxcli.lockfile.entry import Ask, Entry, Made
 from fluxcli.models import State
 from fluxcli.tasks.job import Work
 from fluxcli.tasks.options import Source, Wish
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.buildfile.model import Asset, Manifest
     from fluxcli.journal.journal import Run
-    from fluxcli.lockfile.store import LockFile
     from fluxcli.models import Picture, Task
     from fluxcli.tasks.options import Step as Turn
     from fluxcli.tasks.options import Terms, Tools

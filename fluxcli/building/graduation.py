@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.lock.entry import Entry, Made
+from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.builder.steps import ask_of
 from fluxcli.buildfile.manifest import parse
 from fluxcli.buildfile.model import DEFAULT_NAME, Asset, Manifest
@@ -18,8 +20,6 @@ from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Finished
 from fluxcli.files.templates import escaped
-from fluxcli.lockfile.entry import Entry, Made
-from fluxcli.lockfile.store import LockFile, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from fluxcli.build.lock import lock_file as store
+from fluxcli.build.lock.lock_file import LockFile
 from fluxcli.builder import tending
 from fluxcli.builder.project import merge
 from fluxcli.builder.steps import Action
@@ -14,8 +16,6 @@ from fluxcli.buildfile.schema import schema
 from fluxcli.buildfile.selection import select
 from fluxcli.building.opening import held, opened
 from fluxcli.errors import Code, FluxError
-from fluxcli.lockfile import store
-from fluxcli.lockfile.store import LockFile
 
 if TYPE_CHECKING:
     from fluxcli.building.call import Call

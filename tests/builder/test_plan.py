@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxcli.build.lock import fingerprint as anchor
+from fluxcli.build.lock.entry import Ask, Entry, Made
 from fluxcli.builder.plan import plan
 from fluxcli.builder.steps import Action, Plan, Wishes, ask_of
 from fluxcli.buildfile.manifest import parse
-from fluxcli.lockfile import anchor
-from fluxcli.lockfile.entry import Ask, Entry, Made
 
 if TYPE_CHECKING:
     import pytest

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.lockfile.store import read
+from fluxcli.build.lock.lock_file import read
 from tests.benchmarks import hastener
 
 if TYPE_CHECKING:
-    from fluxcli.lockfile.entry import Entry
+    from fluxcli.build.lock.entry import Entry
 
 SPEED: Final = 20
 """Forty pictures take at least ten seconds; nobody need wait for them."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from fluxcli.build.lock.lock_file import read
 from fluxcli.buildfile.schema import schema
 from fluxcli.errors import Code
-from fluxcli.lockfile.store import read
 from tests.worlds import SwiftClock
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fluxcli import tomltext
+from fluxcli.build.lock.entry import Ask, Entry, Made
 from fluxcli.errors import Code, FluxError
-from fluxcli.lockfile.entry import Ask, Entry, Made
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

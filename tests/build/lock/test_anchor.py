@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fluxcli.lockfile.anchor import anchor, differences, made_from, scheme_of
+from fluxcli.build.lock.fingerprint import anchor, differences, made_from, scheme_of
 from fluxcli.models import Request
 
 REQUEST = Request(

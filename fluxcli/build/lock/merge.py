@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from fluxcli.lockfile.entry import Entry
+    from fluxcli.build.lock.entry import Entry
 
 
 def shard_lock(path: Path, shard: str) -> Path:

@@ -14,14 +14,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.lock import lock_text as text
+from fluxcli.build.lock.merge import overlaid
 from fluxcli.errors import Code, FluxError
-from fluxcli.lockfile import text
-from fluxcli.lockfile.merging import overlaid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.lockfile.entry import Entry
+    from fluxcli.build.lock.entry import Entry
 
 _LARGEST: Final = 256 << 20
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.lock_text import block, joined, parse
 from fluxcli.errors import Code, FluxError
-from fluxcli.lockfile.entry import Ask, Entry, Made
-from fluxcli.lockfile.text import block, joined, parse
 
 AT = Path("assets.lock")
 ASK = Ask(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from fluxcli.build.lock import lock_file as store
+from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.lock_file import LockFile, read
+from fluxcli.build.lock.merge import merged, overlaid, shard_lock
 from fluxcli.errors import Code, FluxError
-from fluxcli.lockfile import store
-from fluxcli.lockfile.entry import Ask, Entry, Made
-from fluxcli.lockfile.merging import merged, overlaid, shard_lock
-from fluxcli.lockfile.store import LockFile, read
 
 ASK = Ask(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0)
 
