@@ -20,8 +20,8 @@ from fluxcli.catalog import RESULT_DAYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.builder.disk import Disk
-    from fluxcli.buildfile.model import Asset, Manifest
 
 _DAY: Final = 86400.0
 _MARGIN: Final = 3600.0

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from fluxcli.build.lock import lock_file as store
 from fluxcli.build.lock.lock_file import LockFile
 from fluxcli.build.lock.merge import merged, shard_lock
+from fluxcli.build.manifest.manifest import read as read_manifest
 from fluxcli.builder.disk import LARGE, Files
 from fluxcli.builder.plan import plan
 from fluxcli.builder.reconciling import reconciled
 from fluxcli.builder.steps import Plan, Wishes
-from fluxcli.buildfile.manifest import read as read_manifest
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import Mutex
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.lock.entry import Entry
-    from fluxcli.buildfile.model import Manifest
-    from fluxcli.buildfile.selection import Selection, Shard
+    from fluxcli.build.manifest.asset import Manifest
+    from fluxcli.build.manifest.selection import Selection, Shard
     from fluxcli.models import Task
 
 

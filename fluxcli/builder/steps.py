@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from fluxcli.build.lock.entry import Entry
-    from fluxcli.buildfile.model import Asset
+    from fluxcli.build.manifest.asset import Asset
 
 
 class Action(StrEnum):

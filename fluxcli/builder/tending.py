@@ -10,9 +10,9 @@ import os
 from typing import TYPE_CHECKING
 
 from fluxcli.build.lock.entry import Entry, Made
+from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.builder.disk import sha256_of
 from fluxcli.builder.steps import Action, ask_of
-from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.lock.lock_file import LockFile
+    from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.builder.steps import Plan, Step
-    from fluxcli.buildfile.model import Asset, Manifest
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.builder.disk import sha256_of
 from fluxcli.builder.steps import Step, ask_of
-from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.lock.lock_file import LockFile
-    from fluxcli.buildfile.model import Asset, Manifest
+    from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.journal.journal import Run
     from fluxcli.models import Picture, Task
     from fluxcli.tasks.options import Step as Turn

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.entry import Entry, Made
 from fluxcli.build.lock.lock_file import LockFile, write
+from fluxcli.build.manifest.asset import DEFAULT_NAME, Asset, Manifest
+from fluxcli.build.manifest.asset_paths import is_inside
+from fluxcli.build.manifest.manifest import parse
 from fluxcli.builder.steps import ask_of
-from fluxcli.buildfile.manifest import parse
-from fluxcli.buildfile.model import DEFAULT_NAME, Asset, Manifest
-from fluxcli.buildfile.places import is_inside
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Finished
 from fluxcli.files.templates import escaped

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fluxcli.build.manifest.selection import Selection, parse_shard, select
 from fluxcli.builder.project import Project, only_one
-from fluxcli.buildfile.selection import Selection, parse_shard, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fluxcli.buildfile.selection import Shard
+    from fluxcli.build.manifest.selection import Shard
     from fluxcli.building.call import Call
     from fluxcli.context import Session
     from fluxcli.models import Task

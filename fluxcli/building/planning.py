@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcli.build.manifest.selection import select
 from fluxcli.builder.outcome import at_rest
-from fluxcli.buildfile.selection import select
 from fluxcli.building.opening import opened
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.output.building import Teller

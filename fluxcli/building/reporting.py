@@ -12,9 +12,9 @@ from fluxcli.reports import github, junit, page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.builder.outcome import Outcome
     from fluxcli.builder.steps import Plan
-    from fluxcli.buildfile.model import Manifest
     from fluxcli.context import Session
 
 _KEPT_BYTES: Final = 64 << 20

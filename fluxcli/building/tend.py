@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from fluxcli.build.lock import lock_file as store
 from fluxcli.build.lock.lock_file import LockFile
+from fluxcli.build.manifest.example import example
+from fluxcli.build.manifest.manifest import read
+from fluxcli.build.manifest.schema import schema
+from fluxcli.build.manifest.selection import select
 from fluxcli.builder import tending
 from fluxcli.builder.project import merge
 from fluxcli.builder.steps import Action
-from fluxcli.buildfile.example import example
-from fluxcli.buildfile.manifest import read
-from fluxcli.buildfile.schema import schema
-from fluxcli.buildfile.selection import select
 from fluxcli.building.opening import held, opened
 from fluxcli.errors import Code, FluxError
 

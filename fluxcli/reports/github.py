@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.builder.outcome import Outcome
-    from fluxcli.buildfile.model import Manifest
 
 _ROWS: Final = 500
 """A summary has at most a megabyte; more rows than these help nobody."""

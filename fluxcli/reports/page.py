@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.builder.outcome import Outcome, Result
-    from fluxcli.buildfile.model import Manifest
 
 _INLINE_BYTES: Final = 32 << 20
 """Up to so many bytes of pictures stand in the page itself."""

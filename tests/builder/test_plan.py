@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from fluxcli.build.lock import fingerprint as anchor
 from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.manifest.manifest import parse
 from fluxcli.builder.plan import plan
 from fluxcli.builder.steps import Action, Plan, Wishes, ask_of
-from fluxcli.buildfile.manifest import parse
 
 if TYPE_CHECKING:
     import pytest
 
-    from fluxcli.buildfile.model import Manifest
+    from fluxcli.build.manifest.asset import Manifest
 
 NOW = 1_795_341_600.0
 DAY = 86400.0

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from fluxcli.build.lock.lock_file import read
-from fluxcli.buildfile.schema import schema
+from fluxcli.build.manifest.schema import schema
 from fluxcli.errors import Code
 from tests.worlds import SwiftClock
 

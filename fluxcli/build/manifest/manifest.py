@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli import tomltext
-from fluxcli.buildfile import wording
-from fluxcli.buildfile.assets import Draft, Sheet, resolve
-from fluxcli.buildfile.fields import (
+from fluxcli.build.manifest import interpolation as wording
+from fluxcli.build.manifest.asset import ANYTHING, Accept, Manifest
+from fluxcli.build.manifest.asset_paths import output_folder
+from fluxcli.build.manifest.expand import Draft, Sheet, resolve
+from fluxcli.build.manifest.manifest_fields import (
     ACCEPT,
     ASSET,
     AXIS,
@@ -24,16 +26,14 @@ from fluxcli.buildfile.fields import (
     VARIABLE,
     VARIABLE_VALUE,
 )
-from fluxcli.buildfile.kinds import Word
-from fluxcli.buildfile.model import ANYTHING, Accept, Manifest
-from fluxcli.buildfile.places import output_folder
-from fluxcli.buildfile.problems import Problems
+from fluxcli.build.manifest.problems import Problems
+from fluxcli.build.manifest.value_types import Word
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fluxcli.buildfile.fields import Entry
+    from fluxcli.build.manifest.manifest_fields import Entry
     from fluxcli.tomltext import Toml
 
 _NAME: Final = Word(NAME, "a name of letters, digits and `.`, `_`, `-`, at most 100")

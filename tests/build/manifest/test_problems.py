@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.buildfile.manifest import parse, read
-from fluxcli.buildfile.places import Ground
+from fluxcli.build.manifest.asset_paths import Ground
+from fluxcli.build.manifest.manifest import parse, read
 from fluxcli.errors import Code, FluxError, ProblemsError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.buildfile.fields import (
+from fluxcli.build.manifest.manifest_fields import (
     ACCEPT,
     ASSET,
     AXIS,
@@ -15,13 +15,13 @@ from fluxcli.buildfile.fields import (
     VARIABLE,
     VARIABLE_VALUE,
 )
-from fluxcli.buildfile.kinds import Several
+from fluxcli.build.manifest.value_types import Several
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.buildfile.fields import Entry
-    from fluxcli.buildfile.kinds import Schema
+    from fluxcli.build.manifest.manifest_fields import Entry
+    from fluxcli.build.manifest.value_types import Schema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 IDENTITY: Final = "urn:fluxcli:assets:1"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxcli.buildfile.manifest import parse
-from fluxcli.buildfile.selection import Selection, Shard, parse_shard, select
+from fluxcli.build.manifest.manifest import parse
+from fluxcli.build.manifest.selection import Selection, Shard, parse_shard, select
 from fluxcli.errors import Code, FluxError
 
 TEXT = """\

@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.buildfile.graph import lineage, root_of
+from fluxcli.build.manifest.dependencies import lineage, root_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.parsers import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fluxcli.buildfile.model import Asset, Manifest
+    from fluxcli.build.manifest.asset import Asset, Manifest
 
 _SHARD: Final = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.buildfile.example import example
-from fluxcli.buildfile.manifest import parse, read
-from fluxcli.buildfile.model import Accept, Asset, Manifest, Original
+from fluxcli.build.manifest.asset import Accept, Asset, Manifest, Original
+from fluxcli.build.manifest.example import example
+from fluxcli.build.manifest.manifest import parse, read
 
 if TYPE_CHECKING:
     from pathlib import Path

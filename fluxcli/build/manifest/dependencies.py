@@ -9,8 +9,8 @@ from fluxcli.settings.parsers import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fluxcli.buildfile.model import Asset
-    from fluxcli.buildfile.problems import Problems
+    from fluxcli.build.manifest.asset import Asset
+    from fluxcli.build.manifest.problems import Problems
     from fluxcli.tomltext import Toml
 
 

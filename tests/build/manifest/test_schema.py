@@ -13,10 +13,10 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluxcli.buildfile.example import example
-from fluxcli.buildfile.fields import ACCEPT, ASSET, NOT_IN_MATRIX, REQUEST
-from fluxcli.buildfile.manifest import parse
-from fluxcli.buildfile.schema import schema
+from fluxcli.build.manifest.example import example
+from fluxcli.build.manifest.manifest import parse
+from fluxcli.build.manifest.manifest_fields import ACCEPT, ASSET, NOT_IN_MATRIX, REQUEST
+from fluxcli.build.manifest.schema import schema
 from fluxcli.errors import FluxError
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())

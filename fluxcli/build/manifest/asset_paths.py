@@ -18,8 +18,8 @@ from fluxcli.settings.parsers import BadValueError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fluxcli.buildfile.model import Asset
-    from fluxcli.buildfile.problems import Problems
+    from fluxcli.build.manifest.asset import Asset
+    from fluxcli.build.manifest.problems import Problems
     from fluxcli.tomltext import Toml
 
 _LONGEST_PATH: Final = 1024

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.buildfile.kinds import Address, Choice, Either, Flag, Several, Text, Whole, Word
-from fluxcli.buildfile.model import VERSION, Accept
+from fluxcli.build.manifest.asset import VERSION, Accept
+from fluxcli.build.manifest.value_types import (
+    Address,
+    Choice,
+    Either,
+    Flag,
+    Several,
+    Text,
+    Whole,
+    Word,
+)
 from fluxcli.catalog import FORMATS, MODELS, RATIOS, TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.buildfile.kinds import Kind
+    from fluxcli.build.manifest.value_types import Kind
 
 NAME: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """What an asset may be called; a tag has the same form."""

@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.buildfile.wording import written
+from fluxcli.build.manifest.interpolation import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

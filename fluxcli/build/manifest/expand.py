@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fluxcli.buildfile import graph, matrix, places
-from fluxcli.buildfile.fields import REQUEST
-from fluxcli.buildfile.model import Accept, Asset, Original
-from fluxcli.buildfile.wording import filled, safe, written
+from fluxcli.build.manifest import asset_paths as places
+from fluxcli.build.manifest import dependencies as graph
+from fluxcli.build.manifest import matrix
+from fluxcli.build.manifest.asset import Accept, Asset, Original
+from fluxcli.build.manifest.interpolation import filled, safe, written
+from fluxcli.build.manifest.manifest_fields import REQUEST
 from fluxcli.catalog import DEFAULT_RATIO, ENDINGS, EXTENSION, PRO, TOLERANCE
 from fluxcli.models import Request
 from fluxcli.settings.parsers import BadValueError, parse_url
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from fluxcli.buildfile.problems import Problems
+    from fluxcli.build.manifest.problems import Problems
     from fluxcli.catalog import Mode
     from fluxcli.tomltext import Toml
 
