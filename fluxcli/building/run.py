@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcli.build.report.report import Reports
 from fluxcli.builder import tending
 from fluxcli.builder.build import Build, Limits, recorded
 from fluxcli.builder.outcome import at_rest
 from fluxcli.builder.steps import Action, Plan
 from fluxcli.builder.work import Bench
 from fluxcli.building.opening import held, opened
-from fluxcli.building.reporting import Reports
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.output.building import Teller
 from fluxcli.tasks.scheduler import IN_FLIGHT

@@ -13,8 +13,8 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from fluxcli.build.report.words import TROUBLE, WAITING, reason
 from fluxcli.builder.steps import Action
-from fluxcli.reports.words import TROUBLE, WAITING, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.reports.words import TROUBLE, WAITING, line, reason
+from fluxcli.build.report.words import TROUBLE, WAITING, line, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.report import github, junit
+from fluxcli.build.report import html as page
 from fluxcli.builder.steps import Action
 from fluxcli.errors import Code, FluxError
-from fluxcli.reports import github, junit, page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

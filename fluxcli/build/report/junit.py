@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from fluxcli.reports.words import TROUBLE, WAITING, reason
+from fluxcli.build.report.words import TROUBLE, WAITING, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
