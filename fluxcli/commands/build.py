@@ -13,7 +13,7 @@ from fluxcli.context import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.building.call import Call, Word
+    from fluxcli.build.options import Call, Word
 
 _DEFAULT: Final = "assets.toml"
 
@@ -102,7 +102,7 @@ def build(
 
 
 def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Call:
-    from fluxcli.building import call  # noqa: PLC0415 - start-up
+    from fluxcli.build import options as call  # noqa: PLC0415 - start-up
 
     chosen: dict[Word, bool] = {
         "plan": word.plan,
@@ -132,14 +132,14 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Cal
 
 def _function(word: Word) -> Callable[[Session, Call], None]:
     if word in {"plan", "check", "explain"}:
-        from fluxcli.building import planning  # noqa: PLC0415 - start-up
+        from fluxcli.build import planning  # noqa: PLC0415 - start-up
 
         return planning.explain if word == "explain" else planning.show
     if word == "build":
-        from fluxcli.building import run  # noqa: PLC0415 - start-up
+        from fluxcli.build import run  # noqa: PLC0415 - start-up
 
         return run.make
-    from fluxcli.building import tend  # noqa: PLC0415 - start-up
+    from fluxcli.build import maintain as tend  # noqa: PLC0415 - start-up
 
     functions: dict[Word, Callable[[Session, Call], None]] = {
         "adopt": tend.adopt,

@@ -12,7 +12,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.settings.values import SETTINGS, written
 
 if TYPE_CHECKING:
-    from fluxcli.building.graduation import Graduation
+    from fluxcli.build.save_as import Graduation
     from fluxcli.catalog import Mode
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
@@ -75,7 +75,7 @@ def ask_for(
 
 def _graduation(session: Session, order: Order, name: str) -> Graduation:
     """Judge, before anything is spent, whether the picture can be declared as `name`."""
-    from fluxcli.building.graduation import Graduation  # noqa: PLC0415 - start-up
+    from fluxcli.build.save_as import Graduation  # noqa: PLC0415 - start-up
 
     if len(order.wishes) != 1:
         raise FluxError(Code.USAGE, "`--save-as` declares one picture", hint="--count 1")

@@ -461,7 +461,7 @@ def test_a_lock_that_git_breaks_during_a_build_is_left_to_its_person(site: Site)
 
 
 def test_two_builds_of_one_manifest_do_not_meet(site: Site, world: World) -> None:
-    from fluxcli.builder.project import only_one  # noqa: PLC0415 - this test alone
+    from fluxcli.build.project import only_one  # noqa: PLC0415 - this test alone
 
     mutex = only_one(site.folder / "assets.toml", world.state / "locks", shard=None)
     try:

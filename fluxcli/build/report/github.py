@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.builder.outcome import Outcome
+    from fluxcli.build.outcome import Outcome
 
 _ROWS: Final = 500
 """A summary has at most a megabyte; more rows than these help nobody."""

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from fluxcli.build.report.words import TROUBLE, WAITING, reason
-from fluxcli.builder.steps import Action
+from fluxcli.build.steps import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.builder.outcome import Outcome, Result
+    from fluxcli.build.outcome import Outcome, Result
 
 _INLINE_BYTES: Final = 32 << 20
 """Up to so many bytes of pictures stand in the page itself."""

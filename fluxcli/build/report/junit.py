@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.builder.outcome import Outcome
+    from fluxcli.build.outcome import Outcome
 
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.report import github, junit
 from fluxcli.build.report import html as page
-from fluxcli.builder.steps import Action
+from fluxcli.build.steps import Action
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.builder.outcome import Outcome
-    from fluxcli.builder.steps import Plan
+    from fluxcli.build.outcome import Outcome
+    from fluxcli.build.steps import Plan
     from fluxcli.context import Session
 
 _KEPT_BYTES: Final = 64 << 20

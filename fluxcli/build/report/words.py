@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from fluxcli.builder.outcome import Outcome
+    from fluxcli.build.outcome import Outcome
 
 TROUBLE: Final = frozenset({"failed", "capped", "blocked"})
 """What keeps an asset from being as the manifest says, in this run."""

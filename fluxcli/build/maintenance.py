@@ -9,10 +9,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock.entry import Entry, Made
 from fluxcli.build.manifest.asset_paths import is_inside
-from fluxcli.builder.disk import sha256_of
-from fluxcli.builder.steps import Action, ask_of
+from fluxcli.build.steps import Action, ask_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.build.manifest.asset import Asset, Manifest
-    from fluxcli.builder.steps import Plan, Step
+    from fluxcli.build.steps import Plan, Step
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from fluxcli.builder.steps import Action
+from fluxcli.build.steps import Action
 from fluxcli.output.json_records import error_record
 from fluxcli.output.text import credits as in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from fluxcli.builder.outcome import Outcome
-    from fluxcli.builder.steps import Plan, Step
+    from fluxcli.build.outcome import Outcome
+    from fluxcli.build.steps import Plan, Step
     from fluxcli.events import Event, Finished
     from fluxcli.output.json_records import Record
     from fluxcli.output.output import Output

@@ -16,7 +16,7 @@ from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.build.manifest.asset import DEFAULT_NAME, Asset, Manifest
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
-from fluxcli.builder.steps import ask_of
+from fluxcli.build.steps import ask_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Finished
 from fluxcli.files.templates import escaped

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcli.build import maintenance as tending
+from fluxcli.build.asset_job import Bench
+from fluxcli.build.executor import Build, Limits, recorded
+from fluxcli.build.opening import held, opened
+from fluxcli.build.outcome import at_rest
 from fluxcli.build.report.report import Reports
-from fluxcli.builder import tending
-from fluxcli.builder.build import Build, Limits, recorded
-from fluxcli.builder.outcome import at_rest
-from fluxcli.builder.steps import Action, Plan
-from fluxcli.builder.work import Bench
-from fluxcli.building.opening import held, opened
+from fluxcli.build.steps import Action, Plan
+from fluxcli.build.terminal import Teller
 from fluxcli.errors import Code, FluxError, Status
-from fluxcli.output.building import Teller
 from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.builder.outcome import Outcome
-    from fluxcli.builder.project import Project
-    from fluxcli.builder.steps import Step
-    from fluxcli.building.call import Call
+    from fluxcli.build.options import Call
+    from fluxcli.build.outcome import Outcome
+    from fluxcli.build.project import Project
+    from fluxcli.build.steps import Step
     from fluxcli.context import Session
 
 

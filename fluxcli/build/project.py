@@ -7,14 +7,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxcli.build.hashes import LARGE, Files
 from fluxcli.build.lock import lock_file as store
 from fluxcli.build.lock.lock_file import LockFile
 from fluxcli.build.lock.merge import merged, shard_lock
 from fluxcli.build.manifest.manifest import read as read_manifest
-from fluxcli.builder.disk import LARGE, Files
-from fluxcli.builder.plan import plan
-from fluxcli.builder.reconciling import reconciled
-from fluxcli.builder.steps import Plan, Wishes
+from fluxcli.build.plan import plan
+from fluxcli.build.reconcile import reconciled
+from fluxcli.build.steps import Plan, Wishes
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import Mutex
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from fluxcli.builder.steps import Action, Plan, Step
+from fluxcli.build.steps import Action, Plan, Step
 
 if TYPE_CHECKING:
     from fluxcli.errors import FluxError

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcli.build.manifest.selection import select
-from fluxcli.builder.outcome import at_rest
-from fluxcli.building.opening import opened
+from fluxcli.build.opening import opened
+from fluxcli.build.outcome import at_rest
+from fluxcli.build.terminal import Teller
 from fluxcli.errors import Code, FluxError, Status
-from fluxcli.output.building import Teller
 
 if TYPE_CHECKING:
-    from fluxcli.building.call import Call
+    from fluxcli.build.options import Call
     from fluxcli.context import Session
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from fluxcli.build import maintenance as tending
 from fluxcli.build.lock import lock_file as store
 from fluxcli.build.lock.lock_file import LockFile
 from fluxcli.build.manifest.example import example
 from fluxcli.build.manifest.manifest import read
 from fluxcli.build.manifest.schema import schema
 from fluxcli.build.manifest.selection import select
-from fluxcli.builder import tending
-from fluxcli.builder.project import merge
-from fluxcli.builder.steps import Action
-from fluxcli.building.opening import held, opened
+from fluxcli.build.opening import held, opened
+from fluxcli.build.project import merge
+from fluxcli.build.steps import Action
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
-    from fluxcli.building.call import Call
+    from fluxcli.build.options import Call
     from fluxcli.context import Session
 
 

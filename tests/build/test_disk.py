@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.builder.disk import LARGE, Files
+from fluxcli.build.hashes import LARGE, Files
 from tests.benchmarks.picture import write_png
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock.entry import Ask, Entry, Made
 from fluxcli.build.manifest.asset_paths import is_inside
-from fluxcli.builder.disk import sha256_of
-from fluxcli.builder.steps import Step, ask_of
+from fluxcli.build.steps import Step, ask_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input

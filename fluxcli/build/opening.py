@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fluxcli.build.manifest.selection import Selection, parse_shard, select
-from fluxcli.builder.project import Project, only_one
+from fluxcli.build.project import Project, only_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from fluxcli.build.manifest.selection import Shard
-    from fluxcli.building.call import Call
+    from fluxcli.build.options import Call
     from fluxcli.context import Session
     from fluxcli.models import Task
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fluxcli.build.lock import fingerprint as anchor
 from fluxcli.build.lock.entry import Ask, Entry, Made
 from fluxcli.build.manifest.manifest import parse
-from fluxcli.builder.plan import plan
-from fluxcli.builder.steps import Action, Plan, Wishes, ask_of
+from fluxcli.build.plan import plan
+from fluxcli.build.steps import Action, Plan, Wishes, ask_of
 
 if TYPE_CHECKING:
     import pytest

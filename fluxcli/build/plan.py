@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.entry import Ask, Entry, Made
 from fluxcli.build.lock.fingerprint import differences, scheme_of
-from fluxcli.builder.steps import Action, Plan, Step, Wishes, ask_of, asks_for
+from fluxcli.build.steps import Action, Plan, Step, Wishes, ask_of, asks_for
 from fluxcli.catalog import RESULT_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcli.build.hashes import Disk
     from fluxcli.build.manifest.asset import Asset, Manifest
-    from fluxcli.builder.disk import Disk
 
 _DAY: Final = 86400.0
 _MARGIN: Final = 3600.0

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fluxcli.builder.outcome import Outcome, Result, at_rest
-from fluxcli.builder.work import AssetWork, Bench
+from fluxcli.build.asset_job import AssetWork, Bench
+from fluxcli.build.outcome import Outcome, Result, at_rest
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Resumed
 from fluxcli.tasks.scheduler import Job, Scheduler
@@ -16,7 +16,7 @@ from fluxcli.tasks.submit import unsettled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fluxcli.builder.steps import Plan, Step
+    from fluxcli.build.steps import Plan, Step
     from fluxcli.events import Event
     from fluxcli.models import Task
     from fluxcli.signals import Interrupts

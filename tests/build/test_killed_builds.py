@@ -44,7 +44,7 @@ class Cradle:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.builder.mortal"],
+            [sys.executable, "-m", "tests.build.mortal"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
