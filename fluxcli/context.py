@@ -215,7 +215,7 @@ class Session:
         trace = self.output.trace if self.settings.flag("debug") else None
         if not self.sandbox:
             return Line(env=self.env, trace=trace)
-        from fluxcli.sandbox.transport import SandboxTransport  # noqa: PLC0415 - start-up
+        from fluxcli.sandbox.in_process import SandboxTransport  # noqa: PLC0415 - start-up
 
         return Line(env=self.env, transport=SandboxTransport(self.stand_in), trace=trace)
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox.bodies import compact
-from fluxcli.sandbox.wire import Answer
+from fluxcli.sandbox.http_messages import Answer
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.wire import Call
+    from fluxcli.sandbox.http_messages import Call
 
 JSON: Final = "application/json"
 

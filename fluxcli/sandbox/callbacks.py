@@ -11,14 +11,14 @@ import threading
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from fluxcli.sandbox import generation
+from fluxcli.sandbox import creation as generation
 from fluxcli.sandbox.bodies import authority, compact
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from fluxcli.sandbox.ledger import Task
+    from fluxcli.sandbox.account import Task
     from fluxcli.sandbox.service import StandIn
 
 _LOOK_SECONDS: Final = 0.05

@@ -18,13 +18,13 @@ from urllib.parse import parse_qsl
 
 from fluxcli.sandbox.answers import JSON, plain
 from fluxcli.sandbox.callbacks import Callbacks
+from fluxcli.sandbox.http_messages import Call
 from fluxcli.sandbox.service import StandIn
-from fluxcli.sandbox.wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.sandbox.wire import Answer
+    from fluxcli.sandbox.http_messages import Answer
 
 _LOOPBACK: Final = "127.0.0.1"
 _LOOK_SECONDS: Final = 0.02

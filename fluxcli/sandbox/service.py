@@ -9,19 +9,21 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.sandbox import answers, generation, mishaps
+from fluxcli.sandbox import answers
+from fluxcli.sandbox import creation as generation
+from fluxcli.sandbox import fault_effects as mishaps
+from fluxcli.sandbox.account import Charge, Ledger, Task
 from fluxcli.sandbox.bodies import Invalid, read_object
 from fluxcli.sandbox.faults import parse_all
-from fluxcli.sandbox.files import BASE64, FROM_URL, LINK_SECONDS, STREAM, Files
-from fluxcli.sandbox.ledger import Charge, Ledger, Task
-from fluxcli.sandbox.wire import Origins
+from fluxcli.sandbox.file_host import BASE64, FROM_URL, LINK_SECONDS, STREAM, Files
+from fluxcli.sandbox.http_messages import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from fluxcli.sandbox.faults import Fault
-    from fluxcli.sandbox.wire import Answer, Call
+    from fluxcli.sandbox.http_messages import Answer, Call
 
 GENERATE: Final = "/api/v1/flux/kontext/generate"
 RECORD: Final = "/api/v1/flux/kontext/record-info"

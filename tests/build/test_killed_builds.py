@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from fluxcli.sandbox.ledger import Charge
+    from fluxcli.sandbox.account import Charge
 
 POINTS: Final = int(os.environ.get("FLUXCLI_TEST_KILLS", "8"))
 """At so many points a build is killed; each takes about a second."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from fluxcli.sandbox.http_messages import Answer, Call
 from fluxcli.sandbox.service import StandIn
-from fluxcli.sandbox.wire import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from tests.sandbox.desk import AS_JSON, Desk, desk, faulty, multipart
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.sandbox.wire import Answer
+    from fluxcli.sandbox.http_messages import Answer
 
 EVERYWHERE = [
     *("refuse", "reset", "drop", "timeout", "slow"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fluxcli.sandbox
-from fluxcli.sandbox.pictures import FORMATS, RATIOS, draw, nearest_ratio, size_of
+from fluxcli.sandbox.stock_images import FORMATS, RATIOS, draw, nearest_ratio, size_of
 
 DRAWINGS = Path(fluxcli.sandbox.__file__).parent / "drawings"
 EVERY = [
@@ -113,7 +113,7 @@ def test_any_prompt_can_be_written_into_it(form: str, prompt: str) -> None:
 
 
 def test_a_jpeg_without_a_jfif_segment_takes_its_comment_first() -> None:
-    from fluxcli.sandbox.pictures import _with_comment  # noqa: PLC0415 - white box
+    from fluxcli.sandbox.stock_images import _with_comment  # noqa: PLC0415 - white box
 
     assert _with_comment(b"\xff\xd8\xff\xdbrest", "a") == b"\xff\xd8\xff\xfe\0\3a\xff\xdbrest"
 

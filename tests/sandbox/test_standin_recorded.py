@@ -230,7 +230,7 @@ def test_an_upload_that_misses_its_parameter(at: Desk) -> None:
 )
 def test_the_body_of_a_callback(at: Desk, prompt: str, expected: dict[str, Any]) -> None:
     """Documented: the links lie under `data.info`."""
-    from fluxcli.sandbox.generation import callback  # noqa: PLC0415 - only here
+    from fluxcli.sandbox.creation import callback  # noqa: PLC0415 - only here
 
     tasks: list[Any] = []
     at.stand_in.on_task = tasks.append

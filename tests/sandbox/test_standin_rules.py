@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fluxcli.sandbox.pictures import size_of
+from fluxcli.sandbox.stock_images import size_of
 from tests.sandbox import desk as ways
 from tests.sandbox.desk import AGENT, AS_JSON, DAY, KEYED, Desk, desk
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fluxcli.sandbox.wire import Answer, Call
+    from fluxcli.sandbox.http_messages import Answer, Call
 
 KEY = ["-H", "Authorization: Bearer k"]
 AS_JSON = [*KEY, "-H", "Content-Type: application/json"]

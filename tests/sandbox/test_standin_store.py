@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.sandbox.ledger import Ledger
+from fluxcli.sandbox.account import Ledger
 from tests.sandbox import desk as ways
 from tests.sandbox.desk import AS_JSON, desk
 
@@ -21,7 +21,7 @@ _SPENDER = """
 import sys, time
 from pathlib import Path
 from fluxcli.sandbox.service import StandIn
-from fluxcli.sandbox.wire import Call
+from fluxcli.sandbox.http_messages import Call
 one = StandIn(store=Path(sys.argv[1]), wall=lambda: 1e9, sleep=time.sleep, credits=30)
 headers = {"user-agent": "a", "authorization": f"Bearer {sys.argv[2]}",
            "content-type": "application/json"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from fluxcli.sandbox.transport import SandboxTransport
+from fluxcli.sandbox.in_process import SandboxTransport
 from tests.sandbox import desk as ways
 from tests.sandbox.desk import AGENT, KEYED, Desk, desk
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox import answers
-from fluxcli.sandbox.wire import Answer
+from fluxcli.sandbox.http_messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,17 @@ import uuid
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from fluxcli.sandbox import answers, pictures, uploads
+from fluxcli.sandbox import answers
+from fluxcli.sandbox import stock_images as pictures
+from fluxcli.sandbox import upload_forms as uploads
+from fluxcli.sandbox.account import Upload
 from fluxcli.sandbox.bodies import Invalid, authority
-from fluxcli.sandbox.generation import FAILURES
-from fluxcli.sandbox.ledger import Upload
-from fluxcli.sandbox.wire import Answer
+from fluxcli.sandbox.creation import FAILURES
+from fluxcli.sandbox.http_messages import Answer
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.ledger import Ledger, Task
-    from fluxcli.sandbox.wire import Call, Origins
+    from fluxcli.sandbox.account import Ledger, Task
+    from fluxcli.sandbox.http_messages import Call, Origins
 
 STREAM: Final = "/api/file-stream-upload"
 BASE64: Final = "/api/file-base64-upload"

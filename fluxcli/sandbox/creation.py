@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.sandbox.answers import FIELD_REQUIRED, FLAGGED, INTERNAL
 from fluxcli.sandbox.bodies import Invalid, authority, compact, read_object
-from fluxcli.sandbox.pictures import FORMATS, RATIOS
+from fluxcli.sandbox.stock_images import FORMATS, RATIOS
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.ledger import Task
+    from fluxcli.sandbox.account import Task
 
 PRICES: Final = {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
 SUBMISSIONS: Final = 20

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from fluxcli.sandbox.bodies import Invalid, read_object
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.wire import Call
+    from fluxcli.sandbox.http_messages import Call
 
 ACCOUNT: Final = "10001"
 _DATA_URL: Final = re.compile(r"data:(?P<mime>[\w.+/-]*)(?:;[^,;]*)*,(?P<data>.*)", re.DOTALL)

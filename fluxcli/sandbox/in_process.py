@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from fluxcli.sandbox.wire import Call
+from fluxcli.sandbox.http_messages import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fluxcli.sandbox.http_messages import Answer
     from fluxcli.sandbox.service import StandIn
-    from fluxcli.sandbox.wire import Answer
 
 _PATIENCE: Final = 60.0
 """Seconds until a silent answer counts as timed out, if the request does not say."""
