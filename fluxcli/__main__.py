@@ -20,11 +20,11 @@ def run() -> None:
     if arguments[:1] == ["status"] and _told_tasks(arguments):
         _end(0)
     from fluxcli.cli import main  # noqa: PLC0415 - start-up
-    from fluxcli.context import Session  # noqa: PLC0415 - start-up
+    from fluxcli.context import Context  # noqa: PLC0415 - start-up
 
     gc.freeze()
     gc.enable()
-    _end(main(arguments, Session.of_process()))
+    _end(main(arguments, Context.of_process()))
 
 
 def _told_tasks(arguments: list[str]) -> bool:
@@ -33,10 +33,10 @@ def _told_tasks(arguments: list[str]) -> bool:
 
     if not is_asked(arguments):
         return False
-    from fluxcli.context import Session  # noqa: PLC0415 - start-up
+    from fluxcli.context import Context  # noqa: PLC0415 - start-up
 
     try:
-        tell(arguments, Session.of_process())
+        tell(arguments, Context.of_process())
     except Exception:  # noqa: BLE001 - whatever it is, it comes again, and is told then
         return False
     return True

@@ -11,7 +11,7 @@ import typer
 from fluxcli import __version__
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import meant, named, spread
-from fluxcli.context import Session
+from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 from fluxcli.signals import Interrupted
 
@@ -44,7 +44,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 
 
 def _root(
-    session: Session,
+    context: Context,
     *,
     version: Annotated[  # noqa: ARG001 - its callback answers
         bool,
@@ -52,7 +52,7 @@ def _root(
     ] = False,
 ) -> None:
     """Pictures by Flux Kontext: paid for once, never lost."""
-    session.flags.setdefault("no_input", None)
+    context.flags.setdefault("no_input", None)
 
 
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -82,34 +82,34 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
     return app
 
 
-def main(arguments: Sequence[str], session: Session) -> int:
+def main(arguments: Sequence[str], context: Context) -> int:
     """Run one command line in the given world; return its exit status. Raises nothing."""
     try:
-        with session.interrupts.installed():
+        with context.interrupts.installed():
             try:
-                return _run(arguments, session)
+                return _run(arguments, context)
             finally:
                 # All that matters is on the disk by now.
                 with suppress(Exception):
-                    session.close()
+                    context.close()
     except Interrupted as interrupted:
         # It came while an error was told, or while the run was tidied up.
         return 128 + interrupted.number
 
 
-def _run(arguments: Sequence[str], session: Session) -> int:
+def _run(arguments: Sequence[str], context: Context) -> int:
     try:
         ended: Any = make_app(arguments)(
             args=list(arguments) or ["--help"],
             prog_name=_NAME,
-            obj=session,
+            obj=context,
             standalone_mode=False,
         )
-        for warning in session.settings.warnings:
-            session.output.warn(warning)
-        return int(ended or session.status)
+        for warning in context.settings.warnings:
+            context.output.warn(warning)
+        return int(ended or context.status)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user
-        return _told(_explained(error, arguments), arguments, session)
+        return _told(_explained(error, arguments), arguments, context)
 
 
 def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
@@ -128,14 +128,14 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
             return _bug(error)
 
 
-def _told(error: FluxError, arguments: Sequence[str], session: Session) -> int:
+def _told(error: FluxError, arguments: Sequence[str], context: Context) -> int:
     # Where even this cannot be written, the status says it alone.
     with suppress(FluxError):
-        _mouth(arguments, session).error(error)
+        _mouth(arguments, context).error(error)
     return error.status
 
 
-def _mouth(arguments: Sequence[str], session: Session) -> Output:
+def _mouth(arguments: Sequence[str], context: Context) -> Output:
     """Return the session's output, or a plain one if its settings are what is broken.
 
     A command line that was not understood may still have asked for JSON.
@@ -143,12 +143,12 @@ def _mouth(arguments: Sequence[str], session: Session) -> Output:
     words = list(arguments)
     json = "--json" in words[: words.index("--") if "--" in words else None]
     with suppress(FluxError):
-        json = json or session.settings.flag("json")
+        json = json or context.settings.flag("json")
     with suppress(FluxError):
-        if json and not session.flags.get("json"):
-            session.configure(json=True)
-        return session.output
-    return session.plain_output(json=json)
+        if json and not context.flags.get("json"):
+            context.configure(json=True)
+        return context.output
+    return context.plain_output(json=json)
 
 
 def _usage(error: typer.TyperException, arguments: Sequence[str]) -> FluxError:

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
     from fluxcli.catalog import Mode
     from fluxcli.client.client import Service
-    from fluxcli.client.transport import Line
-    from fluxcli.files.output_path import Target
+    from fluxcli.client.transport import Transport
+    from fluxcli.files.output_path import OutputTarget
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Task
     from fluxcli.output.output import Output
-    from fluxcli.requests.resolve import Order
+    from fluxcli.requests.resolve import ResolvedRequest
     from fluxcli.sandbox.server import Served
-    from fluxcli.sandbox.service import StandIn
+    from fluxcli.sandbox.service import SandboxService
     from fluxcli.tasks.history import History
-    from fluxcli.tasks.options import Existing, Tools
-    from fluxcli.tasks.run import Making
+    from fluxcli.tasks.options import Existing, TaskServices
+    from fluxcli.tasks.run import TaskRunner
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
@@ -48,7 +48,7 @@ _UPLOADS: Final = "https://upload.sandbox.invalid"
 
 
 @dataclass(eq=False, repr=False)
-class Session:
+class Context:
     """What a command works with. `stdin`, `stdout`, `stderr` may be None: closed by the shell."""
 
     env: Mapping[str, str]
@@ -61,7 +61,7 @@ class Session:
     status: int = 0
 
     @classmethod
-    def of_process(cls) -> Session:
+    def of_process(cls) -> Context:
         """Return the world of this process."""
         try:
             cwd = Path.cwd()
@@ -138,12 +138,12 @@ class Session:
         return self.settings.flag("sandbox")
 
     @cached_property
-    def stand_in(self) -> StandIn:
+    def sandbox_service(self) -> SandboxService:
         """The stand-in service inside this process; its tasks are kept between runs."""
         return self._make_stand_in(seconds=None, faults=())
 
-    def _make_stand_in(self, *, seconds: float | None, faults: Sequence[str]) -> StandIn:
-        from fluxcli.sandbox.service import StandIn  # noqa: PLC0415 - start-up
+    def _make_stand_in(self, *, seconds: float | None, faults: Sequence[str]) -> SandboxService:
+        from fluxcli.sandbox.service import SandboxService  # noqa: PLC0415 - start-up
 
         try:
             if seconds is None:
@@ -151,7 +151,7 @@ class Session:
             asked = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
             folder = self.settings.state_dir
             make_private(folder)
-            return StandIn(
+            return SandboxService(
                 store=folder / "sandbox.sqlite3",
                 wall=self.clock.wall,
                 sleep=self.clock.sleep,
@@ -177,11 +177,11 @@ class Session:
         from fluxcli.sandbox.server import serve  # noqa: PLC0415 - start-up
 
         with ExitStack() as stack:
-            stand_in = self._make_stand_in(seconds=seconds, faults=faults)
-            stack.callback(stand_in.close)
-            stand_in.count_anew()
+            sandbox_service = self._make_stand_in(seconds=seconds, faults=faults)
+            stack.callback(sandbox_service.close)
+            sandbox_service.count_anew()
             try:
-                served = stack.enter_context(serve(stand_in, port=port))
+                served = stack.enter_context(serve(sandbox_service, port=port))
             except OSError as error:
                 message = f"port {port} cannot be had: {error.strerror or error}"
                 raise FluxError(
@@ -208,16 +208,18 @@ class Session:
         return key.reveal()
 
     @cached_property
-    def line(self) -> Line:
+    def transport(self) -> Transport:
         """The way to the service, or to its stand-in."""
-        from fluxcli.client.transport import Line  # noqa: PLC0415 - start-up
+        from fluxcli.client.transport import Transport  # noqa: PLC0415 - start-up
 
         trace = self.output.trace if self.settings.flag("debug") else None
         if not self.sandbox:
-            return Line(env=self.env, trace=trace)
+            return Transport(env=self.env, trace=trace)
         from fluxcli.sandbox.in_process import SandboxTransport  # noqa: PLC0415 - start-up
 
-        return Line(env=self.env, transport=SandboxTransport(self.stand_in), trace=trace)
+        return Transport(
+            env=self.env, transport=SandboxTransport(self.sandbox_service), trace=trace
+        )
 
     @cached_property
     def service(self) -> Service:
@@ -226,7 +228,10 @@ class Session:
 
         uploads = _UPLOADS if self.sandbox else self.settings.text("upload_url") or ""
         return Service(
-            line=self.line, key=lambda: self._key, base_url=self.base_url, upload_url=uploads
+            transport=self.transport,
+            key=lambda: self._key,
+            base_url=self.base_url,
+            upload_url=uploads,
         )
 
     # -- the rest -----------------------------------------------------------------------
@@ -239,16 +244,18 @@ class Session:
         return Journal(self.settings.state_dir, clock=self.clock, sandbox=self.sandbox)
 
     @cached_property
-    def tools(self) -> Tools:
+    def tools(self) -> TaskServices:
         """What pictures are made with; raises at once if the key or the network's set-up is bad."""
         import hashlib  # noqa: PLC0415 - start-up
 
-        from fluxcli.tasks.options import Tools  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.options import TaskServices  # noqa: PLC0415 - start-up
 
         self.service.prepare()
         name = f"{self.base_url}\0{self._key}".encode()
         account = "sandbox" if self.sandbox else hashlib.blake2s(name, digest_size=8).hexdigest()
-        return Tools(service=self.service, journal=self.journal, clock=self.clock, account=account)
+        return TaskServices(
+            service=self.service, journal=self.journal, clock=self.clock, account=account
+        )
 
     def order(
         self,
@@ -260,12 +267,12 @@ class Session:
         count: int,
         force: bool,
         skip_existing: bool,
-    ) -> Order:
+    ) -> ResolvedRequest:
         """Resolve and judge what was asked for."""
-        from fluxcli.requests.inputs import Around, Asked  # noqa: PLC0415 - start-up
+        from fluxcli.requests.inputs import RawRequest, RequestEnvironment  # noqa: PLC0415 - start-up
         from fluxcli.requests.resolve import take  # noqa: PLC0415 - start-up
 
-        asked = Asked(
+        asked = RawRequest(
             mode=mode,
             prompt=prompt,
             prompt_file=prompt_file,
@@ -274,7 +281,7 @@ class Session:
             force=force,
             skip_existing=skip_existing,
         )
-        around = Around(
+        around = RequestEnvironment(
             settings=self.settings,
             cwd=self.cwd,
             origin=self.base_url,
@@ -285,20 +292,20 @@ class Session:
         )
         return take(asked, around)
 
-    def making(
+    def runner(
         self,
         *,
         timeout: float | None = None,
         wait: bool = True,
         save: bool = True,
         existing: Existing = "beside",
-    ) -> Making:
+    ) -> TaskRunner:
         """Return what makes and collects pictures, by the settings' times unless told otherwise."""
         from fluxcli.files.output_path import parse_target  # noqa: PLC0415 - start-up
-        from fluxcli.tasks.options import Terms  # noqa: PLC0415 - start-up
-        from fluxcli.tasks.run import Making  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.options import RunOptions  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.run import TaskRunner  # noqa: PLC0415 - start-up
 
-        terms = Terms(
+        terms = RunOptions(
             timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,
             interval=self.settings.seconds("interval"),
             deliver=self.output.answer_bytes,
@@ -306,16 +313,16 @@ class Session:
             save=save,
             existing=existing,
         )
-        return Making(self.tools, terms, self.interrupts, parse_target(None, cwd=self.cwd))
+        return TaskRunner(self.tools, terms, self.interrupts, parse_target(None, cwd=self.cwd))
 
     def history(self, *, wait: bool = False) -> History:
         """Return what looks at tasks again; with `wait`, until they are final."""
         from fluxcli.tasks.history import History  # noqa: PLC0415 - start-up
 
-        making = self.making(timeout=None if wait else 0.0, save=False)
-        return History(making, self.cwd)
+        runner = self.runner(timeout=None if wait else 0.0, save=False)
+        return History(runner, self.cwd)
 
-    def target(self, tasks: Sequence[Task]) -> Target | None:
+    def target(self, tasks: Sequence[Task]) -> OutputTarget | None:
         """Return where `-o` wants these tasks' pictures; None: each where it was meant to go.
 
         Raises:
@@ -349,8 +356,8 @@ class Session:
             self.output.restore_terminal()
         if "journal" in self.__dict__:
             self.journal.close()
-        if "stand_in" in self.__dict__:
-            self.stand_in.close()
+        if "sandbox_service" in self.__dict__:
+            self.sandbox_service.close()
         # After a signal, somebody may still be talking; the end of the process hangs up for him.
-        if "line" in self.__dict__ and self.interrupts.number is None:
-            self.line.close()
+        if "transport" in self.__dict__ and self.interrupts.number is None:
+            self.transport.close()

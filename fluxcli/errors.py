@@ -72,7 +72,7 @@ class Code(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Row(NamedTuple):
+class ErrorInfo(NamedTuple):
     """What a code means: its exit status, whether the same command may simply run again."""
 
     status: int
@@ -80,55 +80,63 @@ class Row(NamedTuple):
     meaning: str
 
 
-TABLE: dict[Code, Row] = {
-    Code.USAGE: Row(Status.USAGE, False, "the command line itself is wrong"),
-    Code.INVALID_REQUEST: Row(Status.USAGE, False, "a value cannot work; nothing was sent"),
-    Code.INPUT_UNREADABLE: Row(Status.USAGE, False, "the input picture cannot be read"),
-    Code.WOULD_OVERWRITE: Row(Status.USAGE, False, "a file is there already"),
-    Code.OUTPUT_UNWRITABLE: Row(Status.USAGE, False, "the output cannot be written"),
-    Code.BINARY_TO_TERMINAL: Row(Status.USAGE, False, "picture bytes would go to a terminal"),
-    Code.CONFIG_INVALID: Row(Status.USAGE, False, "a setting or the config file is broken"),
-    Code.MANIFEST_INVALID: Row(Status.USAGE, False, "the file of pictures to build is wrong"),
-    Code.LOCK_INVALID: Row(Status.USAGE, False, "the build's lock cannot be read or written"),
-    Code.ENVIRONMENT_INVALID: Row(
+TABLE: dict[Code, ErrorInfo] = {
+    Code.USAGE: ErrorInfo(Status.USAGE, False, "the command line itself is wrong"),
+    Code.INVALID_REQUEST: ErrorInfo(Status.USAGE, False, "a value cannot work; nothing was sent"),
+    Code.INPUT_UNREADABLE: ErrorInfo(Status.USAGE, False, "the input picture cannot be read"),
+    Code.WOULD_OVERWRITE: ErrorInfo(Status.USAGE, False, "a file is there already"),
+    Code.OUTPUT_UNWRITABLE: ErrorInfo(Status.USAGE, False, "the output cannot be written"),
+    Code.BINARY_TO_TERMINAL: ErrorInfo(Status.USAGE, False, "picture bytes would go to a terminal"),
+    Code.CONFIG_INVALID: ErrorInfo(Status.USAGE, False, "a setting or the config file is broken"),
+    Code.MANIFEST_INVALID: ErrorInfo(Status.USAGE, False, "the file of pictures to build is wrong"),
+    Code.LOCK_INVALID: ErrorInfo(Status.USAGE, False, "the build's lock cannot be read or written"),
+    Code.ENVIRONMENT_INVALID: ErrorInfo(
         Status.USAGE, False, "a proxy, certificate or other environment variable is unusable"
     ),
-    Code.AUTH_MISSING_KEY: Row(Status.KEY, False, "no API key is set"),
-    Code.AUTH_REFUSED: Row(Status.KEY, False, "the service refused the API key"),
-    Code.TIMED_OUT: Row(Status.WAITING, True, "waiting ended; the task lives on and is paid for"),
-    Code.NETWORK: Row(Status.TRY_AGAIN, True, "the service cannot be reached; nothing accepted"),
-    Code.SERVICE_ERROR: Row(Status.TRY_AGAIN, True, "the service failed; nothing accepted"),
-    Code.EDGE_BLOCKED: Row(
+    Code.AUTH_MISSING_KEY: ErrorInfo(Status.KEY, False, "no API key is set"),
+    Code.AUTH_REFUSED: ErrorInfo(Status.KEY, False, "the service refused the API key"),
+    Code.TIMED_OUT: ErrorInfo(
+        Status.WAITING, True, "waiting ended; the task lives on and is paid for"
+    ),
+    Code.NETWORK: ErrorInfo(
+        Status.TRY_AGAIN, True, "the service cannot be reached; nothing accepted"
+    ),
+    Code.SERVICE_ERROR: ErrorInfo(Status.TRY_AGAIN, True, "the service failed; nothing accepted"),
+    Code.EDGE_BLOCKED: ErrorInfo(
         Status.TRY_AGAIN, False, "the network edge blocked the call; the key is not at fault"
     ),
-    Code.MAINTENANCE: Row(Status.TRY_AGAIN, True, "the service is under maintenance"),
-    Code.RATE_LIMITED: Row(Status.TRY_AGAIN, True, "too many submissions for this account"),
-    Code.FEATURE_DISABLED: Row(Status.TRY_AGAIN, False, "the service has switched this off"),
-    Code.BUSY: Row(Status.TRY_AGAIN, True, "another process is at work on the same thing"),
-    Code.DOWNLOAD_FAILED: Row(Status.UNSAVED, True, "paid and finished, but not downloaded"),
-    Code.NOT_AN_IMAGE: Row(Status.UNSAVED, True, "what came is not a whole picture"),
-    Code.DISK: Row(Status.UNSAVED, True, "paid and finished, but it could not be written"),
-    Code.CREDITS_INSUFFICIENT: Row(Status.CREDITS, False, "the account has too few credits"),
-    Code.KEY_CAP_REACHED: Row(Status.CREDITS, False, "the key's own usage cap is reached"),
-    Code.OVER_BUDGET: Row(Status.CREDITS, False, "the estimate is over `--max-credits`"),
-    Code.NO_CONSENT: Row(Status.CREDITS, False, "the spending was not agreed to"),
-    Code.REJECTED: Row(Status.REFUSED, False, "the service refused the request"),
-    Code.MODERATED: Row(Status.REFUSED, False, "the content policy refused the request"),
-    Code.GENERATION_FAILED: Row(Status.REFUSED, True, "the service could not make the picture"),
-    Code.UNACCEPTABLE: Row(
+    Code.MAINTENANCE: ErrorInfo(Status.TRY_AGAIN, True, "the service is under maintenance"),
+    Code.RATE_LIMITED: ErrorInfo(Status.TRY_AGAIN, True, "too many submissions for this account"),
+    Code.FEATURE_DISABLED: ErrorInfo(Status.TRY_AGAIN, False, "the service has switched this off"),
+    Code.BUSY: ErrorInfo(Status.TRY_AGAIN, True, "another process is at work on the same thing"),
+    Code.DOWNLOAD_FAILED: ErrorInfo(Status.UNSAVED, True, "paid and finished, but not downloaded"),
+    Code.NOT_AN_IMAGE: ErrorInfo(Status.UNSAVED, True, "what came is not a whole picture"),
+    Code.DISK: ErrorInfo(Status.UNSAVED, True, "paid and finished, but it could not be written"),
+    Code.CREDITS_INSUFFICIENT: ErrorInfo(Status.CREDITS, False, "the account has too few credits"),
+    Code.KEY_CAP_REACHED: ErrorInfo(Status.CREDITS, False, "the key's own usage cap is reached"),
+    Code.OVER_BUDGET: ErrorInfo(Status.CREDITS, False, "the estimate is over `--max-credits`"),
+    Code.NO_CONSENT: ErrorInfo(Status.CREDITS, False, "the spending was not agreed to"),
+    Code.REJECTED: ErrorInfo(Status.REFUSED, False, "the service refused the request"),
+    Code.MODERATED: ErrorInfo(Status.REFUSED, False, "the content policy refused the request"),
+    Code.GENERATION_FAILED: ErrorInfo(
+        Status.REFUSED, True, "the service could not make the picture"
+    ),
+    Code.UNACCEPTABLE: ErrorInfo(
         Status.REFUSED, False, "paid and finished, but not what the manifest's `accept` takes"
     ),
-    Code.TASK_NOT_FOUND: Row(Status.REFUSED, False, "no such task"),
-    Code.EXPIRED: Row(Status.REFUSED, False, "the result is no longer kept by the service"),
-    Code.PARTIAL: Row(Status.PARTIAL, True, "several were asked for, some failed"),
-    Code.DRIFT: Row(Status.DRIFT, False, "there is work to do"),
-    Code.OUTCOME_UNKNOWN: Row(
+    Code.TASK_NOT_FOUND: ErrorInfo(Status.REFUSED, False, "no such task"),
+    Code.EXPIRED: ErrorInfo(Status.REFUSED, False, "the result is no longer kept by the service"),
+    Code.PARTIAL: ErrorInfo(Status.PARTIAL, True, "several were asked for, some failed"),
+    Code.DRIFT: ErrorInfo(Status.DRIFT, False, "there is work to do"),
+    Code.OUTCOME_UNKNOWN: ErrorInfo(
         Status.UNKNOWN, False, "it is not known whether the submission was accepted"
     ),
-    Code.JOURNAL: Row(Status.FAILURE, False, "the local record of tasks cannot be used"),
-    Code.STDOUT_UNWRITABLE: Row(Status.FAILURE, False, "the answer cannot be written to stdout"),
-    Code.INTERNAL: Row(Status.FAILURE, False, "a bug in fluxcli"),
-    Code.INTERRUPTED: Row(130, True, "stopped by a signal: 128 + its number (129, 130, 143)"),
+    Code.JOURNAL: ErrorInfo(Status.FAILURE, False, "the local record of tasks cannot be used"),
+    Code.STDOUT_UNWRITABLE: ErrorInfo(
+        Status.FAILURE, False, "the answer cannot be written to stdout"
+    ),
+    Code.INTERNAL: ErrorInfo(Status.FAILURE, False, "a bug in fluxcli"),
+    Code.INTERRUPTED: ErrorInfo(130, True, "stopped by a signal: 128 + its number (129, 130, 143)"),
 }
 
 

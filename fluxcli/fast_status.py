@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fluxcli.context import Session
+    from fluxcli.context import Context
 
 ASKED: Final = ("status", "--offline", "--limit", "50")
 """The words of the completion scripts; `--sandbox` may follow."""
@@ -22,14 +22,14 @@ def is_asked(arguments: Sequence[str]) -> bool:
     return tuple(arguments) in {ASKED, (*ASKED, "--sandbox")}
 
 
-def tell(arguments: Sequence[str], session: Session) -> None:
+def tell(arguments: Sequence[str], context: Context) -> None:
     """Print the latest tasks.
 
     Raises:
         FluxError: they cannot be had; nothing has been printed.
     """
-    session.configure(sandbox="--sandbox" in arguments or None)
-    session.output.reporter().show(session.journal.recent(int(ASKED[-1])))
-    for warning in session.settings.warnings:
-        session.output.warn(warning)
-    session.close()
+    context.configure(sandbox="--sandbox" in arguments or None)
+    context.output.reporter().show(context.journal.recent(int(ASKED[-1])))
+    for warning in context.settings.warnings:
+        context.output.warn(warning)
+    context.close()

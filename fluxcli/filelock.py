@@ -39,7 +39,7 @@ def make_private(folder: Path) -> None:
             one.mkdir(mode=0o700, exist_ok=True)
 
 
-class Mutex:
+class FileLock:
     """A lock on the file at `path`, which is made, with its folders, when first taken."""
 
     def __init__(self, path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fluxcli import __version__
 from fluxcli.cli import main
-from fluxcli.context import Session
+from fluxcli.context import Context
 from tests.worlds import KEY, Stream, written
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ def ended(world: World, *words: str, **streams: object) -> tuple[int, str]:
     """Run with streams of one's own; return the status and what stderr got."""
     usual = {"stdin": Stream(), "stdout": Stream(), "stderr": Stream()}
     chosen = usual | streams
-    session = Session(env=world.env, cwd=world.cwd, clock=world.clock, **chosen)  # type: ignore[arg-type] # streams, by name
-    return main(words, session), written(chosen["stderr"]).decode()
+    context = Context(env=world.env, cwd=world.cwd, clock=world.clock, **chosen)  # type: ignore[arg-type] # streams, by name
+    return main(words, context), written(chosen["stderr"]).decode()
 
 
 class TestStreams:
@@ -283,7 +283,7 @@ class TestABug:
             def __getattr__(self, name: str) -> object:
                 raise ZeroDivisionError(f"secret {KEY} in {name}")
 
-        session = Session(
+        context = Context(
             env=world.env,
             stdin=Stream(),
             stdout=Stream(),
@@ -291,12 +291,12 @@ class TestABug:
             cwd=world.cwd,
             clock=Stopped(),  # type: ignore[arg-type] # on purpose
         )
-        assert main(["status", "--sandbox", "--json"], session) == 1
-        err = written(session.stderr).decode()
+        assert main(["status", "--sandbox", "--json"], context) == 1
+        err = written(context.stderr).decode()
         assert err.startswith(f"error: a bug in fluxcli {__version__}: ZeroDivisionError at ")
         assert "Traceback" not in err
-        assert KEY not in err + written(session.stdout).decode()
-        assert '"code": "internal"' in written(session.stdout).decode()
+        assert KEY not in err + written(context.stdout).decode()
+        assert '"code": "internal"' in written(context.stdout).decode()
 
 
 class TestTheKey:

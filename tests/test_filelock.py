@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.filelock import Mutex, alive, make_private
+from fluxcli.filelock import FileLock, alive, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 HOLD = """
 import sys
 from pathlib import Path
-from fluxcli.filelock import Mutex
+from fluxcli.filelock import FileLock
 
-Mutex(Path(sys.argv[1])).acquire(wait=True)
+FileLock(Path(sys.argv[1])).acquire(wait=True)
 print("held", flush=True)
 sys.stdin.readline()
 """
@@ -51,7 +51,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_one_holder_at_a_time(path: Path) -> None:
-    first, second = Mutex(path), Mutex(path)
+    first, second = FileLock(path), FileLock(path)
     assert first.acquire(wait=False)
     assert not second.acquire(wait=False)
     first.release()
@@ -60,14 +60,14 @@ def test_one_holder_at_a_time(path: Path) -> None:
 
 
 def test_within_a_block(path: Path) -> None:
-    with Mutex(path):
-        assert not Mutex(path).acquire(wait=False)
-    assert Mutex(path).acquire(wait=False)
+    with FileLock(path):
+        assert not FileLock(path).acquire(wait=False)
+    assert FileLock(path).acquire(wait=False)
 
 
 def test_another_process_is_named(path: Path) -> None:
     with holder(path) as process:
-        mutex = Mutex(path)
+        mutex = FileLock(path)
         assert not mutex.acquire(wait=False)
         assert mutex.holder() == process.pid
         assert mutex.held_elsewhere()
@@ -77,13 +77,13 @@ def test_a_killed_process_holds_nothing(path: Path) -> None:
     with holder(path) as process:
         process.kill()
         process.wait(10)
-        assert not Mutex(path).held_elsewhere()
-        assert Mutex(path).acquire(wait=False)
+        assert not FileLock(path).held_elsewhere()
+        assert FileLock(path).acquire(wait=False)
 
 
 def test_asking_creates_nothing(path: Path) -> None:
-    assert not Mutex(path).held_elsewhere()
-    assert Mutex(path).holder() is None
+    assert not FileLock(path).held_elsewhere()
+    assert FileLock(path).holder() is None
     assert not path.parent.exists()
 
 
@@ -91,19 +91,19 @@ def test_asking_creates_nothing(path: Path) -> None:
 def test_a_file_that_names_nobody(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    assert Mutex(path).holder() is None
-    assert not Mutex(path).held_elsewhere()
+    assert FileLock(path).holder() is None
+    assert not FileLock(path).held_elsewhere()
 
 
 def test_a_number_that_is_used_again_is_no_holder(path: Path) -> None:
     """The file of a process that died long ago names one that lives, and has nothing to do."""
     path.parent.mkdir()
     path.write_text(str(os.getpid()))
-    assert not Mutex(path).held_elsewhere()
+    assert not FileLock(path).held_elsewhere()
 
 
 def test_its_file_goes_with_it_where_that_is_asked_for(path: Path) -> None:
-    mutex = Mutex(path)
+    mutex = FileLock(path)
     mutex.acquire(wait=False)
     mutex.release(remove=True)
     assert not path.exists()
@@ -112,11 +112,11 @@ def test_its_file_goes_with_it_where_that_is_asked_for(path: Path) -> None:
 
 def test_a_file_that_was_removed_meanwhile_is_no_lock(path: Path) -> None:
     """Whoever opened it before it was removed starts over with the new one."""
-    first, second = Mutex(path), Mutex(path)
+    first, second = FileLock(path), FileLock(path)
     first.acquire(wait=False)
     path.unlink()
     assert second.acquire(wait=False)
-    assert not Mutex(path).acquire(wait=False)
+    assert not FileLock(path).acquire(wait=False)
     first.release(remove=False)
     second.release()
 
@@ -124,7 +124,7 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(path: Path) -> None:
 def test_a_folder_in_its_place(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
-        Mutex(path).acquire(wait=False)
+        FileLock(path).acquire(wait=False)
 
 
 def test_who_lives() -> None:

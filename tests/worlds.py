@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxcli.cli import main
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,15 +144,15 @@ class World:
         """Make `url` the service of this world, and take uploads there too, or at `uploads`."""
         self.env |= {"FLUXCLI_BASE_URL": url, "FLUXCLI_UPLOAD_URL": uploads or url}
 
-    def session(
+    def context(
         self,
         *,
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         terminal: bool = False,
-    ) -> Session:
+    ) -> Context:
         """Return a run's world, its streams in memory."""
-        return Session(
+        return Context(
             env=self.env | dict(env or {}),
             stdin=Stream(stdin, terminal=terminal),
             stdout=Stream(terminal=terminal),
@@ -169,11 +169,11 @@ class World:
         terminal: bool = False,
     ) -> Ran:
         """Run one command line through `main()`; `env` holds for this run alone."""
-        session = self.session(stdin=stdin, env=env, terminal=terminal)
+        context = self.context(stdin=stdin, env=env, terminal=terminal)
         # Typer and rich, unlike us, print to the process's own streams.
-        with redirect_stdout(session.stdout), redirect_stderr(session.stderr):
-            status = main(arguments, session)
-        return Ran(int(status), written(session.stdout), written(session.stderr).decode())
+        with redirect_stdout(context.stdout), redirect_stderr(context.stderr):
+            status = main(arguments, context)
+        return Ran(int(status), written(context.stdout), written(context.stderr).decode())
 
 
 def written(stream: object) -> bytes:

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import sha256_of
-from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.manifest.asset_paths import is_inside
-from fluxcli.build.steps import Step, ask_of
+from fluxcli.build.steps import PlanStep, ask_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
-from fluxcli.files.output_path import Target
+from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
-from fluxcli.tasks.job import Work
-from fluxcli.tasks.options import Source, Wish
+from fluxcli.tasks.job import PictureJob
+from fluxcli.tasks.options import PictureRequest, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,18 +31,17 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.journal.journal import Run
     from fluxcli.models import Picture, Task
-    from fluxcli.tasks.options import Step as Turn
-    from fluxcli.tasks.options import Terms, Tools
+    from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class BuildContext:
     """What assets are made with. `origin` names the service; `locked`: the lock must not change."""
 
     manifest: Manifest
     lock: LockFile
-    tools: Tools
-    terms: Terms
+    tools: TaskServices
+    terms: RunOptions
     origin: str
     sandbox: bool
     locked: bool = False
@@ -53,29 +52,29 @@ class Bench:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-class AssetWork:
+class AssetJob:
     """The work on one asset that is to be made or collected."""
 
-    def __init__(self, bench: Bench, step: Step, asset: Asset) -> None:
+    def __init__(self, bench: BuildContext, step: PlanStep, asset: Asset) -> None:
         self._bench = bench
         self._step = step
         self._asset = asset
         self._path = bench.manifest.place(asset)
-        self._ask: Ask | None = None
+        self._ask: LockedRequest | None = None
         self._ref: str | None = None
         self._open = False
 
-    def turns(self) -> Iterator[Turn]:
+    def read_limiter(self) -> Iterator[JobStep]:
         """Do it, telling what happens; the last event is `Finished` or `Failed`."""
         run = None
         try:
             work = self._work()
-            run, turns = (
+            run, read_limiter = (
                 self._collecting(work, self._step.collects)
                 if self._step.collects is not None
                 else self._making(work)
             )
-            for turn in turns:
+            for turn in read_limiter:
                 self._note(turn)
                 yield turn
         except FluxError as error:
@@ -84,22 +83,22 @@ class AssetWork:
             if run is not None:
                 self._bench.tools.journal.let_go(run)
 
-    def _work(self) -> Work:
+    def _work(self) -> PictureJob:
         terms = replace(self._bench.terms, existing="replace", check=self._check)
-        return Work(self._step.name, self._bench.tools, terms)
+        return PictureJob(self._step.name, self._bench.tools, terms)
 
-    def _making(self, work: Work) -> tuple[Run, Iterator[Turn]]:
+    def _making(self, work: PictureJob) -> tuple[Run, Iterator[JobStep]]:
         """Ask for it, or take up what this machine asked for in an earlier run."""
         bench, asset = self._bench, self._asset
         source, identity = self._source()
         now = bench.tools.clock.wall()
         self._ask = ask_of(asset, identity, now=now, sandbox=bench.sandbox)
-        wish = Wish(request=asset.request, target=self._target(), source=source)
+        wish = PictureRequest(request=asset.request, target=self._target(), source=source)
         journal = bench.tools.journal
         run = journal.open_run(bench.fingerprint(asset, self._ask.request), new=False)
         return run, work.make(wish, run)
 
-    def _collecting(self, work: Work, ask: Ask) -> tuple[Run, Iterator[Turn]]:
+    def _collecting(self, work: PictureJob, ask: LockedRequest) -> tuple[Run, Iterator[JobStep]]:
         """Fetch what is paid for; a task of another machine is taken into this one's journal."""
         self._ask = ask
         journal, task_id = self._bench.tools.journal, ask.task_id or ""
@@ -113,8 +112,8 @@ class AssetWork:
             )
         return run, work.collect(task, self._target())
 
-    def _target(self) -> Target:
-        return Target("file", str(self._path))
+    def _target(self) -> OutputTarget:
+        return OutputTarget("file", str(self._path))
 
     def _source(self) -> tuple[Source | None, str | None]:
         """Return the picture to edit, as it is now, and its identity."""
@@ -204,8 +203,8 @@ class AssetWork:
             return
         ask = replace(self._ask, task_id=task.task_id, ref=None, landing=None)
         self._record(
-            Entry(
-                Made(
+            LockEntry(
+                LockedImage(
                     ask=ask,
                     output=self._asset.output,
                     sha256=picture.sha256,
@@ -220,22 +219,22 @@ class AssetWork:
         if before is not None and before.output != self._asset.output:
             self._clear(before)
 
-    def _is_same(self, made: Made, picture: Picture) -> bool:
+    def _is_same(self, made: LockedImage, picture: Picture) -> bool:
         """Tell whether what was fetched is what the lock says, so that it need not change."""
         again = self._step.collects is not None and self._step.collects == made.ask
         return again and (made.sha256, made.output) == (picture.sha256, self._asset.output)
 
-    def _clear(self, made: Made) -> None:
+    def _clear(self, made: LockedImage) -> None:
         """Remove the picture's former file, if it is still the one that we made."""
         former = self._bench.manifest.folder / made.output
         if is_inside(self._bench.manifest.folder, former) and sha256_of(former) == made.sha256:
             with suppress(OSError):
                 former.unlink()
 
-    def _entry(self) -> Entry:
-        return self._bench.lock.get(self._asset.name) or Entry()
+    def _entry(self) -> LockEntry:
+        return self._bench.lock.get(self._asset.name) or LockEntry()
 
-    def _record(self, entry: Entry) -> None:
+    def _record(self, entry: LockEntry) -> None:
         if self._bench.locked:
             raise FluxError(Code.DRIFT, f"the lock would change for `{self._asset.name}`")
         if self._bench.lock.get(self._asset.name) != entry:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fluxcli.build.asset_job import AssetWork, Bench
+from fluxcli.build.asset_job import AssetJob, BuildContext
 from fluxcli.build.outcome import Outcome, Result, at_rest
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Resumed
@@ -16,7 +16,7 @@ from fluxcli.tasks.submit import unsettled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fluxcli.build.steps import Plan, Step
+    from fluxcli.build.steps import Plan, PlanStep
     from fluxcli.events import Event
     from fluxcli.models import Task
     from fluxcli.signals import Interrupts
@@ -34,7 +34,7 @@ class Limits:
 class Build:
     """One build: `run` it, then read the `outcomes`."""
 
-    def __init__(self, bench: Bench, plan: Plan, limits: Limits) -> None:
+    def __init__(self, bench: BuildContext, plan: Plan, limits: Limits) -> None:
         self._bench = bench
         self._plan = plan
         self._limits = limits
@@ -57,7 +57,7 @@ class Build:
                 self._see(event)
             yield event
 
-    def admits(self, step: Step) -> bool:
+    def admits(self, step: PlanStep) -> bool:
         """Tell whether a step may begin, and count its price."""
         if self._failed and self._limits.fail_fast:
             return False
@@ -71,20 +71,20 @@ class Build:
         self._spent += step.credits
         return True
 
-    def block(self, step: Step) -> None:
+    def block(self, step: PlanStep) -> None:
         """Note that a step cannot begin, since what it is made from has come to nothing."""
         self._end(step, "blocked")
         self._queue.failed(step.name)
 
-    def hold(self, step: Step, error: FluxError) -> None:
+    def hold(self, step: PlanStep, error: FluxError) -> None:
         """Note why only a person can settle a step."""
         self._end(step, "held", error=error)
 
-    def job(self, step: Step) -> Job:
+    def job(self, step: PlanStep) -> Job:
         """Return the work on a step."""
         if step.asset is None:
             raise ValueError(step.name)
-        return Job(step.name, AssetWork(self._bench, step, step.asset).turns())
+        return Job(step.name, AssetJob(self._bench, step, step.asset).read_limiter())
 
     def status(self) -> int:
         """Return the exit status that the outcomes amount to."""
@@ -111,7 +111,7 @@ class Build:
 
     def _end(
         self,
-        step: Step,
+        step: PlanStep,
         result: Result,
         *,
         error: FluxError | None = None,
@@ -128,7 +128,7 @@ def _over(most: int) -> FluxError:
     )
 
 
-def recorded(bench: Bench, step: Step) -> FluxError:
+def recorded(bench: BuildContext, step: PlanStep) -> FluxError:
     """Return the error about a submission of unknown outcome; the journal gets to know it.
 
     A lock that came from another machine names a submission that this one's journal has never
@@ -160,8 +160,8 @@ class _Queue:
 
     plan: Plan
     build: Build
-    _ready: deque[Step] = field(default_factory=deque)
-    _waiting: dict[str, list[Step]] = field(default_factory=dict)
+    _ready: deque[PlanStep] = field(default_factory=deque)
+    _waiting: dict[str, list[PlanStep]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Sort out who waits for whom."""

@@ -31,7 +31,7 @@ class Disk(Protocol):
         ...
 
 
-class Files:
+class FileHashes:
     """The real files; each is read once."""
 
     def __init__(self) -> None:

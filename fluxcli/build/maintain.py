@@ -18,56 +18,56 @@ from fluxcli.build.steps import Action
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
-    from fluxcli.build.options import Call
-    from fluxcli.context import Session
+    from fluxcli.build.options import BuildCall
+    from fluxcli.context import Context
 
 
-def adopt(session: Session, call: Call) -> None:
+def adopt(context: Context, call: BuildCall) -> None:
     """Bless files that lie where assets' pictures belong."""
     if not call.names and not call.tags:
         raise FluxError(Code.USAGE, "name the assets to adopt", hint="fluxcli build --adopt hero")
-    with held(session, call):
-        project, _ = opened(session, call)
+    with held(context, call):
+        project, _ = opened(context, call)
         chosen = select(project.manifest, call.names, tags=call.tags, parents=False).names
         assets = [asset for asset in project.manifest.assets if asset.name in chosen]
-        now = session.clock.wall()
+        now = context.clock.wall()
         blessed = tending.adopt(assets, project.manifest, project.lock, now=now)
     for name, made in blessed.items():
-        if session.output.json:
+        if context.output.json:
             record = {"name": name, "adopted": True, "output": made.output, "sha256": made.sha256}
-            session.output.record(record)
+            context.output.record(record)
         else:
-            session.output.note(f"adopted `{made.output}` as `{name}`")
+            context.output.note(f"adopted `{made.output}` as `{name}`")
 
 
-def prune(session: Session, call: Call) -> None:
+def prune(context: Context, call: BuildCall) -> None:
     """Remove the files of assets that the manifest no longer has."""
-    with held(session, call):
-        project, selection = opened(session, call)
+    with held(context, call):
+        project, selection = opened(context, call)
         if not selection.whole:
             raise FluxError(Code.USAGE, "`--prune` takes no assets: it looks at all that is locked")
-        plan = project.plan(selection, now=session.clock.wall())
+        plan = project.plan(selection, now=context.clock.wall())
         free, kept = tending.prunable(plan.only(Action.ORPHAN), project.manifest)
         if call.force:
             free, kept = [*free, *kept], []
         for step in free:
-            session.output.note(f"- {step.name}  {step.output}")
+            context.output.note(f"- {step.name}  {step.output}")
         for step in kept:
-            session.output.warn(f"`{step.output}` was edited by hand and is kept")
-            session.output.hint("fluxcli build --prune --force")
-        if free and not call.yes and not session.output.confirm(f"remove {len(free)} of these?"):
+            context.output.warn(f"`{step.output}` was edited by hand and is kept")
+            context.output.hint("fluxcli build --prune --force")
+        if free and not call.yes and not context.output.confirm(f"remove {len(free)} of these?"):
             raise FluxError(
                 Code.NO_CONSENT, "nothing was removed", hint="fluxcli build --prune --yes"
             )
         removed = tending.prune(free, project.manifest, project.lock)
-    if session.output.json:
-        session.output.record({"pruned": [step.name for step in free]})
+    if context.output.json:
+        context.output.record({"pruned": [step.name for step in free]})
     else:
         for path in removed:
-            session.output.answer_path(path)
+            context.output.answer_path(path)
 
 
-def merge_locks(session: Session, call: Call) -> None:
+def merge_locks(context: Context, call: BuildCall) -> None:
     """Join the locks of shards with the whole one."""
     if not call.names:
         raise FluxError(
@@ -75,27 +75,27 @@ def merge_locks(session: Session, call: Call) -> None:
             "name the locks to merge",
             hint="fluxcli build --merge-locks assets.lock.*-of-*",
         )
-    manifest = read(session.cwd / call.file, shown=call.file)
-    with held(session, call):
-        entries = merge(manifest, [session.cwd / name for name in call.names])
+    manifest = read(context.cwd / call.file, shown=call.file)
+    with held(context, call):
+        entries = merge(manifest, [context.cwd / name for name in call.names])
         before = store.read(manifest.lock)
         changed = {name: entry for name, entry in entries.items() if before.get(name) != entry}
         if changed:
             LockFile(manifest.lock, before).record(changed)
-    if session.output.json:
-        session.output.record({"merged": sorted(changed), "lock": str(manifest.lock)})
+    if context.output.json:
+        context.output.record({"merged": sorted(changed), "lock": str(manifest.lock)})
     else:
-        session.output.answer_path(manifest.lock)
+        context.output.answer_path(manifest.lock)
 
 
-def show_schema(session: Session, _call: Call) -> None:
+def show_schema(context: Context, _call: BuildCall) -> None:
     """Print the JSON Schema of manifests."""
-    session.output.answer(json.dumps(schema(), indent=2))
+    context.output.answer(json.dumps(schema(), indent=2))
 
 
-def init(session: Session, call: Call) -> None:
+def init(context: Context, call: BuildCall) -> None:
     """Write an example manifest, unless one is there."""
-    path = session.cwd / call.file
+    path = context.cwd / call.file
     if path.exists() and not call.force:
         raise FluxError(
             Code.WOULD_OVERWRITE, f"`{call.file}` is there already", hint="fluxcli build --plan"
@@ -106,7 +106,7 @@ def init(session: Session, call: Call) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FluxError(Code.OUTPUT_UNWRITABLE, f"`{path}`: {reason}") from error
-    if session.output.json:
-        session.output.record({"manifest": str(path)})
+    if context.output.json:
+        context.output.record({"manifest": str(path)})
     else:
-        session.output.answer_path(path)
+        context.output.answer_path(path)

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import sha256_of
-from fluxcli.build.lock.entry import Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockEntry
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.steps import Action, ask_of
 from fluxcli.errors import Code, FluxError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.build.manifest.asset import Asset, Manifest
-    from fluxcli.build.steps import Plan, Step
+    from fluxcli.build.steps import Plan, PlanStep
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:
@@ -37,7 +37,7 @@ def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:
         if step.entry is not None and step.entry.made is not None
     ]
     _move([(old, new) for old, new in moves if old != new and old.exists()], manifest.folder)
-    changes: dict[str, Entry | None] = {}
+    changes: dict[str, LockEntry | None] = {}
     for step in plan.steps:
         if step.action is Action.ORPHAN or not step.rewrites:
             continue
@@ -74,14 +74,14 @@ def _move(moves: list[tuple[Path, Path]], folder: Path) -> None:
 
 def adopt(
     assets: Iterable[Asset], manifest: Manifest, lock: LockFile, *, now: float
-) -> dict[str, Made]:
+) -> dict[str, LockedImage]:
     """Bless the files on the disk as the assets' results; `assets` stand parents first.
 
     Raises:
         FluxError: there is no picture, or its parent has none yet.
     """
-    changes: dict[str, Entry | None] = {}
-    blessed: dict[str, Made] = {}
+    changes: dict[str, LockEntry | None] = {}
+    blessed: dict[str, LockedImage] = {}
     for asset in assets:
         path = manifest.place(asset)
         try:
@@ -95,7 +95,7 @@ def adopt(
             said = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
             raise FluxError(Code.USAGE, said, hint="let `output` end as the picture is")
         ask = ask_of(asset, _identity(asset, manifest, lock, blessed), now=now, sandbox=False)
-        made = Made(
+        made = LockedImage(
             ask=ask,
             output=asset.output,
             sha256=found.sha256,
@@ -107,13 +107,13 @@ def adopt(
             adopted=True,
         )
         blessed[asset.name] = made
-        changes[asset.name] = Entry(made)
+        changes[asset.name] = LockEntry(made)
     lock.record(changes)
     return blessed
 
 
 def _identity(
-    asset: Asset, manifest: Manifest, lock: LockFile, blessed: Mapping[str, Made]
+    asset: Asset, manifest: Manifest, lock: LockFile, blessed: Mapping[str, LockedImage]
 ) -> str | None:
     """Return the identity of the picture that an asset is made from."""
     original = asset.original
@@ -130,10 +130,12 @@ def _identity(
     return made.sha256
 
 
-def prunable(orphans: Iterable[Step], manifest: Manifest) -> tuple[list[Step], list[Step]]:
+def prunable(
+    orphans: Iterable[PlanStep], manifest: Manifest
+) -> tuple[list[PlanStep], list[PlanStep]]:
     """Part orphans into those whose file may go (or is gone), and those edited by hand."""
-    free: list[Step] = []
-    kept: list[Step] = []
+    free: list[PlanStep] = []
+    kept: list[PlanStep] = []
     used = {os.path.realpath(manifest.place(asset)) for asset in manifest.assets}
     for step in orphans:
         path = manifest.folder / step.output
@@ -145,7 +147,7 @@ def prunable(orphans: Iterable[Step], manifest: Manifest) -> tuple[list[Step], l
     return free, kept
 
 
-def prune(orphans: Iterable[Step], manifest: Manifest, lock: LockFile) -> list[Path]:
+def prune(orphans: Iterable[PlanStep], manifest: Manifest, lock: LockFile) -> list[Path]:
     """Remove orphans' files and entries; return the files that were removed.
 
     Raises:

@@ -13,43 +13,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.manifest.selection import Shard
-    from fluxcli.build.options import Call
-    from fluxcli.context import Session
+    from fluxcli.build.options import BuildCall
+    from fluxcli.context import Context
     from fluxcli.models import Task
 
 
-def opened(session: Session, call: Call) -> tuple[Project, Selection]:
+def opened(context: Context, call: BuildCall) -> tuple[Project, Selection]:
     """Read the manifest and its lock, and choose the assets that are asked for."""
 
     def find(name: str) -> Task | None:
-        return session.journal.find(name)  # opened only if anything is under way
+        return context.journal.find(name)  # opened only if anything is under way
 
     shard = shard_of(call)
     project = Project.open(
-        session.cwd / call.file,
+        context.cwd / call.file,
         shown=call.file,
         shard=shard,
         find=find,
-        sandbox=session.sandbox,
+        sandbox=context.sandbox,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
 
 
 @contextmanager
-def held(session: Session, call: Call) -> Iterator[None]:
+def held(context: Context, call: BuildCall) -> Iterator[None]:
     """Keep every other build of the same manifest out meanwhile."""
-    folder = session.settings.state_dir / "locks"
-    mutex = only_one(_path(session, call), folder, shard=shard_of(call))
+    folder = context.settings.state_dir / "locks"
+    mutex = only_one(_path(context, call), folder, shard=shard_of(call))
     try:
         yield
     finally:
         mutex.release(remove=True)
 
 
-def shard_of(call: Call) -> Shard | None:
+def shard_of(call: BuildCall) -> Shard | None:
     """Return the shard that was asked for."""
     return None if call.shard is None else parse_shard(call.shard)
 
 
-def _path(session: Session, call: Call) -> Path:
-    return session.cwd / call.file
+def _path(context: Context, call: BuildCall) -> Path:
+    return context.cwd / call.file

@@ -18,7 +18,7 @@ _MANIFEST: Final = ".toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class BuildCall:
     """What was asked for. `names` are assets, patterns, or for `merge-locks` files."""
 
     word: Word

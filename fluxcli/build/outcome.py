@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from fluxcli.build.steps import Action, Plan, Step
+from fluxcli.build.steps import Action, Plan, PlanStep
 
 if TYPE_CHECKING:
     from fluxcli.errors import FluxError
@@ -27,7 +27,7 @@ class Outcome:
     blocked  what it is made from failed   capped   the credits did not reach for it
     """
 
-    step: Step
+    step: PlanStep
     result: Result
     error: FluxError | None = None
     task: Task | None = None

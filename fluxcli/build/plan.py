@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.lock.fingerprint import differences, scheme_of
-from fluxcli.build.steps import Action, Plan, Step, Wishes, ask_of, asks_for
+from fluxcli.build.steps import Action, Plan, PlanStep, Wishes, ask_of, asks_for
 from fluxcli.catalog import RESULT_DAYS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MARGIN: Final = 3600.0
 """A result that the service drops within the hour is not counted on any more."""
 
 
-def plan(manifest: Manifest, lock: Mapping[str, Entry], disk: Disk, wishes: Wishes) -> Plan:
+def plan(manifest: Manifest, lock: Mapping[str, LockEntry], disk: Disk, wishes: Wishes) -> Plan:
     """Decide what is to be done to each asset.
 
     Raises:
@@ -44,10 +44,10 @@ def plan(manifest: Manifest, lock: Mapping[str, Entry], disk: Disk, wishes: Wish
 @dataclass(slots=True)
 class _Planner:
     manifest: Manifest
-    lock: Mapping[str, Entry]
+    lock: Mapping[str, LockEntry]
     disk: Disk
     wishes: Wishes
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, PlanStep] = field(default_factory=dict)
     _claimed: set[str] = field(default_factory=set)
     _strays: dict[str, list[str]] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ class _Planner:
                 if ask is not None:
                     self._strays.setdefault(ask.request, []).append(name)
 
-    def orphans(self) -> list[Step]:
+    def orphans(self) -> list[PlanStep]:
         """Return what the lock knows and the manifest does not, if all of it was looked at."""
         if self.wishes.chosen is not None:
             return []
@@ -69,7 +69,7 @@ class _Planner:
 
     def take(self, asset: Asset) -> None:
         known_as = self._known_as(asset)
-        entry = self.lock.get(known_as or asset.name, Entry())
+        entry = self.lock.get(known_as or asset.name, LockEntry())
         waits, identity = self._input(asset)
         ask = None
         if waits is None:
@@ -123,18 +123,18 @@ class _Planner:
         made = parent.anchored.made if parent.anchored else None
         return made is not None and self.disk.sha256(self.manifest.folder / made.output) == identity
 
-    def alive(self, ask: Ask, since: float) -> bool:
+    def alive(self, ask: LockedRequest, since: float) -> bool:
         """Tell whether the service still has the result of a task."""
         age = self.wishes.now - since
         return ask.task_id is not None and age < RESULT_DAYS * _DAY - _MARGIN
 
 
-def _orphan(name: str, entry: Entry) -> Step:
+def _orphan(name: str, entry: LockEntry) -> PlanStep:
     reasons = ["the manifest no longer has it"]
     if entry.pending is not None and entry.pending.task_id:
         reasons.append(f"task `{entry.pending.task_id}` is paid for and not fetched")
     output = entry.made.output if entry.made else ""
-    return Step(
+    return PlanStep(
         name=name,
         action=Action.ORPHAN,
         reasons=tuple(reasons),
@@ -159,13 +159,13 @@ class _Case:
 
     planner: _Planner
     asset: Asset
-    entry: Entry
-    ask: Ask | None
+    entry: LockEntry
+    ask: LockedRequest | None
     identity: str | None
     known_as: str | None
     seen: str | None
 
-    def held_back(self, waits: _Waits) -> Step:
+    def held_back(self, waits: _Waits) -> PlanStep:
         """Decide on an asset whose input is not there yet."""
         if waits.stuck:
             return self._step(Action.HELD, f"waits for `{waits.parent}`")
@@ -175,7 +175,7 @@ class _Case:
             return self._unless_in_the_way(Action.NEW, reason)
         return self._frozen(made, reason) if self._is_frozen else self._remade(made, reason)
 
-    def step(self) -> Step:
+    def step(self) -> PlanStep:
         """Decide on an asset whose input is known."""
         pending, made = self.entry.pending, self.entry.made
         if pending is not None and self._answers(pending):
@@ -192,11 +192,11 @@ class _Case:
 
     # -- an answer to another request ---------------------------------------------------
 
-    def _outdated(self, made: Made) -> Step:
+    def _outdated(self, made: LockedImage) -> PlanStep:
         reasons = self._changes(made)
         return self._frozen(made, *reasons) if self._is_frozen else self._remade(made, *reasons)
 
-    def _frozen(self, made: Made, *reasons: str) -> Step:
+    def _frozen(self, made: LockedImage, *reasons: str) -> PlanStep:
         """Keep the picture that is there, whatever would be made today."""
         found = self._sha(made.output)
         if found is None:
@@ -205,13 +205,13 @@ class _Case:
             return self._step(Action.EDITED, "edited by hand since it was made")
         return self._step(Action.KEEP, "frozen: it is not made again", *reasons)
 
-    def _changes(self, made: Made) -> list[str]:
+    def _changes(self, made: LockedImage) -> list[str]:
         if made.ask.sandbox and not self.planner.wishes.sandbox:
             return ["it was made by the sandbox"]
         now = self.ask.made_from if self.ask else ""
         return differences(made.ask.made_from, now) or ["its request is another one"]
 
-    def _remade(self, made: Made, *reasons: str) -> Step:
+    def _remade(self, made: LockedImage, *reasons: str) -> PlanStep:
         """Make it again, unless a person changed the file meanwhile."""
         found = self._sha(made.output)
         if found is not None and found != made.sha256 and not self.planner.wishes.force:
@@ -222,7 +222,7 @@ class _Case:
 
     # -- the answer to this very request ------------------------------------------------
 
-    def _answered(self, made: Made) -> Step:
+    def _answered(self, made: LockedImage) -> PlanStep:
         found = self._sha(made.output)
         if made.sha256 in {found, self.seen}:
             return self._there(made, found)
@@ -232,7 +232,7 @@ class _Case:
             return self._in_the_way()
         return self._gone(made, "edited by hand, and to be replaced" if found else "missing")
 
-    def _there(self, made: Made, found: str | None) -> Step:
+    def _there(self, made: LockedImage, found: str | None) -> PlanStep:
         """The picture is on the disk, here or there."""
         accept = self.asset.accept
         objections = accept.objections(size=made.bytes, width=made.width, height=made.height)
@@ -247,7 +247,7 @@ class _Case:
         was = f"`{made.output}`" if found == made.sha256 else f"`{made.output}`, moved by hand"
         return self._step(Action.MOVED, f"it was {was}")
 
-    def _gone(self, made: Made, reason: str) -> Step:
+    def _gone(self, made: LockedImage, reason: str) -> PlanStep:
         """The picture is not on the disk."""
         if self.planner.alive(made.ask, made.made_at):
             said = "the service still has it"
@@ -259,7 +259,7 @@ class _Case:
 
     # -- what is paid for ---------------------------------------------------------------
 
-    def _collected(self, pending: Ask) -> Step:
+    def _collected(self, pending: LockedRequest) -> PlanStep:
         made = self.entry.made
         ours = {None, pending.landing, made.sha256 if made else None}
         if self.seen not in ours and not self.planner.wishes.force:
@@ -267,7 +267,7 @@ class _Case:
         said = f"task `{pending.task_id}` is paid for"
         return self._step(Action.COLLECT, said, collects=pending)
 
-    def _lost(self, pending: Ask | None) -> list[str]:
+    def _lost(self, pending: LockedRequest | None) -> list[str]:
         if pending is None or pending.task_id is None:
             return []
         if self._answers(pending):
@@ -276,13 +276,13 @@ class _Case:
 
     # -- words --------------------------------------------------------------------------
 
-    def _unless_in_the_way(self, action: Action, *reasons: str) -> Step:
+    def _unless_in_the_way(self, action: Action, *reasons: str) -> PlanStep:
         free = self.seen is None or self._moves_away(self.asset.output)
         if free or self.planner.wishes.force:
             return self._step(action, *reasons)
         return self._in_the_way()
 
-    def _in_the_way(self) -> Step:
+    def _in_the_way(self) -> PlanStep:
         said = f"`{self.asset.output}` is there, and the lock does not know it"
         return self._step(Action.EDITED, said)
 
@@ -297,7 +297,7 @@ class _Case:
             return goes and self._sha(output) == made.sha256
         return False
 
-    def _answers(self, ask: Ask) -> bool:
+    def _answers(self, ask: LockedRequest) -> bool:
         """Tell whether a request is the one that is wanted, by whatever scheme it was hashed."""
         if ask.sandbox and not self.planner.wishes.sandbox:
             return False
@@ -317,10 +317,14 @@ class _Case:
         return self.planner.disk.sha256(self.planner.manifest.folder / output)
 
     def _step(
-        self, action: Action, *reasons: str, collects: Ask | None = None, unknown: bool = False
-    ) -> Step:
+        self,
+        action: Action,
+        *reasons: str,
+        collects: LockedRequest | None = None,
+        unknown: bool = False,
+    ) -> PlanStep:
         known = self.known_as is not None
-        return Step(
+        return PlanStep(
             name=self.asset.name,
             action=action,
             reasons=reasons,
@@ -335,7 +339,7 @@ class _Case:
             unknown=unknown,
         )
 
-    def _anchored(self, action: Action) -> Entry:
+    def _anchored(self, action: Action) -> LockEntry:
         """Return the entry with its place and anchor as they are to be."""
         made = self.entry.made
         if made is None or action not in {Action.KEEP, Action.MOVED} or self.ask is None:

@@ -10,40 +10,40 @@ from typing import TYPE_CHECKING
 from fluxcli.build.manifest.selection import select
 from fluxcli.build.opening import opened
 from fluxcli.build.outcome import at_rest
-from fluxcli.build.terminal import Teller
+from fluxcli.build.terminal import BuildReporter
 from fluxcli.errors import Code, FluxError, Status
 
 if TYPE_CHECKING:
-    from fluxcli.build.options import Call
-    from fluxcli.context import Session
+    from fluxcli.build.options import BuildCall
+    from fluxcli.context import Context
 
 
-def show(session: Session, call: Call) -> None:
+def show(context: Context, call: BuildCall) -> None:
     """Tell what would be done, and why: `--plan` and `--check`. No key, no network."""
-    project, selection = opened(session, call)
-    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+    project, selection = opened(context, call)
+    plan = project.plan(selection, now=context.clock.wall(), force=call.force)
     outcomes = at_rest(plan)
-    teller = Teller(session.output, sandbox=session.sandbox)
+    teller = BuildReporter(context.output, sandbox=context.sandbox)
     teller.plan(plan)
     teller.document(outcomes, plan.credits)
     if call.reports:
         from fluxcli.build.report.report import Reports  # noqa: PLC0415 - start-up
 
-        Reports(session, project.manifest, call.reports).write(outcomes)
+        Reports(context, project.manifest, call.reports).write(outcomes)
     if call.word == "check" and not plan.is_clean:
-        session.status = Status.DRIFT
-        session.output.note("there is work to do")
-        session.output.hint("fluxcli build")
+        context.status = Status.DRIFT
+        context.output.note("there is work to do")
+        context.output.hint("fluxcli build")
 
 
-def explain(session: Session, call: Call) -> None:
+def explain(context: Context, call: BuildCall) -> None:
     """Tell what an asset comes to, and why it is or is not made again."""
     if not call.names:
         raise FluxError(
             Code.USAGE, "name the assets to explain", hint="fluxcli build --explain hero"
         )
-    project, selection = opened(session, call)
-    plan = project.plan(selection, now=session.clock.wall(), force=call.force)
-    teller = Teller(session.output, sandbox=session.sandbox)
+    project, selection = opened(context, call)
+    plan = project.plan(selection, now=context.clock.wall(), force=call.force)
+    teller = BuildReporter(context.output, sandbox=context.sandbox)
     wanted = select(project.manifest, call.names, tags=call.tags, parents=False)
     teller.explain([step for step in plan.steps if step.name in wanted.names])

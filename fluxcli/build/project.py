@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fluxcli.build.hashes import LARGE, Files
+from fluxcli.build.hashes import LARGE, FileHashes
 from fluxcli.build.lock import lock_file as store
 from fluxcli.build.lock.lock_file import LockFile
 from fluxcli.build.lock.merge import merged, shard_lock
@@ -16,13 +16,13 @@ from fluxcli.build.plan import plan
 from fluxcli.build.reconcile import reconciled
 from fluxcli.build.steps import Plan, Wishes
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import Mutex
+from fluxcli.filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from fluxcli.build.lock.entry import Entry
+    from fluxcli.build.lock.entry import LockEntry
     from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.manifest.selection import Selection, Shard
     from fluxcli.models import Task
@@ -64,7 +64,7 @@ class Project:
             lock = LockFile(place, store.read(place), beneath=base)
         return cls(manifest=manifest, lock=lock, find=find, sandbox=sandbox)
 
-    def known(self) -> dict[str, Entry]:
+    def known(self) -> dict[str, LockEntry]:
         """Return what the lock says, and where the journal knows better, that."""
         entries = self.lock.entries()
         return entries | reconciled(entries, self.find)
@@ -75,7 +75,7 @@ class Project:
         Raises:
             FluxError: a file is there and cannot be read.
         """
-        known, files = self.known(), Files()
+        known, files = self.known(), FileHashes()
         chosen = None if selection.whole else selection.names
         files.read(self._large_files(known, selection))
         wishes = Wishes(
@@ -93,7 +93,7 @@ class Project:
         if changes:
             self.lock.record(changes)
 
-    def _large_files(self, known: dict[str, Entry], selection: Selection) -> Iterator[Path]:
+    def _large_files(self, known: dict[str, LockEntry], selection: Selection) -> Iterator[Path]:
         """Yield the files that a plan will ask for and that, by the lock, are large."""
         for asset in self.manifest.assets:
             entry = known.get(asset.name)
@@ -103,14 +103,14 @@ class Project:
                 yield self.manifest.folder / made.output
 
 
-def only_one(path: Path, folder: Path, *, shard: Shard | None) -> Mutex:
+def only_one(path: Path, folder: Path, *, shard: Shard | None) -> FileLock:
     """Take the lock that keeps two builds of one manifest apart; it lies in the folder `folder`.
 
     Raises:
         FluxError: BUSY, naming the process that builds.
     """
     name = f"{os.path.realpath(path)}\0{shard or ''}".encode()
-    mutex = Mutex(folder / f"build-{hashlib.blake2s(name, digest_size=12).hexdigest()}.lock")
+    mutex = FileLock(folder / f"build-{hashlib.blake2s(name, digest_size=12).hexdigest()}.lock")
     if mutex.acquire(wait=False):
         return mutex
     holder = mutex.holder()
@@ -120,7 +120,7 @@ def only_one(path: Path, folder: Path, *, shard: Shard | None) -> Mutex:
     )
 
 
-def merge(manifest: Manifest, files: Iterable[Path]) -> dict[str, Entry]:
+def merge(manifest: Manifest, files: Iterable[Path]) -> dict[str, LockEntry]:
     """Return what the whole lock and the shards' locks in `files` amount to together.
 
     Raises:

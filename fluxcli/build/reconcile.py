@@ -10,13 +10,13 @@ from fluxcli.models import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fluxcli.build.lock.entry import Ask, Entry
+    from fluxcli.build.lock.entry import LockedRequest, LockEntry
     from fluxcli.models import Task
 
 
 def reconciled(
-    entries: Mapping[str, Entry], find: Callable[[str], Task | None]
-) -> dict[str, Entry]:
+    entries: Mapping[str, LockEntry], find: Callable[[str], Task | None]
+) -> dict[str, LockEntry]:
     """Return the entries of which the journal knows better how far their requests got."""
     changes = {}
     for name, entry in entries.items():
@@ -28,7 +28,9 @@ def reconciled(
     return changes
 
 
-def _known_better(pending: Ask, find: Callable[[str], Task | None]) -> Ask | None:
+def _known_better(
+    pending: LockedRequest, find: Callable[[str], Task | None]
+) -> LockedRequest | None:
     named = pending.task_id or pending.ref
     task = find(named) if named else None
     if task is None or named not in {task.task_id, task.ref}:

@@ -5,36 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcli.build import maintenance as tending
-from fluxcli.build.asset_job import Bench
+from fluxcli.build.asset_job import BuildContext
 from fluxcli.build.executor import Build, Limits, recorded
 from fluxcli.build.opening import held, opened
 from fluxcli.build.outcome import at_rest
 from fluxcli.build.report.report import Reports
 from fluxcli.build.steps import Action, Plan
-from fluxcli.build.terminal import Teller
+from fluxcli.build.terminal import BuildReporter
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.build.options import Call
+    from fluxcli.build.options import BuildCall
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
-    from fluxcli.build.steps import Step
-    from fluxcli.context import Session
+    from fluxcli.build.steps import PlanStep
+    from fluxcli.context import Context
 
 
-def make(session: Session, call: Call) -> None:
+def make(context: Context, call: BuildCall) -> None:
     """Plan, ask once, and make what is new or changed."""
-    with held(session, call):
-        project, selection = opened(session, call)
+    with held(context, call):
+        project, selection = opened(context, call)
         if not call.locked:
             project.reconcile()
-        plan = project.plan(selection, now=session.clock.wall(), force=call.force)
+        plan = project.plan(selection, now=context.clock.wall(), force=call.force)
         if call.locked:
             _check_locked(plan)
-        _Making(session, call, project, plan).carry_out()
+        _BuildRun(context, call, project, plan).carry_out()
 
 
 def _check_locked(plan: Plan) -> None:
@@ -49,20 +49,20 @@ def _check_locked(plan: Plan) -> None:
         )
 
 
-class _Making:
+class _BuildRun:
     """One build on its way: consent, work, answer."""
 
-    def __init__(self, session: Session, call: Call, project: Project, plan: Plan) -> None:
-        self._session = session
+    def __init__(self, context: Context, call: BuildCall, project: Project, plan: Plan) -> None:
+        self._session = context
         self._call = call
         self._project = project
         self._plan = plan
-        self._teller = Teller(session.output, sandbox=session.sandbox)
-        self._most = session.settings.number("max_credits")
+        self._teller = BuildReporter(context.output, sandbox=context.sandbox)
+        self._most = context.settings.number("max_credits")
 
     def carry_out(self) -> None:
-        session, project, plan = self._session, self._project, self._plan
-        reports = Reports(session, project.manifest, self._call.reports)
+        context, project, plan = self._session, self._project, self._plan
+        reports = Reports(context, project.manifest, self._call.reports)
         reports.remember(plan)
         self._consent()
         if not self._call.locked:
@@ -75,18 +75,18 @@ class _Making:
         self._teller.summary(outcomes)
         self._teller.document(outcomes, plan.credits)
         reports.write(outcomes)
-        session.status = status
+        context.status = status
 
     def _build(self) -> Build:
-        session, call = self._session, self._call
-        making = session.making(existing="replace")
-        bench = Bench(
+        context, call = self._session, self._call
+        runner = context.runner(existing="replace")
+        bench = BuildContext(
             manifest=self._project.manifest,
             lock=self._project.lock,
-            tools=making.tools,
-            terms=making.terms,
-            origin=session.base_url,
-            sandbox=session.sandbox,
+            tools=runner.tools,
+            terms=runner.terms,
+            origin=context.base_url,
+            sandbox=context.sandbox,
             locked=call.locked,
         )
         limits = Limits(
@@ -147,6 +147,6 @@ def _unsettled(outcomes: Mapping[str, Outcome]) -> int:
     return Status.PARTIAL if "saved" in results else Status.REFUSED
 
 
-def _usual(session: Session, working: list[Step]) -> float | None:
+def _usual(context: Context, working: list[PlanStep]) -> float | None:
     requests = [step.asset.request for step in working if step.asset is not None]
-    return session.making().usual_seconds(requests[0]) if requests else None
+    return context.runner().usual_seconds(requests[0]) if requests else None

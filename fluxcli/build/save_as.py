@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.lock.entry import Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockEntry
 from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.build.manifest.asset import DEFAULT_NAME, Asset, Manifest
 from fluxcli.build.manifest.asset_paths import is_inside
@@ -24,7 +24,7 @@ from fluxcli.files.templates import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from fluxcli.context import Session
+    from fluxcli.context import Context
     from fluxcli.events import Event
     from fluxcli.models import Picture, Task
 
@@ -32,22 +32,22 @@ _BEGINNING: Final = "version = 1\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Graduation:
+class SaveAs:
     """A manifest that takes one more asset, called `name`."""
 
-    session: Session
+    context: Context
     name: str
     path: Path
     text: str
 
     @classmethod
-    def prepare(cls, session: Session, name: str, folder: Path | None) -> Graduation:
+    def prepare(cls, context: Context, name: str, folder: Path | None) -> SaveAs:
         """Judge whether a picture that goes to `folder` can be declared as `name`.
 
         Raises:
             FluxError: the manifest is wrong, the name is taken or none, or the place is outside.
         """
-        path = session.cwd / DEFAULT_NAME
+        path = context.cwd / DEFAULT_NAME
         text = path.read_text(encoding="utf-8") if path.exists() else _BEGINNING
         if folder is None or not is_inside(path.parent, folder):
             raise FluxError(
@@ -55,7 +55,7 @@ class Graduation:
                 f"`--save-as` declares what lies in the folder of `{DEFAULT_NAME}`, or below it",
                 hint=f"-o {name}.png",
             )
-        made = cls(session, name, path, text)
+        made = cls(context, name, path, text)
         if path.exists() and name in parse(text, path).by_name():
             raise FluxError(
                 Code.USAGE,
@@ -86,7 +86,7 @@ class Graduation:
         asset = manifest.by_name()[self.name]
         write(self.path, self._with(block).encode())
         LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
-        self.session.output.note(f"declared as `{self.name}` in `{self.path}`")
+        self.context.output.note(f"declared as `{self.name}` in `{self.path}`")
 
     def _block(self, task: Task, path: Path) -> str:
         """Write the asset down with whatever the manifest's defaults would not give it."""
@@ -111,10 +111,10 @@ class Graduation:
 
         return tomli_w.dumps({"assets": {self.name: fields}})
 
-    def _entry(self, asset: Asset, task: Task, picture: Picture) -> Entry:
+    def _entry(self, asset: Asset, task: Task, picture: Picture) -> LockEntry:
         asked = ask_of(asset, None, now=task.created_at, sandbox=task.sandbox)
-        return Entry(
-            Made(
+        return LockEntry(
+            LockedImage(
                 ask=replace(asked, task_id=task.task_id),
                 output=asset.output,
                 sha256=picture.sha256,

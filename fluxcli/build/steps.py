@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.lock.entry import Ask
+from fluxcli.build.lock.entry import LockedRequest
 from fluxcli.build.lock.fingerprint import anchor, made_from
 from fluxcli.catalog import CREDITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from fluxcli.build.lock.entry import Entry
+    from fluxcli.build.lock.entry import LockEntry
     from fluxcli.build.manifest.asset import Asset
 
 
@@ -58,7 +58,7 @@ _SIGNS: Final[dict[Action, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class PlanStep:
     """What is to be done to one asset, and the reasons.
 
     `asset` is None for an orphan. `entry` is what the lock knows, under `known_as` (another
@@ -74,11 +74,11 @@ class Step:
     reasons: tuple[str, ...]
     output: str
     asset: Asset | None = None
-    entry: Entry | None = None
+    entry: LockEntry | None = None
     known_as: str | None = None
-    ask: Ask | None = None
-    anchored: Entry | None = None
-    collects: Ask | None = None
+    ask: LockedRequest | None = None
+    anchored: LockEntry | None = None
+    collects: LockedRequest | None = None
     seen: str | None = None
     unknown: bool = False
 
@@ -103,7 +103,7 @@ class Step:
 class Plan:
     """The steps of a build, parents first, orphans last."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
 
     @property
     def credits(self) -> int:
@@ -115,7 +115,7 @@ class Plan:
         """Whether there is nothing to do."""
         return all(step.action is Action.KEEP for step in self.steps)
 
-    def only(self, *actions: Action) -> list[Step]:
+    def only(self, *actions: Action) -> list[PlanStep]:
         """Return the steps of these kinds."""
         return [step for step in self.steps if step.action in actions]
 
@@ -139,10 +139,10 @@ def asks_for(asset: Asset, identity: str | None, *, scheme: int | None = None) -
     return anchor(asset.request, rev=asset.rev, input_identity=identity, scheme=scheme)
 
 
-def ask_of(asset: Asset, identity: str | None, *, now: float, sandbox: bool) -> Ask:
+def ask_of(asset: Asset, identity: str | None, *, now: float, sandbox: bool) -> LockedRequest:
     """Return the request for an asset as the lock keeps it before anything is sent."""
     original = asset.original
-    return Ask(
+    return LockedRequest(
         request=asks_for(asset, identity),
         made_from=made_from(asset.request, rev=asset.rev, input_identity=identity),
         model=asset.request.model,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from fluxcli.build.outcome import Outcome
-    from fluxcli.build.steps import Plan, Step
+    from fluxcli.build.steps import Plan, PlanStep
     from fluxcli.events import Event, Finished
     from fluxcli.output.json_records import Record
     from fluxcli.output.output import Output
@@ -32,7 +32,7 @@ _TOLD: dict[str, str] = {
 }
 
 
-class Teller:
+class BuildReporter:
     """Tells a build."""
 
     def __init__(self, output: Output, *, sandbox: bool) -> None:
@@ -54,7 +54,7 @@ class Teller:
             self._output.answer("\n".join(lines))
         self._output.note(_totals(plan))
 
-    def explain(self, steps: Sequence[Step]) -> None:
+    def explain(self, steps: Sequence[PlanStep]) -> None:
         """Show what assets come to, in full, and why."""
         for step in steps:
             record = explanation(step)
@@ -112,7 +112,7 @@ def build_record(outcomes: Mapping[str, Outcome], estimate: int, *, sandbox: boo
     }
 
 
-def explanation(step: Step) -> Record:
+def explanation(step: PlanStep) -> Record:
     """Return what one asset comes to: the resolved request, and why it is or is not stale."""
     asset = step.asset
     request = asdict(asset.request) if asset else {}
@@ -159,7 +159,7 @@ def _counts(outcomes: Mapping[str, Outcome]) -> dict[str, int]:
     return counts
 
 
-def _line(step: Step, width: int) -> str:
+def _line(step: PlanStep, width: int) -> str:
     price = f" ({in_words(step.credits)})" if step.credits else ""
     return f"{step.action.sign} {step.name:{width}}  {'; '.join(step.reasons)}{price}"
 

@@ -17,16 +17,16 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from fluxcli.client.responses import (
-    Accepted,
-    Refused,
-    Unknown,
-    Verdict,
+    SubmissionAccepted,
+    SubmissionRefused,
+    SubmissionResult,
+    SubmissionUnknown,
     error_of,
     failure_of,
     of_submission,
 )
-from fluxcli.client.transport import Flight, Line
-from fluxcli.client.wire_kontext import FluxDialect, Record, Reply, decode, link
+from fluxcli.client.transport import Exchange, Transport
+from fluxcli.client.wire_kontext import KontextWireFormat, Record, Reply, decode, link
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from fluxcli.models import Request
 
 __all__ = [
-    "Accepted",
+    "SubmissionAccepted",
     "Download",
     "Record",
-    "Refused",
+    "SubmissionRefused",
     "Service",
-    "Unknown",
-    "Verdict",
+    "SubmissionUnknown",
+    "SubmissionResult",
     "failure_of",
 ]
 
@@ -79,17 +79,17 @@ class Service:
     def __init__(
         self,
         *,
-        line: Line,
+        transport: Transport,
         key: Callable[[], str],
         base_url: str,
         upload_url: str,
-        dialect: FluxDialect | None = None,
+        wire: KontextWireFormat | None = None,
     ) -> None:
-        self._line = line
+        self._line = transport
         self._key = key
         self._base = base_url
         self._upload = upload_url
-        self._dialect = dialect or FluxDialect()
+        self._dialect = wire or KontextWireFormat()
 
     def prepare(self) -> None:
         """Raise what the key and the environment would raise, before anything is recorded."""
@@ -97,26 +97,26 @@ class Service:
         for url in (self._base, self._upload):
             self._line.client(url)
 
-    def submit(self, request: Request, *, on_sent: Callable[[], None]) -> Verdict:
+    def submit(self, request: Request, *, on_sent: Callable[[], None]) -> SubmissionResult:
         """Ask for a picture. This costs money: it is sent once, and judged for the worse.
 
         `on_sent` is called just before the first byte leaves and may raise to stop it.
         """
-        flight = Flight(on_sent=on_sent)
+        exchange = Exchange(on_sent=on_sent)
         content = json.dumps(self._dialect.body(request)).encode()
         call = self._request("POST", self._base + self._dialect.submit_path, content)
         broken: FluxError | None = None
         try:
-            self._line.call(flight, call, seconds=SUBMIT_SECONDS, fresh=True)
+            self._line.call(exchange, call, seconds=SUBMIT_SECONDS, fresh=True)
         except FluxError as error:
-            if not flight.sent:
-                return Refused(error, again=error.code is Code.NETWORK)
+            if not exchange.sent:
+                return SubmissionRefused(error, again=error.code is Code.NETWORK)
             broken = error
-        reply = _reply(flight)
+        reply = _reply(exchange)
         if broken is None:
             return of_submission(reply, self._dialect)
         found = self._dialect.task_id(reply)
-        return Accepted(found) if found else Unknown(broken.message)
+        return SubmissionAccepted(found) if found else SubmissionUnknown(broken.message)
 
     def read(self, task_id: str) -> Record:
         """Read a task.
@@ -198,15 +198,15 @@ class Service:
             FluxError: DOWNLOAD_FAILED or NETWORK.
         """
         for _ in range(REDIRECTS + 1):
-            flight = Flight()
+            exchange = Exchange()
             # The length and the checks are of the bytes as they are kept.
             call = httpx.Request("GET", url, headers={"accept-encoding": "identity"})
-            chunks = self._line.stream(flight, call, seconds=seconds, silence=SILENCE_SECONDS)
+            chunks = self._line.stream(exchange, call, seconds=seconds, silence=SILENCE_SECONDS)
             first = next(chunks, b"")
-            if flight.status not in _MOVED:
-                return _opened(flight, first, chunks, url)
+            if exchange.status not in _MOVED:
+                return _opened(exchange, first, chunks, url)
             chunks.close()
-            url = _next_hop(url, flight.location)
+            url = _next_hop(url, exchange.location)
         raise FluxError(Code.DOWNLOAD_FAILED, f"the result's link redirects over {REDIRECTS} times")
 
     def _auth(self) -> dict[str, str]:
@@ -220,9 +220,9 @@ class Service:
         return self._run(self._request(method, url, content), seconds=READ_SECONDS)
 
     def _run(self, request: httpx.Request, *, seconds: float) -> Reply:
-        flight = Flight()
-        self._line.call(flight, request, seconds=seconds)
-        return _reply(flight)
+        exchange = Exchange()
+        self._line.call(exchange, request, seconds=seconds)
+        return _reply(exchange)
 
     def _good(self, reply: Reply) -> Reply:
         if not reply.good:
@@ -230,18 +230,18 @@ class Service:
         return reply
 
 
-def _reply(flight: Flight) -> Reply:
-    return decode(flight.status or 0, flight.decoded(), flight.retry_after)
+def _reply(exchange: Exchange) -> Reply:
+    return decode(exchange.status or 0, exchange.decoded(), exchange.retry_after)
 
 
-def _opened(flight: Flight, first: bytes, chunks: Generator[bytes], url: str) -> Download:
-    if flight.status != 200:  # noqa: PLR2004 - HTTP
-        message = f"{urlsplit(url).hostname} answered HTTP {flight.status} for the result"
-        kind: Any = LinkGoneError if flight.status in _GONE else FluxError
+def _opened(exchange: Exchange, first: bytes, chunks: Generator[bytes], url: str) -> Download:
+    if exchange.status != 200:  # noqa: PLR2004 - HTTP
+        message = f"{urlsplit(url).hostname} answered HTTP {exchange.status} for the result"
+        kind: Any = LinkGoneError if exchange.status in _GONE else FluxError
         raise kind(Code.DOWNLOAD_FAILED, message)
     length = None
     with suppress(TypeError, ValueError):
-        length = int(flight.length or "")
+        length = int(exchange.length or "")
     return Download(_gathered(first, chunks), length)
 
 

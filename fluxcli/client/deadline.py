@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Watchdog:
+class Deadline:
     """Calls `cut`, from another thread, once the block has taken `seconds`; then `fired` is true.
 
     Raises:
@@ -37,7 +37,7 @@ class Watchdog:
         self._cut()
 
     def __enter__(self) -> Self:
-        _KENNEL.add(self)
+        _DEADLINES.add(self)
         return self
 
     def __exit__(
@@ -46,19 +46,19 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _KENNEL.remove(self)
+        _DEADLINES.remove(self)
 
 
-class _Kennel:
+class _DeadlineThread:
     """The dogs on watch, and the thread that lets each go in time. It begins with the first."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self._dogs: set[Watchdog] = set()
+        self._dogs: set[Deadline] = set()
         self._asleep_until = inf
         self._thread: threading.Thread | None = None
 
-    def add(self, dog: Watchdog) -> None:
+    def add(self, dog: Deadline) -> None:
         with self._news:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = _started(self._watch)
@@ -66,7 +66,7 @@ class _Kennel:
             if dog.due < self._asleep_until:
                 self._news.notify()
 
-    def remove(self, dog: Watchdog) -> None:
+    def remove(self, dog: Deadline) -> None:
         # The thread may wake for it in vain: that is cheaper than to be told.
         with self._news:
             self._dogs.discard(dog)
@@ -94,4 +94,4 @@ def _started(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-_KENNEL = _Kennel()
+_DEADLINES = _DeadlineThread()

@@ -1,7 +1,7 @@
 """What an answer means: for the money, and for what the user does next. Pure.
 
 A submission that may have been accepted is never sent again, so everything that does not
-prove a refusal is `Unknown`. The lists here are that proof; nothing else in the house
+prove a refusal is `SubmissionUnknown`. The lists here are that proof; nothing else in the house
 decides it.
 """
 
@@ -15,7 +15,7 @@ from fluxcli.catalog import KEY_PAGE
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
-    from fluxcli.client.wire_kontext import FluxDialect, Record, Reply
+    from fluxcli.client.wire_kontext import KontextWireFormat, Record, Reply
 
 EDGE_UNREACHED: Final = frozenset({521, 522, 523, 525, 526, 530})
 """The edge says with these that it never reached the service behind it."""
@@ -65,14 +65,14 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class SubmissionAccepted:
     """The task exists and is paid for."""
 
     task_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SubmissionRefused:
     """Provably not accepted. `again`: the same request may be sent again by itself."""
 
     error: FluxError
@@ -81,32 +81,34 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class SubmissionUnknown:
     """It may have been accepted. `reason` says in words what happened."""
 
     reason: str
 
 
-Verdict = Accepted | Refused | Unknown
+SubmissionResult = SubmissionAccepted | SubmissionRefused | SubmissionUnknown
 
 
-def of_submission(reply: Reply, dialect: FluxDialect) -> Verdict:
+def of_submission(reply: Reply, wire: KontextWireFormat) -> SubmissionResult:
     """Judge the whole answer to a paid request."""
-    if task_id := dialect.task_id(reply):
-        return Accepted(task_id)
-    error = error_of(reply, dialect)
+    if task_id := wire.task_id(reply):
+        return SubmissionAccepted(task_id)
+    error = error_of(reply, wire)
     if reply.code == 429:  # noqa: PLR2004 - HTTP
-        return Refused(error, again=error.code is Code.RATE_LIMITED, retry_after=reply.retry_after)
+        return SubmissionRefused(
+            error, again=error.code is Code.RATE_LIMITED, retry_after=reply.retry_after
+        )
     if reply.code == 455 or (reply.http in EDGE_UNREACHED and not reply.enveloped):  # noqa: PLR2004 - maintenance
-        return Refused(error, again=True, retry_after=reply.retry_after)
+        return SubmissionRefused(error, again=True, retry_after=reply.retry_after)
     if reply.code in REFUSALS:
-        return Refused(error)
+        return SubmissionRefused(error)
     if reply.enveloped and reply.code in {500, 501} and error.code is not Code.SERVICE_ERROR:
-        return Refused(error)
-    return Unknown(f"the service answered {told(reply)}")
+        return SubmissionRefused(error)
+    return SubmissionUnknown(f"the service answered {told(reply)}")
 
 
-def error_of(reply: Reply, dialect: FluxDialect) -> FluxError:
+def error_of(reply: Reply, wire: KontextWireFormat) -> FluxError:
     """Translate an answer that is no success into an error for the user."""
     said = told(reply)
     if not reply.enveloped and (reply.code == 403 or _EDGE_BLOCK.search(reply.body[:2000])):  # noqa: PLR2004 - HTTP
@@ -124,7 +126,7 @@ def error_of(reply: Reply, dialect: FluxDialect) -> FluxError:
     if reply.enveloped and reply.code == 501:  # noqa: PLR2004 - the service's own
         failed = f"the service could not make the picture: {said}"
         return FluxError(Code.GENERATION_FAILED, failed, hint=_AGAIN)
-    if reply.code in REFUSALS or (reply.enveloped and _is_validation(reply, dialect)):
+    if reply.code in REFUSALS or (reply.enveloped and _is_validation(reply, wire)):
         return FluxError(Code.REJECTED, f"the service refused the request: {said}")
     return FluxError(Code.SERVICE_ERROR, f"the service failed: {said}", hint=CHECK)
 
@@ -156,9 +158,9 @@ def told(reply: Reply) -> str:
     return f"{where}, no JSON: {start[:80]}" if start else f"{where}, an empty body"
 
 
-def _is_validation(reply: Reply, dialect: FluxDialect) -> bool:
+def _is_validation(reply: Reply, wire: KontextWireFormat) -> bool:
     """Tell whether a code 500 speaks of the request's fields."""
     if reply.code != 500:  # noqa: PLR2004 - HTTP
         return False
-    named = any(name in reply.message for name in dialect.parameters)
+    named = any(name in reply.message for name in wire.parameters)
     return named or bool(_VALIDATION.search(reply.message))

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from fluxcli import __version__
-from fluxcli.client.deadline import Watchdog
+from fluxcli.client.deadline import Deadline
 from fluxcli.errors import Code, FluxError
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
@@ -42,7 +42,7 @@ Trace = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class Flight:
+class Exchange:
     """What is known of one request under way, filled in as it goes.
 
     `sent` turns true just before the request's first byte leaves. Until then a failure
@@ -106,7 +106,7 @@ def _salvaged(archive: bytes | bytearray) -> bytes:
     return bytes(found)
 
 
-class Line:
+class Transport:
     """Makes the clients, one set for each thread, and runs calls on them.
 
     `transport` replaces the network (the sandbox does so). `trace` is told each call and
@@ -186,7 +186,7 @@ class Line:
 
     def call(
         self,
-        flight: Flight,
+        exchange: Exchange,
         request: httpx.Request,
         *,
         seconds: float,
@@ -198,16 +198,16 @@ class Line:
         Raises:
             FluxError: NETWORK, with `flight` telling how far it came.
         """
-        for chunk in self.stream(flight, request, seconds=seconds, fresh=fresh):
-            flight.body += chunk
-            if len(flight.body) >= cap:
+        for chunk in self.stream(exchange, request, seconds=seconds, fresh=fresh):
+            exchange.body += chunk
+            if len(exchange.body) >= cap:
                 break
         if self._trace is not None:
-            self._trace(f"< {flight.status} {flight.decoded()[:2000].decode(errors='replace')}")
+            self._trace(f"< {exchange.status} {exchange.decoded()[:2000].decode(errors='replace')}")
 
     def stream(
         self,
-        flight: Flight,
+        exchange: Exchange,
         request: httpx.Request,
         *,
         seconds: float,
@@ -225,19 +225,19 @@ class Line:
         client = self.client(url, fresh=fresh)
         patience = seconds if silence is None else min(seconds, silence)
         timeout = httpx.Timeout(patience, connect=min(seconds, CONNECT_SECONDS))
-        request.extensions = {"trace": flight.trace, "timeout": timeout.as_dict()}
+        request.extensions = {"trace": exchange.trace, "timeout": timeout.as_dict()}
         request.headers = httpx.Headers({**client.headers, **request.headers})
-        flight.sockets = self._open_sockets()
+        exchange.sockets = self._open_sockets()
         if self._trace is not None:
             self._trace(f"> {request.method} {url}")
-        with Watchdog(flight.cut, seconds) as dog, _translated(url, flight, dog):
+        with Deadline(exchange.cut, seconds) as dog, _translated(url, exchange, dog):
             response = client.send(request, stream=True)
             with contextlib.closing(response):
-                flight.status = response.status_code
-                flight.encoding = response.headers.get("content-encoding", "").strip().lower()
-                flight.retry_after = response.headers.get("retry-after")
-                flight.location = response.headers.get("location")
-                flight.length = response.headers.get("content-length")
+                exchange.status = response.status_code
+                exchange.encoding = response.headers.get("content-encoding", "").strip().lower()
+                exchange.retry_after = response.headers.get("retry-after")
+                exchange.location = response.headers.get("location")
+                exchange.length = response.headers.get("content-length")
                 yield from response.iter_raw()
 
     def _open_sockets(self) -> list[socket.socket]:
@@ -248,7 +248,7 @@ class Line:
 
 
 @contextlib.contextmanager
-def _translated(url: str, flight: Flight, dog: Watchdog) -> Iterator[None]:
+def _translated(url: str, exchange: Exchange, dog: Deadline) -> Iterator[None]:
     """Turn what httpx and the system raise into one error for the house."""
     host = urlsplit(url).hostname or url
     try:
@@ -260,7 +260,7 @@ def _translated(url: str, flight: Flight, dog: Watchdog) -> Iterator[None]:
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         if dog.fired:
             raise _network(f"{host} took too long to answer") from error
-        how = "after" if flight.sent else "before"
+        how = "after" if exchange.sent else "before"
         said = _brief(error)
         raise _network(f"the connection to {host} broke {how} the call left: {said}") from error
 

@@ -165,7 +165,7 @@ def _seconds(header: str | None) -> float | None:
     return seconds if 0 <= seconds < 86400 else None  # noqa: PLR2004 - a day
 
 
-class FluxDialect:
+class KontextWireFormat:
     """The API made for Flux Kontext alone: flat camelCase JSON, numbers for states."""
 
     submit_path = "/api/v1/flux/kontext/generate"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import WaitOptions
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.build.options import Call, Word
+    from fluxcli.build.options import BuildCall, Word
 
 _DEFAULT: Final = "assets.toml"
 
@@ -81,7 +81,7 @@ class BuildOptions:
 
 
 def build(
-    session: Session,
+    context: Context,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE] [ASSET]...", help=f"A .toml file [{_DEFAULT}]; assets."),
@@ -96,12 +96,12 @@ def build(
     What was paid for is collected, what a person edited is kept. The lock beside the file,
     assets.lock, says what was made from what; commit it with the pictures.
     """
-    session.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
+    context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
     call = _call(arguments or [], word, options)
-    _function(call.word)(session, call)
+    _function(call.word)(context, call)
 
 
-def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Call:
+def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> BuildCall:
     from fluxcli.build import options as call  # noqa: PLC0415 - start-up
 
     chosen: dict[Word, bool] = {
@@ -115,7 +115,7 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Cal
         "init": word.init,
     }
     file, names = call.parted(arguments, _DEFAULT)
-    return call.Call(
+    return call.BuildCall(
         word=call.word_of(chosen),
         file=file,
         names=names,
@@ -130,7 +130,7 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Cal
     )
 
 
-def _function(word: Word) -> Callable[[Session, Call], None]:
+def _function(word: Word) -> Callable[[Context, BuildCall], None]:
     if word in {"plan", "check", "explain"}:
         from fluxcli.build import planning  # noqa: PLC0415 - start-up
 
@@ -141,7 +141,7 @@ def _function(word: Word) -> Callable[[Session, Call], None]:
         return run.make
     from fluxcli.build import maintain as tend  # noqa: PLC0415 - start-up
 
-    functions: dict[Word, Callable[[Session, Call], None]] = {
+    functions: dict[Word, Callable[[Context, BuildCall], None]] = {
         "adopt": tend.adopt,
         "prune": tend.prune,
         "merge-locks": tend.merge_locks,

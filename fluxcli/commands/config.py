@@ -15,7 +15,7 @@ import typer
 from fluxcli.catalog import CREDITS, PRO
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import meant, named, spread
-from fluxcli.context import Session
+from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output.text import credits as in_words
 from fluxcli.settings import folders, resolve
@@ -39,18 +39,18 @@ NewValue = Annotated[
 ]
 
 
-def config(_session: Session) -> None:
+def config(_session: Context) -> None:
     """Show, change and try out the settings."""
 
 
-def path(session: Session) -> None:
+def path(context: Context) -> None:
     """Print where the config file is, or would be."""
-    _tell_path(session, _output(session))
+    _tell_path(context, _output(context))
 
 
-def list_(session: Session) -> None:
+def list_(context: Context) -> None:
     """Show every setting, its value, and where the value comes from."""
-    settings, output = session.settings, session.output
+    settings, output = context.settings, context.output
     # Read here, so that a broken file is one error and not one for each setting.
     rows = [_row(settings, name) for name in SETTINGS] if settings.document else []
     if output.json:
@@ -64,36 +64,36 @@ def list_(session: Session) -> None:
     _raise_all(settings.problems())
 
 
-def get(session: Session, name: Name) -> None:
+def get(context: Context, name: Name) -> None:
     """Print one setting's value; an empty line if it has none."""
     setting = find(name)
     if setting.name == _API_KEY:
         message = "the API key is not shown; `config list` tells where it comes from"
         raise FluxError(Code.USAGE, message, hint="fluxcli config list")
-    found = session.settings.value(setting.name)
-    if session.output.json:
-        session.output.record(
+    found = context.settings.value(setting.name)
+    if context.output.json:
+        context.output.record(
             {"name": setting.name, "value": public(found.value), "origin": found.origin}
         )
     else:
-        session.output.answer(written(found.value))
+        context.output.answer(written(found.value))
 
 
-def set_(session: Session, name: Name, value: NewValue = None) -> None:
+def set_(context: Context, name: Name, value: NewValue = None) -> None:
     """Keep a setting in the config file."""
-    setting, output = find(name), _output(session)
+    setting, output = find(name), _output(context)
     _check_storable(setting, value)
-    given = resolve.check(setting, _text(session, setting, value))
-    lossy = session.settings.store(setting.name, given)
+    given = resolve.check(setting, _text(context, setting, value))
+    lossy = context.settings.store(setting.name, given)
     if output.json:
         output.record({"name": setting.name, "value": public(given), "origin": CONFIG_FILE})
-    output.note(f"`{setting.name}` is now `{written(given)}` in `{session.settings.config_path}`")
-    _warn(session, output, setting, lossy=lossy)
+    output.note(f"`{setting.name}` is now `{written(given)}` in `{context.settings.config_path}`")
+    _warn(context, output, setting, lossy=lossy)
 
 
-def unset(session: Session, name: Name) -> None:
+def unset(context: Context, name: Name) -> None:
     """Take a setting out of the config file."""
-    settings, output = session.settings, _output(session)
+    settings, output = context.settings, _output(context)
     present = dict(settings.document.entries())
     # What nobody knows may be taken out too: it may be what `list` warned of.
     own = name if name in present else find(name).name
@@ -102,28 +102,28 @@ def unset(session: Session, name: Name) -> None:
         output.record({"name": own, "removed": own in present})
     done = "is no longer" if own in present else "was not"
     output.note(f"`{own}` {done} in `{settings.config_path}`")
-    _warn(session, output, SETTINGS.get(own), lossy=lossy)
+    _warn(context, output, SETTINGS.get(own), lossy=lossy)
 
 
-def edit(session: Session) -> None:
+def edit(context: Context) -> None:
     """Open the config file in your editor, and check what you wrote."""
-    where = session.settings.config_path
+    where = context.settings.config_path
     from fluxcli.settings import editor  # noqa: PLC0415 - start-up
 
-    editor.edit(where, session.env)
+    editor.edit(where, context.env)
     alone = Settings({"FLUXCLI_CONFIG": str(where)})
     _raise_all(alone.problems())
-    output = _output(session)
+    output = _output(context)
     for warning in alone.warnings:
         output.warn(warning)
     if output.json:
-        _tell_path(session, output)
+        _tell_path(context, output)
 
 
-def check(session: Session) -> None:
+def check(context: Context) -> None:
     """Try everything out: settings, folders, key, network, credits. Costs nothing."""
-    output = _output(session)
-    for finding in _findings(session):
+    output = _output(context)
+    for finding in _findings(context):
         if output.json:
             output.record(finding.record())
         else:
@@ -131,8 +131,8 @@ def check(session: Session) -> None:
             if finding.hint:
                 output.hint(finding.hint)
         if finding.error:
-            session.status = max(session.status, finding.error.status)
-    for warning in session.settings.strange_variables:
+            context.status = max(context.status, finding.error.status)
+    for warning in context.settings.strange_variables:
         output.warn(warning)
 
 
@@ -164,18 +164,18 @@ class Finding:
         return {"check": self.check, "ok": self.ok, "message": self.message, **error}
 
 
-def _findings(session: Session) -> Iterator[Finding]:
+def _findings(context: Context) -> Iterator[Finding]:
     """Check one thing after another; the network only if there is something to go there with."""
-    settings = session.settings
+    settings = context.settings
     first = [
         _find("config file", lambda: _config_file(settings)),
-        _find("key", lambda: _key(session)),
+        _find("key", lambda: _key(context)),
     ]
     yield from first
     yield _find("state folder", lambda: _usable(settings.state_dir, "state"))
     yield _find("cache folder", lambda: _usable(settings.cache_dir, "cache"))
     if all(finding.ok for finding in first):
-        yield from _service(session)
+        yield from _service(context)
     else:
         yield Finding("service", None, "not asked: the above comes first")
 
@@ -193,12 +193,12 @@ def _config_file(settings: Settings) -> str:
     return str(where) if where.exists() else f"none at {where}"
 
 
-def _key(session: Session) -> str:
+def _key(context: Context) -> str:
     # Only the session knows what to say when there is none.
-    session.service.prepare()
-    if session.sandbox:
+    context.service.prepare()
+    if context.sandbox:
         return "the sandbox needs none"
-    return f"from {session.settings.value(_API_KEY).origin}"
+    return f"from {context.settings.value(_API_KEY).origin}"
 
 
 def _usable(where: Path, kind: folders.Kind) -> str:
@@ -206,14 +206,14 @@ def _usable(where: Path, kind: folders.Kind) -> str:
     return str(where)
 
 
-def _service(session: Session) -> Iterator[Finding]:
+def _service(context: Context) -> Iterator[Finding]:
     """Ask for the balance, which tells what is wrong with network and key alike."""
     balance = 0.0
 
     def ask() -> str:
         nonlocal balance
-        balance = session.service.credits()
-        return f"{session.base_url} answers, and takes the key"
+        balance = context.service.credits()
+        return f"{context.base_url} answers, and takes the key"
 
     yield (asked := _find("service", ask))
     if asked.ok:
@@ -239,7 +239,7 @@ def _row(settings: Settings, name: str) -> tuple[str, Value, str | None]:
     return name, found.value, found.origin
 
 
-def _text(session: Session, setting: Setting, value: str | None) -> str:
+def _text(context: Context, setting: Setting, value: str | None) -> str:
     """Return the new value as it was typed; a key is asked for, or comes through a pipe."""
     if setting.name != _API_KEY:
         if value is not None:
@@ -249,7 +249,7 @@ def _text(session: Session, setting: Setting, value: str | None) -> str:
     if value is not None:
         message = "a key on the command line would stay in the shell's history"
         raise FluxError(Code.USAGE, message, hint=f"{_SET_KEY}  (asks for it, or reads stdin)")
-    output, stdin = _output(session), session.stdin
+    output, stdin = _output(context), context.stdin
     if output.interactive or (stdin is not None and not stdin.closed and stdin.isatty()):
         return output.ask_secret("API key (not shown)")
     return output.read_stdin(_LONGEST_KEY)
@@ -264,26 +264,26 @@ def _check_storable(setting: Setting, value: str | None) -> None:
         )
 
 
-def _warn(session: Session, output: Output, setting: Setting | None, *, lossy: bool) -> None:
+def _warn(context: Context, output: Output, setting: Setting | None, *, lossy: bool) -> None:
     """Say what a change of the file may have done, or may not do."""
     if lossy:
-        output.warn(f"the comments in `{session.settings.config_path}` were lost")
+        output.warn(f"the comments in `{context.settings.config_path}` were lost")
     names = setting.variables if setting else ()
-    stronger = next((name for name in names if session.env.get(name)), None)
+    stronger = next((name for name in names if context.env.get(name)), None)
     if stronger:
         output.warn(f"`{stronger}` is set, and is stronger than the config file")
 
 
-def _output(session: Session) -> Output:
+def _output(context: Context) -> Output:
     """Return what to speak with, even if the settings are what is to be mended."""
     try:
-        return session.output
+        return context.output
     except FluxError:
-        return session.plain_output(json=bool(session.flags.get("json")))
+        return context.plain_output(json=bool(context.flags.get("json")))
 
 
-def _tell_path(session: Session, output: Output) -> None:
-    where = session.settings.config_path
+def _tell_path(context: Context, output: Output) -> None:
+    where = context.settings.config_path
     if output.json:
         output.record({"path": str(where), "exists": where.exists()})
     else:

@@ -8,8 +8,8 @@ import typer
 
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
-from fluxcli.commands.pictures import follower, take_places_and_times
-from fluxcli.context import Session
+from fluxcli.commands.pictures import result_reporter, take_places_and_times
+from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def download(
-    session: Session,
+    context: Context,
     tasks: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TASK]...", help="Ids, their beginnings, refs, or `@last`."),
@@ -35,25 +35,25 @@ def download(
 
     `download --unsaved` mends any interruption.
     """
-    take_places_and_times(session, place, wait)
+    take_places_and_times(context, place, wait)
     if bool(tasks) == unsaved:
         raise FluxError(
             Code.USAGE, "name tasks, or ask for `--unsaved`", hint="fluxcli download --unsaved"
         )
-    wanted = session.journal.unsaved() if unsaved else session.history().named(tasks or [])
-    target = session.target(wanted)
+    wanted = context.journal.unsaved() if unsaved else context.history().named(tasks or [])
+    target = context.target(wanted)
     if wanted:
-        making = session.making(existing=_existing(place, unsaved=unsaved))
-        session.status = follower(session, show).follow(
-            making.collect(wanted, target),
+        runner = context.runner(existing=_existing(place, unsaved=unsaved))
+        context.status = result_reporter(context, show).follow(
+            runner.collect(wanted, target),
             count=len(wanted),
-            usual=making.usual_seconds(wanted[0].request),
+            usual=runner.usual_seconds(wanted[0].request),
         )
     else:
-        session.output.note("nothing is waiting to be saved")
-    for task in session.journal.unsettled() if unsaved else ():
-        session.output.warn(f"submission `{task.ref}` is of unknown outcome and cannot be fetched")
-        session.output.hint(f"fluxcli status {task.ref}")
+        context.output.note("nothing is waiting to be saved")
+    for task in context.journal.unsettled() if unsaved else ():
+        context.output.warn(f"submission `{task.ref}` is of unknown outcome and cannot be fetched")
+        context.output.hint(f"fluxcli status {task.ref}")
 
 
 def _existing(place: PlaceOptions, *, unsaved: bool) -> Existing:

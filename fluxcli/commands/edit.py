@@ -8,11 +8,11 @@ import typer
 
 from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import ask_for
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 
 def edit(
-    session: Session,
+    context: Context,
     image: Annotated[
         str,
         typer.Argument(
@@ -31,4 +31,4 @@ def edit(
     Uploads can be read by anybody who has their URL; they live for a day. The picture keeps
     its input's aspect ratio unless one is asked for.
     """
-    ask_for(session, "edit", flags, prompt=prompt, image=image)
+    ask_for(context, "edit", flags, prompt=prompt, image=image)

@@ -8,11 +8,11 @@ import typer
 
 from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import ask_for
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 
 def generate(
-    session: Session,
+    context: Context,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="What to draw; `-` reads stdin.")
     ] = None,
@@ -28,4 +28,4 @@ def generate(
     Run again after any interruption, the same command resumes what it began and never pays
     for it twice.
     """
-    ask_for(session, "generate", flags, prompt=prompt, save_as=save_as)
+    ask_for(context, "generate", flags, prompt=prompt, save_as=save_as)

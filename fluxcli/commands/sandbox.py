@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 
 def sandbox(
-    session: Session,
+    context: Context,
     *,
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Loopback port; 0 finds a free one.")
@@ -27,8 +27,8 @@ def sandbox(
     ] = None,
 ) -> None:
     """Serve the stand-in service until Ctrl-C, and print the variables to export."""
-    with session.serving(port=port, seconds=seconds, faults=fault or []) as served:
-        session.output.answer(f"export FLUXCLI_BASE_URL={served.api_url}")
-        session.output.answer(f"export FLUXCLI_UPLOAD_URL={served.upload_url}")
-        session.output.note(f"results on {served.result_url}; any key will do; Ctrl-C ends it")
+    with context.serving(port=port, seconds=seconds, faults=fault or []) as served:
+        context.output.answer(f"export FLUXCLI_BASE_URL={served.api_url}")
+        context.output.answer(f"export FLUXCLI_UPLOAD_URL={served.upload_url}")
+        context.output.note(f"results on {served.result_url}; any key will do; Ctrl-C ends it")
         served.wait()

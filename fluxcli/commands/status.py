@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import WaitOptions
-from fluxcli.context import Session
+from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, overall
 from fluxcli.models import State
 
@@ -22,7 +22,7 @@ _TOLD_BY_STATE: Final = frozenset(
 
 
 def status(
-    session: Session,
+    context: Context,
     tasks: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TASK]...", help="Ids, their beginnings, refs, or `@last`."),
@@ -49,17 +49,17 @@ def status(
 ) -> None:
     """Show how tasks stand; without names, the recent ones of this machine."""
     shown = None if everything else limit
-    session.configure(timeout=wait.timeout, interval=wait.interval)
-    report = session.output.reporter()
+    context.configure(timeout=wait.timeout, interval=wait.interval)
+    report = context.output.reporter()
     if settle is not None:
         _check_settling(tasks, offline=offline)
-        report.show([session.history().settle((tasks or [""])[0], settle)])
+        report.show([context.history().settle((tasks or [""])[0], settle)])
     elif offline:
-        report.show(_known(session, tasks) if tasks else session.journal.recent(shown))
+        report.show(_known(context, tasks) if tasks else context.journal.recent(shown))
     elif tasks:
-        _tell(session, session.history(wait=until_final), tasks)
+        _tell(context, context.history(wait=until_final), tasks)
     else:
-        report.show(_refreshed(session, session.journal.recent(shown)))
+        report.show(_refreshed(context, context.journal.recent(shown)))
 
 
 def _check_settling(tasks: list[str] | None, *, offline: bool) -> None:
@@ -71,9 +71,9 @@ def _check_settling(tasks: list[str] | None, *, offline: bool) -> None:
         )
 
 
-def _known(session: Session, names: list[str]) -> list[Task]:
+def _known(context: Context, names: list[str]) -> list[Task]:
     """Return the tasks of these names that the journal knows."""
-    found = {name: session.journal.find(name) for name in names}
+    found = {name: context.journal.find(name) for name in names}
     missing = [name for name, task in found.items() if task is None]
     if missing:
         raise FluxError(
@@ -84,10 +84,10 @@ def _known(session: Session, names: list[str]) -> list[Task]:
     return [task for task in found.values() if task is not None]
 
 
-def _tell(session: Session, history: History, names: list[str]) -> None:
+def _tell(context: Context, history: History, names: list[str]) -> None:
     """Look at the named tasks, and end with the status that they amount to."""
     tasks = history.named(names)
-    report = session.output.reporter()
+    report = context.output.reporter()
     seen, errors = report.watch(
         history.refreshed(tasks), count=len(tasks), usual=history.usual_seconds(tasks)
     )
@@ -96,23 +96,23 @@ def _tell(session: Session, history: History, names: list[str]) -> None:
     for error in errors:
         # Where the task's own record tells of the failure, a script needs no second object.
         told = error.code in _TOLD_BY_STATE
-        (session.output.problem if told else session.output.error)(error)
-    session.status = overall(errors, done=len(tasks) - len(errors))
+        (context.output.problem if told else context.output.error)(error)
+    context.status = overall(errors, done=len(tasks) - len(errors))
 
 
-def _refreshed(session: Session, tasks: list[Task]) -> list[Task]:
+def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
     """Bring the unfinished tasks up to date, as far as the service can be asked."""
     running = [task for task in tasks if task.state is State.RUNNING]
     if not running:
         return tasks
     try:
-        events = session.history().refreshed(running)
-        seen, errors = session.output.reporter().watch(events, count=len(running), usual=None)
+        events = context.history().refreshed(running)
+        seen, errors = context.output.reporter().watch(events, count=len(running), usual=None)
     except FluxError as error:
         if error.code is Code.INTERRUPTED:
             raise
         seen, errors = [], [error]
     for message in {error.message for error in errors if error.code not in _TOLD_BY_STATE}:
-        session.output.warn(f"not brought up to date: {message}")
+        context.output.warn(f"not brought up to date: {message}")
     fresh = {task.ref: task for task in seen}
     return [fresh.get(task.ref, task) for task in tasks]

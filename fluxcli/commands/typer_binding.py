@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from fluxcli.context import Session
+    from fluxcli.context import Context
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -46,16 +46,16 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
     plain = [one for one in own if one.name not in groups]
     spread_out = [one for group in groups.values() for one in _flags(group)]
     shared = list(_flags(common))
-    context = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
+    ctx = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401 - typer's values
-        session: Session = ctx.obj
-        session.configure(**{one.name: values.pop(one.name) for one in shared})
+        context: Context = ctx.obj
+        context.configure(**{one.name: values.pop(one.name) for one in shared})
         made = {name: _made(group, values) for name, group in groups.items()}
-        function(session, **values, **made)
+        function(context, **values, **made)
 
-    parameters = [context, *plain, *spread_out, *shared]
+    parameters = [ctx, *plain, *spread_out, *shared]
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # what typer reads
         [one.replace(kind=_KEYWORD) for one in parameters]
     )

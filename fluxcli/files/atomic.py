@@ -29,7 +29,7 @@ _FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _STALE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-class Part:
+class TemporaryFile:
     """An open, empty, private file beside `target`, which is no link and need not exist.
 
     Raises:

@@ -18,11 +18,11 @@ Walk = Generator[None, bytes, T]
 """A walk along a tape: yields to ask for a piece, and returns what it found."""
 
 
-class Broken(Exception):  # noqa: N818 - a verdict on the bytes, not an error of the program
+class BrokenImageError(Exception):  # noqa: N818 - a verdict on the bytes, not an error of the program
     """The bytes break the format's rules; the text says how, after "the file"."""
 
 
-class Tape:
+class ByteReader:
     """The piece at hand and how far it is read."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.files import jpeg, png
-from fluxcli.files.byte_reader import Broken, Tape, Walk
+from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 from fluxcli.files.quoting import quoted
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ _HEAD = 64
 _BLOCK = 1 << 18
 PIPED_LIMIT = 64 << 20
 """How many bytes of an input are kept in memory where it comes through a pipe."""
-_WALKS: dict[str, Callable[[Tape], Walk[tuple[int, int]]]] = {"png": png.walk, "jpeg": jpeg.walk}
+_WALKS: dict[str, Callable[[ByteReader], Walk[tuple[int, int]]]] = {
+    "png": png.walk,
+    "jpeg": jpeg.walk,
+}
 _SIGNATURES = (
     (png.SIGNATURE, "png"),
     (jpeg.SIGNATURE, "jpeg"),
@@ -126,7 +129,7 @@ class Inspector:
         if found not in _WALKS:
             raise self._refusal(_described(head, found))
         self._format = found
-        self._walk = _WALKS[found](Tape())
+        self._walk = _WALKS[found](ByteReader())
         next(self._walk)
         return head
 
@@ -137,7 +140,7 @@ class Inspector:
             self._walk.send(chunk)
         except StopIteration as end:
             self._size = end.value
-        except Broken as verdict:
+        except BrokenImageError as verdict:
             raise self._refusal(str(verdict)) from verdict
 
     def _refusal(self, reason: str) -> FluxError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from fluxcli.files.byte_reader import Broken, Tape, Walk
+from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 
 SIGNATURE = b"\xff\xd8\xff"
 _MARK = 0xFF
@@ -23,96 +23,96 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """What ends a scan: neither a stuffed byte nor a restart."""
 
 
-def walk(tape: Tape) -> Walk[tuple[int, int]]:
+def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     """Read a JPEG up to its end; return width and height in pixels.
 
     Raises:
         Broken: it is none.
     """
-    yield from tape.skip(2)
+    yield from reader.skip(2)
     width = height = scans = segments = 0
-    marker = yield from _marker(tape)
+    marker = yield from _marker(reader)
     while marker != _END:
         segments += 1
         if segments > _SEGMENTS:
-            raise Broken("holds more segments than any picture does")
+            raise BrokenImageError("holds more segments than any picture does")
         if marker in _FRAMES and not width:
-            width, height = yield from _frame(tape)
+            width, height = yield from _frame(reader)
         elif marker == _LINES:
-            yield from tape.skip(2)
-            lines = yield from tape.number(2)
+            yield from reader.skip(2)
+            lines = yield from reader.number(2)
             height = height or lines
         elif marker == _SCAN:
             scans += 1
-            marker = yield from _scan(tape, seen_frame=width > 0)
+            marker = yield from _scan(reader, seen_frame=width > 0)
             continue
         elif marker == _START:
-            raise Broken("begins a second time before it has ended")
+            raise BrokenImageError("begins a second time before it has ended")
         elif marker != _TEMPORARY and marker not in _RESTARTS:
-            yield from _segment(tape)
-        marker = yield from _marker(tape)
+            yield from _segment(reader)
+        marker = yield from _marker(reader)
     if not scans:
-        raise Broken("ends without a picture in it")
+        raise BrokenImageError("ends without a picture in it")
     if not height:
-        raise Broken("does not say how high it is")
+        raise BrokenImageError("does not say how high it is")
     return width, height
 
 
-def _marker(tape: Tape) -> Walk[int]:
+def _marker(reader: ByteReader) -> Walk[int]:
     """Read a marker where one must stand; any number of fill bytes may come first."""
-    if (yield from tape.number(1)) != _MARK:
-        raise Broken("holds bytes where a segment must begin")
-    return (yield from _marker_code(tape))
+    if (yield from reader.number(1)) != _MARK:
+        raise BrokenImageError("holds bytes where a segment must begin")
+    return (yield from _marker_code(reader))
 
 
-def _marker_code(tape: Tape) -> Walk[int]:
+def _marker_code(reader: ByteReader) -> Walk[int]:
     code = _MARK
     while code == _MARK:
-        tape.jump(_NO_FILL)
-        code = yield from tape.number(1)
+        reader.jump(_NO_FILL)
+        code = yield from reader.number(1)
     return code
 
 
-def _length(tape: Tape) -> Walk[int]:
+def _length(reader: ByteReader) -> Walk[int]:
     """Read a segment's length; return how much of it is left, for it counts itself."""
-    left = (yield from tape.number(2)) - 2
+    left = (yield from reader.number(2)) - 2
     if left < 0:
-        raise Broken("has a segment of no length")
+        raise BrokenImageError("has a segment of no length")
     return left
 
 
-def _segment(tape: Tape) -> Walk[None]:
-    yield from tape.skip((yield from _length(tape)))
+def _segment(reader: ByteReader) -> Walk[None]:
+    yield from reader.skip((yield from _length(reader)))
 
 
-def _frame(tape: Tape) -> Walk[tuple[int, int]]:
+def _frame(reader: ByteReader) -> Walk[tuple[int, int]]:
     """Read a frame's header; the height is 0 where a later segment tells it."""
-    length = yield from _length(tape)
+    length = yield from _length(reader)
     if length < _FRAME_LEAST:
-        raise Broken("has a damaged header")
-    yield from tape.skip(1)
-    height = yield from tape.number(2)
-    width = yield from tape.number(2)
+        raise BrokenImageError("has a damaged header")
+    yield from reader.skip(1)
+    height = yield from reader.number(2)
+    width = yield from reader.number(2)
     if not width:
-        raise Broken("says that it is 0 pixels wide")
-    yield from tape.skip(length - 5)
+        raise BrokenImageError("says that it is 0 pixels wide")
+    yield from reader.skip(length - 5)
     return width, height
 
 
-def _scan(tape: Tape, *, seen_frame: bool) -> Walk[int]:
+def _scan(reader: ByteReader, *, seen_frame: bool) -> Walk[int]:
     """Read a scan's header and its coded data; return the marker that ends it."""
     if not seen_frame:
-        raise Broken("has picture data before a header")
-    yield from _segment(tape)
+        raise BrokenImageError("has picture data before a header")
+    yield from _segment(reader)
     passed = 0
     while True:
         # Coded data are full of marks that mean nothing: the search passes them by quickly.
-        passed += tape.jump(_MARKER)
-        passed += yield from tape.skip_to(_MARK)
-        code = yield from _marker_code(tape)
+        passed += reader.jump(_MARKER)
+        passed += yield from reader.skip_to(_MARK)
+        code = yield from _marker_code(reader)
         if code and code not in _RESTARTS:
             break
         passed += 1
     if not passed:
-        raise Broken("has a scan without data")
+        raise BrokenImageError("has a scan without data")
     return code

@@ -32,7 +32,7 @@ _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class OutputTarget:
     """What `-o` meant. `text` is absolute: a path, or a template with `{{` for a plain brace.
 
     For `stdout` it is `-`.
@@ -50,7 +50,7 @@ class Target:
         return self.text
 
     @classmethod
-    def restore(cls, text: str) -> Target:
+    def restore(cls, text: str) -> OutputTarget:
         """Read back what `stored` wrote."""
         if text == "-":
             return STDOUT
@@ -68,11 +68,11 @@ class Target:
         return Path(*map(templates.literal, known))
 
 
-STDOUT = Target("stdout", "-")
+STDOUT = OutputTarget("stdout", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class NameValues:
     """What a name is made from, one picture of `count`.
 
     `id` is the task's, None while there is none; `n` counts from 1; `date` is `YYYY-MM-DD`;
@@ -89,7 +89,7 @@ class Facts:
     ext: str
 
 
-def parse_target(text: str | None, *, cwd: Path) -> Target:
+def parse_target(text: str | None, *, cwd: Path) -> OutputTarget:
     """Return what `-o text` means to somebody in `cwd` (absolute).
 
     Raises:
@@ -100,7 +100,7 @@ def parse_target(text: str | None, *, cwd: Path) -> Target:
     return _checked(_default(cwd) if text is None else _meant(text, cwd))
 
 
-def format_of(target: Target) -> str | None:
+def format_of(target: OutputTarget) -> str | None:
     """Return the output format that the target's ending asks for; None if it asks for none.
 
     Raises:
@@ -125,7 +125,7 @@ def format_of(target: Target) -> str | None:
     return ENDINGS[ending]
 
 
-def resolve(target: Target, facts: Facts) -> Path:
+def resolve(target: OutputTarget, facts: NameValues) -> Path:
     """Return the path for one picture. Never for stdout, which has none.
 
     Without `{n}` and `{id}`, one of several gets `-1`, `-2`… before its ending. A device or a
@@ -145,7 +145,7 @@ def resolve(target: Target, facts: Facts) -> Path:
     return Path(*made, _made(name, facts, number))
 
 
-def known_paths(target: Target, facts: Facts) -> list[Path] | None:
+def known_paths(target: OutputTarget, facts: NameValues) -> list[Path] | None:
     """Return the paths of all `facts.count` pictures, for a look before anything is paid.
 
     None when only the task's id will tell; empty for stdout. `facts.n` does not matter.
@@ -242,27 +242,27 @@ def _unwritable(path: Path, reason: str, *, hint: str) -> FluxError:
     return FluxError(Code.OUTPUT_UNWRITABLE, f"{quoted(path)} {reason}", hint=hint)
 
 
-def _default(cwd: Path) -> Target:
-    return Target("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
+def _default(cwd: Path) -> OutputTarget:
+    return OutputTarget("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
 
 
-def _meant(text: str, cwd: Path) -> Target:
+def _meant(text: str, cwd: Path) -> OutputTarget:
     if not text.strip():
         raise _impossible("the output path is empty")
     # `~` stands for the home folder only where the user typed it.
     typed_home = text == "~" or text.startswith(f"~{os.sep}")
     base, rest = (Path("~").expanduser(), text[2:]) if typed_home else (cwd, text)
     if _is_folder(base / rest):
-        return Target("folder", str(base / rest))
+        return OutputTarget("folder", str(base / rest))
     if templates.fields(rest):
         name = DEFAULT_NAME if rest.endswith(os.sep) else ""
-        return Target("template", str(Path(templates.escaped(str(base))) / (rest + name)))
+        return OutputTarget("template", str(Path(templates.escaped(str(base))) / (rest + name)))
     path = base / templates.literal(rest)
     is_folder = rest.endswith((os.sep, f"{os.sep}..")) or _is_folder(path)
-    return Target("folder" if is_folder else "file", str(path))
+    return OutputTarget("folder" if is_folder else "file", str(path))
 
 
-def _checked(target: Target) -> Target:
+def _checked(target: OutputTarget) -> OutputTarget:
     """Pass a target on if a file system can hold every literal name in it."""
     if "\0" in target.text:
         raise _impossible(f"the output path {quoted(target.text)} holds a zero byte")
@@ -281,11 +281,11 @@ def _impossible(message: str) -> FluxError:
     return FluxError(Code.INVALID_REQUEST, message, hint="choose another `--output`")
 
 
-def _template(target: Target) -> str:
+def _template(target: OutputTarget) -> str:
     return target.stored() + (DEFAULT_NAME if target.kind == "folder" else "")
 
 
-def _made(part: str, facts: Facts, number: int | None) -> str:
+def _made(part: str, facts: NameValues, number: int | None) -> str:
     """Fill one component of a template; a literal one stays exactly as it was typed."""
     pieces = templates.pieces(part)
     values = {piece.text: _value(piece.text, facts) for piece in pieces if piece.is_field}
@@ -304,7 +304,7 @@ def _filled(pieces: list[templates.Piece], values: dict[str, str]) -> str:
     return "".join(values[piece.text] if piece.is_field else piece.text for piece in pieces)
 
 
-def _value(name: str, facts: Facts) -> str:
+def _value(name: str, facts: NameValues) -> str:
     if name == "prompt":
         return components.words(facts.prompt)
     if name == "ratio":

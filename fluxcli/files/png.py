@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from fluxcli.files.byte_reader import Broken, Tape, Walk
+from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
@@ -50,65 +50,65 @@ class _Pixels:
         # At most the few rows that the last bits stand for are still to come.
         self._inflate(b"")
         if self._left > 0:
-            raise Broken("holds fewer rows than its header says")
+            raise BrokenImageError("holds fewer rows than its header says")
 
     def _inflate(self, data: bytes) -> None:
         try:
             self._left -= len(self._stream.decompress(data, _WINDOW))
         except zlib.error as error:
-            raise Broken("holds picture data that do not decompress") from error
+            raise BrokenImageError("holds picture data that do not decompress") from error
 
 
-def walk(tape: Tape) -> Walk[tuple[int, int]]:
+def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     """Read a PNG up to its end; return width and height in pixels.
 
     Raises:
         Broken: it is none.
     """
-    yield from tape.skip(len(SIGNATURE))
-    width, height, pixels = _header((yield from _first_chunk(tape)))
+    yield from reader.skip(len(SIGNATURE))
+    width, height, pixels = _header((yield from _first_chunk(reader)))
     for _ in range(_CHUNKS):
-        length = yield from tape.number(4)
-        kind = yield from tape.take(4)
+        length = yield from reader.number(4)
+        kind = yield from reader.take(4)
         if length > _LENGTH_LIMIT or not kind.isalpha():
-            raise Broken("holds bytes where a chunk must begin")
-        yield from _body(tape, kind, length, pixels if kind == b"IDAT" else None)
+            raise BrokenImageError("holds bytes where a chunk must begin")
+        yield from _body(reader, kind, length, pixels if kind == b"IDAT" else None)
         if kind == b"IEND":
             pixels.finish()
             return width, height
-    raise Broken("holds more chunks than any picture does")
+    raise BrokenImageError("holds more chunks than any picture does")
 
 
-def _first_chunk(tape: Tape) -> Walk[bytes]:
+def _first_chunk(reader: ByteReader) -> Walk[bytes]:
     """Read the chunk that must come first, and return its data."""
-    length = yield from tape.number(4)
-    kind = yield from tape.take(4)
+    length = yield from reader.number(4)
+    kind = yield from reader.take(4)
     if kind != b"IHDR" or length != _HEADER.size:
-        raise Broken("does not begin with a header")
-    data = yield from tape.take(length)
-    if (yield from tape.number(4)) != zlib.crc32(data, zlib.crc32(kind)):
-        raise Broken("has a damaged header")
+        raise BrokenImageError("does not begin with a header")
+    data = yield from reader.take(length)
+    if (yield from reader.number(4)) != zlib.crc32(data, zlib.crc32(kind)):
+        raise BrokenImageError("has a damaged header")
     return data
 
 
-def _body(tape: Tape, kind: bytes, length: int, pixels: _Pixels | None) -> Walk[None]:
+def _body(reader: ByteReader, kind: bytes, length: int, pixels: _Pixels | None) -> Walk[None]:
     checksum = zlib.crc32(kind)
     while length:
-        data = yield from tape.some(min(length, _WINDOW))
+        data = yield from reader.some(min(length, _WINDOW))
         length -= len(data)
         checksum = zlib.crc32(data, checksum)
         if pixels is not None:
             pixels.feed(data)
-    if (yield from tape.number(4)) != checksum:
-        raise Broken(f"has a chunk {kind.decode()} whose checksum is wrong")
+    if (yield from reader.number(4)) != checksum:
+        raise BrokenImageError(f"has a chunk {kind.decode()} whose checksum is wrong")
 
 
 def _header(data: bytes) -> tuple[int, int, _Pixels]:
     width, height, depth, colour, compression, filtering, interlace = _HEADER.unpack(data)
     if not 0 < width <= _LENGTH_LIMIT or not 0 < height <= _LENGTH_LIMIT:
-        raise Broken("says that it is 0 pixels wide or high")
+        raise BrokenImageError("says that it is 0 pixels wide or high")
     if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise Broken("has a header that no decoder understands")
+        raise BrokenImageError("has a header that no decoder understands")
     bits = depth * _CHANNELS[colour]
     return width, height, _Pixels(_data_size(width, height, bits, interlaced=interlace == 1))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.atomic import Part, clear_leftover
+from fluxcli.files.atomic import TemporaryFile, clear_leftover
 from fluxcli.files.image_check import Inspected, Inspector
 from fluxcli.files.output_path import descriptor, is_device
 from fluxcli.files.quoting import quoted
@@ -132,7 +132,7 @@ class Landing(_Intake):
         super().__init__(quoted(path), limit)
         self._path = path
         self._token = token
-        self._part: Part | None = None
+        self._part: TemporaryFile | None = None
 
     def __enter__(self) -> Self:
         with _translated(self._name):
@@ -143,7 +143,7 @@ class Landing(_Intake):
             if real.is_dir():
                 raise _disk(self._name, "is a folder")
             real.parent.mkdir(parents=True, exist_ok=True)
-            self._part = Part(real, token=self._token)
+            self._part = TemporaryFile(real, token=self._token)
             self._file = os.fdopen(self._part.handle, "w+b")
         return self
 

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import Mutex, make_private
+from fluxcli.filelock import FileLock, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ _SCHEMA: Final = (_FIRST, _SECOND)
 VERSION: Final = len(_SCHEMA)
 
 
-class Store:
+class Database:
     """One connection to the journal at `path`, shared by this process's threads."""
 
     def __init__(self, path: Path) -> None:
@@ -121,7 +121,7 @@ class Store:
             if _version(connection) != VERSION:
                 # One process at a time: SQLite calls a new file locked, without waiting, if two
                 # of them change its mode.
-                with Mutex(self.path.with_name("locks") / "journal.lock"):
+                with FileLock(self.path.with_name("locks") / "journal.lock"):
                     _migrate(connection, self.path)
         except BaseException:
             connection.close()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import Mutex
-from fluxcli.journal.database import Store, explained
-from fluxcli.journal.rate_limit import Pace
-from fluxcli.journal.read_limit import Turns
+from fluxcli.filelock import FileLock
+from fluxcli.journal.database import Database, explained
+from fluxcli.journal.rate_limit import SubmissionLimiter
+from fluxcli.journal.read_limit import ReadLimiter
 from fluxcli.journal.rows import facts_of, task_of
 from fluxcli.journal.uploads import Uploads
 from fluxcli.models import State
@@ -43,7 +43,7 @@ class Run:
 
     name: str
     tasks: dict[int, Task] = field(default_factory=dict)
-    lock: Mutex | None = None
+    lock: FileLock | None = None
 
 
 class Journal:
@@ -53,9 +53,9 @@ class Journal:
         self._folder = folder
         self._clock = clock
         self._sandbox = sandbox
-        self._store = Store(folder / "journal.sqlite3")
-        self.pace = Pace(self._store, clock)
-        self.turns = Turns(self._store, clock)
+        self._store = Database(folder / "journal.sqlite3")
+        self.submission_limiter = SubmissionLimiter(self._store, clock)
+        self.read_limiter = ReadLimiter(self._store, clock)
         self.uploads = Uploads(self._store, clock)
 
     # -- runs ---------------------------------------------------------------------------
@@ -149,10 +149,10 @@ class Journal:
     def _run_of(self, task: Task) -> str:
         return str(self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]["run"])
 
-    def _lock(self, name: str) -> Mutex:
-        return Mutex(self._folder / "locks" / f"{name}.lock")
+    def _lock(self, name: str) -> FileLock:
+        return FileLock(self._folder / "locks" / f"{name}.lock")
 
-    def _held(self, run: str, what: str, *, hint: str) -> Mutex:
+    def _held(self, run: str, what: str, *, hint: str) -> FileLock:
         lock = self._lock(run)
         if lock.acquire(wait=False):
             return lock

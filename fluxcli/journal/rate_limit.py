@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcli.clock import Clock
-    from fluxcli.journal.database import Store
+    from fluxcli.journal.database import Database
 
 _ABANDONED_SECONDS: Final = 150.0
 """A slot without an answer for this long belongs to a process that is gone."""
@@ -32,10 +32,10 @@ _CLOSE_SECONDS: Final = 0.001
 """Two moments that are no further apart are one."""
 
 
-class Pace:
+class SubmissionLimiter:
     """Slots for submissions by one account (a short hash; `sandbox` for the sandbox)."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Database, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._guard = threading.Lock()

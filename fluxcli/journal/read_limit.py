@@ -13,7 +13,7 @@ from fluxcli.catalog import READS_PER_SECOND
 
 if TYPE_CHECKING:
     from fluxcli.clock import Clock
-    from fluxcli.journal.database import Store
+    from fluxcli.journal.database import Database
 
 _TURN: Final = 1.25 / READS_PER_SECOND
 
@@ -25,10 +25,10 @@ ELSE :turn END
 """
 
 
-class Turns:
+class ReadLimiter:
     """Turns to look by one account (a short hash; `sandbox` for the sandbox)."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Database, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 

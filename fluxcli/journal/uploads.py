@@ -8,13 +8,13 @@ from fluxcli.catalog import UPLOAD_REUSE_HOURS
 
 if TYPE_CHECKING:
     from fluxcli.clock import Clock
-    from fluxcli.journal.database import Store
+    from fluxcli.journal.database import Database
 
 
 class Uploads:
     """The uploads of all accounts, by the hash of their bytes."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Database, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 

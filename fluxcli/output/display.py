@@ -20,7 +20,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from fluxcli.output.stream import Channel
+    from fluxcli.output.stream import Stream
 
 _HIDE_CURSOR: Final = str(Control.show_cursor(False))
 _SHOW_CURSOR: Final = str(Control.show_cursor(True))
@@ -38,7 +38,7 @@ class Display:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Stream,
         size: Callable[[], tuple[int, int]],
         env: Mapping[str, str],
         *,
@@ -154,7 +154,7 @@ class Display:
 class _Paper(io.TextIOBase):
     """What rich writes on: the channel; where that fails, rich would end the program."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Stream) -> None:
         self._channel = channel
 
     def write(self, text: str, /) -> int:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
-from fluxcli.output.stream import Channel
-from fluxcli.output.style import Style, Wish, is_colored
+from fluxcli.output.stream import Stream
+from fluxcli.output.style import PictureRequest, Style, is_colored
 from fluxcli.output.text import cells, pad, visible
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fluxcli.models import Request
     from fluxcli.output.display import Display
     from fluxcli.output.progress_lines import Progress
-    from fluxcli.output.results import Follower
+    from fluxcli.output.results import ResultReporter
     from fluxcli.output.task_table import Reporter
 
 _CHUNK = 64 * 1024
@@ -58,14 +58,14 @@ class Output:
         json: bool = False,
         quiet: bool = False,
         verbose: bool = False,
-        color: Wish = "auto",
+        color: PictureRequest = "auto",
         no_input: bool = False,
         secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         redact = Redactor(secrets)
         self._stdin = stdin
-        self._out = Channel(stdout, redact)
-        self._err = Channel(stderr, redact)
+        self._out = Stream(stdout, redact)
+        self._err = Stream(stderr, redact)
         self._env = env
         self._clock = clock
         self.json = json
@@ -233,11 +233,11 @@ class Output:
         `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
         display, plain lines, or nothing at all with `-q`.
         """
-        from fluxcli.output.progress_lines import Lines, Progress, Run  # noqa: PLC0415 - start-up
+        from fluxcli.output.progress_lines import Lines, Progress, ProgressRun  # noqa: PLC0415 - start-up
 
         if self._quiet or not self._err.is_open:
             return Progress()
-        run = Run(
+        run = ProgressRun(
             count=count, usual=usual_seconds, clock=self._clock, say=self._say, style=self._style
         )
         if not self._is_live:
@@ -248,13 +248,13 @@ class Output:
         self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
         return Live(run, self._display)
 
-    def follower(
+    def result_reporter(
         self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
-    ) -> Follower:
-        """Return what tells a run's events: see `Follower`."""
-        from fluxcli.output.results import Follower  # noqa: PLC0415 - start-up
+    ) -> ResultReporter:
+        """Return what tells a run's events: see `ResultReporter`."""
+        from fluxcli.output.results import ResultReporter  # noqa: PLC0415 - start-up
 
-        return Follower(self, ids=ids, preview=preview, launch=launch)
+        return ResultReporter(self, ids=ids, preview=preview, launch=launch)
 
     def reporter(self) -> Reporter:
         """Return what tells how tasks stand: see `Reporter`."""

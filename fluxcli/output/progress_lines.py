@@ -30,7 +30,7 @@ _QUIET_STAGES: Final = frozenset({Stage.PREPARING, Stage.GENERATING, Stage.FAILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ProgressRun:
     """What every display is made for: so many pictures (None: not known), and how to speak.
 
     `usual` is how long the service usually takes for one, in seconds.
@@ -76,10 +76,10 @@ class Progress:
         """End the display."""
 
 
-class Telling(Progress):
+class ProgressReporter(Progress):
     """What the live display and the plain lines have in common: the permanent lines."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ProgressRun) -> None:
         self._run = run
         self._board = Board()
         self._began = run.clock.monotonic()
@@ -139,7 +139,7 @@ class Telling(Progress):
                 return None
 
 
-class Lines(Telling):
+class Lines(ProgressReporter):
     """Plain lines, for a file, a pipe or a CI's log: each change, and a sign of life."""
 
     def see(self, event: Event) -> None:

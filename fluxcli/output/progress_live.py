@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, Self
 
-from fluxcli.output.progress_lines import Run, Telling
+from fluxcli.output.progress_lines import ProgressReporter, ProgressRun
 from fluxcli.output.progress_rows import Look, Marks
 from fluxcli.output.progress_state import DONE, Stage
 from fluxcli.output.suspension import suspended_within
@@ -23,10 +23,10 @@ _FRAME: Final = 0.25
 """Seconds between two frames, at least: faster is not seen, and costs."""
 
 
-class Live(Telling):
+class Live(ProgressReporter):
     """A live display: redrawn when something changed or a second passed."""
 
-    def __init__(self, run: Run, display: Display) -> None:
+    def __init__(self, run: ProgressRun, display: Display) -> None:
         super().__init__(run)
         self._display = display
         marks = Marks.choose(display.channel.can_show)

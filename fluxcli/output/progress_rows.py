@@ -16,7 +16,7 @@ from fluxcli.output.text import cells, duration, pad, shorten
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fluxcli.output.progress_state import Board, Row
+    from fluxcli.output.progress_state import Board, ProgressRow
 
 _SPARE_LINES: Final = 4
 """Lines of the terminal that the rows leave free: the last words before them stay in sight."""
@@ -70,7 +70,7 @@ class Look:
             texts.append(self._total(board, count, len(board.rows) - len(rows), elapsed, width))
         return texts
 
-    def _row(self, row: Row, keys: int, now: float, width: int) -> Text:
+    def _row(self, row: ProgressRow, keys: int, now: float, width: int) -> Text:
         narrow = width < _NARROW
         stage = _NARROW_WORDS.get(row.stage, str(row.stage)) if narrow else str(row.stage)
         stage = pad(stage, _NARROW_STAGE_WIDTH if narrow else _STAGE_WIDTH)
@@ -114,7 +114,7 @@ def _text(width: int, *parts: str | tuple[str, str]) -> Text:
     return text
 
 
-def _chosen(rows: list[Row], room: int) -> list[Row]:
+def _chosen(rows: list[ProgressRow], room: int) -> list[ProgressRow]:
     """The rows that matter most, in their own order, if there is no room for all."""
     if len(rows) <= room:
         return rows
@@ -123,12 +123,12 @@ def _chosen(rows: list[Row], room: int) -> list[Row]:
     return [rows[index] for index in sorted(ranked[:room])]
 
 
-def _key_width(rows: Sequence[Row], width: int, shown: Callable[[str], str]) -> int:
+def _key_width(rows: Sequence[ProgressRow], width: int, shown: Callable[[str], str]) -> int:
     longest = max((cells(shown(row.key)) for row in rows), default=1)
     return min(longest, max(1, width // 4))
 
 
-def _time(row: Row, now: float, usual: float | None) -> str:
+def _time(row: ProgressRow, now: float, usual: float | None) -> str:
     """How long the stage lasts; a wait that was announced counts down."""
     if row.is_over:
         return duration(row.since - row.began)

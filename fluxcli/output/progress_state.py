@@ -55,7 +55,7 @@ _ENDS: Final = {
 
 
 @dataclass(slots=True)
-class Row:
+class ProgressRow:
     """One picture. Times are readings of the monotonic clock, in seconds."""
 
     key: str
@@ -79,14 +79,14 @@ class Board:
     """The rows of a run: numbered ones by their number, others in the order of appearance."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, ProgressRow] = {}
 
     def fold(self, event: Event, *, now: float, wall: float) -> bool:
         """Take note of `event` at `now` (monotonic) and `wall` (epoch); True for a new stage."""
         row = self.rows.get(event.key)
         before = row.stage if row else None
         if row is None:
-            row = self.rows[event.key] = Row(event.key, "", Stage.PREPARING, now, now)
+            row = self.rows[event.key] = ProgressRow(event.key, "", Stage.PREPARING, now, now)
             if event.key.isdecimal():
                 # The workers begin them in any order; sorting is stable and cheap.
                 self.rows = dict(sorted(self.rows.items(), key=lambda item: item[0].zfill(9)))
@@ -112,7 +112,7 @@ class Board:
         return f"{done}, {failed} failed" if failed else done
 
     @staticmethod
-    def _particulars(row: Row, event: Event, now: float, wall: float) -> None:
+    def _particulars(row: ProgressRow, event: Event, now: float, wall: float) -> None:
         match event:
             case events.Started():
                 row.label = event.request.prompt if event.request else event.ref

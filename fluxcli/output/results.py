@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fluxcli.output.output import Output
 
 
-class Follower:
+class ResultReporter:
     """Tells a run's events. `ids`: the answer is the task's id, not its file.
 
     `launch` opens a saved picture in the system's viewer.

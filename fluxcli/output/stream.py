@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Channel:
+class Stream:
     """`stream` with the shell's accidents taken care of; None is a closed one.
 
     Raises, from every writing method:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Wish = Literal["auto", "always", "never"]
+PictureRequest = Literal["auto", "always", "never"]
 Ink = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
 
 # Only the terminal's own palette, which its owner has chosen to be readable. A whole
@@ -34,7 +34,7 @@ class Style:
         return f"\x1b[{_CODES[ink]}m{text}\x1b[0m" if self.colored and text else text
 
 
-def is_colored(*, terminal: bool, env: Mapping[str, str], wish: Wish) -> bool:
+def is_colored(*, terminal: bool, env: Mapping[str, str], wish: PictureRequest) -> bool:
     """Decide: the flag, then `NO_COLOR`, then `FORCE_COLOR`, then what the stream is."""
     if wish != "auto":
         return wish == "always"

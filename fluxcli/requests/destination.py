@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fluxcli.files.output_path import Target
+    from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Task
 
 
-def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> Target:
+def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> OutputTarget:
     """Return what `-o text` means for the pictures of these tasks.
 
     Raises:

@@ -27,7 +27,7 @@ _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "mak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RawRequest:
     """What was typed, where settings do not say it. `image` is None unless it is an edit.
 
     `force` and `skip_existing` say what a file in the way means.
@@ -43,7 +43,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class RequestEnvironment:
     """The world that an order is made in. `origin` names the service that is asked."""
 
     settings: Settings
@@ -55,7 +55,7 @@ class Around:
     find: Callable[[str], Task | None]
 
 
-def prompt_of(asked: Asked, around: Around) -> str:
+def prompt_of(asked: RawRequest, around: RequestEnvironment) -> str:
     """Return the prompt: what was typed, a file's text, or stdin's.
 
     Raises:
@@ -109,7 +109,7 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def source_of(asked: Asked, around: Around) -> Source | None:
+def source_of(asked: RawRequest, around: RequestEnvironment) -> Source | None:
     """Return the picture to edit; None if nothing is edited.
 
     Raises:
@@ -135,7 +135,7 @@ def _linked(url: str) -> Source:
         raise FluxError(Code.INVALID_REQUEST, f"`{url}`: {bad.expected}") from None
 
 
-def _earlier(name: str, around: Around) -> Source:
+def _earlier(name: str, around: RequestEnvironment) -> Source:
     """Take the result of an earlier task: its URL while it lives, else the saved file."""
     task = around.find(name)
     if task is None:

@@ -15,8 +15,8 @@ from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import (
     STDOUT,
-    Facts,
-    Target,
+    NameValues,
+    OutputTarget,
     check_free,
     check_writable,
     format_of,
@@ -24,8 +24,8 @@ from fluxcli.files.output_path import (
     parse_target,
 )
 from fluxcli.models import Picture, Request, State, Task
-from fluxcli.requests.inputs import Around, Asked, prompt_of, source_of
-from fluxcli.tasks.options import Source, Wish
+from fluxcli.requests.inputs import RawRequest, RequestEnvironment, prompt_of, source_of
+from fluxcli.tasks.options import PictureRequest, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
@@ -52,17 +52,17 @@ _BOUNDS: Final = ("timeout", "interval", "max_credits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ResolvedRequest:
     """Pictures that can be asked for: `fingerprint` is the same for the same command."""
 
-    wishes: tuple[Wish, ...]
+    pictures: tuple[PictureRequest, ...]
     fingerprint: str
     date: str
 
     @property
-    def first(self) -> Wish:
+    def first(self) -> PictureRequest:
         """The first of the pictures; they differ in nothing but their number."""
-        return self.wishes[0]
+        return self.pictures[0]
 
     def names(self) -> list[str]:
         """Return where the pictures will lie, as far as that is known: `{id}` stays."""
@@ -86,7 +86,11 @@ class Order:
 
     def owed(self, taken: Mapping[int, Task], skipped: Container[int]) -> int:
         """Count the pictures that are yet to be paid for."""
-        return sum(_is_unpaid(taken.get(wish.n)) for wish in self.wishes if wish.n not in skipped)
+        return sum(
+            _is_unpaid(taken.get(picture.n))
+            for picture in self.pictures
+            if picture.n not in skipped
+        )
 
     def credits(self, pictures: int) -> int:
         """Return the estimated price of so many of the pictures, in credits."""
@@ -149,9 +153,9 @@ class Order:
             picture=picture,
         )
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> NameValues:
         request = self.first.request
-        return Facts(
+        return NameValues(
             id=None,
             prompt=request.prompt,
             n=1,
@@ -190,7 +194,7 @@ class _Problems:
             raise ProblemsError(self.errors)
 
 
-def take(asked: Asked, around: Around) -> Order:
+def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
     """Resolve what was asked for, or tell everything that is wrong with it.
 
     Raises:
@@ -206,7 +210,7 @@ def take(asked: Asked, around: Around) -> Order:
             around.settings.value(name)
     with problems.collected():
         values["prompt"] = prompt_of(asked, around)
-    target: Target | None = None
+    target: OutputTarget | None = None
     source: Source | None = None
     with problems.collected():
         target = parse_target(_output(around.settings), cwd=around.cwd)
@@ -225,24 +229,26 @@ def take(asked: Asked, around: Around) -> Order:
             check_free([Path(target.text)], force=asked.force, skip_existing=asked.skip_existing)
     problems.tell()
     request = Request(mode=asked.mode, **values)  # type: ignore[arg-type] # each was read by its parser
-    wishes = tuple(
-        Wish(request=request, target=target or STDOUT, source=source, n=n, count=asked.count)
+    pictures = tuple(
+        PictureRequest(
+            request=request, target=target or STDOUT, source=source, n=n, count=asked.count
+        )
         for n in range(1, asked.count + 1)
     )
-    return Order(
-        wishes=wishes,
-        fingerprint=_fingerprint(wishes[0], around.origin),
+    return ResolvedRequest(
+        pictures=pictures,
+        fingerprint=_fingerprint(pictures[0], around.origin),
         date=datetime.fromtimestamp(around.now).astimezone().date().isoformat(),
     )
 
 
-def _fingerprint(wish: Wish, origin: str) -> str:
+def _fingerprint(picture: PictureRequest, origin: str) -> str:
     identity = {
         "origin": origin,
-        "request": asdict(wish.request),
-        "source": wish.source.identity if wish.source else None,
-        "output": wish.target.stored(),
-        "count": wish.count,
+        "request": asdict(picture.request),
+        "source": picture.source.identity if picture.source else None,
+        "output": picture.target.stored(),
+        "count": picture.count,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
@@ -252,7 +258,7 @@ def _output(settings: Settings) -> str | None:
     return str(found.value) if found.given else None
 
 
-def _format(mode: Mode, settings: Settings, target: Target) -> str:
+def _format(mode: Mode, settings: Settings, target: OutputTarget) -> str:
     """Return the output format: the flag's, else the output's ending's, else the setting's."""
     chosen = settings.value(f"{mode}.output_format")
     ending = format_of(target)
@@ -265,7 +271,7 @@ def _format(mode: Mode, settings: Settings, target: Target) -> str:
     return ending or str(chosen.value)
 
 
-def _check_count(count: int, target: Target | None) -> None:
+def _check_count(count: int, target: OutputTarget | None) -> None:
     if not 1 <= count <= MAX_COUNT:
         raise FluxError(
             Code.INVALID_REQUEST,

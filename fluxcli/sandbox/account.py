@@ -34,7 +34,7 @@ _PAID_FATES: Final = "('success', 'expired', 'forgotten')"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class SandboxTask:
     """One task as it was accepted. It is over at `ends`, and then `fate` comes true.
 
     `params` is the request as JSON; `fate` is `success`, `expired` (its result is gone),
@@ -72,7 +72,7 @@ class Upload(NamedTuple):
     stored: float
 
 
-class Ledger:
+class SandboxAccount:
     """The book. `balance` is the credits that a new one begins with.
 
     Raises:
@@ -132,7 +132,7 @@ class Ledger:
 
     # -- tasks and money ----------------------------------------------------------------
 
-    def accept(self, task: Task) -> bool:
+    def accept(self, task: SandboxTask) -> bool:
         """Charge for a task and keep it; False if the balance does not suffice."""
         with self._transaction() as base:
             _settle(base, task.created)
@@ -142,11 +142,11 @@ class Ledger:
             base.execute(f"INSERT INTO tasks VALUES ({'?, ' * 10}0)", astuple(task))  # noqa: S608 - only marks
             return True
 
-    def task(self, name: str) -> Task | None:
+    def task(self, name: str) -> SandboxTask | None:
         """Return the task of this id."""
         with self._transaction() as base:
             row = base.execute("SELECT * FROM tasks WHERE id = ?", (name,)).fetchone()
-            return Task(*row[:10]) if row else None
+            return SandboxTask(*row[:10]) if row else None
 
     def end(self, name: str, fate: str, now: float) -> None:
         """Let a running task end now, with this fate; one that is over stays what it is."""

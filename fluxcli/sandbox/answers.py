@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox.bodies import compact
-from fluxcli.sandbox.http_messages import Answer
+from fluxcli.sandbox.http_messages import HttpAnswer
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.http_messages import Call
+    from fluxcli.sandbox.http_messages import HttpCall
 
 JSON: Final = "application/json"
 
@@ -40,55 +40,55 @@ _PAGE: Final = (
 )
 
 
-def encoded(value: object, *, status: int = 200) -> Answer:
+def encoded(value: object, *, status: int = 200) -> HttpAnswer:
     """Return `value` as a JSON answer, written as compactly as the service writes."""
-    return Answer(status, (("content-type", JSON),), compact(value).encode())
+    return HttpAnswer(status, (("content-type", JSON),), compact(value).encode())
 
 
-def success(data: object) -> Answer:
+def success(data: object) -> HttpAnswer:
     """Return the envelope of a call that went well."""
     return encoded({"code": 200, "msg": "success", "data": data})
 
 
-def refusal(code: int, message: str, *, status: int = 200) -> Answer:
+def refusal(code: int, message: str, *, status: int = 200) -> HttpAnswer:
     """Return the envelope of a call that did not."""
     return encoded({"code": code, "msg": message, "data": None}, status=status)
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> HttpAnswer:
     """Return the refusal of a key or Content-Type; it was recorded without `data`."""
     return encoded({"code": 401, "msg": UNAUTHORIZED})
 
 
-def upload_refusal(code: int, message: str) -> Answer:
+def upload_refusal(code: int, message: str) -> HttpAnswer:
     """Return an upload's refusal."""
     return encoded({"success": False, "code": code, "msg": message})
 
 
-def uploaded(data: dict[str, object]) -> Answer:
+def uploaded(data: dict[str, object]) -> HttpAnswer:
     """Return an upload's success."""
     return encoded(
         {"success": True, "code": 200, "msg": "File uploaded successfully", "data": data}
     )
 
 
-def plain(status: int, text: str) -> Answer:
+def plain(status: int, text: str) -> HttpAnswer:
     """Return a plain line, as the edge and the result host speak."""
-    return Answer(status, (("content-type", "text/plain; charset=UTF-8"),), text.encode())
+    return HttpAnswer(status, (("content-type", "text/plain; charset=UTF-8"),), text.encode())
 
 
-def edge_block() -> Answer:
+def edge_block() -> HttpAnswer:
     """Return the edge's refusal of an agent that it does not like; no judgement of the key."""
     return plain(403, "error code: 1010")
 
 
-def page(status: int, title: str) -> Answer:
+def page(status: int, title: str) -> HttpAnswer:
     """Return an HTML page of the edge."""
     body = _PAGE % (title.encode(), title.encode())
-    return Answer(status, (("content-type", "text/html; charset=UTF-8"),), body)
+    return HttpAnswer(status, (("content-type", "text/html; charset=UTF-8"),), body)
 
 
-def packed(answer: Answer, call: Call) -> Answer:
+def packed(answer: HttpAnswer, call: HttpCall) -> HttpAnswer:
     """Compress a JSON answer for a caller that said it can take that, as the service does."""
     if answer.header("content-type") != JSON or "gzip" not in call.headers.get(
         "accept-encoding", ""

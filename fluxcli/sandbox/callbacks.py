@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from fluxcli.sandbox.account import Task
-    from fluxcli.sandbox.service import StandIn
+    from fluxcli.sandbox.account import SandboxTask
+    from fluxcli.sandbox.service import SandboxService
 
 _LOOK_SECONDS: Final = 0.05
 _PATIENCE: Final = 15.0
@@ -30,14 +30,14 @@ _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 class Callbacks:
     """Brings a stand-in's callbacks, from a thread of its own, while the block lasts."""
 
-    def __init__(self, stand_in: StandIn) -> None:
-        self._stand_in = stand_in
-        self._waiting: dict[str, tuple[Task, int]] = {}
+    def __init__(self, sandbox_service: SandboxService) -> None:
+        self._stand_in = sandbox_service
+        self._waiting: dict[str, tuple[SandboxTask, int]] = {}
         self._guard = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def add(self, task: Task) -> None:
+    def add(self, task: SandboxTask) -> None:
         """Remember to tell of a task's end; addresses elsewhere are never told."""
         parts = urlsplit(task.callback)
         if authority(task.callback) and parts.scheme == "http" and parts.hostname in _LOCAL:
@@ -51,7 +51,7 @@ class Callbacks:
                     with self._guard:
                         self._waiting[task.id] = (task, tries - 1)
 
-    def _due(self) -> list[tuple[Task, int]]:
+    def _due(self) -> list[tuple[SandboxTask, int]]:
         now = self._stand_in.wall()
         with self._guard:
             due = [one for one in self._waiting.values() if now >= one[0].ends]
@@ -59,7 +59,7 @@ class Callbacks:
                 del self._waiting[task.id]
         return due
 
-    def _bring(self, task: Task) -> bool:
+    def _bring(self, task: SandboxTask) -> bool:
         """Tell once; return whether it was taken."""
         parts = urlsplit(task.callback)
         said = generation.callback(task, result_url=self._stand_in.origins.results)

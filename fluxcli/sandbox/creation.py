@@ -15,7 +15,7 @@ from fluxcli.sandbox.bodies import Invalid, authority, compact, read_object
 from fluxcli.sandbox.stock_images import FORMATS, RATIOS
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.account import Task
+    from fluxcli.sandbox.account import SandboxTask
 
 PRICES: Final = {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
 SUBMISSIONS: Final = 20
@@ -46,7 +46,7 @@ FAILURES: Final = frozenset(_ENDINGS)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CreationRequest:
     """A valid request. `ratio` is None where none was asked for."""
 
     prompt: str
@@ -57,7 +57,7 @@ class Wish:
     callback: str
 
 
-def read(body: bytes) -> tuple[Wish, str]:
+def read(body: bytes) -> tuple[CreationRequest, str]:
     """Return the request, and its echo as the record will show it.
 
     Raises:
@@ -80,7 +80,7 @@ def _check_types(asked: dict[str, Any]) -> None:
             raise Invalid(500, f"{name} must be a string")
 
 
-def _wish(asked: dict[str, Any]) -> Wish:
+def _wish(asked: dict[str, Any]) -> CreationRequest:
     image = asked.get("inputImage") or None
     if image is not None and not authority(image):
         raise Invalid(422, "inputImage is not a valid URL")
@@ -94,7 +94,9 @@ def _wish(asked: dict[str, Any]) -> Wish:
     whole = isinstance(tolerance, int) and not isinstance(tolerance, bool)
     if not whole or not 0 <= tolerance <= _TOLERANCE["edit" if image else "generate"]:
         raise Invalid(500, "safetyTolerance is not within the range of allowed options")
-    return Wish(asked["prompt"], image, ratio, form, PRICES[model], asked.get("callBackUrl") or "")
+    return CreationRequest(
+        asked["prompt"], image, ratio, form, PRICES[model], asked.get("callBackUrl") or ""
+    )
 
 
 def _offered(name: str, value: str | None, offer: tuple[str | None, ...]) -> None:
@@ -115,7 +117,7 @@ def duration(name: str, seconds: float) -> float:
     return seconds * (1 - _SPREAD + 2 * _SPREAD * share)
 
 
-def record(task: Task, *, now: float, result_url: str) -> dict[str, object]:
+def record(task: SandboxTask, *, now: float, result_url: str) -> dict[str, object]:
     """Return the `data` of a task's record as it is at `now`."""
     over = now >= task.ends
     flag, code, message = _ENDINGS.get(task.fate, (1, None, None)) if over else (0, None, None)
@@ -131,12 +133,12 @@ def record(task: Task, *, now: float, result_url: str) -> dict[str, object]:
     }
 
 
-def is_forgotten(task: Task, now: float) -> bool:
+def is_forgotten(task: SandboxTask, now: float) -> bool:
     """Tell whether the service has no record of a task any more."""
     return task.fate == "forgotten" or now >= task.created + RECORD_SECONDS
 
 
-def response(task: Task, *, result_url: str) -> dict[str, str | None]:
+def response(task: SandboxTask, *, result_url: str) -> dict[str, str | None]:
     """Return a finished task's two links."""
     name = f"{task.id}.{task.form}"
     # The first is seen absent in each of these ways; which one is the task's own.
@@ -147,7 +149,7 @@ def response(task: Task, *, result_url: str) -> dict[str, str | None]:
     }
 
 
-def callback(task: Task, *, result_url: str) -> dict[str, object]:
+def callback(task: SandboxTask, *, result_url: str) -> dict[str, object]:
     """Return the body that `callBackUrl` is sent when the task is over."""
     _, code, message = _ENDINGS.get(task.fate, (1, 200, "BFL image generated successfully."))
     links: dict[str, str | None] = {"originImageUrl": "", "resultImageUrl": ""}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox import answers
-from fluxcli.sandbox.http_messages import Answer
+from fluxcli.sandbox.http_messages import HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,8 @@ _REFUSALS: Final = {
     "500": (500, answers.INTERNAL),
 }
 _INSTEAD: Final = {
-    "refuse": Answer(broken="refused"),
-    "drop": Answer(broken="dropped"),
+    "refuse": HttpAnswer(broken="refused"),
+    "drop": HttpAnswer(broken="dropped"),
     "503": answers.page(503, "503 Service Temporarily Unavailable"),
     "521": answers.page(521, "521: Web server is down"),
     "1010": answers.edge_block(),
@@ -35,7 +35,7 @@ _INSTEAD: Final = {
 }
 
 
-def instead(what: str, where: str) -> Answer | None:
+def instead(what: str, where: str) -> HttpAnswer | None:
     """Return the answer that comes in place of any work; None if the work is done."""
     if what in _REFUSALS:
         code, message = _REFUSALS[what]
@@ -45,7 +45,7 @@ def instead(what: str, where: str) -> Answer | None:
     return _INSTEAD.get(what)
 
 
-def refuse(where: str, code: int, message: str) -> Answer:
+def refuse(where: str, code: int, message: str) -> HttpAnswer:
     """Return a refusal in the words of the place: API, uploads or the result host."""
     if where == "download":
         return answers.plain(code, message)
@@ -54,7 +54,7 @@ def refuse(where: str, code: int, message: str) -> Answer:
     return answers.unauthorized() if code == answers.KEY_REFUSED else answers.refusal(code, message)
 
 
-def spoil(what: str, answer: Answer) -> Answer:
+def spoil(what: str, answer: HttpAnswer) -> HttpAnswer:
     """Return what becomes of the answer to work that was done."""
     spoiler = _SPOILERS.get(what)
     return spoiler(answer) if spoiler else answer
@@ -66,7 +66,7 @@ def _damaged(data: bytes) -> bytes:
     return data[: middle - half] + bytes(2 * half) + data[middle + half :]
 
 
-_SPOILERS: Final[dict[str, Callable[[Answer], Answer]]] = {
+_SPOILERS: Final[dict[str, Callable[[HttpAnswer], HttpAnswer]]] = {
     "reset": lambda answer: replace(answer, broken="reset"),
     "timeout": lambda answer: replace(answer, broken="silent"),
     "truncate": lambda answer: replace(answer, broken="truncated"),

@@ -15,11 +15,11 @@ from fluxcli.sandbox import upload_forms as uploads
 from fluxcli.sandbox.account import Upload
 from fluxcli.sandbox.bodies import Invalid, authority
 from fluxcli.sandbox.creation import FAILURES
-from fluxcli.sandbox.http_messages import Answer
+from fluxcli.sandbox.http_messages import HttpAnswer
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.account import Ledger, Task
-    from fluxcli.sandbox.http_messages import Call, Origins
+    from fluxcli.sandbox.account import SandboxAccount, SandboxTask
+    from fluxcli.sandbox.http_messages import HttpCall, Origins
 
 STREAM: Final = "/api/file-stream-upload"
 BASE64: Final = "/api/file-base64-upload"
@@ -31,14 +31,14 @@ LINK_SECONDS: Final = 1200.0
 UPLOAD_SECONDS: Final = 86400.0
 
 
-class Files:
+class FileHost:
     """What lies on the result host."""
 
-    def __init__(self, ledger: Ledger, origins: Origins) -> None:
+    def __init__(self, ledger: SandboxAccount, origins: Origins) -> None:
         self._ledger = ledger
         self._origins = origins
 
-    def fetch(self, call: Call, now: float) -> Answer:
+    def fetch(self, call: HttpCall, now: float) -> HttpAnswer:
         """Answer a call to the result host."""
         if call.method not in {"GET", "HEAD"}:
             return answers.plain(405, "405 Method Not Allowed")
@@ -46,9 +46,9 @@ class Files:
         if found is None:
             return answers.plain(404, "404 Not Found")
         data, mime = found
-        return Answer(200, (("content-type", mime), ("cache-control", "max-age=14400")), data)
+        return HttpAnswer(200, (("content-type", mime), ("cache-control", "max-age=14400")), data)
 
-    def upload(self, call: Call, now: float) -> Answer:
+    def upload(self, call: HttpCall, now: float) -> HttpAnswer:
         """Answer a call that brings a file, or says where one is."""
         try:
             sent = self._received(call, now)
@@ -95,7 +95,7 @@ class Files:
         hosts = (origins.api_host, origins.upload_host, origins.result_host)
         return authority(link) in hosts
 
-    def _received(self, call: Call, now: float) -> uploads.Sent:
+    def _received(self, call: HttpCall, now: float) -> uploads.Sent:
         if call.path == STREAM:
             return uploads.read_stream(call)
         if call.path == BASE64:
@@ -140,7 +140,7 @@ class Files:
             return None
         return _picture(task)
 
-    def _result(self, name: str, now: float) -> Task | None:
+    def _result(self, name: str, now: float) -> SandboxTask | None:
         """Return the task that has come to a picture of this name."""
         task = self._ledger.task(name.rpartition(".")[0])
         if task is None or name != f"{task.id}.{task.form}":
@@ -148,7 +148,7 @@ class Files:
         return None if now < task.ends or task.fate in FAILURES else task
 
 
-def _picture(task: Task | None) -> tuple[bytes, str] | None:
+def _picture(task: SandboxTask | None) -> tuple[bytes, str] | None:
     if task is None:
         return None
     data = pictures.draw(task.ratio, task.form, task=task.id, prompt=task.prompt)

@@ -25,7 +25,7 @@ _PIECES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """One request as it arrived.
 
     `host` is the authority it was sent to (`name` or `name:port`); `path` is as sent, still
@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """One answer. `delay` is in seconds: before the head, or spread over a large body."""
 
     status: int = 200

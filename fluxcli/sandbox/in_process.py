@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from fluxcli.sandbox.http_messages import Call
+from fluxcli.sandbox.http_messages import HttpCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.sandbox.http_messages import Answer
-    from fluxcli.sandbox.service import StandIn
+    from fluxcli.sandbox.http_messages import HttpAnswer
+    from fluxcli.sandbox.service import SandboxService
 
 _PATIENCE: Final = 60.0
 """Seconds until a silent answer counts as timed out, if the request does not say."""
@@ -26,8 +26,8 @@ _PATIENCE: Final = 60.0
 class SandboxTransport(httpx.BaseTransport):
     """Carries requests to a stand-in; may be shared by many clients and threads."""
 
-    def __init__(self, stand_in: StandIn) -> None:
-        self._stand_in = stand_in
+    def __init__(self, sandbox_service: SandboxService) -> None:
+        self._stand_in = sandbox_service
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request.
@@ -37,7 +37,7 @@ class SandboxTransport(httpx.BaseTransport):
         """
         trace = request.extensions.get("trace") or _deaf
         url = request.url
-        head = Call(
+        head = HttpCall(
             request.method,
             url.netloc.decode("ascii"),
             url.raw_path.decode("ascii").partition("?")[0],
@@ -60,7 +60,7 @@ class SandboxTransport(httpx.BaseTransport):
         stream = _Body(answer, self._stand_in.sleep, request, trace)
         return httpx.Response(answer.status, headers=headers, stream=stream, request=request)
 
-    def _await_head(self, request: httpx.Request, answer: Answer) -> None:
+    def _await_head(self, request: httpx.Request, answer: HttpAnswer) -> None:
         """Let the time pass until the head comes, or fail as its connection does."""
         patience = request.extensions.get("timeout", {}).get("read") or _PATIENCE
         waiting = answer.delay if len(answer.pieces()) == 1 else 0.0
@@ -82,7 +82,7 @@ class _Body(httpx.SyncByteStream):
 
     def __init__(
         self,
-        answer: Answer,
+        answer: HttpAnswer,
         sleep: Callable[[float], None],
         request: httpx.Request,
         trace: Callable[[str, dict[str, Any]], None],
@@ -132,7 +132,9 @@ def _connect(
         trace("connection.start_tls.complete", {"return_value": None})
 
 
-def _sent(request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], head: Call) -> Call:
+def _sent(
+    request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], head: HttpCall
+) -> HttpCall:
     """Take the whole request over, its streamed body included."""
     trace("http11.send_request_headers.started", {"request": request})
     trace("http11.send_request_headers.complete", {"return_value": None})
@@ -140,4 +142,4 @@ def _sent(request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], 
     body = request.read()
     trace("http11.send_request_body.complete", {"return_value": None})
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Call(head.method, head.host, head.path, dict(request.url.params), headers, body)
+    return HttpCall(head.method, head.host, head.path, dict(request.url.params), headers, body)

@@ -18,13 +18,13 @@ from urllib.parse import parse_qsl
 
 from fluxcli.sandbox.answers import JSON, plain
 from fluxcli.sandbox.callbacks import Callbacks
-from fluxcli.sandbox.http_messages import Call
-from fluxcli.sandbox.service import StandIn
+from fluxcli.sandbox.http_messages import HttpCall
+from fluxcli.sandbox.service import SandboxService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.sandbox.http_messages import Answer
+    from fluxcli.sandbox.http_messages import HttpAnswer
 
 _LOOPBACK: Final = "127.0.0.1"
 _LOOK_SECONDS: Final = 0.02
@@ -36,11 +36,11 @@ _RESET: Final = struct.pack("ii", 1, 0)
 class Served:
     """A stand-in that is being served. The origins have no trailing slash."""
 
-    def __init__(self, api_url: str, result_url: str, stand_in: StandIn) -> None:
+    def __init__(self, api_url: str, result_url: str, sandbox_service: SandboxService) -> None:
         self.api_url = api_url
         self.upload_url = api_url
         self.result_url = result_url
-        self.stand_in = stand_in
+        self.sandbox_service = sandbox_service
 
     def wait(self) -> None:
         """Wait until something is raised in this thread, as Ctrl-C does."""
@@ -49,7 +49,7 @@ class Served:
 
 @contextlib.contextmanager
 def serve(
-    stand_in: StandIn | Callable[[str, str, str], StandIn],
+    sandbox_service: SandboxService | Callable[[str, str, str], SandboxService],
     *,
     port: int = 0,
     results_port: int = 0,
@@ -62,33 +62,33 @@ def serve(
     Raises:
         OSError: a port is taken.
     """
-    with _Door(port) as api, _Door(results_port) as results:
-        if isinstance(stand_in, StandIn):
-            stand_in.settle(api.origin, api.origin, results.origin)
+    with _LoopbackServer(port) as api, _LoopbackServer(results_port) as results:
+        if isinstance(sandbox_service, SandboxService):
+            sandbox_service.settle(api.origin, api.origin, results.origin)
         else:
-            stand_in = stand_in(api.origin, api.origin, results.origin)
-        with api.open(stand_in), results.open(stand_in), Callbacks(stand_in):
-            yield Served(api.origin, results.origin, stand_in)
+            sandbox_service = sandbox_service(api.origin, api.origin, results.origin)
+        with api.open(sandbox_service), results.open(sandbox_service), Callbacks(sandbox_service):
+            yield Served(api.origin, results.origin, sandbox_service)
 
 
-class _Door(socketserver.ThreadingTCPServer):
+class _LoopbackServer(socketserver.ThreadingTCPServer):
     """One listening port; a thread for each connection."""
 
     allow_reuse_address = True
     request_queue_size = 128
 
     def __init__(self, port: int) -> None:
-        super().__init__((_LOOPBACK, port), _Visit)
+        super().__init__((_LOOPBACK, port), _Handler)
         self.authority = f"{_LOOPBACK}:{self.server_address[1]}"
         self.origin = f"http://{self.authority}"
-        self.stand_in: StandIn
+        self.sandbox_service: SandboxService
         self._visitors: set[socket.socket] = set()
         self._guard = threading.Lock()
 
     @contextlib.contextmanager
-    def open(self, stand_in: StandIn) -> Iterator[None]:
+    def open(self, sandbox_service: SandboxService) -> Iterator[None]:
         """Answer until the block ends; then every connection ends, and its thread."""
-        self.stand_in = stand_in
+        self.sandbox_service = sandbox_service
         thread = threading.Thread(target=self.serve_forever, args=(_LOOK_SECONDS,))
         thread.start()
         try:
@@ -119,12 +119,12 @@ class _Door(socketserver.ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class _Visit(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """One connection and its calls, one after the other."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Door
+    server: _LoopbackServer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
@@ -147,10 +147,10 @@ class _Visit(BaseHTTPRequestHandler):
             return
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        call = Call(
+        call = HttpCall(
             self.command, self.server.authority, path, dict(parse_qsl(query)), headers, body
         )
-        self._give(self.server.stand_in.handle(call))
+        self._give(self.server.sandbox_service.handle(call))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _take  # noqa: N815 - the base's names
 
@@ -181,7 +181,7 @@ class _Visit(BaseHTTPRequestHandler):
             pass  # Trailers.
         return bytes(whole)
 
-    def _give(self, answer: Answer) -> None:
+    def _give(self, answer: HttpAnswer) -> None:
         """Send an answer, or break the connection as it asks for."""
         if answer.broken == "silent":
             self._hang()
@@ -190,18 +190,18 @@ class _Visit(BaseHTTPRequestHandler):
             return
         pieces = answer.pieces()
         if len(pieces) == 1 and answer.delay:
-            self.server.stand_in.sleep(answer.delay)
+            self.server.sandbox_service.sleep(answer.delay)
         chunked = self._head(answer)
         if self.command == "HEAD":
             return
         for piece in pieces:
             if len(pieces) > 1:
-                self.server.stand_in.sleep(answer.delay / len(pieces))
+                self.server.sandbox_service.sleep(answer.delay / len(pieces))
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
 
-    def _head(self, answer: Answer) -> bool:
+    def _head(self, answer: HttpAnswer) -> bool:
         """Send the head; return whether the body goes in chunks, as the service's JSON does."""
         chunked = (
             answer.header("content-type") == JSON

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.sandbox import answers
 from fluxcli.sandbox import creation as generation
 from fluxcli.sandbox import fault_effects as mishaps
-from fluxcli.sandbox.account import Charge, Ledger, Task
+from fluxcli.sandbox.account import Charge, SandboxAccount, SandboxTask
 from fluxcli.sandbox.bodies import Invalid, read_object
 from fluxcli.sandbox.faults import parse_all
-from fluxcli.sandbox.file_host import BASE64, FROM_URL, LINK_SECONDS, STREAM, Files
+from fluxcli.sandbox.file_host import BASE64, FROM_URL, LINK_SECONDS, STREAM, FileHost
 from fluxcli.sandbox.http_messages import Origins
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.sandbox.faults import Fault
-    from fluxcli.sandbox.http_messages import Answer, Call
+    from fluxcli.sandbox.http_messages import HttpAnswer, HttpCall
 
 GENERATE: Final = "/api/v1/flux/kontext/generate"
 RECORD: Final = "/api/v1/flux/kontext/record-info"
@@ -46,7 +46,7 @@ _DISLIKED_AGENTS: Final = ("python-httpx", "python-urllib", "python-requests")
 _REFUSED_KEY: Final = "refused"
 
 
-class StandIn:
+class SandboxService:
     """The service. Safe to be called from many threads, and from processes sharing `store`.
 
     Args:
@@ -79,18 +79,18 @@ class StandIn:
         result_url: str = "https://results.sandbox.invalid",
     ) -> None:
         self._faults = parse_all(faults)
-        self._ledger = Ledger(store, balance=credits)
+        self._ledger = SandboxAccount(store, balance=credits)
         self._seconds = seconds
         self.wall = wall
         self.sleep = sleep
-        self.on_task: Callable[[Task], None] | None = None
+        self.on_task: Callable[[SandboxTask], None] | None = None
         """Told each accepted task that asks for a callback."""
         self.settle(api_url, upload_url, result_url)
 
     def settle(self, api_url: str, upload_url: str, result_url: str) -> None:
         """Move to these origins; what was handed out before names the old ones."""
         self.origins = Origins(api_url, upload_url, result_url)
-        self._files = Files(self._ledger, self.origins)
+        self._files = FileHost(self._ledger, self.origins)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -105,7 +105,7 @@ class StandIn:
         for fault in self._faults:
             self._ledger.forget(_counter(fault))
 
-    def meet(self, call: Call) -> Fault | None:
+    def meet(self, call: HttpCall) -> Fault | None:
         """Count a call that begins, and return the fault that strikes it.
 
         Method, host and path are enough. It is apart from `serve` for the sake of the one
@@ -117,11 +117,11 @@ class StandIn:
                 met = met or fault
         return met
 
-    def handle(self, call: Call) -> Answer:
+    def handle(self, call: HttpCall) -> HttpAnswer:
         """Answer one call, from beginning to end."""
         return self.serve(call, self.meet(call))
 
-    def serve(self, call: Call, fault: Fault | None) -> Answer:
+    def serve(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         """Answer a call that `meet` has seen."""
         if call.host not in {self.origins.api_host, self.origins.upload_host} and _leaks(call):
             self._ledger.count("leaks")
@@ -137,7 +137,7 @@ class StandIn:
             answer = instead or mishaps.spoil(fault.what, self._work(call, fault.what))
         return answers.packed(answer, call)
 
-    def _route(self, call: Call) -> tuple[str, str]:
+    def _route(self, call: HttpCall) -> tuple[str, str]:
         """Return the method and the kind of the path that is asked; empty if there is none."""
         method, where = "", ""
         if call.host == self.origins.api_host:
@@ -146,14 +146,14 @@ class StandIn:
             method, where = _UPLOADS.get(call.path, (method, where))
         return method, where
 
-    def _where(self, call: Call) -> str | None:
+    def _where(self, call: HttpCall) -> str | None:
         """Return the place that a fault would name for this call."""
         if call.host == self.origins.result_host:
             return "download"
         method, where = self._route(call)
         return where if call.method == method else None
 
-    def _work(self, call: Call, what: str) -> Answer:
+    def _work(self, call: HttpCall, what: str) -> HttpAnswer:
         """Do what a call asks for; `what` is the fault that strikes it, or empty."""
         if call.host == self.origins.result_host:
             return self._files.fetch(call, self.wall())
@@ -169,7 +169,7 @@ class StandIn:
             return answers.refusal(429, answers.TOO_OFTEN)
         return self._answer(where, call, what, now)
 
-    def _answer(self, where: str, call: Call, what: str, now: float) -> Answer:
+    def _answer(self, where: str, call: HttpCall, what: str, now: float) -> HttpAnswer:
         match where:
             case "submit":
                 return self._submit(call, what, now)
@@ -182,13 +182,13 @@ class StandIn:
             case _:
                 return answers.success(self._ledger.balance(now))
 
-    def _admitted(self, where: str, call: Call, now: float) -> bool:
+    def _admitted(self, where: str, call: HttpCall, now: float) -> bool:
         limit, window = _LIMITS[where]
         # Somebody may show it a real key; the store keeps none.
         key = hashlib.sha256(call.headers["authorization"].encode()).hexdigest()
         return self._ledger.admit(where, key, now=now, limit=limit, window=window)
 
-    def _submit(self, call: Call, what: str, now: float) -> Answer:
+    def _submit(self, call: HttpCall, what: str, now: float) -> HttpAnswer:
         try:
             wish, params = generation.read(call.body)
         except Invalid as error:
@@ -200,14 +200,16 @@ class StandIn:
             self.on_task(task)
         return answers.success({"taskId": task.id})
 
-    def _planned(self, wish: generation.Wish, params: str, what: str, now: float) -> Task:
+    def _planned(
+        self, wish: generation.CreationRequest, params: str, what: str, now: float
+    ) -> SandboxTask:
         """Return the task that a request becomes."""
         fate, usual = generation.fate_of(wish.prompt), generation.DEFAULT_RATIO
         if wish.image is not None:
             reachable, usual = self._files.look_at(wish.image, now)
             fate = fate if reachable else "unreachable"
         name = uuid.uuid4().hex
-        return Task(
+        return SandboxTask(
             id=name,
             prompt=wish.prompt,
             params=params,
@@ -220,7 +222,7 @@ class StandIn:
             callback=wish.callback,
         )
 
-    def _poll(self, call: Call, what: str, now: float) -> Answer:
+    def _poll(self, call: HttpCall, what: str, now: float) -> HttpAnswer:
         name = call.query.get("taskId", "")
         if what in {"moderated", "failed"}:
             self._ledger.end(name, what, now)
@@ -231,7 +233,7 @@ class StandIn:
             return answers.refusal(422, answers.NO_RECORD)
         return answers.success(generation.record(task, now=now, result_url=self.origins.results))
 
-    def _issue_link(self, call: Call, what: str, now: float) -> Answer:
+    def _issue_link(self, call: HttpCall, what: str, now: float) -> HttpAnswer:
         try:
             asked = str(read_object(call.body, code=422).get("url") or "")
         except Invalid as error:
@@ -240,7 +242,7 @@ class StandIn:
         link = self._files.reissue(asked, now, seconds=seconds)
         return answers.success(link) if link else answers.refusal(422, answers.WRONG_URL)
 
-    def _summary(self) -> Answer:
+    def _summary(self) -> HttpAnswer:
         """Return everything that a judge of a rehearsal asks for."""
         return answers.encoded(
             {
@@ -257,7 +259,7 @@ def _counter(fault: Fault) -> str:
     return f"fault {fault.spec}"
 
 
-def _leaks(call: Call) -> bool:
+def _leaks(call: HttpCall) -> bool:
     return bool({"authorization", "cookie", "proxy-authorization"} & call.headers.keys())
 
 
@@ -265,7 +267,7 @@ def _disliked(agent: str) -> bool:
     return not agent.strip() or agent.lower().startswith(_DISLIKED_AGENTS)
 
 
-def _trusted(call: Call) -> bool:
+def _trusted(call: HttpCall) -> bool:
     """Judge key and Content-Type together, for the service refuses both in the same words."""
     scheme, _, key = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip() or key.strip() == _REFUSED_KEY:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from fluxcli.sandbox.bodies import Invalid, read_object
 
 if TYPE_CHECKING:
-    from fluxcli.sandbox.http_messages import Call
+    from fluxcli.sandbox.http_messages import HttpCall
 
 ACCOUNT: Final = "10001"
 _DATA_URL: Final = re.compile(r"data:(?P<mime>[\w.+/-]*)(?:;[^,;]*)*,(?P<data>.*)", re.DOTALL)
@@ -39,7 +39,7 @@ class Sent:
     data: bytes
 
 
-def read_stream(call: Call) -> Sent:
+def read_stream(call: HttpCall) -> Sent:
     """Read a multipart body.
 
     Raises:
@@ -54,7 +54,7 @@ def read_stream(call: Call) -> Sent:
     )
 
 
-def read_base64(call: Call) -> Sent:
+def read_base64(call: HttpCall) -> Sent:
     """Read a JSON body that holds the file; see `read_stream`."""
     asked = read_object(call.body, code=400)
     text = asked.get("base64Data")
@@ -68,7 +68,7 @@ def read_base64(call: Call) -> Sent:
     return Sent(_folder(asked.get("uploadPath")), str(asked.get("fileName") or ""), data)
 
 
-def read_url(call: Call) -> tuple[str, str, str]:
+def read_url(call: HttpCall) -> tuple[str, str, str]:
     """Read a JSON body that names a file elsewhere: link, folder, name; see `read_stream`."""
     asked = read_object(call.body, code=400)
     link = asked.get("fileUrl")
@@ -86,7 +86,7 @@ def _folder(text: object) -> str:
     return folder
 
 
-def _multipart(call: Call) -> dict[str, bytes]:
+def _multipart(call: HttpCall) -> dict[str, bytes]:
     """Return the parts' bytes by their names, exactly as sent."""
     boundary = _parameter(call.headers.get("content-type", ""), "boundary")
     if not boundary:

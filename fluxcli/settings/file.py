@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import Mutex
+from fluxcli.filelock import FileLock
 from fluxcli.settings.layout import line_of, with_entry, without_entry
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _alone(target: Path, locks: Path) -> Iterator[None]:
     import hashlib  # noqa: PLC0415 - start-up
 
     mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
-    mutex = Mutex(locks / f"config-{mark}.lock")
+    mutex = FileLock(locks / f"config-{mark}.lock")
     try:
         mutex.acquire(wait=True)
     except OSError as error:

@@ -16,11 +16,11 @@ from fluxcli.client.client import LinkGoneError, failure_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
-from fluxcli.files.output_path import Facts, check_free, resolve
+from fluxcli.files.output_path import NameValues, check_free, resolve
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 from fluxcli.models import Picture
-from fluxcli.tasks.options import PASSING, Patience, Wait
-from fluxcli.tasks.poll_schedule import Rhythm
+from fluxcli.tasks.options import PASSING, RetryBudget, Wait
+from fluxcli.tasks.poll_schedule import PollSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from fluxcli.client.client import Record
     from fluxcli.files.image_check import Inspected
-    from fluxcli.files.output_path import Target
+    from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Task
-    from fluxcli.tasks.options import Step, Terms, Tools
+    from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
 
 YOUNG_SECONDS: Final = 60.0
 """For so long after its creation the service may not know a task yet."""
@@ -45,17 +45,19 @@ _FETCH_SECONDS: Final = 600.0
 _LASTING: Final = frozenset({Code.AUTH_REFUSED, Code.AUTH_MISSING_KEY, Code.ENVIRONMENT_INVALID})
 
 
-class Collecting:
+class Collector:
     """Collects the picture `key` into `target`."""
 
-    def __init__(self, key: str, tools: Tools, terms: Terms, target: Target) -> None:
+    def __init__(
+        self, key: str, tools: TaskServices, terms: RunOptions, target: OutputTarget
+    ) -> None:
         self._key = key
         self._tools = tools
         self._terms = terms
         self._target = target
         self._deadline = tools.clock.monotonic() + terms.timeout
 
-    def watch(self, task: Task, *, young: bool) -> Generator[Step, None, Task]:
+    def watch(self, task: Task, *, young: bool) -> Generator[JobStep, None, Task]:
         """Look at the task until the service calls it final, or the time is up.
 
         A `young` task was accepted just now: the first look waits until it may be done.
@@ -88,7 +90,7 @@ class Collecting:
                     hint=f"fluxcli download {task.task_id}",
                 )
 
-    def _turn(self, wanted: float) -> Iterator[Step]:
+    def _turn(self, wanted: float) -> Iterator[JobStep]:
         """Wait for a turn to look; one that was missed is not made up for in a rush."""
         due = self._reserved(wanted)
         yield Wait(due)
@@ -99,10 +101,10 @@ class Collecting:
     def _reserved(self, wanted: float) -> float:
         # Nobody is kept from his picture because a courtesy could not be written down.
         with suppress(FluxError):
-            return self._tools.journal.turns.take(self._tools.account, wanted)
+            return self._tools.journal.read_limiter.take(self._tools.account, wanted)
         return wanted
 
-    def save(self, task: Task) -> Generator[Step, None, Task]:
+    def save(self, task: Task) -> Generator[JobStep, None, Task]:
         """Fetch the picture, check it, and put it in its place."""
         path = self._path(task)
         if path is not None and task.picture is not None and holds(path, task.picture):
@@ -124,7 +126,7 @@ class Collecting:
             yield Warned(key=self._key, message=note)
         return self._tools.journal.saved(task.ref, picture)
 
-    def _fetched(self, task: Task, path: Path | None) -> Generator[Step, None, Picture]:
+    def _fetched(self, task: Task, path: Path | None) -> Generator[JobStep, None, Picture]:
         """Fetch it; before it is given up, the service is asked whether it lies elsewhere."""
         try:
             return (yield from self._fetched_from(task, path))
@@ -136,11 +138,11 @@ class Collecting:
                 raise
         return (yield from self._fetched_from(corrected, path))
 
-    def _fetched_from(self, task: Task, path: Path | None) -> Generator[Step, None, Picture]:
+    def _fetched_from(self, task: Task, path: Path | None) -> Generator[JobStep, None, Picture]:
         """Fetch until it is here; a dead link is renewed once."""
         clock = self._tools.clock
         seconds = max(self._deadline - clock.monotonic(), SAVE_SECONDS)
-        patience = Patience(self._key, clock, seconds)
+        patience = RetryBudget(self._key, clock, seconds)
         url, renewed, last = task.url or "", False, ""
         while True:
             try:
@@ -157,10 +159,10 @@ class Collecting:
                 last = error.message
                 yield from patience.again(error, Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE)
 
-    def _rhythm(self, task: Task) -> Rhythm:
+    def _rhythm(self, task: Task) -> PollSchedule:
         known = self._tools.journal.durations(task.request.model, task.request.mode)
         alone = task.count == 1
-        return Rhythm(task.request.model, known, interval=self._terms.interval, alone=alone)
+        return PollSchedule(task.request.model, known, interval=self._terms.interval, alone=alone)
 
     def _final(self, task: Task, record: Record) -> Task:
         journal = self._tools.journal
@@ -248,10 +250,10 @@ class Collecting:
         return None if self._target.kind == "stdout" else resolve(self._target, facts_of(task))
 
 
-def facts_of(task: Task) -> Facts:
+def facts_of(task: Task) -> NameValues:
     """Return what a file name can be made of."""
     request = task.request
-    return Facts(
+    return NameValues(
         id=task.task_id,
         prompt=request.prompt,
         n=task.n,

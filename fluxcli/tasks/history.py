@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fluxcli.events import Event
     from fluxcli.models import Task
-    from fluxcli.tasks.run import Making
+    from fluxcli.tasks.run import TaskRunner
 
 NOT_CHARGED: Final = "not-charged"
 
@@ -32,7 +32,7 @@ class History:
     `making` looks at a task without saving it. `cwd` is where an adopted task is saved to.
     """
 
-    making: Making
+    runner: TaskRunner
     cwd: Path
 
     def named(self, names: Iterable[str]) -> list[Task]:
@@ -43,7 +43,7 @@ class History:
         """
         found = {}
         for name in names:
-            task = self.making.tools.journal.find(name) or self._adopted(name.removeprefix("@"))
+            task = self.runner.tools.journal.find(name) or self._adopted(name.removeprefix("@"))
             found[task.ref] = task
         return list(found.values())
 
@@ -53,15 +53,15 @@ class History:
         Without time to wait, a look that fails in passing is `Failed` with the reason.
         """
         troubles: dict[str, FluxError] = {}
-        for event in self.making.collect(tasks):
-            if isinstance(event, Trouble) and not self.making.terms.timeout:
+        for event in self.runner.collect(tasks):
+            if isinstance(event, Trouble) and not self.runner.terms.timeout:
                 troubles[event.key] = event.error
             elif isinstance(event, Failed) and event.error.code is Code.TIMED_OUT and event.task:
                 trouble = troubles.get(event.key)
                 if trouble is not None:
                     named = trouble.about(task_id=event.task.task_id, ref=event.task.ref)
                     yield replace(event, error=named)
-                elif self.making.terms.timeout:
+                elif self.runner.terms.timeout:
                     yield event
                 else:
                     yield Finished(key=event.key, task=event.task)
@@ -70,7 +70,7 @@ class History:
 
     def usual_seconds(self, tasks: Sequence[Task]) -> float | None:
         """Return how long a picture like the first of these usually takes."""
-        return self.making.usual_seconds(tasks[0].request) if tasks else None
+        return self.runner.usual_seconds(tasks[0].request) if tasks else None
 
     def settle(self, name: str, outcome: str) -> Task:
         """Write down what a person found out about a submission of unknown outcome.
@@ -81,7 +81,7 @@ class History:
         Raises:
             FluxError: there is nothing to settle, or the id is another request's.
         """
-        journal, service = self.making.tools.journal, self.making.tools.service
+        journal, service = self.runner.tools.journal, self.runner.tools.service
         task = journal.find(name)
         if task is None or task.state is not State.UNKNOWN:
             known = f"`{name}` is {task.state.value}" if task else f"no task `{name}` is known here"
@@ -107,7 +107,7 @@ class History:
 
     def _adopted(self, task_id: str) -> Task:
         """Take a task that was made elsewhere into the journal, if the service knows it."""
-        tools = self.making.tools
+        tools = self.runner.tools
         record = tools.service.read(task_id)
         request = tools.service.request_of(record)
         output = parse_target(None, cwd=self.cwd).stored()

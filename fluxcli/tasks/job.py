@@ -7,44 +7,44 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
-from fluxcli.files.output_path import Target
+from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
-from fluxcli.tasks.collect import Collecting, holds
-from fluxcli.tasks.submit import Asking, unsettled
+from fluxcli.tasks.collect import Collector, holds
+from fluxcli.tasks.submit import Submitter, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fluxcli.journal.journal import Run
     from fluxcli.models import Task
-    from fluxcli.tasks.options import Step, Terms, Tools, Wish
+    from fluxcli.tasks.options import JobStep, PictureRequest, RunOptions, TaskServices
 
 
-class Work:
+class PictureJob:
     """The work on the picture `key`. Its last event is `Finished` or `Failed`."""
 
-    def __init__(self, key: str, tools: Tools, terms: Terms) -> None:
+    def __init__(self, key: str, tools: TaskServices, terms: RunOptions) -> None:
         self.key = key
         self._ref: str | None = None
         self._tools = tools
         self._terms = terms
 
-    def make(self, wish: Wish, run: Run) -> Iterator[Step]:
+    def make(self, wish: PictureRequest, run: Run) -> Iterator[JobStep]:
         """Ask for a picture, or take up what the run asked for before."""
         return self._guarded(self._make(wish, run))
 
-    def collect(self, task: Task, target: Target | None = None) -> Iterator[Step]:
+    def collect(self, task: Task, target: OutputTarget | None = None) -> Iterator[JobStep]:
         """Wait for a task that exists, and save it: where it was meant to go, or to `target`."""
         self._ref = task.ref
         return self._guarded(self._collect(task, target))
 
-    def _collect(self, task: Task, target: Target | None) -> Iterator[Step]:
+    def _collect(self, task: Task, target: OutputTarget | None) -> Iterator[JobStep]:
         unfinished = task.state in {State.RUNNING, State.SUCCEEDED}
         if unfinished and self._terms.timeout:
             yield Resumed(key=self.key, task=task)
         yield from self._finish(task, target, young=False)
 
-    def _guarded(self, steps: Iterator[Step]) -> Iterator[Step]:
+    def _guarded(self, steps: Iterator[JobStep]) -> Iterator[JobStep]:
         try:
             yield from steps
         except FluxError as error:
@@ -54,7 +54,7 @@ class Work:
             named = error.about(task_id=task.task_id if task else None, ref=self._ref)
             yield Failed(key=self.key, error=named, task=task)
 
-    def _make(self, wish: Wish, run: Run) -> Iterator[Step]:
+    def _make(self, wish: PictureRequest, run: Run) -> Iterator[JobStep]:
         task = run.tasks.get(wish.n)
         if task is not None and task.state is State.UNKNOWN:
             self._ref = task.ref
@@ -75,11 +75,11 @@ class Work:
             )
         self._ref = task.ref
         yield Started(key=self.key, ref=task.ref, request=wish.request)
-        asking = Asking(self.key, self._tools, self._terms)
+        asking = Submitter(self.key, self._tools, self._terms)
         task = yield from asking.ask(task, wish.request, wish.source)
         yield from self._finish(task, None, young=True)
 
-    def _finish(self, task: Task, target: Target | None, *, young: bool) -> Iterator[Step]:
+    def _finish(self, task: Task, target: OutputTarget | None, *, young: bool) -> Iterator[JobStep]:
         if task.state is State.FAILED:
             code = Code(task.error_code or Code.GENERATION_FAILED)
             raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
@@ -88,8 +88,8 @@ class Work:
         if self._terms.save and task.task_id is None:
             said = f"submission `{task.ref}` was never accepted, so there is nothing to save"
             raise FluxError(Code.TASK_NOT_FOUND, said, hint="fluxcli status")
-        place = target or Target.restore(task.output)
-        collecting = Collecting(self.key, self._tools, self._terms, place)
+        place = target or OutputTarget.restore(task.output)
+        collecting = Collector(self.key, self._tools, self._terms, place)
         if self._terms.wait and task.state is State.RUNNING:
             task = yield from collecting.watch(task, young=young)
         at_hand = target is None and _is_kept(task)

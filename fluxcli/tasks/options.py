@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.errors import FluxError
     from fluxcli.files.image_check import Input
-    from fluxcli.files.output_path import Target
+    from fluxcli.files.output_path import OutputTarget
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Picture, Request
 
@@ -33,7 +33,7 @@ class Wait:
     until: float
 
 
-Step = Event | Wait
+JobStep = Event | Wait
 Existing = Literal["replace", "beside", "skip", "refuse"]
 
 
@@ -50,18 +50,18 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PictureRequest:
     """One picture that is wanted: `n` of `count`, from `source` if it is an edit, to `target`."""
 
     request: Request
-    target: Target
+    target: OutputTarget
     source: Source | None = None
     n: int = 1
     count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class RunOptions:
     """How far and how long. `timeout` is in seconds and may be infinite.
 
     `wait`: until it is finished; `save`: until it is on disk. `interval` fixes the time
@@ -81,7 +81,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class TaskServices:
     """What the work is done with; shared by all pictures of a run. `account` is a short hash."""
 
     service: Service
@@ -91,7 +91,7 @@ class Tools:
     uploading: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Patience:
+class RetryBudget:
     """Tries again what failed in passing, with growing pauses, for `seconds` in all."""
 
     def __init__(self, key: str, clock: Clock, seconds: float) -> None:
@@ -105,7 +105,9 @@ class Patience:
         """Whether the time to try again has passed."""
         return self._clock.monotonic() > self.give_up
 
-    def again(self, error: FluxError, *passing: Code, pause: float | None = None) -> Iterator[Step]:
+    def again(
+        self, error: FluxError, *passing: Code, pause: float | None = None
+    ) -> Iterator[JobStep]:
         """Let some time pass if `error` is passing and there is time left, else raise it."""
         now = self._clock.monotonic()
         seconds = _PAUSES[min(self._tries, len(_PAUSES) - 1)] if pause is None else pause

@@ -30,7 +30,7 @@ _PATIENCE: Final = 4.0
 """After this many times the usual duration, something is odd and looks become rarer."""
 
 
-class Rhythm:
+class PollSchedule:
     """The looks at one task, `alone` or of many. `interval` is the user's own fixed step."""
 
     def __init__(

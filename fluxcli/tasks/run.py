@@ -11,58 +11,59 @@ from typing import TYPE_CHECKING
 
 from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
-from fluxcli.files.output_path import Target
+from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
-from fluxcli.tasks.job import Work
-from fluxcli.tasks.poll_schedule import Rhythm
+from fluxcli.tasks.job import PictureJob
+from fluxcli.tasks.poll_schedule import PollSchedule
 from fluxcli.tasks.scheduler import Job, Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fluxcli.journal.journal import Run
     from fluxcli.models import Request, Task
-    from fluxcli.requests.resolve import Order
     from fluxcli.signals import Interrupts
-    from fluxcli.tasks.options import Terms, Tools
+    from fluxcli.tasks.options import PictureRequest, RunOptions, TaskServices
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class TaskRunner:
     """The making of one command's pictures. `fallback` is where a homeless one is saved."""
 
-    tools: Tools
-    terms: Terms
+    tools: TaskServices
+    terms: RunOptions
     interrupts: Interrupts
-    fallback: Target
+    fallback: OutputTarget
 
     def produce(
-        self, order: Order, *, new: bool, skipped: Collection[int] = ()
+        self, pictures: Sequence[PictureRequest], fingerprint: str, *, new: bool
     ) -> Iterator[Event | None]:
-        """Ask for all pictures of the order, or take up what the same command asked for before.
+        """Submit pictures, or resume the unfinished run of the same command (`fingerprint`).
 
         Raises:
             FluxError: BUSY, JOURNAL or INTERRUPTED; what concerns one picture is an event.
         """
         journal = self.tools.journal
-        wishes = [wish for wish in order.wishes if wish.n not in skipped]
-        run = journal.open_run(order.fingerprint, new=new)
+        run = journal.open_run(fingerprint, new=new)
         try:
             jobs = (
-                Job(str(wish.n), Work(str(wish.n), self.tools, self.terms).make(wish, run))
-                for wish in wishes
+                Job(
+                    str(picture.n),
+                    PictureJob(str(picture.n), self.tools, self.terms).make(picture, run),
+                )
+                for picture in pictures
             )
             saved = 0
             for event in self._carried_out(jobs):
                 yield event
                 saved += isinstance(event, Finished) and event.task.state is State.SAVED
-            if saved == len(wishes):
+            if saved == len(pictures):
                 journal.close_run(run)
         finally:
             journal.let_go(run)
 
     def collect(
-        self, tasks: Iterable[Task], target: Target | None = None
+        self, tasks: Iterable[Task], target: OutputTarget | None = None
     ) -> Iterator[Event | None]:
         """Wait for tasks that exist, and save them: where each was meant to go, or to `target`.
 
@@ -82,10 +83,10 @@ class Making:
     def usual_seconds(self, request: Request) -> float:
         """Return how long a picture like this usually takes, as far as is known here."""
         known = self.tools.journal.durations(request.model, request.mode)
-        return Rhythm(request.model, known).usual
+        return PollSchedule(request.model, known).usual
 
     def _collecting(
-        self, tasks: Iterable[Task], target: Target | None, held: dict[str, Run]
+        self, tasks: Iterable[Task], target: OutputTarget | None, held: dict[str, Run]
     ) -> Iterator[Job]:
         journal = self.tools.journal
         for seen in tasks:
@@ -100,9 +101,9 @@ class Making:
                 named = error.about(task_id=task.task_id, ref=task.ref)
                 yield Job(key, iter([Failed(key=key, error=named, task=task)]))
             else:
-                homeless = Target.restore(task.output).kind == "stdout"
+                homeless = OutputTarget.restore(task.output).kind == "stdout"
                 place = target or (self.fallback if homeless else None)
-                yield Job(key, Work(key, self.tools, self.terms).collect(task, place))
+                yield Job(key, PictureJob(key, self.tools, self.terms).collect(task, place))
 
     def _carried_out(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
         return Scheduler(self.tools.clock, self.interrupts).run(jobs)

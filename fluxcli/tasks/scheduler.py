@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.signals import SIGNALS
-from fluxcli.tasks.options import Step, Wait
+from fluxcli.tasks.options import JobStep, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +42,7 @@ class Job:
     """One picture's steps."""
 
     key: str
-    steps: Iterator[Step]
+    steps: Iterator[JobStep]
 
 
 @dataclass(frozen=True, slots=True)

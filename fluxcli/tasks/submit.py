@@ -12,17 +12,17 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
-from fluxcli.client import client as verdicts
+from fluxcli.client import responses
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading
-from fluxcli.tasks.options import PASSING, Patience, Wait
+from fluxcli.tasks.options import PASSING, RetryBudget, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.files.image_check import Input
     from fluxcli.models import Request, Task
-    from fluxcli.tasks.options import Source, Step, Terms, Tools
+    from fluxcli.tasks.options import JobStep, RunOptions, Source, TaskServices
 
 RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for so long, and no longer."""
@@ -31,17 +31,17 @@ SMALL_BYTES: Final = 1_000_000
 """The service advises against its upload in one call for more."""
 
 
-class Asking:
+class Submitter:
     """Asks for the picture `key`."""
 
-    def __init__(self, key: str, tools: Tools, terms: Terms) -> None:
+    def __init__(self, key: str, tools: TaskServices, terms: RunOptions) -> None:
         self._key = key
         self._tools = tools
         self._seconds = min(terms.timeout, RESEND_SECONDS)
 
     def ask(
         self, task: Task, request: Request, source: Source | None
-    ) -> Generator[Step, None, Task]:
+    ) -> Generator[JobStep, None, Task]:
         """Turn a recorded task into an accepted one.
 
         Raises:
@@ -52,7 +52,7 @@ class Asking:
             request = replace(request, input_image=url)
         return (yield from self._submitted(task, request))
 
-    def _uploaded(self, task: Task, source: Source) -> Generator[Step, None, str]:
+    def _uploaded(self, task: Task, source: Source) -> Generator[JobStep, None, str]:
         picture, journal = source.input, self._tools.journal
         if picture is None:
             raise ValueError(source)
@@ -97,7 +97,7 @@ class Asking:
             with suppress(OSError):
                 file.close()
 
-    def _submitted(self, task: Task, request: Request) -> Generator[Step, None, Task]:
+    def _submitted(self, task: Task, request: Request) -> Generator[JobStep, None, Task]:
         journal, account = self._tools.journal, self._tools.account
         patience, refusal = self._patience(), None
         while True:
@@ -106,35 +106,35 @@ class Asking:
                 # Waiting for the first slot was no trouble yet.
                 patience = self._patience()
             elif patience.is_over:
-                journal.pace.release(slot)
+                journal.submission_limiter.release(slot)
                 raise refusal
             yield Submitting(key=self._key)
             match self._send(task, request, slot):
-                case verdicts.Accepted(task_id):
+                case responses.SubmissionAccepted(task_id):
                     accepted = self._accepted(task, task_id)
                     yield Accepted(key=self._key, ref=task.ref, task_id=task_id)
                     return accepted
-                case verdicts.Unknown(reason):
+                case responses.SubmissionUnknown(reason):
                     # Without it the row says `sending`, which comes to the same.
                     with suppress(FluxError):
                         journal.unknown(task.ref, reason)
                     raise unsettled(task.ref, reason)
-                case verdicts.Refused(error, again, retry_after):
+                case responses.SubmissionRefused(error, again, retry_after):
                     journal.refused(task.ref, error)
                     if error.code is Code.RATE_LIMITED:
                         retry_after = retry_after or WINDOW_SECONDS
-                        journal.pace.saturate(account, retry_after)
+                        journal.submission_limiter.saturate(account, retry_after)
                     refusal, passing = error, (error.code,) if again else ()
                     yield from patience.again(error, *passing, pause=retry_after)
 
-    def _patience(self) -> Patience:
-        return Patience(self._key, self._tools.clock, self._seconds)
+    def _patience(self) -> RetryBudget:
+        return RetryBudget(self._key, self._tools.clock, self._seconds)
 
-    def _slot(self) -> Generator[Step, None, int]:
+    def _slot(self) -> Generator[JobStep, None, int]:
         """Return a place within the account's limit, once there is one."""
         told = False
         while True:
-            slot, seconds = self._tools.journal.pace.take(self._tools.account)
+            slot, seconds = self._tools.journal.submission_limiter.take(self._tools.account)
             if not seconds:
                 return slot
             if not told:
@@ -142,7 +142,7 @@ class Asking:
                 told = True
             yield Wait(self._tools.clock.monotonic() + seconds)
 
-    def _send(self, task: Task, request: Request, slot: int) -> verdicts.Verdict:
+    def _send(self, task: Task, request: Request, slot: int) -> responses.SubmissionResult:
         journal = self._tools.journal
         left = False
 
@@ -156,7 +156,11 @@ class Asking:
         finally:
             # An account's place that is not given back ages by itself; the verdict would be lost.
             with suppress(FluxError):
-                (journal.pace.answered if left else journal.pace.release)(slot)
+                (
+                    journal.submission_limiter.answered
+                    if left
+                    else journal.submission_limiter.release
+                )(slot)
 
     def _accepted(self, task: Task, task_id: str) -> Task:
         try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from fluxcli.context import Session
-from fluxcli.journal import rate_limit as pace
-from fluxcli.journal import read_limit as turns
+from fluxcli.context import Context
+from fluxcli.journal import rate_limit as submission_limiter
+from fluxcli.journal import read_limit as read_limiter
 
 
 def main() -> None:
@@ -19,11 +19,11 @@ def main() -> None:
     count, lifted, wait = int(sys.argv[1]), "--lifted" in sys.argv, "--no-wait" not in sys.argv
     if lifted:
         # A service without limits; the names are the program's own constants.
-        vars(pace)["SUBMISSIONS"] = sys.maxsize
-        vars(turns)["_TURN"] = 1e-4
-    session = Session.of_process()
-    session.configure(output="pictures/{n}.jpg")
-    order = session.order(
+        vars(submission_limiter)["SUBMISSIONS"] = sys.maxsize
+        vars(read_limiter)["_TURN"] = 1e-4
+    context = Context.of_process()
+    context.configure(output="pictures/{n}.jpg")
+    order = context.order(
         "generate",
         prompt="a cat",
         prompt_file=None,
@@ -32,12 +32,14 @@ def main() -> None:
         force=True,
         skip_existing=False,
     )
-    wishes = tuple(replace(order.first, n=n, count=count) for n in range(1, count + 1))
-    making = session.making(wait=wait, save=wait)
-    events = making.produce(replace(order, wishes=wishes), new=True)
-    follower = session.output.follower(ids=not wait, preview=False, launch=None)
-    status = follower.follow(events, count=count, usual=making.usual_seconds(order.first.request))
-    session.close()
+    pictures = tuple(replace(order.first, n=n, count=count) for n in range(1, count + 1))
+    runner = context.runner(wait=wait, save=wait)
+    events = runner.produce(pictures, order.fingerprint, new=True)
+    result_reporter = context.output.result_reporter(ids=not wait, preview=False, launch=None)
+    status = result_reporter.follow(
+        events, count=count, usual=runner.usual_seconds(order.first.request)
+    )
+    context.close()
     sys.exit(status)
 
 

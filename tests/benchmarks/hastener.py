@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fluxcli.cli import main as run
 from fluxcli.clock import SystemClock
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 if TYPE_CHECKING:
     import queue
@@ -51,8 +51,8 @@ def main() -> None:
     """Run one command line, and tell how long it took by its own clock."""
     clock = HastyClock(float(sys.argv[1]), float(sys.argv[2]))
     begun = clock.monotonic()
-    session = replace(Session.of_process(), clock=clock)
-    status = run(sys.argv[3:], session)
+    context = replace(Context.of_process(), clock=clock)
+    status = run(sys.argv[3:], context)
     sys.stderr.write(f"{clock.monotonic() - begun:.3f}\n")
     sys.exit(status)
 

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import PRO
-from fluxcli.tasks.poll_schedule import Rhythm
+from fluxcli.tasks.poll_schedule import PollSchedule
 from tests.benchmarks.table import Figure
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         for median in _MEDIANS:
             yield from _learnt(median, sigma, goal, draws)
     for median in _MEDIANS:
-        lag, reads = _watched(lambda: Rhythm(PRO, []), _drawn(median, 0.25, draws, seed=3))
+        lag, reads = _watched(lambda: PollSchedule(PRO, []), _drawn(median, 0.25, draws, seed=3))
         name = f"simulated, {median:g} s, sigma 0.25: lag without history"
         yield Figure(name=name, value=lag, unit="s", basis=f"{reads:.1f} reads")
 
@@ -42,7 +42,7 @@ def _learnt(median: float, sigma: float, goal: float, draws: int) -> Iterator[Fi
     history = _drawn(median, sigma, 200, seed=2)
     durations = _drawn(median, sigma, draws, seed=1)
     for alone, most in _READS.items():
-        rhythm = partial(Rhythm, PRO, history, alone=alone)
+        rhythm = partial(PollSchedule, PRO, history, alone=alone)
         lag, reads = _watched(rhythm, durations)
         name = f"simulated, {median:g} s, sigma {sigma}, {'alone' if alone else 'of many'}"
         fixed = _fixed_lag(durations, reads)
@@ -56,7 +56,7 @@ def _drawn(median: float, sigma: float, count: int, *, seed: int) -> list[float]
     return [chance.lognormvariate(math.log(median), sigma) for _ in range(count)]
 
 
-def _watched(rhythm: Callable[[], Rhythm], durations: Sequence[float]) -> tuple[float, float]:
+def _watched(rhythm: Callable[[], PollSchedule], durations: Sequence[float]) -> tuple[float, float]:
     """Watch a task of each duration; return the mean lag in seconds and the mean reads."""
     lags, reads = [], []
     for duration in durations:

@@ -43,11 +43,16 @@ def figures(bench: Bench) -> Iterator[Figure]:
 
 def _waited(command: Command, env: dict[str, str], seconds: float) -> float:
     """Run a command on a terminal of its own; return its processor seconds while it waits."""
-    leader, follower = pty.openpty()
+    leader, result_reporter = pty.openpty()
     with subprocess.Popen(
-        command.words, env=env, cwd=command.cwd, stdin=follower, stdout=follower, stderr=follower
+        command.words,
+        env=env,
+        cwd=command.cwd,
+        stdin=result_reporter,
+        stdout=result_reporter,
+        stderr=result_reporter,
     ) as process:
-        os.close(follower)
+        os.close(result_reporter)
         threading.Thread(target=_drain, args=(leader,), daemon=True).start()
         time.sleep(_SETTLING)
         before = _cpu(process.pid)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.build.hashes import LARGE, Files
+from fluxcli.build.hashes import LARGE, FileHashes
 from tests.benchmarks.picture import write_png
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_what_was_read_beforehand_is_not_read_again(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in "abc"]
     for path in paths:
         path.write_bytes(path.name.encode() * LARGE)
-    files = Files()
+    files = FileHashes()
     files.read([*paths, tmp_path / "gone", *paths])
     for path in paths:
         path.unlink()

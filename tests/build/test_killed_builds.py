@@ -84,8 +84,8 @@ def site(root: Path) -> Path:
 
 
 def charges(root: Path) -> list[Charge]:
-    with closing(World(root).session(env={"FLUXCLI_SANDBOX": "1"})) as session:
-        return session.stand_in.charges()
+    with closing(World(root).context(env={"FLUXCLI_SANDBOX": "1"})) as context:
+        return context.sandbox_service.charges()
 
 
 def elsewhere(root: Path, other: Path) -> Path:

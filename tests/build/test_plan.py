@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxcli.build.lock import fingerprint as anchor
-from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.manifest.manifest import parse
 from fluxcli.build.plan import plan
 from fluxcli.build.steps import Action, Plan, Wishes, ask_of
@@ -39,14 +39,18 @@ def manifest(text: str = TEXT) -> Manifest:
     return parse(text, AT)
 
 
-def ask(found: Manifest, name: str = "a", *, source: str | None = None, task: str = "t") -> Ask:
+def ask(
+    found: Manifest, name: str = "a", *, source: str | None = None, task: str = "t"
+) -> LockedRequest:
     asset = found.by_name()[name]
     asked = ask_of(asset, source, now=NOW - DAY, sandbox=False)
     return replace(asked, task_id=task)
 
 
-def made(found: Manifest, name: str = "a", sha: str = "sha-a", source: str | None = None) -> Made:
-    return Made(
+def made(
+    found: Manifest, name: str = "a", sha: str = "sha-a", source: str | None = None
+) -> LockedImage:
+    return LockedImage(
         ask=ask(found, name, source=source),
         output=found.by_name()[name].output,
         sha256=sha,
@@ -58,7 +62,9 @@ def made(found: Manifest, name: str = "a", sha: str = "sha-a", source: str | Non
     )
 
 
-def decide(found: Manifest, lock: dict[str, Entry], shelf: Shelf, *, force: bool = False) -> Plan:
+def decide(
+    found: Manifest, lock: dict[str, LockEntry], shelf: Shelf, *, force: bool = False
+) -> Plan:
     return plan(found, lock, shelf, Wishes(now=NOW, force=force))
 
 
@@ -74,16 +80,16 @@ def test_nothing_known_is_new() -> None:
 
 def test_what_is_as_it_was_made_is_kept() -> None:
     found = manifest()
-    result = decide(found, {"a": Entry(made(found))}, Shelf(a_jpg="sha-a"))
+    result = decide(found, {"a": LockEntry(made(found))}, Shelf(a_jpg="sha-a"))
     assert actions(result) == {"a": Action.KEEP}
     assert (result.is_clean, result.steps[0].rewrites) == (True, False)
 
 
 def test_a_missing_file_is_fetched_while_the_service_has_it() -> None:
     found = manifest()
-    entry = Entry(made(found))
+    entry = LockEntry(made(found))
     assert actions(decide(found, {"a": entry}, Shelf())) == {"a": Action.COLLECT}
-    old = Entry(replace(made(found), made_at=NOW - 14 * DAY))
+    old = LockEntry(replace(made(found), made_at=NOW - 14 * DAY))
     result = decide(found, {"a": old}, Shelf())
     assert result.steps[0].reasons == ("missing", "the service has it no longer")
     assert actions(result) == {"a": Action.CHANGED}
@@ -92,9 +98,9 @@ def test_a_missing_file_is_fetched_while_the_service_has_it() -> None:
 def test_what_is_paid_for_is_collected_and_after_two_weeks_is_lost() -> None:
     found = manifest()
     pending = replace(ask(found), asked_at=NOW - 13 * DAY)
-    assert actions(decide(found, {"a": Entry(None, pending)}, Shelf())) == {"a": Action.COLLECT}
+    assert actions(decide(found, {"a": LockEntry(None, pending)}, Shelf())) == {"a": Action.COLLECT}
     lost = replace(pending, asked_at=NOW - 14 * DAY)
-    result = decide(found, {"a": Entry(None, lost)}, Shelf())
+    result = decide(found, {"a": LockEntry(None, lost)}, Shelf())
     assert actions(result) == {"a": Action.NEW}
     assert "this one is gone" in result.steps[0].reasons[0]
 
@@ -102,7 +108,7 @@ def test_what_is_paid_for_is_collected_and_after_two_weeks_is_lost() -> None:
 def test_what_is_paid_for_but_no_longer_wanted_is_not_fetched() -> None:
     found = manifest(TEXT.replace("'x'", "'z'"))
     pending = ask(manifest())
-    result = decide(found, {"a": Entry(None, pending)}, Shelf())
+    result = decide(found, {"a": LockEntry(None, pending)}, Shelf())
     assert result.steps[0].reasons == (
         "what is paid for is the answer to another request",
         "not made yet",
@@ -112,7 +118,7 @@ def test_what_is_paid_for_but_no_longer_wanted_is_not_fetched() -> None:
 def test_a_picture_that_landed_just_before_the_end_is_ours() -> None:
     found = manifest()
     pending = replace(ask(found), landing="sha-new")
-    entry = Entry(made(found, sha="sha-old"), pending)
+    entry = LockEntry(made(found, sha="sha-old"), pending)
     assert actions(decide(found, {"a": entry}, Shelf(a_jpg="sha-new"))) == {"a": Action.COLLECT}
     assert actions(decide(found, {"a": entry}, Shelf(a_jpg="other"))) == {"a": Action.EDITED}
 
@@ -120,7 +126,7 @@ def test_a_picture_that_landed_just_before_the_end_is_ours() -> None:
 def test_a_submission_of_unknown_outcome_waits_for_a_person() -> None:
     found = manifest(FAMILY)
     pending = replace(ask(found), task_id=None, ref="ref")
-    result = decide(found, {"a": Entry(None, pending)}, Shelf())
+    result = decide(found, {"a": LockEntry(None, pending)}, Shelf())
     assert actions(result) == {"a": Action.HELD, "b": Action.HELD}
     assert [step.unknown for step in result.steps] == [True, False]
     assert result.steps[1].reasons == ("waits for `a`",)
@@ -128,7 +134,7 @@ def test_a_submission_of_unknown_outcome_waits_for_a_person() -> None:
 
 def test_a_child_follows_the_bytes_of_its_parent_and_nothing_else() -> None:
     found = manifest(FAMILY)
-    lock = {"a": Entry(made(found)), "b": Entry(made(found, "b", "sha-b", source="sha-a"))}
+    lock = {"a": LockEntry(made(found)), "b": LockEntry(made(found, "b", "sha-b", source="sha-a"))}
     shelf = Shelf(a_jpg="sha-a", b_jpg="sha-b")
     assert decide(found, lock, shelf).is_clean
     missing = decide(found, lock, Shelf(b_jpg="sha-b"))
@@ -141,7 +147,7 @@ def test_a_child_follows_the_bytes_of_its_parent_and_nothing_else() -> None:
 
 def test_force_replaces_what_was_edited_free_where_it_can() -> None:
     found = manifest()
-    entry = Entry(made(found))
+    entry = LockEntry(made(found))
     shelf = Shelf(a_jpg="by-hand")
     assert actions(decide(found, {"a": entry}, shelf)) == {"a": Action.EDITED}
     assert actions(decide(found, {"a": entry}, shelf, force=True)) == {"a": Action.COLLECT}
@@ -150,7 +156,7 @@ def test_force_replaces_what_was_edited_free_where_it_can() -> None:
 def test_a_new_scheme_anchors_anew_without_paying(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock is rewritten, the picture stays, and nothing counts as work to do."""
     found = manifest()
-    lock = {"a": Entry(made(found))}
+    lock = {"a": LockEntry(made(found))}
 
     def second(request: object, rev: int, identity: str | None) -> str:
         return hashlib.sha256(f"2 {request} {rev} {identity}".encode()).hexdigest()
@@ -168,13 +174,13 @@ def test_a_new_scheme_anchors_anew_without_paying(monkeypatch: pytest.MonkeyPatc
 def test_a_request_hashed_by_a_scheme_of_the_future_is_not_understood() -> None:
     found = manifest()
     strange = replace(made(found), ask=replace(ask(found), request="9:abc"))
-    result = decide(found, {"a": Entry(strange)}, Shelf(a_jpg="sha-a"))
+    result = decide(found, {"a": LockEntry(strange)}, Shelf(a_jpg="sha-a"))
     assert actions(result) == {"a": Action.CHANGED}
 
 
 def test_an_orphan_is_told_only_where_all_is_looked_at() -> None:
     found = manifest()
-    lock = {"gone": Entry(replace(made(found), ask=replace(ask(found), request="1:x")))}
+    lock = {"gone": LockEntry(replace(made(found), ask=replace(ask(found), request="1:x")))}
     assert actions(decide(found, lock, Shelf())) == {"a": Action.NEW, "gone": Action.ORPHAN}
     part = plan(found, lock, Shelf(), Wishes(now=NOW, chosen={"a"}))
     assert actions(part) == {"a": Action.NEW}
@@ -182,6 +188,6 @@ def test_an_orphan_is_told_only_where_all_is_looked_at() -> None:
 
 def test_every_step_has_a_reason() -> None:
     found = manifest(FAMILY)
-    lock = {"a": Entry(made(found)), "z": Entry(made(found))}
+    lock = {"a": LockEntry(made(found)), "z": LockEntry(made(found))}
     for shelf in (Shelf(), Shelf(a_jpg="sha-a"), Shelf(a_jpg="other")):
         assert all(step.reasons for step in decide(found, lock, shelf).steps)

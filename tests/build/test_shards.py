@@ -13,7 +13,7 @@ from fluxcli.build.lock.lock_file import read
 from tests.benchmarks import hastener
 
 if TYPE_CHECKING:
-    from fluxcli.build.lock.entry import Entry
+    from fluxcli.build.lock.entry import LockEntry
 
 SPEED: Final = 20
 """Forty pictures take at least ten seconds; nobody need wait for them."""
@@ -60,11 +60,11 @@ class Machine:
         _, said = process.communicate(timeout=100)
         assert process.returncode == 0, said
 
-    def lock(self) -> dict[str, Entry]:
+    def lock(self) -> dict[str, LockEntry]:
         return read(self.folder / "assets.lock")
 
 
-def told(name: str, lock: dict[str, Entry]) -> tuple[object, ...]:
+def told(name: str, lock: dict[str, LockEntry]) -> tuple[object, ...]:
     """Return what a lock says of an asset, but for what is a build's own: ids, times, bytes.
 
     What an edit's request is hashed from has its parent's bytes in it, so that it is compared

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from fluxcli.client.client import Service
-from fluxcli.client.transport import Line
+from fluxcli.client.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Unsent:
     error: Exception
 
 
-class Broken(httpx.SyncByteStream):
+class BrokenImageError(httpx.SyncByteStream):
     """A body that breaks off after some bytes."""
 
     def __init__(self, start: bytes, error: Exception) -> None:
@@ -62,13 +62,13 @@ class Script(httpx.BaseTransport):
         return act if isinstance(act, httpx.Response) else act(request)
 
 
-def line(script: httpx.BaseTransport, **options: Callable[[str], None]) -> Line:
+def transport(script: httpx.BaseTransport, **options: Callable[[str], None]) -> Transport:
     """Return a way to the script."""
-    return Line(env={}, transport=script, **options)
+    return Transport(env={}, transport=script, **options)
 
 
 def service(*acts: Act | Unsent) -> tuple[Service, Script]:
     """Return a service that is this script, and the script."""
     script = Script(list(acts))
-    made = Service(line=line(script), key=lambda: KEY, base_url=API, upload_url=UPLOADS)
+    made = Service(transport=transport(script), key=lambda: KEY, base_url=API, upload_url=UPLOADS)
     return made, script

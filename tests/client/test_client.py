@@ -13,12 +13,28 @@ import httpx
 import pytest
 
 from fluxcli import __version__
-from fluxcli.client.client import Accepted, LinkGoneError, Refused, Service, Unknown, Verdict
-from fluxcli.client.transport import Line
+from fluxcli.client.client import (
+    LinkGoneError,
+    Service,
+    SubmissionAccepted,
+    SubmissionRefused,
+    SubmissionResult,
+    SubmissionUnknown,
+)
+from fluxcli.client.transport import Transport
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import Request
 from tests.client import bodies
-from tests.client.scripted import API, KEY, UPLOADS, Broken, Script, Unsent, line, service
+from tests.client.scripted import (
+    API,
+    KEY,
+    UPLOADS,
+    BrokenImageError,
+    Script,
+    Unsent,
+    service,
+    transport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +60,7 @@ def nothing() -> None:
     """Let the submission leave."""
 
 
-def submitted(*acts: Act | Unsent) -> Verdict:
+def submitted(*acts: Act | Unsent) -> SubmissionResult:
     return service(*acts)[0].submit(REQUEST, on_sent=nothing)
 
 
@@ -58,7 +74,7 @@ def raised(act: Act | Unsent, call: str = "credits") -> FluxError:
 class TestSubmitting:
     def test_the_call_as_it_goes_out(self) -> None:
         made, script = service(ok())
-        assert made.submit(REQUEST, on_sent=nothing) == Accepted(bodies.TASK)
+        assert made.submit(REQUEST, on_sent=nothing) == SubmissionAccepted(bodies.TASK)
         (call,) = script.calls
         assert (call.method, str(call.url)) == ("POST", f"{API}/api/v1/flux/kontext/generate")
         assert call.headers["authorization"] == f"Bearer {KEY}"
@@ -80,7 +96,7 @@ class TestSubmitting:
             raise FluxError(Code.JOURNAL, "disk full")
 
         verdict = made.submit(REQUEST, on_sent=fail)
-        assert isinstance(verdict, Refused)
+        assert isinstance(verdict, SubmissionRefused)
         assert (verdict.error.code, verdict.again) == (Code.JOURNAL, False)
         assert script.sent == []
 
@@ -90,7 +106,7 @@ class TestSubmitting:
     )
     def test_what_never_left_may_be_sent_again(self, error: Exception) -> None:
         verdict = submitted(Unsent(error))
-        assert isinstance(verdict, Refused)
+        assert isinstance(verdict, SubmissionRefused)
         assert (verdict.error.code, verdict.again) == (Code.NETWORK, True)
 
     @pytest.mark.parametrize(
@@ -105,21 +121,21 @@ class TestSubmitting:
     )
     def test_what_left_without_an_answer_is_unknown(self, error: Exception) -> None:
         verdict = submitted(error)
-        assert isinstance(verdict, Unknown)
+        assert isinstance(verdict, SubmissionUnknown)
         assert "api.invalid" in verdict.reason
 
     def test_an_id_that_came_before_the_break_settles_it(self) -> None:
-        body = Broken(bodies.GENERATE[:-1], httpx.ReadError("reset"))
-        assert submitted(httpx.Response(200, stream=body)) == Accepted(bodies.TASK)
+        body = BrokenImageError(bodies.GENERATE[:-1], httpx.ReadError("reset"))
+        assert submitted(httpx.Response(200, stream=body)) == SubmissionAccepted(bodies.TASK)
 
     def test_a_break_within_the_id_is_unknown(self) -> None:
-        body = Broken(bodies.GENERATE[:60], httpx.ReadError("reset"))
-        assert isinstance(submitted(httpx.Response(200, stream=body)), Unknown)
+        body = BrokenImageError(bodies.GENERATE[:60], httpx.ReadError("reset"))
+        assert isinstance(submitted(httpx.Response(200, stream=body)), SubmissionUnknown)
 
     def test_an_answer_without_end_is_not_read_to_its_end(self) -> None:
         """What came up to the cap is judged; it holds no id."""
         flood = httpx.ByteStream(b" " * (5 << 20))
-        assert isinstance(submitted(httpx.Response(200, stream=flood)), Unknown)
+        assert isinstance(submitted(httpx.Response(200, stream=flood)), SubmissionUnknown)
 
     def test_it_is_sent_exactly_once(self) -> None:
         made, script = service(httpx.ReadError("reset"), ok())
@@ -130,15 +146,15 @@ class TestSubmitting:
 class TestConnections:
     def test_each_submission_has_one_of_its_own(self) -> None:
         """One that was kept may be closing already, and then the answer is lost."""
-        with answering(bodies.GENERATE) as (url, opened), closing(Line(env={})) as made:
-            asked = Service(line=made, key=lambda: KEY, base_url=url, upload_url=url)
+        with answering(bodies.GENERATE) as (url, opened), closing(Transport(env={})) as made:
+            asked = Service(transport=made, key=lambda: KEY, base_url=url, upload_url=url)
             for count in (1, 2):
-                assert asked.submit(REQUEST, on_sent=nothing) == Accepted(bodies.TASK)
+                assert asked.submit(REQUEST, on_sent=nothing) == SubmissionAccepted(bodies.TASK)
                 assert len(opened) == count
 
     def test_what_is_free_shares_one(self) -> None:
-        with answering(bodies.CREDIT) as (url, opened), closing(Line(env={})) as made:
-            asked = Service(line=made, key=lambda: KEY, base_url=url, upload_url=url)
+        with answering(bodies.CREDIT) as (url, opened), closing(Transport(env={})) as made:
+            asked = Service(transport=made, key=lambda: KEY, base_url=url, upload_url=url)
             assert asked.credits() == asked.credits() == 5916.25
             assert len(opened) == 1
 
@@ -398,7 +414,7 @@ class TestFetching:
         self.check_failure(ok(b"", status), f"results.invalid answered HTTP {status}")
 
     def test_a_break_on_the_way(self) -> None:
-        body = Broken(b"half", httpx.ReadError("reset"))
+        body = BrokenImageError(b"half", httpx.ReadError("reset"))
         made = service(httpx.Response(200, stream=body))[0]
         download = made.fetch(RESULT, seconds=5)
         with pytest.raises(FluxError) as caught:
@@ -417,6 +433,8 @@ def test_preparing_asks_for_the_key_before_anything_is_recorded() -> None:
     def no_key() -> str:
         raise FluxError(Code.AUTH_MISSING_KEY, "no key")
 
-    made = Service(line=line(Script([ok()])), key=no_key, base_url=API, upload_url=UPLOADS)
+    made = Service(
+        transport=transport(Script([ok()])), key=no_key, base_url=API, upload_url=UPLOADS
+    )
     with pytest.raises(FluxError, match="no key"):
         made.prepare()

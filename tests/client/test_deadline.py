@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from fluxcli.client.deadline import Watchdog, _Kennel
+from fluxcli.client.deadline import Deadline, _DeadlineThread
 from fluxcli.errors import Code, FluxError
 
 
@@ -21,9 +21,9 @@ def test_each_is_cut_in_its_own_time() -> None:
         ended.set()
 
     with ExitStack() as stack:
-        late = stack.enter_context(Watchdog(lambda: cut.append("late"), 60))
-        stack.enter_context(Watchdog(end, 0.05))
-        first = stack.enter_context(Watchdog(lambda: cut.append("first"), 0.01))
+        late = stack.enter_context(Deadline(lambda: cut.append("late"), 60))
+        stack.enter_context(Deadline(end, 0.05))
+        first = stack.enter_context(Deadline(lambda: cut.append("first"), 0.01))
         assert ended.wait(10)
     assert cut == ["first", "second"]
     assert first.fired
@@ -34,24 +34,24 @@ def test_what_has_ended_in_time_is_never_cut() -> None:
     """Its connection may serve another call by then."""
     cut: list[str] = []
     late = threading.Event()
-    with Watchdog(lambda: cut.append("ended"), 0.01) as ended:
+    with Deadline(lambda: cut.append("ended"), 0.01) as ended:
         pass
-    with Watchdog(late.set, 0.04):
+    with Deadline(late.set, 0.04):
         assert late.wait(10)
     assert cut == []
     assert not ended.fired
 
 
 def test_all_are_watched_by_one_thread() -> None:
-    with Watchdog(lambda: None, 60):
+    with Deadline(lambda: None, 60):
         threads = threading.active_count()
-        with Watchdog(lambda: None, 60), Watchdog(lambda: None, 50):
+        with Deadline(lambda: None, 60), Deadline(lambda: None, 50):
             assert threading.active_count() == threads
 
 
 def test_whoever_watches_keeps_no_program_from_ending() -> None:
-    kennel, before = _Kennel(), set(threading.enumerate())
-    kennel.add(Watchdog(lambda: None, 60))
+    kennel, before = _DeadlineThread(), set(threading.enumerate())
+    kennel.add(Deadline(lambda: None, 60))
     (watcher,) = set(threading.enumerate()) - before
     assert watcher.daemon
 
@@ -62,8 +62,8 @@ def test_without_a_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("fluxcli.client.deadline._KENNEL._thread", None)
+    monkeypatch.setattr("fluxcli.client.deadline._DEADLINES._thread", None)
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(FluxError) as caught, Watchdog(lambda: None, 60):
+    with pytest.raises(FluxError) as caught, Deadline(lambda: None, 60):
         pass
     assert (caught.value.code, caught.value.hint) == (Code.NETWORK, "fluxcli config check")

@@ -7,20 +7,20 @@ import json
 import pytest
 
 from fluxcli.client.responses import (
-    Accepted,
-    Refused,
-    Unknown,
-    Verdict,
+    SubmissionAccepted,
+    SubmissionRefused,
+    SubmissionResult,
+    SubmissionUnknown,
     error_of,
     failure_of,
     of_submission,
     told,
 )
-from fluxcli.client.wire_kontext import FluxDialect, Record, decode
+from fluxcli.client.wire_kontext import KontextWireFormat, Record, decode
 from fluxcli.errors import Code
 from tests.client import bodies
 
-DIALECT = FluxDialect()
+DIALECT = KontextWireFormat()
 CREDITS_GONE = "Credits insufficient : please top up"
 
 
@@ -28,7 +28,7 @@ def body(code: int, message: str = "") -> bytes:
     return json.dumps({"code": code, "msg": message, "data": None}).encode()
 
 
-def judged(http: int, content: bytes, retry_after: str | None = None) -> Verdict:
+def judged(http: int, content: bytes, retry_after: str | None = None) -> SubmissionResult:
     return of_submission(decode(http, content, retry_after), DIALECT)
 
 
@@ -67,7 +67,7 @@ def test_codes_that_prove_a_refusal(
 ) -> None:
     """Nothing was made and nothing is paid; only what passes by itself is sent again."""
     found = judged(200, body(code, message))
-    assert isinstance(found, Refused)
+    assert isinstance(found, SubmissionRefused)
     assert (found.error.code, found.again) == (expected, again)
 
 
@@ -92,7 +92,7 @@ def test_codes_that_prove_a_refusal(
 )
 def test_codes_that_prove_nothing(code: int, message: str) -> None:
     """It may have been accepted, so it is never sent again."""
-    assert isinstance(judged(200, body(code, message)), Unknown)
+    assert isinstance(judged(200, body(code, message)), SubmissionUnknown)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_codes_that_prove_nothing(code: int, message: str) -> None:
 )
 def test_a_failure_that_names_a_field_is_a_refusal(name: str) -> None:
     found = judged(200, body(500, f"{name}: no"))
-    assert isinstance(found, Refused)
+    assert isinstance(found, SubmissionRefused)
     assert found.error.code is Code.REJECTED
 
 
@@ -113,26 +113,30 @@ REFUSALS = "400 401 402 403 404 405 406 410 411 413 414 415 417 422 431 433 451 
 
 def test_which_codes_prove_by_themselves_that_nothing_was_made() -> None:
     """Of all others, whatever they may mean, a submission's outcome is not known."""
-    found = [code for code in range(201, 600) if isinstance(judged(200, body(code)), Refused)]
+    found = [
+        code for code in range(201, 600) if isinstance(judged(200, body(code)), SubmissionRefused)
+    ]
     assert found == sorted([*map(int, REFUSALS.split()), 429, 455, 501])
 
 
 def test_which_statuses_of_the_edge_prove_it() -> None:
     """Without an answer of the service: what the edge alone says, or a proxy."""
-    found = [http for http in range(201, 600) if isinstance(judged(http, b"<html>"), Refused)]
+    found = [
+        http for http in range(201, 600) if isinstance(judged(http, b"<html>"), SubmissionRefused)
+    ]
     assert found == sorted([*map(int, REFUSALS.split()), 429, 455, 521, 522, 523, 525, 526, 530])
 
 
 @pytest.mark.parametrize("http", [521, 522, 523, 525, 526, 530])
 def test_the_edge_that_never_reached_the_service(http: int) -> None:
     found = judged(http, b"<html>Web server is down</html>")
-    assert isinstance(found, Refused)
+    assert isinstance(found, SubmissionRefused)
     assert found.again
 
 
 @pytest.mark.parametrize("http", [500, 502, 503, 504, 520, 524, 408])
 def test_http_failures_that_prove_nothing(http: int) -> None:
-    assert isinstance(judged(http, b"<html>oops</html>"), Unknown)
+    assert isinstance(judged(http, b"<html>oops</html>"), SubmissionUnknown)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +156,7 @@ def test_http_failures_that_prove_nothing(http: int) -> None:
 )
 def test_http_statuses_that_prove_a_refusal(http: int, content: bytes, code: Code) -> None:
     found = judged(http, content)
-    assert isinstance(found, Refused)
+    assert isinstance(found, SubmissionRefused)
     assert found.error.code is code
 
 
@@ -162,7 +166,7 @@ def test_http_statuses_that_prove_a_refusal(http: int, content: bytes, code: Cod
 )
 def test_a_success_without_an_id_proves_nothing(content: bytes) -> None:
     found = judged(200, content)
-    assert isinstance(found, Unknown)
+    assert isinstance(found, SubmissionUnknown)
     assert "HTTP 200" in found.reason
 
 
@@ -176,18 +180,18 @@ def test_a_success_without_an_id_proves_nothing(content: bytes) -> None:
     ],
 )
 def test_an_id_in_whatever_arrived_settles_it(http: int, content: bytes) -> None:
-    assert judged(http, content) == Accepted(bodies.TASK)
+    assert judged(http, content) == SubmissionAccepted(bodies.TASK)
 
 
 def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     found = judged(429, body(429, "slow down"), "7")
-    assert isinstance(found, Refused)
+    assert isinstance(found, SubmissionRefused)
     assert found.retry_after == 7.0
 
 
 def test_a_pause_that_the_service_asks_for_in_maintenance_is_kept() -> None:
     found = judged(455, body(455, "back soon"), "60")
-    assert isinstance(found, Refused)
+    assert isinstance(found, SubmissionRefused)
     assert (found.again, found.retry_after) == (True, 60.0)
 
 

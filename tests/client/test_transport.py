@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from fluxcli.client.deadline import Watchdog
-from fluxcli.client.transport import ANSWER_CAP, Flight, Line, is_loopback
+from fluxcli.client.deadline import Deadline
+from fluxcli.client.transport import ANSWER_CAP, Exchange, Transport, is_loopback
 from fluxcli.errors import Code, FluxError
 from tests.client import bodies
-from tests.client.scripted import Script, line
+from tests.client.scripted import Script, transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +34,19 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def real() -> Iterator[Line]:
+def real() -> Iterator[Transport]:
     """A line to the true network, which the tests' guard ends at this machine."""
-    made = Line(env={})
+    made = Transport(env={})
     yield made
     made.close()
 
 
-def fetched(act: httpx.Response, cap: int = ANSWER_CAP) -> Flight:
-    flight = Flight()
-    line(Script([act])).call(flight, httpx.Request("GET", "https://h.invalid/"), seconds=5, cap=cap)
-    return flight
+def fetched(act: httpx.Response, cap: int = ANSWER_CAP) -> Exchange:
+    exchange = Exchange()
+    transport(Script([act])).call(
+        exchange, httpx.Request("GET", "https://h.invalid/"), seconds=5, cap=cap
+    )
+    return exchange
 
 
 class TestPacking:
@@ -60,33 +62,33 @@ class TestPacking:
         assert fetched(answer).decoded() == bodies.GENERATE
 
     def test_a_packed_answer_that_was_cut_gives_what_it_holds(self) -> None:
-        flight = Flight(encoding="gzip")
-        flight.body += gzip.compress(bodies.GENERATE)[:-10]
-        assert bodies.TASK.encode() in flight.decoded()
+        exchange = Exchange(encoding="gzip")
+        exchange.body += gzip.compress(bodies.GENERATE)[:-10]
+        assert bodies.TASK.encode() in exchange.decoded()
 
     def test_a_packed_answer_with_a_bad_end_gives_what_it_holds(self) -> None:
         """The checksum differs, and the id is in there all the same."""
-        flight = Flight(encoding="gzip")
-        flight.body += gzip.compress(bodies.GENERATE)[:-8] + b"\0" * 8
-        assert bodies.TASK.encode() in flight.decoded()
+        exchange = Exchange(encoding="gzip")
+        exchange.body += gzip.compress(bodies.GENERATE)[:-8] + b"\0" * 8
+        assert bodies.TASK.encode() in exchange.decoded()
 
     def test_what_only_claims_to_be_packed_is_taken_as_it_is(self) -> None:
-        flight = Flight(encoding="gzip")
-        flight.body += bodies.GENERATE
-        assert flight.decoded() == bodies.GENERATE
+        exchange = Exchange(encoding="gzip")
+        exchange.body += bodies.GENERATE
+        assert exchange.decoded() == bodies.GENERATE
 
     def test_a_bomb_is_not_unpacked_whole(self) -> None:
-        flight = Flight(encoding="gzip")
-        flight.body += gzip.compress(b"\0" * (ANSWER_CAP * 4))
-        assert len(flight.decoded()) == ANSWER_CAP
+        exchange = Exchange(encoding="gzip")
+        exchange.body += gzip.compress(b"\0" * (ANSWER_CAP * 4))
+        assert len(exchange.decoded()) == ANSWER_CAP
 
     @pytest.mark.parametrize("share", [0.1, 0.4, 0.6, 1.0])
     def test_a_broken_bomb_is_not_unpacked_whole(self, share: float) -> None:
-        flight = Flight(encoding="gzip")
+        exchange = Exchange(encoding="gzip")
         whole = gzip.compress(b"\0" * (ANSWER_CAP * 2))
         at = int((len(whole) - 8) * share)
-        flight.body += whole[:at] + b"\xff" * 8 + whole[at + 8 :]
-        assert len(flight.decoded()) == pytest.approx(min(1, 2 * share) * ANSWER_CAP, rel=0.05)
+        exchange.body += whole[:at] + b"\xff" * 8 + whole[at + 8 :]
+        assert len(exchange.decoded()) == pytest.approx(min(1, 2 * share) * ANSWER_CAP, rel=0.05)
 
     @pytest.mark.parametrize(("cap", "read"), [(250, 300), (300, 300), (301, 400)])
     def test_an_answer_is_read_up_to_the_cap(self, cap: int, read: int) -> None:
@@ -95,13 +97,13 @@ class TestPacking:
 
     def test_what_the_answers_head_says(self) -> None:
         head = {"retry-after": "7", "location": "/there", "content-length": "3"}
-        flight = fetched(httpx.Response(302, headers=head, stream=httpx.ByteStream(b"abc")))
-        assert (flight.status, flight.retry_after, flight.location) == (302, "7", "/there")
-        assert (flight.length, flight.encoding, bytes(flight.body)) == ("3", "", b"abc")
+        exchange = fetched(httpx.Response(302, headers=head, stream=httpx.ByteStream(b"abc")))
+        assert (exchange.status, exchange.retry_after, exchange.location) == (302, "7", "/there")
+        assert (exchange.length, exchange.encoding, bytes(exchange.body)) == ("3", "", b"abc")
 
     def test_where_it_says_nothing(self) -> None:
-        flight = fetched(httpx.Response(200, stream=httpx.ByteStream(b"")))
-        assert (flight.retry_after, flight.location, flight.length) == (None, None, None)
+        exchange = fetched(httpx.Response(200, stream=httpx.ByteStream(b"")))
+        assert (exchange.retry_after, exchange.location, exchange.length) == (None, None, None)
 
 
 class _Parts(httpx.SyncByteStream):
@@ -117,14 +119,14 @@ class TestTheTrace:
         told: list[str] = []
         script = Script([httpx.Response(200, stream=httpx.ByteStream(bodies.CREDIT))])
         request = httpx.Request("GET", "https://h.invalid/c", headers={"authorization": "Bearer k"})
-        line(script, trace=told.append).call(Flight(), request, seconds=5)
+        transport(script, trace=told.append).call(Exchange(), request, seconds=5)
         assert told == ["> GET https://h.invalid/c", f"< 200 {bodies.CREDIT.decode()}"]
 
     def test_of_a_long_answer_its_beginning(self) -> None:
         told: list[str] = []
         script = Script([httpx.Response(500, stream=httpx.ByteStream(b"\xff" + b"x" * 3000))])
-        line(script, trace=told.append).call(
-            Flight(), httpx.Request("GET", "https://h.invalid/"), seconds=5
+        transport(script, trace=told.append).call(
+            Exchange(), httpx.Request("GET", "https://h.invalid/"), seconds=5
         )
         assert told[1] == "< 500 \N{REPLACEMENT CHARACTER}" + "x" * 1999
 
@@ -133,32 +135,32 @@ class TestAFlight:
     def test_a_proxys_own_request_is_not_the_call(self) -> None:
         """CONNECT sends headers too; the paid request has not left yet."""
         left: list[str] = []
-        flight = Flight(on_sent=lambda: left.append("now"))
+        exchange = Exchange(on_sent=lambda: left.append("now"))
         connect = httpx.Request("CONNECT", "https://proxy.invalid/")
         raw = type("Raw", (), {"method": b"CONNECT"})()
-        flight.trace("http11.send_request_headers.started", {"request": raw})
-        assert (left, flight.sent, connect.method) == ([], False, "CONNECT")
-        flight.trace("http11.send_request_headers.started", {})
-        flight.trace("http11.send_request_headers.started", {})
-        assert (left, flight.sent) == (["now"], True)
+        exchange.trace("http11.send_request_headers.started", {"request": raw})
+        assert (left, exchange.sent, connect.method) == ([], False, "CONNECT")
+        exchange.trace("http11.send_request_headers.started", {})
+        exchange.trace("http11.send_request_headers.started", {})
+        assert (left, exchange.sent) == (["now"], True)
 
     def test_cutting_ends_a_read_in_another_thread(self) -> None:
         near, far = socket.socketpair()
-        flight = Flight()
+        exchange = Exchange()
         stream = type("Stream", (), {"get_extra_info": lambda _self, _name: near})()
-        flight.trace("connection.connect_tcp.complete", {"return_value": stream})
+        exchange.trace("connection.connect_tcp.complete", {"return_value": stream})
         got: list[bytes] = []
         reader = threading.Thread(target=lambda: got.append(near.recv(1)))
         reader.start()
-        flight.cut()
+        exchange.cut()
         reader.join(5)
         near.close()
         far.close()
-        flight.cut()
+        exchange.cut()
         assert got == [b""]
 
     def test_a_watchdog_that_is_not_needed_does_nothing(self) -> None:
-        with Watchdog(Flight().cut, 60) as dog:
+        with Deadline(Exchange().cut, 60) as dog:
             pass
         assert not dog.fired
 
@@ -171,15 +173,15 @@ def silent() -> Iterator[str]:
 
 
 class TestTime:
-    def test_a_server_that_only_listens_is_left_in_time(self, real: Line, silent: str) -> None:
-        flight = Flight()
+    def test_a_server_that_only_listens_is_left_in_time(self, real: Transport, silent: str) -> None:
+        exchange = Exchange()
         with pytest.raises(
             FluxError, match=r"no answer from 127\.0\.0\.1 in time|too long"
         ) as caught:
-            real.call(flight, httpx.Request("GET", silent), seconds=0.2)
-        assert (caught.value.code, flight.sent) == (Code.NETWORK, True)
+            real.call(exchange, httpx.Request("GET", silent), seconds=0.2)
+        assert (caught.value.code, exchange.sent) == (Code.NETWORK, True)
 
-    def test_a_server_that_drips_is_left_in_time(self, real: Line) -> None:
+    def test_a_server_that_drips_is_left_in_time(self, real: Transport) -> None:
         """Each byte comes in time and the whole never ends: the watchdog cuts it."""
         ended = threading.Event()
 
@@ -199,11 +201,13 @@ class TestTime:
             thread.start()
             url = f"http://127.0.0.1:{server.getsockname()[1]}/"
             with pytest.raises(FluxError, match="took too long to answer"):
-                real.call(Flight(), httpx.Request("GET", url), seconds=0.3)
+                real.call(Exchange(), httpx.Request("GET", url), seconds=0.3)
             ended.set()
             thread.join(5)
 
-    def test_a_drip_on_a_connection_of_an_earlier_call_is_left_in_time(self, real: Line) -> None:
+    def test_a_drip_on_a_connection_of_an_earlier_call_is_left_in_time(
+        self, real: Transport
+    ) -> None:
         """A kept connection is not opened by the call that hangs on it, and is cut all the same."""
         ended = threading.Event()
 
@@ -223,44 +227,46 @@ class TestTime:
             thread = threading.Thread(target=answer_then_drip, args=(server,), daemon=True)
             thread.start()
             url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-            real.call(Flight(), httpx.Request("GET", url), seconds=5)
+            real.call(Exchange(), httpx.Request("GET", url), seconds=5)
             with pytest.raises(FluxError):
-                real.call(Flight(), httpx.Request("GET", url), seconds=0.3)
+                real.call(Exchange(), httpx.Request("GET", url), seconds=0.3)
             ended.set()
             thread.join(5)
 
 
 class TestWhatAFailureProves:
-    def test_nobody_listens(self, real: Line) -> None:
+    def test_nobody_listens(self, real: Transport) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        flight = Flight()
+        exchange = Exchange()
         with pytest.raises(FluxError, match=r"cannot connect to 127\.0\.0\.1: \S") as caught:
-            real.call(flight, httpx.Request("GET", f"http://127.0.0.1:{port}/"), seconds=5)
-        assert (caught.value.code, flight.sent) == (Code.NETWORK, False)
+            real.call(exchange, httpx.Request("GET", f"http://127.0.0.1:{port}/"), seconds=5)
+        assert (caught.value.code, exchange.sent) == (Code.NETWORK, False)
         assert caught.value.hint == "fluxcli config check"
 
-    def test_a_name_that_nobody_knows(self, real: Line) -> None:
-        flight = Flight()
+    def test_a_name_that_nobody_knows(self, real: Transport) -> None:
+        exchange = Exchange()
         with pytest.raises(FluxError, match=r"cannot connect to nobody\.invalid"):
-            real.call(flight, httpx.Request("GET", "http://nobody.invalid/"), seconds=5)
-        assert not flight.sent
+            real.call(exchange, httpx.Request("GET", "http://nobody.invalid/"), seconds=5)
+        assert not exchange.sent
 
-    def test_an_impossible_url(self, real: Line) -> None:
+    def test_an_impossible_url(self, real: Transport) -> None:
         with pytest.raises(FluxError, match="before the call left"):
-            real.call(Flight(), httpx.Request("GET", "ftp://127.0.0.1/"), seconds=5)
+            real.call(Exchange(), httpx.Request("GET", "ftp://127.0.0.1/"), seconds=5)
 
     def test_what_a_stranger_says_is_told_short_and_in_one_line(self) -> None:
         script = Script([httpx.ReadError("line\n" * 200)])
         with pytest.raises(FluxError) as caught:
-            line(script).call(Flight(), httpx.Request("GET", "https://h.invalid/"), seconds=5)
+            transport(script).call(
+                Exchange(), httpx.Request("GET", "https://h.invalid/"), seconds=5
+            )
         assert caught.value.message.endswith(": " + ("line " * 40))
 
     def test_a_break_after_the_call_left(self) -> None:
-        flight = Flight()
+        exchange = Exchange()
         script = Script([httpx.ReadError("")])
         with pytest.raises(FluxError, match="broke after the call left: ReadError"):
-            line(script).call(flight, httpx.Request("GET", "https://h.invalid/"), seconds=5)
+            transport(script).call(exchange, httpx.Request("GET", "https://h.invalid/"), seconds=5)
 
 
 class TestCertificates:
@@ -273,13 +279,13 @@ class TestCertificates:
         if content is not None:
             place.write_bytes(content)
         with pytest.raises(FluxError) as caught:
-            Line(env={name: str(place)}).client("https://h.invalid/")
+            Transport(env={name: str(place)}).client("https://h.invalid/")
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
         assert caught.value.hint == f"unset {name}"
         assert str(place) in caught.value.message
 
     def test_plain_http_to_this_machine_needs_none(self, tmp_path: Path) -> None:
-        made = Line(env={"SSL_CERT_FILE": str(tmp_path / "none")})
+        made = Transport(env={"SSL_CERT_FILE": str(tmp_path / "none")})
         made.client("http://127.0.0.1:1/")
         made.close()
 
@@ -289,12 +295,12 @@ class TestCertificates:
         place = tmp_path / "ca.pem"
         place.write_text(_some_certificate())
         is_folder = name == "SSL_CERT_DIR"
-        made = Line(env={name: str(tmp_path if is_folder else place)})
+        made = Transport(env={name: str(tmp_path if is_folder else place)})
         assert isinstance(made.client("https://h.invalid/"), httpx.Client)
         assert made._tls().cert_store_stats()["x509"] == (0 if is_folder else 1)
         made.close()
 
-    def test_without_a_variable_there_are_certificates_too(self, real: Line) -> None:
+    def test_without_a_variable_there_are_certificates_too(self, real: Transport) -> None:
         assert isinstance(real.client("https://h.invalid/"), httpx.Client)
 
 
@@ -309,7 +315,7 @@ class TestProxies:
         """It is a clean error of the environment, told before anything is recorded."""
         monkeypatch.setenv("HTTPS_PROXY", url)
         with pytest.raises(FluxError) as caught:
-            Line(env={}).client("https://h.invalid/")
+            Transport(env={}).client("https://h.invalid/")
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
         assert caught.value.hint == "env | grep -i _proxy"
         assert "Unknown scheme for proxy URL" in caught.value.message
@@ -318,30 +324,30 @@ class TestProxies:
         """The base install speaks no SOCKS; what mends that is ours, not httpx's."""
         monkeypatch.setenv("HTTPS_PROXY", "socks5://h:1")
         with pytest.raises(FluxError, match="SOCKS") as caught:
-            Line(env={}).client("https://h.invalid/")
+            Transport(env={}).client("https://h.invalid/")
         assert caught.value.hint == "pip install 'fluxcli[socks]'"
 
     def test_a_proxys_password_is_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "gopher://me:hunter2@h:1")
         with pytest.raises(FluxError) as caught:
-            Line(env={}).client("https://h.invalid/")
+            Transport(env={}).client("https://h.invalid/")
         assert "hunter2" not in caught.value.message
 
     def test_this_machine_is_never_asked_through_one(
-        self, monkeypatch: pytest.MonkeyPatch, real: Line
+        self, monkeypatch: pytest.MonkeyPatch, real: Transport
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "gopher://h:1")
         assert isinstance(real.client("http://127.0.0.1:1/"), httpx.Client)
 
 
 class TestClients:
-    def test_one_for_each_kind_of_address(self, real: Line) -> None:
+    def test_one_for_each_kind_of_address(self, real: Transport) -> None:
         here = real.client("http://127.0.0.1/")
         assert real.client("http://localhost/x") is here
         assert real.client("http://h.invalid/") is not here
         assert real.client("http://127.0.0.1/", fresh=True) is not here
 
-    def test_one_for_each_thread(self, real: Line) -> None:
+    def test_one_for_each_thread(self, real: Transport) -> None:
         """They are not shared: the library below has a race."""
         mine = real.client("http://127.0.0.1/")
         theirs: list[httpx.Client] = []

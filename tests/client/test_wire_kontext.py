@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fluxcli.client.wire_kontext import (
-    FluxDialect,
+    KontextWireFormat,
     Record,
     decode,
     link,
@@ -21,7 +21,7 @@ from fluxcli.client.wire_kontext import (
 from fluxcli.models import Request
 from tests.client import bodies
 
-DIALECT = FluxDialect()
+DIALECT = KontextWireFormat()
 REQUEST = Request(
     mode="generate",
     prompt="a red fox",

@@ -111,8 +111,8 @@ class Site:
 
     @property
     def charges(self) -> int:
-        with closing(self.world.session(env={"FLUXCLI_SANDBOX": "1"})) as session:
-            return len(session.stand_in.charges())
+        with closing(self.world.context(env={"FLUXCLI_SANDBOX": "1"})) as context:
+            return len(context.sandbox_service.charges())
 
     def path(self, name: str) -> Path:
         return self.folder / "img" / name
@@ -503,8 +503,8 @@ def test_a_lost_answer_is_never_paid_for_twice(site: Site) -> None:
     error = elsewhere.record["assets"][0]["error"]
     assert error["code"] == Code.OUTCOME_UNKNOWN
     assert site.charges == 1
-    with closing(site.world.session(env={"FLUXCLI_SANDBOX": "1"})) as session:
-        task_id = session.stand_in.charges()[0].id
+    with closing(site.world.context(env={"FLUXCLI_SANDBOX": "1"})) as context:
+        task_id = context.sandbox_service.charges()[0].id
     settled = site.world.run("status", error["ref"], "--settle", task_id, "--sandbox")
     assert settled.status == 0, settled.err
     assert site.todo("flag") == {"flag": "collect"}

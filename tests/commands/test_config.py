@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.cli import main
-from fluxcli.context import Session
+from fluxcli.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +55,8 @@ class Shell:
     def run(self, *argv: str, stdin: str | None = "", **env: str) -> Told:
         out, err = io.StringIO(), io.StringIO()
         into = None if stdin is None else io.StringIO(stdin)
-        session = Session({**self.env, **env}, into, out, err, self.home)
-        status = main(["config", *argv], session)
+        context = Context({**self.env, **env}, into, out, err, self.home)
+        status = main(["config", *argv], context)
         assert KEY not in out.getvalue() + err.getvalue()
         return Told(status, out.getvalue(), err.getvalue())
 
@@ -231,8 +231,8 @@ def test_the_key_is_asked_for_without_echo(shell: Shell) -> None:
     with os.fdopen(far, "r+b", buffering=0) as raw, io.TextIOWrapper(raw) as terminal:
         typist = threading.Thread(target=person, daemon=True)
         typist.start()
-        session = Session(shell.env, terminal, io.StringIO(), terminal, shell.home)
-        status = main(["config", "set", "api_key"], session)
+        context = Context(shell.env, terminal, io.StringIO(), terminal, shell.home)
+        status = main(["config", "set", "api_key"], context)
         typist.join(10)
         shown.extend(os.read(near, 1024))
     os.close(near)

@@ -55,7 +55,7 @@ def test_the_pages_are_what_the_program_would_show(
 ) -> None:
     words = getattr(command, "words", "")
     monkeypatch.setenv("COLUMNS", columns)
-    assert main([*words.split(), "--help"], world.session()) == 0
+    assert main([*words.split(), "--help"], world.context()) == 0
     assert capsys.readouterr().out == page(words).decode()
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.atomic import Part
+from fluxcli.files.atomic import TemporaryFile
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def test_what_a_killed_run_left_is_cleared(target: Path, png: bytes) -> None:
     target.parent.mkdir()
     program = (
         "import os, sys, signal; from pathlib import Path; "
-        "from fluxcli.files.atomic import Part; Part(Path(sys.argv[1]), token='t7'); "
+        "from fluxcli.files.atomic import TemporaryFile; TemporaryFile(Path(sys.argv[1]), token='t7'); "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(target)], timeout=60, check=False)
@@ -352,7 +352,7 @@ def test_a_part_is_removed_if_it_cannot_be_prepared(
     with monkeypatch.context() as patch:
         patch.setattr("fcntl.flock", failing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            Part(target, token=TASK)
+            TemporaryFile(target, token=TASK)
     assert listing(target.parent) == []
 
 

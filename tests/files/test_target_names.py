@@ -18,8 +18,8 @@ from fluxcli.files import filename as components
 from fluxcli.files.output_path import (
     DEFAULT_NAME,
     STDOUT,
-    Facts,
-    Target,
+    NameValues,
+    OutputTarget,
     descriptor,
     format_of,
     known_paths,
@@ -29,7 +29,7 @@ from fluxcli.files.output_path import (
 from fluxcli.files.quoting import quoted
 
 CWD = Path("/somewhere/{odd}")
-FACTS = Facts(
+FACTS = NameValues(
     id="e730dcfe4e5d59332daf52c08a960085",
     prompt="A lighthouse at dawn",
     n=1,
@@ -42,11 +42,11 @@ FACTS = Facts(
 ALIEN = st.text(st.characters(codec="utf-8"), max_size=200)
 
 
-def parse(text: str | None) -> Target:
+def parse(text: str | None) -> OutputTarget:
     return parse_target(text, cwd=CWD)
 
 
-def name_of(text: str, facts: Facts = FACTS) -> str:
+def name_of(text: str, facts: NameValues = FACTS) -> str:
     return str(resolve(parse(text), facts).relative_to(CWD))
 
 
@@ -83,7 +83,7 @@ def test_what_the_flag_means(text: str | None, kind: str, name: str) -> None:
     target = parse(text)
     assert target.kind == kind
     assert resolve(target, FACTS) == CWD / name
-    assert Target.restore(target.stored()) == target
+    assert OutputTarget.restore(target.stored()) == target
 
 
 @pytest.mark.parametrize("text", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
@@ -91,7 +91,7 @@ def test_every_name_of_stdout_is_stdout(text: str) -> None:
     """A redirected stdout is a file that must be written on, never replaced."""
     target = parse(text)
     assert target is STDOUT
-    assert Target.restore(target.stored()) is STDOUT
+    assert OutputTarget.restore(target.stored()) is STDOUT
     assert format_of(target) is None
     assert known_paths(target, FACTS) == []
     assert target.folder() is None
@@ -105,18 +105,18 @@ def test_existing_folders(tmp_path: Path) -> None:
     odd.mkdir()
     for text in ("{pictures}", "{pictures}/", "{{pictures}}", str(odd)):
         target = parse_target(text, cwd=tmp_path)
-        assert target == Target("folder", str(odd))
-        assert Target.restore(target.stored()) == target
-    assert parse_target(".", cwd=tmp_path) == Target("folder", str(tmp_path))
+        assert target == OutputTarget("folder", str(odd))
+        assert OutputTarget.restore(target.stored()) == target
+    assert parse_target(".", cwd=tmp_path) == OutputTarget("folder", str(tmp_path))
     assert parse_target("no/..", cwd=tmp_path).kind == "folder"
 
 
 def test_home_is_expanded_where_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/{me}")
-    assert parse("~/a.png") == Target("file", "/home/{me}/a.png")
-    assert parse("~") == Target("file", "/home/{me}")
+    assert parse("~/a.png") == OutputTarget("file", "/home/{me}/a.png")
+    assert parse("~") == OutputTarget("file", "/home/{me}")
     assert resolve(parse("~/{n}.png"), FACTS) == Path("/home/{me}/1.png")
-    assert parse("a/~/b.png") == Target("file", str(CWD / "a/~/b.png"))
+    assert parse("a/~/b.png") == OutputTarget("file", str(CWD / "a/~/b.png"))
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_what_is_stored_is_what_was_meant(text: str) -> None:
         target = parse(text)
     except FluxError:
         return
-    assert Target.restore(target.stored()) == target
+    assert OutputTarget.restore(target.stored()) == target
     assert target is STDOUT or os.path.isabs(target.text)  # noqa: PTH117 - of the text itself
 
 

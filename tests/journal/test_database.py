@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import Mutex
-from fluxcli.journal.database import VERSION, Store
+from fluxcli.filelock import FileLock
+from fluxcli.journal.database import VERSION, Database
 from fluxcli.journal.journal import Journal
 from tests.journal.samples import accepted, picture, request
 from tests.worlds import SwiftClock
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, clock: SwiftClock) -> None
 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.sqlite3")
+    store = Database(tmp_path / "journal.sqlite3")
     statement = "INSERT INTO submissions (account, pid, started_at) VALUES ('a', 1, 1)"
     with pytest.raises(RuntimeError), store.writing() as db:
         _fail_after(db, statement)
@@ -103,14 +103,14 @@ def _fail_after(db: sqlite3.Connection, statement: str) -> None:
 
 
 def test_what_fails_is_told_though_its_end_fails_as_well(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.sqlite3")
+    store = Database(tmp_path / "journal.sqlite3")
     with pytest.raises(RuntimeError), store.writing() as db:
         _fail_after(db, "ROLLBACK")
     store.close()
 
 
 def test_what_sqlite_says_is_translated(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.sqlite3")
+    store = Database(tmp_path / "journal.sqlite3")
     said = f"the journal `{tmp_path / 'journal.sqlite3'}` cannot be used: no such table: nowhere"
     with pytest.raises(FluxError, match=re.escape(said)), store.writing() as db:
         db.execute("DELETE FROM nowhere")
@@ -149,12 +149,12 @@ def test_what_another_process_made_meanwhile_is_taken_as_it_is(tmp_path: Path) -
     """Who waited to make the schema may find that it is made."""
     path = tmp_path / "journal.sqlite3"
     path.touch()
-    store = Store(path)
+    store = Database(path)
     found: list[int] = []
     looker = threading.Thread(
         target=lambda: found.extend(row[0] for row in store.rows("PRAGMA user_version"))
     )
-    with Mutex(tmp_path / "locks" / "journal.lock"):
+    with FileLock(tmp_path / "locks" / "journal.lock"):
         looker.start()
         looker.join(0.05)
         assert found == []
@@ -213,7 +213,7 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
         return found
 
     ref = journal.begin(run, request(), source=None, output="-").ref
-    journal.pace.take("account")
+    journal.submission_limiter.take("account")
     assert levels() == ["NORMAL", "NORMAL"]
     journal.sending(ref, request())
     journal.accepted(ref, "e730")
@@ -227,9 +227,9 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
     journal.let_go(run)
     journal.let_go(journal.open_run("g", new=False))
     assert levels() == ["NORMAL", "NORMAL", "NORMAL"]
-    journal.pace.answered(1)
-    journal.pace.release(1)
-    journal.pace.saturate("account", 1.0)
+    journal.submission_limiter.answered(1)
+    journal.submission_limiter.release(1)
+    journal.submission_limiter.saturate("account", 1.0)
     assert levels() == ["NORMAL", "NORMAL", "NORMAL"]
     journal.uploads.keep("account", "sha", "https://h.invalid/x")
     journal.refused(ref, FluxError(Code.REJECTED, "no"))
@@ -247,4 +247,4 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(
     with contextlib.closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
         db.executescript("DROP TABLE turns; PRAGMA user_version = 1;")
     assert journal.find("e730") == task
-    assert journal.turns.take("a", clock.monotonic()) >= clock.monotonic()
+    assert journal.read_limiter.take("a", clock.monotonic()) >= clock.monotonic()

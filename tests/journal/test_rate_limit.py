@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.journal.database import Store
+from fluxcli.journal.database import Database
 from fluxcli.journal.journal import Journal
 from tests.worlds import NOON, SwiftClock
 
@@ -22,7 +22,7 @@ def taken(journal: Journal, wanted: int = 100, account: str = "a") -> list[int]:
     """Take slots until none is left, or `wanted` of them."""
     slots: list[int] = []
     while len(slots) < wanted:
-        slot, wait = journal.pace.take(account)
+        slot, wait = journal.submission_limiter.take(account)
         if wait:
             break
         slots.append(slot)
@@ -31,14 +31,14 @@ def taken(journal: Journal, wanted: int = 100, account: str = "a") -> list[int]:
 
 def wait_of(journal: Journal) -> float:
     """Return how long to wait for a slot, in seconds, where none is free."""
-    slot, wait = journal.pace.take("a")
+    slot, wait = journal.submission_limiter.take("a")
     assert slot == 0
     return wait
 
 
 def test_twenty_and_no_more(journal: Journal) -> None:
     assert len(taken(journal)) == 20
-    slot, wait = journal.pace.take("a")
+    slot, wait = journal.submission_limiter.take("a")
     assert slot == 0
     assert wait > 0
 
@@ -58,7 +58,7 @@ def test_a_slot_ages_from_its_answer(journal: Journal, clock: SwiftClock) -> Non
     slots = taken(journal)
     clock.sleep(8)
     for slot in slots:
-        journal.pace.answered(slot)
+        journal.submission_limiter.answered(slot)
     assert wait_of(journal) == pytest.approx(10.0)
     clock.sleep(9.9)
     assert wait_of(journal) == pytest.approx(0.1)
@@ -68,7 +68,7 @@ def test_a_slot_ages_from_its_answer(journal: Journal, clock: SwiftClock) -> Non
 
 def test_slots_come_back_one_by_one(journal: Journal, clock: SwiftClock) -> None:
     for slot in taken(journal):
-        journal.pace.answered(slot)
+        journal.submission_limiter.answered(slot)
         clock.sleep(0.1)
     clock.sleep(8.05)
     assert len(taken(journal)) == 1
@@ -77,7 +77,7 @@ def test_slots_come_back_one_by_one(journal: Journal, clock: SwiftClock) -> None
 def test_each_who_waits_is_sent_to_a_slot_of_his_own(journal: Journal, clock: SwiftClock) -> None:
     """Else all come for the first slot, and all but one of them again for the next."""
     for slot in taken(journal):
-        journal.pace.answered(slot)
+        journal.submission_limiter.answered(slot)
         clock.sleep(0.1)
     waits = [wait_of(journal) for _ in range(25)]
     again = [8.0 + 0.1 * place + 10.0 * rounds for rounds in range(2) for place in range(20)]
@@ -94,9 +94,9 @@ def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
         moment, number, answered = heapq.heappop(due)
         clock.sleep(max(0.0, moment - clock.monotonic()))
         if answered:
-            journal.pace.answered(answered)
+            journal.submission_limiter.answered(answered)
             continue
-        slot, wait = journal.pace.take("a")
+        slot, wait = journal.submission_limiter.take("a")
         looks, sent = looks + 1, sent + bool(slot)
         heapq.heappush(due, (clock.monotonic() + (wait or latency), number, slot))
     assert sent == 100
@@ -106,12 +106,12 @@ def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
 
 def test_unanswered_slots_are_looked_at_again_soon(journal: Journal) -> None:
     taken(journal)
-    assert journal.pace.take("a")[1] == pytest.approx(0.25)
+    assert journal.submission_limiter.take("a")[1] == pytest.approx(0.25)
 
 
 def test_a_slot_that_was_not_used_is_given_back(journal: Journal) -> None:
     slots = taken(journal)
-    journal.pace.release(slots[3])
+    journal.submission_limiter.release(slots[3])
     assert len(taken(journal)) == 1
 
 
@@ -129,7 +129,7 @@ def test_slots_from_the_future_are_forgotten(folder: Path, *, answered: bool) ->
     late = Journal(folder, clock=SwiftClock(NOON + 3600), sandbox=False)
     for slot in taken(late):
         if answered:
-            late.pace.answered(slot)
+            late.submission_limiter.answered(slot)
     late.close()
     early = Journal(folder, clock=SwiftClock(NOON), sandbox=False)
     assert len(taken(early)) == 20
@@ -143,7 +143,7 @@ def test_slots_of_dead_processes_age_from_when_they_are_found(
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait(10)
     mine = taken(journal, 1)
-    store = Store(folder / "journal.sqlite3")
+    store = Database(folder / "journal.sqlite3")
     with store.writing() as db:
         db.executemany(
             "INSERT INTO submissions (account, pid, started_at) VALUES ('a', ?, ?)",
@@ -163,7 +163,7 @@ def test_a_refusal_holds_everybody_back(
     journal: Journal, other: Journal, clock: SwiftClock
 ) -> None:
     """Another machine, or another tool, uses the account: the service's word counts."""
-    journal.pace.saturate("a", 10.0)
+    journal.submission_limiter.saturate("a", 10.0)
     assert wait_of(other) == pytest.approx(10.0)
     clock.sleep(10)
     assert len(taken(other)) == 20
@@ -173,12 +173,12 @@ def test_a_refusal_holds_everybody_back(
 @pytest.mark.parametrize(("asked", "held"), [(3.0, 3.0), (3600.0, 10.0)])
 def test_a_refusal_may_name_its_time(journal: Journal, asked: float, held: float) -> None:
     """At most the window: whoever waits longer does so by himself."""
-    journal.pace.saturate("a", asked)
+    journal.submission_limiter.saturate("a", asked)
     assert wait_of(journal) == pytest.approx(held)
 
 
 def test_a_slot_names_its_process(journal: Journal, folder: Path) -> None:
     taken(journal, 1)
-    store = Store(folder / "journal.sqlite3")
+    store = Database(folder / "journal.sqlite3")
     assert [row["pid"] for row in store.rows("SELECT pid FROM submissions")] == [os.getpid()]
     store.close()

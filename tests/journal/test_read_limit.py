@@ -22,7 +22,7 @@ def test_all_looks_of_a_crowd_keep_to_the_limit(
 ) -> None:
     """Whichever process they are of."""
     now = clock.monotonic()
-    moments = sorted(one.turns.take("a", now) for one in (journal, other) for _ in range(50))
+    moments = sorted(one.read_limiter.take("a", now) for one in (journal, other) for _ in range(50))
     for at in range(len(moments) - READS_PER_SECOND):
         assert moments[at + READS_PER_SECOND] - moments[at] >= 1.0
     assert moments[-1] - now == pytest.approx(100 * 1.25 / READS_PER_SECOND, abs=0.3)
@@ -31,27 +31,29 @@ def test_all_looks_of_a_crowd_keep_to_the_limit(
 def test_nobody_looks_before_he_wants_to(journal: Journal, clock: SwiftClock) -> None:
     now = clock.monotonic()
     for later in (5.0, 5.01, 5.02, 4.0):
-        assert journal.turns.take("a", now + later) >= now + later
+        assert journal.read_limiter.take("a", now + later) >= now + later
 
 
 def test_who_wants_later_does_not_hold_up_who_wants_now(
     journal: Journal, clock: SwiftClock
 ) -> None:
     now = clock.monotonic()
-    journal.turns.take("a", now + 100.0)
-    assert journal.turns.take("a", now) == pytest.approx(now, abs=0.13)
+    journal.read_limiter.take("a", now + 100.0)
+    assert journal.read_limiter.take("a", now) == pytest.approx(now, abs=0.13)
 
 
 def test_accounts_do_not_wait_for_each_other(journal: Journal, clock: SwiftClock) -> None:
     now = clock.monotonic()
-    assert journal.turns.take("a", now) == journal.turns.take("b", now)
+    assert journal.read_limiter.take("a", now) == journal.read_limiter.take("b", now)
 
 
 def test_what_has_passed_is_forgotten(journal: Journal, folder: Path, clock: SwiftClock) -> None:
     """The file does not grow with every look."""
     for _ in range(100):
-        journal.turns.take("a", clock.monotonic())
+        journal.read_limiter.take("a", clock.monotonic())
         clock.sleep(1.0)
-    assert journal.turns.take("a", clock.monotonic()) == pytest.approx(clock.monotonic(), abs=0.13)
+    assert journal.read_limiter.take("a", clock.monotonic()) == pytest.approx(
+        clock.monotonic(), abs=0.13
+    )
     with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
         assert len(db.execute("SELECT * FROM turns").fetchall()) == 1

@@ -12,7 +12,7 @@ import pytest
 from rich.text import Text
 
 from fluxcli.output.display import Display
-from fluxcli.output.stream import Channel
+from fluxcli.output.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Terminal:
         self.feed = pyte.Stream(self.screen)
         self.written: list[str] = []
         self.gone = False
-        self.display = Display(Channel(self, str), lambda: (self.columns, 8), {}, colored=True)  # type: ignore[arg-type] # a stream as far as it is used
+        self.display = Display(Stream(self, str), lambda: (self.columns, 8), {}, colored=True)  # type: ignore[arg-type] # a stream as far as it is used
         self.encoding = "utf-8"
         self.closed = False
 

@@ -31,8 +31,8 @@ def test_how_several_came_out_is_said_once(
         None,
         events.Failed(key="2", error=NETWORK, task=None),
     ]
-    follower = one.output.follower(ids=False, preview=False, launch=None)
-    assert follower.follow(happened, count=2, usual=None) == Status.PARTIAL
+    result_reporter = one.output.result_reporter(ids=False, preview=False, launch=None)
+    assert result_reporter.follow(happened, count=2, usual=None) == Status.PARTIAL
     assert one.out == "out/dawn.png\n"
     said = [line for line in one.shown() if line != "1: saved after 0 s"]
     sign = "✗ " if terminal else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from fluxcli.errors import Code, FluxError, ProblemsError, Status
-from fluxcli.output.stream import Channel
+from fluxcli.output.stream import Stream
 from fluxcli.output.style import is_colored
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ def test_an_abandoned_pipe_stays_silent() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     stream = os.fdopen(writer, "w")
-    channel = Channel(stream, str)
+    channel = Stream(stream, str)
     with pytest.raises(BrokenPipeError):
         channel.write("a")
     channel.abandon()

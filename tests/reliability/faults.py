@@ -49,7 +49,7 @@ def sends(name: str, data: bytes) -> Fault:
     return Fault(name, act)
 
 
-def turns(
+def read_limiter(
     name: str, change: Callable[[Answer], bytes], *, decisive: bool = False, ends: bool = True
 ) -> Fault:
     """Send what is right in another form."""
@@ -224,17 +224,21 @@ def _harmless() -> Iterator[Fault]:
         wire.drip(right.raw(), seconds=_NOTHING)
 
     yield Fault("byte by byte", drip, decisive=True)
-    yield turns("in gzip", lambda a: _deflated(a, "gzip", gzip.compress), decisive=True)
-    yield turns("in deflate", lambda a: _deflated(a, "deflate", zlib.compress), decisive=True)
-    yield turns("in chunks", _chunked, decisive=True)
-    yield turns("without length", lambda a: b"HTTP/1.1 200 OK\r\n\r\n" + a.body, decisive=True)
+    yield read_limiter("in gzip", lambda a: _deflated(a, "gzip", gzip.compress), decisive=True)
+    yield read_limiter(
+        "in deflate", lambda a: _deflated(a, "deflate", zlib.compress), decisive=True
+    )
+    yield read_limiter("in chunks", _chunked, decisive=True)
+    yield read_limiter(
+        "without length", lambda a: b"HTTP/1.1 200 OK\r\n\r\n" + a.body, decisive=True
+    )
     for number in (100, 102, 103):
         early = f"HTTP/1.1 {number} Early\r\n\r\n".encode()
-        yield turns(f"after a {number}", partial(_after, early), decisive=True)
-    yield turns("code of text", lambda a: _rewritten(a, code="200"), decisive=True)
-    yield turns("unknown fields", lambda a: _rewritten(a, x={"y": [1]}), decisive=True)
+        yield read_limiter(f"after a {number}", partial(_after, early), decisive=True)
+    yield read_limiter("code of text", lambda a: _rewritten(a, code="200"), decisive=True)
+    yield read_limiter("unknown fields", lambda a: _rewritten(a, x={"y": [1]}), decisive=True)
     twice = (("Content-Type", "text/html"), ("X", "1"), ("X", "2"))
-    yield turns(
+    yield read_limiter(
         "headers twice", lambda a: replace(a, headers=a.headers + twice).raw(), decisive=True
     )
 
@@ -242,17 +246,25 @@ def _harmless() -> Iterator[Fault]:
 def _id_in_ruins() -> Iterator[Fault]:
     """Answers that are broken, though the id of the task stands in them."""
     tail = b"\x00\xff trailing"
-    yield turns("HTTP 500 with the id", lambda a: replace(a, status=500).raw(), decisive=True)
-    yield turns("HTTP 502 with the id", lambda a: replace(a, status=502).raw(), decisive=True)
-    yield turns("a tail of garbage", lambda a: replace(a, body=a.body + tail).raw(), decisive=True)
-    yield turns("cut within the last bytes", lambda a: a.raw()[:-2], decisive=True)
-    yield turns("cut in gzip", lambda a: _deflated(a, "gzip", gzip.compress)[:-9], decisive=True)
-    yield turns(
+    yield read_limiter(
+        "HTTP 500 with the id", lambda a: replace(a, status=500).raw(), decisive=True
+    )
+    yield read_limiter(
+        "HTTP 502 with the id", lambda a: replace(a, status=502).raw(), decisive=True
+    )
+    yield read_limiter(
+        "a tail of garbage", lambda a: replace(a, body=a.body + tail).raw(), decisive=True
+    )
+    yield read_limiter("cut within the last bytes", lambda a: a.raw()[:-2], decisive=True)
+    yield read_limiter(
+        "cut in gzip", lambda a: _deflated(a, "gzip", gzip.compress)[:-9], decisive=True
+    )
+    yield read_limiter(
         "a length too long",
         lambda a: a.raw().replace(b"Content-Length: ", b"Content-Length: 9"),
         decisive=True,
     )
-    yield turns("code 500 with the id", lambda a: _rewritten(a, code=500), decisive=True)
+    yield read_limiter("code 500 with the id", lambda a: _rewritten(a, code=500), decisive=True)
 
 
 def cuts(count: int) -> Iterator[Fault]:
@@ -265,9 +277,9 @@ def result_cuts(count: int) -> Iterator[Fault]:
     """The picture's bytes end early, with the length told, not told, and told falsely."""
     for number in range(count):
         share = number / count
-        yield turns(f"cut at {share:.0%}", partial(_cut_short, share))
-        yield turns(f"cut at {share:.0%}, no length", partial(_cut_without_length, share))
-        yield turns(f"cut at {share:.0%}, its own length", partial(_cut_and_told, share))
+        yield read_limiter(f"cut at {share:.0%}", partial(_cut_short, share))
+        yield read_limiter(f"cut at {share:.0%}, no length", partial(_cut_without_length, share))
+        yield read_limiter(f"cut at {share:.0%}, its own length", partial(_cut_and_told, share))
 
 
 def flips(count: int) -> Iterator[Fault]:
@@ -279,7 +291,7 @@ def flips(count: int) -> Iterator[Fault]:
             body[int(len(body) * place)] ^= 0x55
             return replace(right, body=bytes(body)).raw()
 
-        yield turns(f"another byte at {number / count:.0%}", flip)
+        yield read_limiter(f"another byte at {number / count:.0%}", flip)
 
 
 def _bad_results() -> Iterator[Fault]:
@@ -290,11 +302,11 @@ def _bad_results() -> Iterator[Fault]:
     yield says("result of nothing", Answer(200, b""))
     yield says("result of a GIF", Answer(200, b"GIF89a\x01\0\x01\0\0\0\0;"))
     yield says("result 204", Answer(204, b""))
-    yield turns("partial content", lambda a: replace(a, status=206, body=a.body[:99]).raw())
-    yield turns("a tail", lambda a: replace(a, body=a.body + b"tail").raw())
-    yield turns("twice", lambda a: replace(a, body=a.body * 2).raw())
-    yield turns("claims gzip", lambda a: _deflated(a, "gzip", lambda b: b))
-    yield turns("is gzip", lambda a: _deflated(a, "gzip", gzip.compress))
+    yield read_limiter("partial content", lambda a: replace(a, status=206, body=a.body[:99]).raw())
+    yield read_limiter("a tail", lambda a: replace(a, body=a.body + b"tail").raw())
+    yield read_limiter("twice", lambda a: replace(a, body=a.body * 2).raw())
+    yield read_limiter("claims gzip", lambda a: _deflated(a, "gzip", lambda b: b))
+    yield read_limiter("is gzip", lambda a: _deflated(a, "gzip", gzip.compress))
     yield says("to nowhere", Answer(302, b""))
     yield says("to a file", Answer(302, b"", (("Location", "file:///etc/passwd"),)))
     yield says("to garbage", Answer(302, b"", (("Location", "http://[::1:x/%%"),)))

@@ -146,13 +146,13 @@ def _live(asked: _Asked) -> int:
 
 def _program(asked: _Asked) -> int:
     from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
-    from fluxcli.context import Session  # noqa: PLC0415
+    from fluxcli.context import Context  # noqa: PLC0415
     from tests.benchmarks.hastener import HastyClock  # noqa: PLC0415
 
-    session = Session.of_process()
+    context = Context.of_process()
     if asked.haste:
-        session.clock = HastyClock(*asked.haste)
-    return main(asked.arguments, session)
+        context.clock = HastyClock(*asked.haste)
+    return main(asked.arguments, context)
 
 
 def _scripted(script: str, arguments: list[str]) -> int:

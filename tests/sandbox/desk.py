@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from fluxcli.sandbox.http_messages import Answer, Call
-from fluxcli.sandbox.service import StandIn
+from fluxcli.sandbox.http_messages import HttpAnswer, HttpCall
+from fluxcli.sandbox.service import SandboxService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,18 +39,20 @@ class Desk:
     def __init__(self, *, store: Path | None = None, **more: Any) -> None:
         self.now = NOON
         self.slept: list[float] = []
-        self.stand_in = StandIn(
+        self.sandbox_service = SandboxService(
             store=store, wall=lambda: self.now, sleep=self.slept.append, **({"seconds": 8} | more)
         )
 
     def call(
         self, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Send one call."""
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query))
         sent = KEYED if headers is None else headers
-        return self.stand_in.handle(Call(method, parts.netloc, parts.path, query, sent, body))
+        return self.sandbox_service.handle(
+            HttpCall(method, parts.netloc, parts.path, query, sent, body)
+        )
 
     def get(self, url: str) -> Any:
         """Return what JSON a GET is answered."""
@@ -81,7 +83,7 @@ class Desk:
         """Return the picture of a new task."""
         return self.fetch(self.finished(prompt, **fields)["response"]["resultImageUrl"]).body
 
-    def fetch(self, url: str) -> Answer:
+    def fetch(self, url: str) -> HttpAnswer:
         """Ask the result host."""
         return self.call("GET", url, headers=AGENT)
 
@@ -115,7 +117,7 @@ def desk(*, store: Path | None = None, **more: Any) -> Iterator[Desk]:
     try:
         yield one
     finally:
-        one.stand_in.close()
+        one.sandbox_service.close()
 
 
 @contextmanager

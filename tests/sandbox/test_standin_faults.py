@@ -16,7 +16,7 @@ from tests.sandbox.desk import AS_JSON, Desk, desk, faulty, multipart
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.sandbox.http_messages import Answer
+    from fluxcli.sandbox.http_messages import HttpAnswer
 
 EVERYWHERE = [
     *("refuse", "reset", "drop", "timeout", "slow"),
@@ -32,11 +32,11 @@ ONLY = {
 }
 
 
-def submitted(at: Desk) -> Answer:
+def submitted(at: Desk) -> HttpAnswer:
     return at.call("POST", ways.GENERATE, b'{"prompt":"a"}', AS_JSON)
 
 
-def asked(at: Desk, place: str) -> Answer:
+def asked(at: Desk, place: str) -> HttpAnswer:
     """Make one good call of this place, whatever it takes to be able to."""
     if place == "submit":
         return submitted(at)
@@ -156,7 +156,7 @@ def test_counting_goes_on_in_the_next_process(tmp_path: Path) -> None:
 def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
     for _ in range(2):
         with faulty("credits:500", store=tmp_path / "book") as at:
-            at.stand_in.count_anew()
+            at.sandbox_service.count_anew()
             assert at.get(ways.CREDIT)["code"] == 500
 
 
@@ -186,7 +186,7 @@ def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> Non
     """The judge of double billing: what was charged at the moment of the answer."""
     with faulty(f"submit:{what}") as at:
         submitted(at)
-        assert len(at.stand_in.charges()) == tasks
+        assert len(at.sandbox_service.charges()) == tasks
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_record_that_is_forgotten_stays_so_and_stays_paid() -> None:
             assert at.get(f"{ways.RECORD}?taskId={task}")["code"] == 422
         at.now += 11
         assert at.credits() == 995.0
-        assert len(at.stand_in.charges()) == 1
+        assert len(at.sandbox_service.charges()) == 1
 
 
 def test_a_download_that_breaks_off() -> None:

@@ -112,7 +112,7 @@ def test_a_wrong_content_type_reads_as_a_bad_key(at: Desk, kind: str | None) -> 
     """Documented: the same 401 for both."""
     sent = KEYED | ({"content-type": kind} if kind else {})
     assert at.call("POST", ways.GENERATE, b'{"prompt":"a"}', sent).body.decode() == UNAUTHORIZED
-    assert at.stand_in.charges() == []
+    assert at.sandbox_service.charges() == []
 
 
 def test_a_content_type_with_a_charset_is_fine(at: Desk) -> None:
@@ -145,7 +145,7 @@ def test_an_empty_purse() -> None:
             "Please top up to continue.",
             "data": None,
         }
-        assert at.stand_in.charges() == []
+        assert at.sandbox_service.charges() == []
 
 
 def test_too_many_submissions(at: Desk) -> None:
@@ -233,7 +233,7 @@ def test_the_body_of_a_callback(at: Desk, prompt: str, expected: dict[str, Any])
     from fluxcli.sandbox.creation import callback  # noqa: PLC0415 - only here
 
     tasks: list[Any] = []
-    at.stand_in.on_task = tasks.append
+    at.sandbox_service.on_task = tasks.append
     at.generate(prompt, callBackUrl="http://127.0.0.1:9/x")
     body: Any = callback(tasks[0], result_url=ways.RESULTS)
     assert body["data"]["taskId"] == tasks[0].id

@@ -42,7 +42,7 @@ def test_a_bad_value_is_refused_by_name_and_costs_nothing(
     answer = at.post(ways.GENERATE, {"prompt": "a", **fields})
     assert answer["code"] == code
     assert names in answer["msg"]
-    assert at.stand_in.charges() == []
+    assert at.sandbox_service.charges() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"prompt":"\\ud800"}', b"[" * 99999])
@@ -72,7 +72,7 @@ def test_any_words_are_an_ordinary_prompt(at: Desk, prompt: str) -> None:
     record = at.finished(prompt)
     assert record["successFlag"] == 1
     assert json.loads(record["paramJson"]) == {"prompt": prompt}
-    assert at.stand_in.charges()[0].prompt == prompt
+    assert at.sandbox_service.charges()[0].prompt == prompt
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png"])
@@ -204,7 +204,7 @@ def test_prices_are_charged_at_once_and_failures_are_given_back(at: Desk) -> Non
     assert at.credits() == 975.0
     at.now += 11
     assert at.credits() == 985.0
-    kept = [(charge.prompt, charge.credits, charge.time) for charge in at.stand_in.charges()]
+    kept = [(charge.prompt, charge.credits, charge.time) for charge in at.sandbox_service.charges()]
     assert kept == [("one", 5.0, ways.NOON), ("two", 10.0, ways.NOON)]
 
 

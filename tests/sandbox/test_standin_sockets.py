@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.sandbox.server import Served, serve
-from fluxcli.sandbox.service import StandIn
+from fluxcli.sandbox.service import SandboxService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fluxcli.sandbox.http_messages import Answer, Call
+    from fluxcli.sandbox.http_messages import HttpAnswer, HttpCall
 
 KEY = ["-H", "Authorization: Bearer k"]
 AS_JSON = [*KEY, "-H", "Content-Type: application/json"]
@@ -47,12 +47,14 @@ class Hands:
 def served(*faults: str) -> Iterator[tuple[Served, Hands]]:
     """A stand-in on ports of its own."""
     hands = Hands()
-    stand_in = StandIn(store=None, wall=hands.wall, sleep=hands.sleep, seconds=4, faults=faults)
+    sandbox_service = SandboxService(
+        store=None, wall=hands.wall, sleep=hands.sleep, seconds=4, faults=faults
+    )
     try:
-        with serve(stand_in) as one:
+        with serve(sandbox_service) as one:
             yield one, hands
     finally:
-        stand_in.close()
+        sandbox_service.close()
 
 
 def curl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -150,7 +152,7 @@ def test_a_broken_connection_is_reset(what: str, tasks: int) -> None:
         ran = curl(*AS_JSON, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
         assert ran.returncode in {EMPTY_REPLY, RECEIVE_ERROR}
         assert b"reset" in ran.stderr.lower()
-        assert len(one.stand_in.charges()) == tasks
+        assert len(one.sandbox_service.charges()) == tasks
 
 
 def test_silence_lasts_until_the_caller_gives_up() -> None:
@@ -159,9 +161,9 @@ def test_silence_lasts_until_the_caller_gives_up() -> None:
         ran = curl(*AS_JSON, *patience, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
         assert ran.returncode == TIMED_OUT
         deadline = time.monotonic() + 10
-        while not one.stand_in.charges() and time.monotonic() < deadline:
+        while not one.sandbox_service.charges() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(one.stand_in.charges()) == 1
+        assert len(one.sandbox_service.charges()) == 1
 
 
 def test_a_truncated_download_is_short() -> None:
@@ -272,8 +274,8 @@ def test_a_caller_that_vanishes_leaves_no_noise(capfd: pytest.CaptureFixture[str
 def test_a_bug_of_the_stand_in_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
     """A judge that fails must not pass for a broken connection unseen."""
 
-    class Broken(StandIn):
-        def handle(self, call: Call) -> Answer:
+    class Broken(SandboxService):
+        def handle(self, call: HttpCall) -> HttpAnswer:
             raise ZeroDivisionError(call.path)
 
     broken = Broken(store=None, wall=time.time, sleep=time.sleep)
@@ -286,17 +288,17 @@ def test_a_bug_of_the_stand_in_is_shown(capfd: pytest.CaptureFixture[str]) -> No
 def test_a_port_that_is_taken_is_an_error() -> None:
     with served() as (one, _):
         port = int(one.api_url.rpartition(":")[2])
-        with pytest.raises(OSError, match="in use"), serve(one.stand_in, port=port):
+        with pytest.raises(OSError, match="in use"), serve(one.sandbox_service, port=port):
             pass
 
 
 def test_a_stand_in_can_be_made_for_the_ports() -> None:
     hands = Hands()
-    made: list[StandIn] = []
+    made: list[SandboxService] = []
 
-    def make(api: str, uploads: str, results: str) -> StandIn:
+    def make(api: str, uploads: str, results: str) -> SandboxService:
         made.append(
-            StandIn(
+            SandboxService(
                 store=None,
                 wall=hands.wall,
                 sleep=hands.sleep,
@@ -309,7 +311,7 @@ def test_a_stand_in_can_be_made_for_the_ports() -> None:
 
     with serve(make) as one:
         assert result(one, hands).startswith(one.result_url)
-        assert one.stand_in is made[0]
+        assert one.sandbox_service is made[0]
     made[0].close()
 
 
@@ -402,4 +404,4 @@ def test_a_callback_to_nobody_is_given_up() -> None:
             generate(one, callBackUrl=url)
         hands.now += 6
         time.sleep(0.3)
-        assert len(one.stand_in.charges()) == len(urls)
+        assert len(one.sandbox_service.charges()) == len(urls)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.sandbox.account import Ledger
+from fluxcli.sandbox.account import SandboxAccount
 from tests.sandbox import desk as ways
 from tests.sandbox.desk import AS_JSON, desk
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _SPENDER = """
 import sys, time
 from pathlib import Path
-from fluxcli.sandbox.service import StandIn
-from fluxcli.sandbox.http_messages import Call
-one = StandIn(store=Path(sys.argv[1]), wall=lambda: 1e9, sleep=time.sleep, credits=30)
+from fluxcli.sandbox.service import SandboxService
+from fluxcli.sandbox.http_messages import HttpCall
+one = SandboxService(store=Path(sys.argv[1]), wall=lambda: 1e9, sleep=time.sleep, credits=30)
 headers = {"user-agent": "a", "authorization": f"Bearer {sys.argv[2]}",
            "content-type": "application/json"}
 path = "/api/v1/flux/kontext/generate"
 for _ in range(4):
-    one.handle(Call("POST", "api.sandbox.invalid", path, {}, headers, b'{"prompt":"a"}'))
+    one.handle(HttpCall("POST", "api.sandbox.invalid", path, {}, headers, b'{"prompt":"a"}'))
 one.close()
 """
 
@@ -47,7 +47,7 @@ def test_tasks_uploads_links_and_money_outlive_a_run(tmp_path: Path) -> None:
         assert at.fetch(again).body == picture
         assert at.fetch(upload).body == b"bytes"
         assert at.credits() == 995.0
-        assert [charge.prompt for charge in at.stand_in.charges()] == ["kept"]
+        assert [charge.prompt for charge in at.sandbox_service.charges()] == ["kept"]
 
 
 def test_links_are_named_for_where_the_stand_in_lives_now(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_many_threads_spend_what_there_is_and_no_more() -> None:
     with desk(credits=50) as at, ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(spend, range(12))) == 10
         assert at.credits() == 0.0
-        assert len(at.stand_in.charges()) == 10
+        assert len(at.sandbox_service.charges()) == 10
 
 
 def test_many_processes_share_one_purse(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_many_processes_share_one_purse(tmp_path: Path) -> None:
     ]
     assert [one.wait(60) for one in running] == [0, 0, 0]
     with desk(store=store) as at:
-        assert len(at.stand_in.charges()) == 6
+        assert len(at.sandbox_service.charges()) == 6
         assert at.credits() == 0.0
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_book_is_refused_and_kept(tmp_path: Path) -> None:
     store = tmp_path / "book"
     store.write_text("a letter, nothing to do with money, and long enough to be one" * 20)
     with pytest.raises(ValueError, match="remove it"):
-        Ledger(store, balance=1)
+        SandboxAccount(store, balance=1)
     assert store.read_text().startswith("a letter")
 
 
@@ -120,9 +120,9 @@ def test_a_foreign_book_is_refused(tmp_path: Path, statement: str) -> None:
     base.execute(statement)
     base.close()
     with pytest.raises(ValueError, match="not the sandbox's book"):
-        Ledger(store, balance=1)
+        SandboxAccount(store, balance=1)
 
 
 def test_a_book_that_cannot_be_opened_is_an_error_of_the_machine(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="cannot be opened"):
-        Ledger(tmp_path / "missing" / "book", balance=1)
+        SandboxAccount(tmp_path / "missing" / "book", balance=1)

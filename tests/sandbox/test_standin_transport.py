@@ -25,7 +25,7 @@ def client(*faults: str) -> Iterator[tuple[httpx.Client, Desk]]:
     """An httpx client whose network is the stand-in."""
     with (
         desk(faults=faults) as at,
-        httpx.Client(transport=SandboxTransport(at.stand_in), headers=KEYED) as made,
+        httpx.Client(transport=SandboxTransport(at.sandbox_service), headers=KEYED) as made,
     ):
         yield made, at
 
@@ -61,7 +61,7 @@ def test_httpx_s_own_agent_is_refused_by_the_edge() -> None:
     with client() as (made, at):
         plain = httpx.Client(transport=made._transport)
         assert plain.get(f"{ways.RESULTS}/x").text == "error code: 1010"
-        assert at.stand_in.charges() == []
+        assert at.sandbox_service.charges() == []
 
 
 def test_a_streamed_upload_is_read_to_its_end() -> None:
@@ -102,7 +102,7 @@ def test_the_trace_is_told_in_a_connection_s_order() -> None:
 def test_plain_http_has_no_tls_in_its_trace() -> None:
     told: list[str] = []
     with client() as (made, at):
-        at.stand_in.settle(ways.API.replace("https", "http"), ways.UPLOADS, ways.RESULTS)
+        at.sandbox_service.settle(ways.API.replace("https", "http"), ways.UPLOADS, ways.RESULTS)
         trace = {"trace": lambda name, _: told.append(name)}
         made.get(ways.CREDIT.replace("https", "http"), extensions=trace)
     assert "connection.start_tls.started" not in told
@@ -119,7 +119,7 @@ def test_what_the_trace_raises_stops_the_call_before_it_is_made(moment: str) -> 
     with client() as (made, at):
         with pytest.raises(RuntimeError, match="disk"):
             made.post(ways.GENERATE, json=BODY, extensions={"trace": trace})
-        assert at.stand_in.charges() == []
+        assert at.sandbox_service.charges() == []
 
 
 def test_a_refused_connection_fails_before_anything_is_sent() -> None:
@@ -128,7 +128,7 @@ def test_a_refused_connection_fails_before_anything_is_sent() -> None:
         with pytest.raises(httpx.ConnectError):
             post(made, told)
         assert told == ["connection.connect_tcp.started", "connection.connect_tcp.failed"]
-        assert at.stand_in.charges() == []
+        assert at.sandbox_service.charges() == []
         assert post(made).json()["code"] == 200
 
 
@@ -149,7 +149,7 @@ def test_a_broken_answer_fails_after_everything_was_sent(
             post(made, told)
         assert SENT in told
         assert told[-1] == "http11.receive_response_headers.failed"
-        assert len(at.stand_in.charges()) == tasks
+        assert len(at.sandbox_service.charges()) == tasks
 
 
 def test_silence_lasts_as_long_as_the_caller_s_patience() -> None:
@@ -167,7 +167,7 @@ def test_a_slow_answer_comes_if_the_caller_waits() -> None:
         with pytest.raises(httpx.ReadTimeout):
             post(made, read=4)
         assert at.slept == [5.0, 4]
-        assert len(at.stand_in.charges()) == 2
+        assert len(at.sandbox_service.charges()) == 2
 
 
 def test_a_slow_download_trickles() -> None:

@@ -12,10 +12,10 @@ import httpx
 from fluxcli.client.client import Service
 from fluxcli.files.output_path import parse_target
 from fluxcli.journal.journal import Journal
-from fluxcli.tasks.job import Work
-from fluxcli.tasks.options import Terms, Tools, Wait, Wish
+from fluxcli.tasks.job import PictureJob
+from fluxcli.tasks.options import PictureRequest, RunOptions, TaskServices, Wait
 from tests.client import bodies
-from tests.client.scripted import API, KEY, UPLOADS, Script, line
+from tests.client.scripted import API, KEY, UPLOADS, Script, transport
 from tests.journal.samples import request
 from tests.worlds import SwiftClock
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.events import Event
-    from fluxcli.tasks.options import Source, Step
+    from fluxcli.tasks.options import JobStep, Source
     from tests.client.scripted import Act
 
 RESULT = "https://results.invalid/r.jpeg"
@@ -62,7 +62,7 @@ class Desk:
     clock: SwiftClock = field(default_factory=SwiftClock)
     asked: list[str] = field(default_factory=list)
     journal: Journal = field(init=False)
-    tools: Tools = field(init=False)
+    tools: TaskServices = field(init=False)
 
     def __post_init__(self) -> None:
         """Set the desk up."""
@@ -74,9 +74,14 @@ class Desk:
         self.answers = usual | self.answers
         self.journal = Journal(self.folder / "state", clock=self.clock, sandbox=False)
         service = Service(
-            line=line(Script([self._act])), key=lambda: KEY, base_url=API, upload_url=UPLOADS
+            transport=transport(Script([self._act])),
+            key=lambda: KEY,
+            base_url=API,
+            upload_url=UPLOADS,
         )
-        self.tools = Tools(service=service, journal=self.journal, clock=self.clock, account="a")
+        self.tools = TaskServices(
+            service=service, journal=self.journal, clock=self.clock, account="a"
+        )
 
     def _act(self, call: httpx.Request) -> httpx.Response:
         part = next(part for part in self.answers if part in str(call.url))
@@ -104,15 +109,15 @@ class Desk:
         asked = request(mode="edit", aspect_ratio=None) if source else request()
         target = parse_target(output, cwd=self.folder)
         run = self.journal.open_run(fingerprint, new=False)
-        work = Work("1", self.tools, Terms(**{"timeout": 900.0} | terms))
-        wish = Wish(request=asked, target=target, source=source, count=count)
+        work = PictureJob("1", self.tools, RunOptions(**{"timeout": 900.0} | terms))
+        wish = PictureRequest(request=asked, target=target, source=source, count=count)
         try:
             return self.drive(work.make(wish, run), during)
         finally:
             self.journal.let_go(run)
 
     def drive(
-        self, steps: Iterable[Step], during: Callable[[Event], None] = lambda _: None
+        self, steps: Iterable[JobStep], during: Callable[[Event], None] = lambda _: None
     ) -> list[Event]:
         """Carry out steps, letting time pass where they wait."""
         events: list[Event] = []
@@ -137,7 +142,7 @@ class Desk:
         self._trigger("BEFORE INSERT ON turns")
 
     def _trigger(self, when: str) -> None:
-        self.journal.pace.take("nobody")
+        self.journal.submission_limiter.take("nobody")
         with closing(sqlite3.connect(self.folder / "state" / "journal.sqlite3")) as db:
             db.execute(f"CREATE TRIGGER jam {when} BEGIN SELECT RAISE(FAIL, 'disk full'); END")
             db.commit()

@@ -12,11 +12,11 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
 from fluxcli.models import Picture, State
-from fluxcli.tasks.job import Work
-from fluxcli.tasks.options import Terms
+from fluxcli.tasks.job import PictureJob
+from fluxcli.tasks.options import RunOptions
 from fluxcli.tasks.poll_schedule import ENOUGH
 from tests.client import bodies
-from tests.client.scripted import Broken
+from tests.client.scripted import BrokenImageError
 from tests.journal.samples import accepted
 from tests.tasks.desk import RESULT, answer, finished, refusal
 
@@ -47,7 +47,7 @@ def known(desk: Desk, age: float = 0.0) -> Task:
 
 
 def collected(desk: Desk, task: Task, timeout: float = 900.0) -> list[Event]:
-    work = Work("1", desk.tools, Terms(timeout=timeout))
+    work = PictureJob("1", desk.tools, RunOptions(timeout=timeout))
     return desk.drive(work.collect(task))
 
 
@@ -183,7 +183,7 @@ class TestFetching:
             answer(b"", 503),
             answer(jpeg[:-20]),
             answer(b"<html>", 200),
-            httpx.Response(200, stream=Broken(jpeg[:50], httpx.ReadError("reset"))),
+            httpx.Response(200, stream=BrokenImageError(jpeg[:50], httpx.ReadError("reset"))),
             answer(jpeg),
         ]
         events = desk.make()

@@ -13,8 +13,8 @@ from fluxcli.files.output_path import parse_target
 from fluxcli.models import State
 from fluxcli.signals import Interrupts
 from fluxcli.tasks.history import NOT_CHARGED, History
-from fluxcli.tasks.options import Terms
-from fluxcli.tasks.run import Making
+from fluxcli.tasks.options import RunOptions
+from fluxcli.tasks.run import TaskRunner
 from tests.client import bodies
 from tests.journal.samples import accepted, begun
 from tests.tasks.desk import Desk, answer
@@ -37,13 +37,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def history(desk: Desk, timeout: float = 0.0) -> History:
-    making = Making(
+    runner = TaskRunner(
         desk.tools,
-        Terms(timeout=timeout, save=False),
+        RunOptions(timeout=timeout, save=False),
         Interrupts(),
         parse_target(None, cwd=desk.folder),
     )
-    return History(making, desk.folder)
+    return History(runner, desk.folder)
 
 
 def lost(desk: Desk) -> Task:

@@ -12,10 +12,9 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import parse_target
 from fluxcli.models import State
-from fluxcli.requests.resolve import Order
 from fluxcli.signals import Interrupts
-from fluxcli.tasks.options import Terms, Wish
-from fluxcli.tasks.run import Making
+from fluxcli.tasks.options import PictureRequest, RunOptions
+from fluxcli.tasks.run import TaskRunner
 from tests.client import bodies
 from tests.journal.samples import accepted, begun, request
 from tests.journal.test_runs import hold
@@ -37,22 +36,22 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made.journal.close()
 
 
-def making(desk: Desk, **terms: object) -> Making:
+def runner(desk: Desk, **terms: object) -> TaskRunner:
     usual: dict[str, object] = {"timeout": 900.0}
-    return Making(
+    return TaskRunner(
         desk.tools,
-        Terms(**usual | terms),  # type: ignore[arg-type] # by name
+        RunOptions(**usual | terms),  # type: ignore[arg-type] # by name
         Interrupts(),
         parse_target(None, cwd=desk.folder),
     )
 
 
-def order(desk: Desk, count: int = 1, output: str = "fox.jpg") -> Order:
+def pictures(desk: Desk, count: int = 1, output: str = "fox.jpg") -> list[PictureRequest]:
     target = parse_target(output, cwd=desk.folder)
-    wishes = tuple(
-        Wish(request=request(), target=target, n=n, count=count) for n in range(1, count + 1)
-    )
-    return Order(wishes=wishes, fingerprint="f", date="2026-11-22")
+    return [
+        PictureRequest(request=request(), target=target, n=n, count=count)
+        for n in range(1, count + 1)
+    ]
 
 
 def ends(events: Iterable[Event | None]) -> list[Event]:
@@ -62,51 +61,51 @@ def ends(events: Iterable[Event | None]) -> list[Event]:
 
 class TestProducing:
     def test_a_run_is_closed_when_all_is_saved(self, desk: Desk) -> None:
-        found = ends(making(desk).produce(order(desk, 3), new=False))
+        found = ends(runner(desk).produce(pictures(desk, 3), "f", new=False))
         assert len(found) == 3
         assert desk.journal.unfinished("f") is None
 
     def test_it_stays_open_until_the_last_answer_was_given(self, desk: Desk) -> None:
         """Whoever dies while he tells the answer tells it again."""
-        run = making(desk).produce(order(desk), new=False)
+        run = runner(desk).produce(pictures(desk), "f", new=False)
         for event in run:
             if isinstance(event, Finished):
                 break
         run.close()  # type: ignore[attr-defined] # a generator, as it happens
         assert desk.journal.unfinished("f") is not None
         desk.asked.clear()
-        (again,) = ends(making(desk).produce(order(desk), new=False))
+        (again,) = ends(runner(desk).produce(pictures(desk), "f", new=False))
         assert isinstance(again, Finished)
         assert desk.asked == []
 
     def test_it_stays_open_while_one_is_missing(self, desk: Desk) -> None:
         acts: list[Act] = [refusal(402), answer(bodies.GENERATE)]
         desk.answers["kontext/generate"] = acts
-        ends(making(desk).produce(order(desk, 2), new=False))
+        ends(runner(desk).produce(pictures(desk, 2), "f", new=False))
         assert desk.journal.unfinished("f") is not None
-        again = ends(making(desk).produce(order(desk, 2), new=False))
+        again = ends(runner(desk).produce(pictures(desk, 2), "f", new=False))
         assert {type(event) for event in again} == {Finished}
         assert desk.asked.count("kontext/generate") == 3
         assert desk.journal.unfinished("f") is None
 
     def test_without_waiting_it_stays_open(self, desk: Desk) -> None:
-        ends(making(desk, wait=False, save=False).produce(order(desk), new=False))
+        ends(runner(desk, wait=False, save=False).produce(pictures(desk), "f", new=False))
         assert desk.journal.unfinished("f") is not None
 
     def test_what_is_skipped_is_not_made(self, desk: Desk) -> None:
-        found = ends(making(desk).produce(order(desk, 3), new=False, skipped={1, 3}))
+        found = ends(runner(desk).produce(pictures(desk, 3)[1:2], "f", new=False))
         assert [event.key for event in found] == ["2"]
         assert desk.journal.unfinished("f") is None
 
     def test_its_lock_goes_with_it(self, desk: Desk) -> None:
-        ends(making(desk).produce(order(desk), new=False))
+        ends(runner(desk).produce(pictures(desk), "f", new=False))
         left = {lock.name for lock in (desk.folder / "state/locks").iterdir()}
         assert left <= {"runs.lock", "journal.lock"}
 
     def test_another_process_is_left_alone(self, desk: Desk) -> None:
         with hold(desk.folder / "state", "f") as process:
             with pytest.raises(FluxError) as caught:
-                ends(making(desk).produce(order(desk), new=False))
+                ends(runner(desk).produce(pictures(desk), "f", new=False))
             process.communicate("\n", timeout=10)
         assert caught.value.code is Code.BUSY
         assert desk.asked == []
@@ -117,7 +116,7 @@ class TestCollecting:
         """The others are collected all the same."""
         busy, free = accepted(desk.journal, "busy1"), accepted(desk.journal, "free1", "g")
         with hold(desk.folder / "state", "f") as process:
-            found = ends(making(desk).collect([busy, free]))
+            found = ends(runner(desk).collect([busy, free]))
             process.communicate("\n", timeout=10)
         by_key = {event.key: event for event in found}
         failed = by_key["busy1"]
@@ -130,9 +129,9 @@ class TestCollecting:
         """It was found unsaved, and saved by another process before it was held here."""
         seen = accepted(desk.journal, "e730")
         target = parse_target("fox.jpg", cwd=desk.folder)
-        ends(making(desk).collect([seen], target))
+        ends(runner(desk).collect([seen], target))
         desk.asked.clear()
-        (again,) = ends(making(desk).collect([seen], target))
+        (again,) = ends(runner(desk).collect([seen], target))
         assert isinstance(again, Finished)
         assert again.task.state is State.SAVED
         assert "record-info" not in desk.asked
@@ -146,33 +145,33 @@ class TestCollecting:
             tasks.append(desk.journal.accepted(task.ref, f"task{n}"))
         desk.journal.let_go(run)
         target = parse_target("all/", cwd=desk.folder)
-        ends(making(desk).collect(tasks[:1], target))
+        ends(runner(desk).collect(tasks[:1], target))
         assert desk.journal.unfinished("f") is not None
-        ends(making(desk).collect(tasks[1:], target))
+        ends(runner(desk).collect(tasks[1:], target))
         assert desk.journal.unfinished("f") is None
 
     def test_looking_holds_nothing(self, desk: Desk) -> None:
         """`status` stands in nobody's way."""
         task = accepted(desk.journal, "e730")
         with hold(desk.folder / "state", "f") as process:
-            (found,) = ends(making(desk, save=False).collect([task]))
+            (found,) = ends(runner(desk, save=False).collect([task]))
             process.communicate("\n", timeout=10)
         assert isinstance(found, Finished)
         assert found.task.state is State.SUCCEEDED
 
 
 def test_the_usual_time_is_learnt(desk: Desk) -> None:
-    assert making(desk).usual_seconds(request()) == 12.0
+    assert runner(desk).usual_seconds(request()) == 12.0
     for number in range(9):
         task = accepted(desk.journal, f"task{number}", f"f{number}")
         desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=30.0 + number)
-    assert making(desk).usual_seconds(request()) == 34.0
+    assert runner(desk).usual_seconds(request()) == 34.0
 
 
 def test_a_killed_process_leaves_no_lock(desk: Desk) -> None:
     with hold(desk.folder / "state", "f") as process:
         os.kill(process.pid, 9)
         process.wait(10)
-    (found,) = ends(making(desk).produce(order(desk), new=False))
+    (found,) = ends(runner(desk).produce(pictures(desk), "f", new=False))
     assert isinstance(found, Finished)
     assert isinstance(process, subprocess.Popen)

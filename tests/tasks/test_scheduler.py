@@ -12,7 +12,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Downloading, Event, Resumed, Submitting, Warned
 from fluxcli.models import State, Task
 from fluxcli.signals import Interrupts
-from fluxcli.tasks.options import Step, Wait
+from fluxcli.tasks.options import JobStep, Wait
 from fluxcli.tasks.scheduler import GRACE_SECONDS, WORKERS, Job, Scheduler
 from tests.journal.samples import request
 from tests.worlds import SwiftClock
@@ -63,7 +63,7 @@ class TestCarryingOut:
     ) -> None:
         moments: list[float] = []
 
-        def steps() -> Iterator[Step]:
+        def steps() -> Iterator[JobStep]:
             for _ in range(3):
                 yield Wait(clock.monotonic() + 100)
                 moments.append(clock.monotonic())
@@ -72,7 +72,7 @@ class TestCarryingOut:
         assert moments == [pytest.approx(1000 + 100 * n, abs=0.01) for n in (1, 2, 3)]
 
     def test_who_is_due_first_goes_first(self, clock: SwiftClock, interrupts: Interrupts) -> None:
-        def steps(seconds: float) -> Iterator[Step]:
+        def steps(seconds: float) -> Iterator[JobStep]:
             yield Wait(1000 + seconds)
             yield said(f"{seconds:g}")
 
@@ -90,7 +90,7 @@ class TestCarryingOut:
         """The others wait until one of these is done; they are not even begun."""
         under_way, most = 0, 0
 
-        def steps() -> Iterator[Step]:
+        def steps() -> Iterator[JobStep]:
             nonlocal under_way, most
             under_way += 1
             most = max(most, under_way)
@@ -107,7 +107,7 @@ class TestCarryingOut:
         before = set(threading.enumerate())
         seen: set[int] = set()
 
-        def steps() -> Iterator[Step]:
+        def steps() -> Iterator[JobStep]:
             seen.add(threading.get_ident())
             yield said("x")
 
@@ -124,7 +124,7 @@ class TestCarryingOut:
         """What one finds out may be another one's beginning."""
         found: list[str] = []
 
-        def steps(name: str) -> Iterator[Step]:
+        def steps(name: str) -> Iterator[JobStep]:
             yield Wait(clock.monotonic() + 1)
             found.append(name)
 
@@ -153,7 +153,7 @@ class Paid:
         self.answer = threading.Event()
         self.sent = 0
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[JobStep]:
         """Submit, and tell the answer."""
         yield Submitting(key=self.key)
         self.sent += 1
@@ -212,7 +212,7 @@ class TestSignals:
         late = Paid("2")
         late.answer.set()
 
-        def waiting() -> Iterator[Step]:
+        def waiting() -> Iterator[JobStep]:
             yield Wait(1000.0)
             yield said("here")
             yield Wait(1001.0)
@@ -258,7 +258,7 @@ class TestSignals:
             output="/x",
             created_at=0.0,
         )
-        steps: list[Step] = [Resumed(key="1", task=task), Wait(5000.0)]
+        steps: list[JobStep] = [Resumed(key="1", task=task), Wait(5000.0)]
         run = Scheduler(clock, interrupts).run([Job("1", iter(steps))])
         next(run)
         signal.raise_signal(signal.SIGINT)
@@ -271,7 +271,7 @@ class TestOtherEndings:
     def test_a_crash_is_raised_where_it_can_be_told(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        def steps() -> Iterator[Step]:
+        def steps() -> Iterator[JobStep]:
             yield said("before")
             raise ZeroDivisionError
 
@@ -283,10 +283,10 @@ class TestOtherEndings:
     ) -> None:
         paid = Paid()
 
-        def submitting() -> Iterator[Step]:
+        def submitting() -> Iterator[JobStep]:
             yield from paid.steps()
 
-        def crashing() -> Iterator[Step]:
+        def crashing() -> Iterator[JobStep]:
             assert paid.left.wait(10)
             threading.Timer(0.05, paid.answer.set).start()
             yield said("now")

@@ -181,12 +181,12 @@ class TestSendingAgain:
 
         def crowd(event: Event) -> None:
             if isinstance(event, Trouble):
-                desk.journal.pace.saturate("a", 10.0)
+                desk.journal.submission_limiter.saturate("a", 10.0)
 
         assert failure(desk.make(timeout=3.0, during=crowd)).error.code is Code.MAINTENANCE
         assert desk.asked == ["kontext/generate"]
         desk.clock.sleep(10)
-        assert all(desk.journal.pace.take("a")[0] for _ in range(20))
+        assert all(desk.journal.submission_limiter.take("a")[0] for _ in range(20))
 
     def test_what_was_refused_for_good_is_not(self, desk: Desk) -> None:
         desk.answers["kontext/generate"] = [refusal(402)]
@@ -199,7 +199,7 @@ class TestSendingAgain:
 
 class TestTheLimit:
     def test_waiting_for_a_slot_is_told_once_and_is_no_trouble(self, desk: Desk) -> None:
-        desk.journal.pace.saturate("a", 10.0)
+        desk.journal.submission_limiter.saturate("a", 10.0)
         events = desk.make()
         assert kinds(events)[:3] == ["Started", "Held", "Submitting"]
         (held,) = (event for event in events if isinstance(event, Held))
@@ -209,7 +209,7 @@ class TestTheLimit:
     def test_a_submission_that_never_left_gives_its_slot_back(self, desk: Desk) -> None:
         desk.jam("NEW.sent_at IS NOT NULL")
         desk.make()
-        taken = [desk.journal.pace.take("a")[0] for _ in range(20)]
+        taken = [desk.journal.submission_limiter.take("a")[0] for _ in range(20)]
         assert all(taken)
 
 

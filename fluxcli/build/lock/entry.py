@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class LockedRequest:
     """One request, as far as it got.
 
     `request` is its anchor and `made_from` what it was made from, in short (see `anchor`).
@@ -33,14 +33,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class LockedImage:
     """A picture that lies, or has lain, at `output`, and the request that it answers.
 
     `output` is relative to the manifest's folder, with `/`. `adopted` pictures were put there
     by hand and blessed.
     """
 
-    ask: Ask
+    ask: LockedRequest
     output: str
     sha256: str
     bytes: int
@@ -52,11 +52,11 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LockEntry:
     """One asset: what is there, and what is paid for and not there yet."""
 
-    made: Made | None = None
-    pending: Ask | None = None
+    made: LockedImage | None = None
+    pending: LockedRequest | None = None
 
     @property
     def changed_at(self) -> float:

@@ -21,12 +21,12 @@ from fluxcli.errors import Code, FluxError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.build.lock.entry import Entry
+    from fluxcli.build.lock.entry import LockEntry
 
 _LARGEST: Final = 256 << 20
 
 
-def read(path: Path) -> dict[str, Entry]:
+def read(path: Path) -> dict[str, LockEntry]:
     """Read the lock at `path`; one that is not there is empty.
 
     Raises:
@@ -60,9 +60,9 @@ class LockFile:
     def __init__(
         self,
         path: Path,
-        entries: Mapping[str, Entry],
+        entries: Mapping[str, LockEntry],
         *,
-        beneath: Mapping[str, Entry] | None = None,
+        beneath: Mapping[str, LockEntry] | None = None,
     ) -> None:
         self.path = path
         self._entries = overlaid(beneath or {}, entries)
@@ -84,17 +84,17 @@ class LockFile:
         """
         return cls(path, read(path))
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, LockEntry]:
         """Return what it says now, by assets' names."""
         with self._guard:
             return dict(self._entries)
 
-    def get(self, name: str) -> Entry | None:
+    def get(self, name: str) -> LockEntry | None:
         """Return what it says of an asset."""
         with self._guard:
             return self._entries.get(name)
 
-    def record(self, changes: Mapping[str, Entry | None]) -> None:
+    def record(self, changes: Mapping[str, LockEntry | None]) -> None:
         """Take changes over, None removing an entry; they are on the disk on return.
 
         Raises:
@@ -137,7 +137,7 @@ class LockFile:
                 if blocks.get(name) != seen and self._blocks.get(name) == seen:
                     self._take(name, theirs.get(name))
 
-    def _take(self, name: str, entry: Entry | None) -> None:
+    def _take(self, name: str, entry: LockEntry | None) -> None:
         if entry is None or (entry.made is None and entry.pending is None):
             self._entries.pop(name, None)
             self._blocks.pop(name, None)

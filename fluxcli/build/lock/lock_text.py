@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fluxcli import tomltext
-from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ _TYPES: Final[Mapping[str, tuple[type, str, bool]]] = {
 
 _FORMS: Final[Mapping[type, Mapping[str, tuple[type, str, bool]]]] = {
     kind: {one.name: _TYPES[str(one.type)] for one in fields(kind) if one.name != "ask"}
-    for kind in (Ask, Made)
+    for kind in (LockedRequest, LockedImage)
 }
-_OF_ENTRY: Final = frozenset({*_FORMS[Ask], *_FORMS[Made], "pending"})
+_OF_ENTRY: Final = frozenset({*_FORMS[LockedRequest], *_FORMS[LockedImage], "pending"})
 
 
-def block(name: str, entry: Entry) -> str:
+def block(name: str, entry: LockEntry) -> str:
     """Return an asset's block, with an empty line before it."""
     import tomli_w  # noqa: PLC0415 - start-up: reading a lock needs no writer
 
@@ -63,7 +63,7 @@ def joined(blocks: Mapping[str, str]) -> str:
     return _HEADER + "".join(blocks[name] for name in sorted(blocks))
 
 
-def parse(data: bytes, path: Path) -> dict[str, Entry]:
+def parse(data: bytes, path: Path) -> dict[str, LockEntry]:
     """Read the bytes of the lock at `path`.
 
     Raises:
@@ -80,7 +80,7 @@ def parse(data: bytes, path: Path) -> dict[str, Entry]:
         )
     toml = tomltext.parse(data, path, Code.LOCK_INVALID, hint=hint)
     _check_version(toml, hint)
-    reader = _Reader(toml, hint)
+    reader = _LockReader(toml, hint)
     reader.known((), ("version", "assets"))
     return {name: reader.entry(name) for name in reader.table("assets")}
 
@@ -100,7 +100,7 @@ def _check_version(toml: Toml, hint: str) -> None:
     )
 
 
-def _plain(part: Ask | Made) -> dict[str, object]:
+def _plain(part: LockedRequest | LockedImage) -> dict[str, object]:
     """Return what a part says, without what goes without saying."""
     found = {one.name: getattr(part, one.name) for one in fields(part) if one.name != "ask"}
     said = {key: value for key, value in found.items() if value is not None and value is not False}
@@ -120,7 +120,7 @@ def _seconds(raw: object) -> float | None:
         return None
 
 
-class _Reader:
+class _LockReader:
     """Reads entries, strictly: what is not understood would be lost with the next rewriting."""
 
     def __init__(self, toml: Toml, hint: str) -> None:
@@ -143,21 +143,26 @@ class _Reader:
                 raise self._wrong((*trail, key), "unknown entry")
         return table
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> LockEntry:
         trail = ("assets", name)
         table = self.known(trail, _OF_ENTRY)
         made = None
         if table.keys() - {"pending"}:
-            ask = Ask(**self._values(trail, table, Ask))
-            made = Made(ask=ask, **self._values(trail, table, Made))
+            ask = LockedRequest(**self._values(trail, table, LockedRequest))
+            made = LockedImage(ask=ask, **self._values(trail, table, LockedImage))
         pending = None
         if "pending" in table:
             below = (*trail, "pending")
-            pending = Ask(**self._values(below, self.known(below, _FORMS[Ask]), Ask))
-        return Entry(made, pending)
+            pending = LockedRequest(
+                **self._values(below, self.known(below, _FORMS[LockedRequest]), LockedRequest)
+            )
+        return LockEntry(made, pending)
 
     def _values(
-        self, trail: tuple[str, ...], table: Mapping[str, object], kind: type[Ask | Made]
+        self,
+        trail: tuple[str, ...],
+        table: Mapping[str, object],
+        kind: type[LockedRequest | LockedImage],
     ) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name, (expected, words, needed) in _FORMS[kind].items():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from fluxcli.build.lock.entry import Entry
+    from fluxcli.build.lock.entry import LockEntry
 
 
 def shard_lock(path: Path, shard: str) -> Path:
@@ -18,7 +18,7 @@ def shard_lock(path: Path, shard: str) -> Path:
     return path.with_name(f"{path.name}.{shard}")
 
 
-def overlaid(base: Mapping[str, Entry], part: Mapping[str, Entry]) -> dict[str, Entry]:
+def overlaid(base: Mapping[str, LockEntry], part: Mapping[str, LockEntry]) -> dict[str, LockEntry]:
     """Return `base` with what `part` knows and `base` does not know better: the newer wins."""
     newer = {
         name: entry
@@ -29,15 +29,15 @@ def overlaid(base: Mapping[str, Entry], part: Mapping[str, Entry]) -> dict[str, 
 
 
 def merged(
-    base: Mapping[str, Entry], parts: Iterable[tuple[str, Mapping[str, Entry]]]
-) -> dict[str, Entry]:
+    base: Mapping[str, LockEntry], parts: Iterable[tuple[str, Mapping[str, LockEntry]]]
+) -> dict[str, LockEntry]:
     """Join the locks of shards, given by their files' names, with the whole one.
 
     Raises:
         FluxError: LOCK_INVALID: two of them say different things of one asset, so they are not
             the shards of one build.
     """
-    found: dict[str, tuple[str, Entry]] = {}
+    found: dict[str, tuple[str, LockEntry]] = {}
     for file, entries in parts:
         for name, entry in entries.items():
             other, known = found.setdefault(name, (file, entry))

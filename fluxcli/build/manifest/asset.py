@@ -60,7 +60,7 @@ def _kb(size: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class EditSource:
     """The picture that an edit starts from: another asset's name, a file's path, or a URL.
 
     A path is kept as it was written, relative to the manifest's folder.
@@ -86,7 +86,7 @@ class Asset:
     request: Request
     output: str
     source: Toml = field(repr=False, compare=False)
-    original: Original | None = None
+    original: EditSource | None = None
     tags: tuple[str, ...] = ()
     rev: int = 1
     accept: Accept = ANYTHING

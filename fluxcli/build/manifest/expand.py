@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fluxcli.build.manifest import asset_paths as places
 from fluxcli.build.manifest import dependencies as graph
 from fluxcli.build.manifest import matrix
-from fluxcli.build.manifest.asset import Accept, Asset, Original
+from fluxcli.build.manifest.asset import Accept, Asset, EditSource
 from fluxcli.build.manifest.interpolation import filled, safe, written
 from fluxcli.build.manifest.manifest_fields import REQUEST
 from fluxcli.catalog import DEFAULT_RATIO, ENDINGS, EXTENSION, PRO, TOLERANCE
@@ -184,16 +184,16 @@ class _Member:
             otherwise=stem,
         )
 
-    def _original(self, names: Mapping[str, str]) -> Original | None:
+    def _original(self, names: Mapping[str, str]) -> EditSource | None:
         text = self._text("edit", names)
         if text is None:
             return None
         if text.startswith("@"):
-            return Original("asset", text[1:])
+            return EditSource("asset", text[1:])
         if not text.lower().startswith(("http://", "https://")):
-            return Original("file", text)
+            return EditSource("file", text)
         try:
-            return Original("url", parse_url(text))
+            return EditSource("url", parse_url(text))
         except BadValueError as bad:
             self.problems.add(self.toml.value(*self._trail("edit")), f"`edit`: {bad.expected}")
             return None

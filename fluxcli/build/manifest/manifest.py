@@ -33,7 +33,7 @@ from fluxcli.errors import Code, FluxError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fluxcli.build.manifest.manifest_fields import Entry
+    from fluxcli.build.manifest.manifest_fields import FieldSpec
     from fluxcli.tomltext import Toml
 
 _NAME: Final = Word(NAME, "a name of letters, digits and `.`, `_`, `-`, at most 100")
@@ -72,14 +72,14 @@ def check(toml: Toml, *, shown: str | None = None) -> Manifest:
         FluxError: one problem, or a `ProblemsError` with all of them.
     """
     problems = Problems(toml, shown or Path(toml.path).name)
-    sheet = _Reader(toml, problems).sheet()
+    sheet = _ManifestReader(toml, problems).sheet()
     assets = resolve(sheet, toml, problems)
     problems.raise_if_any()
     return Manifest(path=toml.path, output_dir=sheet.output_dir, assets=assets)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _ManifestReader:
     """Reads the entries of each table as far as they can be read."""
 
     toml: Toml
@@ -122,7 +122,7 @@ class _Reader:
         self,
         trail: tuple[str, ...],
         table: Mapping[str, object],
-        known: Mapping[str, Entry],
+        known: Mapping[str, FieldSpec],
         what: str,
         *,
         also: tuple[str, ...] = (),

@@ -35,35 +35,35 @@ _HUGE: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FieldSpec:
     """One entry of a table: what it may be, and what it is for."""
 
     kind: Kind
     help: str
 
 
-REQUEST: Final[Mapping[str, Entry]] = {
-    "model": Entry(Choice(MODELS, ("pro", "max")), "the model: pro (5 credits) or max (10)"),
-    "aspect_ratio": Entry(
+REQUEST: Final[Mapping[str, FieldSpec]] = {
+    "model": FieldSpec(Choice(MODELS, ("pro", "max")), "the model: pro (5 credits) or max (10)"),
+    "aspect_ratio": FieldSpec(
         Choice({ratio: ratio for ratio in RATIOS}, RATIOS),
         "width to height; an edit keeps its input's unless told otherwise",
     ),
-    "output_format": Entry(
+    "output_format": FieldSpec(
         Choice(FORMATS, ("jpeg", "png")), "jpeg or png; else by the output's ending"
     ),
-    "safety_tolerance": Entry(
+    "safety_tolerance": FieldSpec(
         Whole(0, TOLERANCE["generate"]), f"0 (strictest) to 6; to {TOLERANCE['edit']} in an edit"
     ),
-    "prompt_upsampling": Entry(Flag(), "let the service enrich the prompt"),
-    "enable_translation": Entry(Flag(), "let the service translate the prompt"),
-    "upload_cn": Entry(Flag(), "use servers in China"),
-    "watermark": Entry(Text(), "text to be drawn into the picture"),
-    "callback_url": Entry(Address(), "address that the service reports to"),
+    "prompt_upsampling": FieldSpec(Flag(), "let the service enrich the prompt"),
+    "enable_translation": FieldSpec(Flag(), "let the service translate the prompt"),
+    "upload_cn": FieldSpec(Flag(), "use servers in China"),
+    "watermark": FieldSpec(Text(), "text to be drawn into the picture"),
+    "callback_url": FieldSpec(Address(), "address that the service reports to"),
 }
 """The fields of a request that a manifest may set, for all assets or for one."""
 
-ACCEPT: Final[Mapping[str, Entry]] = {
-    field.name: Entry(Whole(1, _HUGE), f"the picture's {side} {what}")
+ACCEPT: Final[Mapping[str, FieldSpec]] = {
+    field.name: FieldSpec(Whole(1, _HUGE), f"the picture's {side} {what}")
     for field in fields(Accept)
     for side, _, name in [field.name.partition("_")]
     for what in [{"kb": "size in KB", "width": "width", "height": "height"}[name]]
@@ -75,13 +75,15 @@ _VALUE: Final = Either(
     "expected a line of at most 200 characters, a whole number, `true` or `false`",
 )
 
-ASSET: Final[Mapping[str, Entry]] = {
-    "prompt": Entry(Text(), "what to draw, or what to change; `{name}` is filled in"),
-    "edit": Entry(Text(), "the picture to edit: `@asset`, a path or a URL"),
-    "output": Entry(Text(), "where it goes, below output_dir; `{name}` and `{ext}` are filled in"),
-    "tags": Entry(Several(_TAG), "words to choose assets by: `build --tag WORD`"),
-    "rev": Entry(Whole(1, _HUGE), "raise it for another roll of the same request"),
-    "frozen": Entry(Flag(), "true: never made again unless it is named on the command line"),
+ASSET: Final[Mapping[str, FieldSpec]] = {
+    "prompt": FieldSpec(Text(), "what to draw, or what to change; `{name}` is filled in"),
+    "edit": FieldSpec(Text(), "the picture to edit: `@asset`, a path or a URL"),
+    "output": FieldSpec(
+        Text(), "where it goes, below output_dir; `{name}` and `{ext}` are filled in"
+    ),
+    "tags": FieldSpec(Several(_TAG), "words to choose assets by: `build --tag WORD`"),
+    "rev": FieldSpec(Whole(1, _HUGE), "raise it for another roll of the same request"),
+    "frozen": FieldSpec(Flag(), "true: never made again unless it is named on the command line"),
     **REQUEST,
 }
 """The entries of an asset, beside its tables `matrix` and `accept`."""
@@ -91,9 +93,9 @@ AXIS: Final = Several(_VALUE, least=1)
 
 VARIABLE_VALUE: Final = Either((Text(), Whole(-_HUGE, _HUGE)), "expected text or a whole number")
 
-TOP: Final[Mapping[str, Entry]] = {
-    "version": Entry(Whole(VERSION, VERSION), "the version of this file's form"),
-    "output_dir": Entry(Text(), "the folder for the pictures, inside this file's own"),
+TOP: Final[Mapping[str, FieldSpec]] = {
+    "version": FieldSpec(Whole(VERSION, VERSION), "the version of this file's form"),
+    "output_dir": FieldSpec(Text(), "the folder for the pictures, inside this file's own"),
 }
 """The entries of the top level, beside its tables."""
 

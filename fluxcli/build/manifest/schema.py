@@ -20,7 +20,7 @@ from fluxcli.build.manifest.value_types import Several
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.build.manifest.manifest_fields import Entry
+    from fluxcli.build.manifest.manifest_fields import FieldSpec
     from fluxcli.build.manifest.value_types import Schema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -72,11 +72,11 @@ def _variable() -> Schema:
     return VARIABLE_VALUE.schema()
 
 
-def _table(entries: Mapping[str, Entry]) -> Schema:
+def _table(entries: Mapping[str, FieldSpec]) -> Schema:
     return {"type": "object", "properties": _properties(entries), "additionalProperties": False}
 
 
-def _properties(entries: Mapping[str, Entry]) -> Schema:
+def _properties(entries: Mapping[str, FieldSpec]) -> Schema:
     return {
         name: {**entry.kind.schema(), "description": entry.help} for name, entry in entries.items()
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.steps import Plan
-    from fluxcli.context import Session
+    from fluxcli.context import Context
 
 _KEPT_BYTES: Final = 64 << 20
 """Former pictures are kept in memory, for before and after, up to this many bytes in all."""
@@ -26,9 +26,9 @@ class Reports:
     """The reports of one call."""
 
     def __init__(
-        self, session: Session, manifest: Manifest, wanted: Sequence[tuple[str, Path | None]]
+        self, context: Context, manifest: Manifest, wanted: Sequence[tuple[str, Path | None]]
     ) -> None:
-        self._session = session
+        self._session = context
         self._manifest = manifest
         self._wanted = wanted
         self._before: dict[str, bytes] = {}

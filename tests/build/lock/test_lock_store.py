@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 
 from fluxcli.build.lock import lock_file as store
-from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.lock.lock_file import LockFile, read
 from fluxcli.build.lock.merge import merged, overlaid, shard_lock
 from fluxcli.errors import Code, FluxError
 
-ASK = Ask(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0)
+ASK = LockedRequest(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0)
 
 
-def made(output: str, at: float = 2000.0) -> Entry:
-    ask = Ask(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0, task_id="t")
-    return Entry(
-        Made(
+def made(output: str, at: float = 2000.0) -> LockEntry:
+    ask = LockedRequest(
+        request="1:a", made_from="prompt=1", model="m", asked_at=1000.0, task_id="t"
+    )
+    return LockEntry(
+        LockedImage(
             ask=ask,
             output=output,
             sha256="0" * 64,
@@ -35,8 +37,8 @@ def made(output: str, at: float = 2000.0) -> Entry:
 
 def test_what_is_recorded_is_on_the_disk(tmp_path: Path) -> None:
     lock = LockFile.open(tmp_path / "assets.lock")
-    lock.record({"a": Entry(pending=ASK)})
-    assert read(lock.path) == lock.entries() == {"a": Entry(pending=ASK)}
+    lock.record({"a": LockEntry(pending=ASK)})
+    assert read(lock.path) == lock.entries() == {"a": LockEntry(pending=ASK)}
     lock.record({"b": made("b.png"), "a": None})
     assert read(lock.path) == {"b": made("b.png")}
     assert list(tmp_path.iterdir()) == [lock.path]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxcli.build.lock.entry import Ask, Entry, Made
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.lock.lock_text import block, joined, parse
 from fluxcli.errors import Code, FluxError
 
 AT = Path("assets.lock")
-ASK = Ask(
+ASK = LockedRequest(
     request="1:abc",
     made_from="model=flux-kontext-pro prompt=123",
     model="flux-kontext-pro",
@@ -25,7 +25,7 @@ ASK = Ask(
     input_sha256="ff00",
     task_id="e730",
 )
-MADE = Made(
+MADE = LockedImage(
     ask=ASK,
     output="img/a.png",
     sha256="aa11",
@@ -35,7 +35,7 @@ MADE = Made(
     format="png",
     made_at=1_795_341_612.0,
 )
-PENDING = Ask(
+PENDING = LockedRequest(
     request="1:def",
     made_from="prompt=9",
     model="m",
@@ -45,12 +45,14 @@ PENDING = Ask(
 )
 
 
-def whole(entries: dict[str, Entry]) -> str:
+def whole(entries: dict[str, LockEntry]) -> str:
     return joined({name: block(name, entry) for name, entry in entries.items()})
 
 
 def test_a_block_is_short_sorted_and_says_what_is_needed() -> None:
-    text = whole({"b": Entry(MADE, PENDING), "a[1:1,x]": Entry(pending=replace(PENDING, ref=None))})
+    text = whole(
+        {"b": LockEntry(MADE, PENDING), "a[1:1,x]": LockEntry(pending=replace(PENDING, ref=None))}
+    )
     assert (
         text.split("\n", 3)[3]
         == """\
@@ -91,13 +93,18 @@ sandbox = true
 
 NAMES = st.text("abc[]:,.-_\u00e9\"'", min_size=1, max_size=8)
 ENTRIES = st.sampled_from(
-    [Entry(MADE), Entry(MADE, PENDING), Entry(pending=PENDING), Entry(replace(MADE, adopted=True))]
+    [
+        LockEntry(MADE),
+        LockEntry(MADE, PENDING),
+        LockEntry(pending=PENDING),
+        LockEntry(replace(MADE, adopted=True)),
+    ]
 )
 
 
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, ENTRIES, max_size=5))
-def test_what_is_written_reads_back(entries: dict[str, Entry]) -> None:
+def test_what_is_written_reads_back(entries: dict[str, LockEntry]) -> None:
     text = whole(entries)
     assert parse(text.encode(), AT) == entries
     assert tomllib.loads(text)["version"] == 1
@@ -131,7 +138,7 @@ def refusal(data: bytes) -> FluxError:
     ],
 )
 def test_a_broken_lock_is_told_with_its_place(change: tuple[str, str], message: str) -> None:
-    text = whole({"b": Entry(MADE)})
+    text = whole({"b": LockEntry(MADE)})
     assert change[0] in text
     assert message in refusal(text.replace(*change).encode()).message
 
@@ -161,16 +168,16 @@ def branches(folder: Path, base: str, ours: str, theirs: str) -> int:
 
 
 def test_git_merges_blocks_of_different_assets_by_itself(tmp_path: Path) -> None:
-    entries = {name: Entry(replace(MADE, output=name)) for name in "abcdefg"}
-    ours = entries | {"b": Entry(replace(MADE, sha256="0b"))}
-    theirs = entries | {"f": Entry(replace(MADE, sha256="0f"), PENDING)}
+    entries = {name: LockEntry(replace(MADE, output=name)) for name in "abcdefg"}
+    ours = entries | {"b": LockEntry(replace(MADE, sha256="0b"))}
+    theirs = entries | {"f": LockEntry(replace(MADE, sha256="0f"), PENDING)}
     assert branches(tmp_path, whole(entries), whole(ours), whole(theirs)) == 0
     data = (tmp_path / "assets.lock").read_bytes()
     assert parse(data, AT) == {**entries, "b": ours["b"], "f": theirs["f"]}
 
 
 def test_a_merge_conflict_is_recognised_and_told(tmp_path: Path) -> None:
-    base, ours, theirs = (whole({"a": Entry(replace(MADE, sha256=h))}) for h in ("1", "2", "3"))
+    base, ours, theirs = (whole({"a": LockEntry(replace(MADE, sha256=h))}) for h in ("1", "2", "3"))
     assert branches(tmp_path, base, ours, theirs) == 1
     error = refusal((tmp_path / "assets.lock").read_bytes())
     assert error.message == "`assets.lock:17:1`: git left a merge conflict here"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.build.manifest.asset import Accept, Asset, Manifest, Original
+from fluxcli.build.manifest.asset import Accept, Asset, EditSource, Manifest
 from fluxcli.build.manifest.example import example
 from fluxcli.build.manifest.manifest import parse, read
 
@@ -128,7 +128,7 @@ def test_an_edit_starts_from_an_asset_a_file_or_an_address(
     (folder / "photo.png").write_bytes(PNG)
     text = f"[assets.base]\nprompt='x'\n[assets.a]\nedit='{edit}'\nprompt='x'"
     asset = make(folder, text).by_name()["a"]
-    assert asset.original == Original(kind, wanted)  # type: ignore[arg-type] # one of its words
+    assert asset.original == EditSource(kind, wanted)  # type: ignore[arg-type] # one of its words
     assert asset.request.mode == "edit"
     assert asset.parent == ("base" if kind == "asset" else None)
 

@@ -11,8 +11,8 @@ import pytest
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.models import State, Task
 from fluxcli.requests.destination import destination
-from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, Around, Asked
-from fluxcli.requests.resolve import Order, take
+from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
+from fluxcli.requests.resolve import ResolvedRequest, take
 from fluxcli.settings.resolve import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 NEVER = lambda _: None  # noqa: E731 - a question that nobody answers
 
 
-def around(cwd: Path, find: Task | None = None, **flags: Any) -> Around:
-    return Around(
+def around(cwd: Path, find: Task | None = None, **flags: Any) -> RequestEnvironment:
+    return RequestEnvironment(
         settings=Settings({"FLUXCLI_CONFIG": str(cwd / "none.toml")}, flags=flags),
         cwd=cwd,
         origin="https://api.invalid",
@@ -36,10 +36,10 @@ def around(cwd: Path, find: Task | None = None, **flags: Any) -> Around:
     )
 
 
-def taken(cwd: Path, prompt: str | None = "a fox", **fields: Any) -> Order:
+def taken(cwd: Path, prompt: str | None = "a fox", **fields: Any) -> ResolvedRequest:
     flags = {name: fields.pop(name) for name in list(fields) if "." in name or name == "output"}
     find = fields.pop("find", None)
-    asked = Asked(**{"mode": "generate", "prompt": prompt} | fields)
+    asked = RawRequest(**{"mode": "generate", "prompt": prompt} | fields)
     return take(asked, around(cwd, find, **flags))
 
 
