@@ -19,8 +19,8 @@ def run() -> None:
     gc.disable()
     if arguments[:1] == ["status"] and _told_tasks(arguments):
         _end(0)
-    from fluxcli.cli import main  # noqa: PLC0415 - start-up
-    from fluxcli.context import Context  # noqa: PLC0415 - start-up
+    from fluxcli.cli import main
+    from fluxcli.context import Context
 
     gc.freeze()
     gc.enable()
@@ -29,11 +29,11 @@ def run() -> None:
 
 def _told_tasks(arguments: list[str]) -> bool:
     """Answer a completion script; if that fails, the program itself is the one to tell."""
-    from fluxcli.fast_status import is_asked, tell  # noqa: PLC0415 - start-up
+    from fluxcli.fast_status import is_asked, tell
 
     if not is_asked(arguments):
         return False
-    from fluxcli.context import Context  # noqa: PLC0415 - start-up
+    from fluxcli.context import Context
 
     try:
         tell(arguments, Context.of_process())
@@ -45,12 +45,12 @@ def _told_tasks(arguments: list[str]) -> bool:
 def _known_answer(arguments: list[str]) -> bytes:
     """Return the version or a help text, which need nothing of the program; else nothing."""
     if arguments == ["--version"]:
-        from fluxcli import __version__  # noqa: PLC0415 - start-up
+        from fluxcli import __version__
 
         return f"fluxcli {__version__}\n".encode()
     if arguments and arguments[-1] not in {"-h", "--help"}:
         return b""
-    from fluxcli.fast_help import page  # noqa: PLC0415 - start-up
+    from fluxcli.fast_help import page
 
     return page(" ".join(arguments[:-1])) if _columns() >= _PAGE_COLUMNS else b""
 
@@ -93,7 +93,7 @@ def _end(status: int) -> None:
 
 def _end_quietly_on_ctrl_c() -> None:
     """Let Ctrl-C end the process without a traceback where `main` does not watch: on both sides."""
-    import signal  # noqa: PLC0415 - start-up
+    import signal
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -160,7 +160,7 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> FluxError:
 
 def _bug(error: BaseException) -> FluxError:
     """Describe a bug so that it can be reported, in one line and without its data."""
-    import traceback  # noqa: PLC0415 - start-up
+    import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
     where = next((f for f in reversed(frames) if "fluxcli" in f.filename), frames[-1])

@@ -93,7 +93,7 @@ class Context:
     @cached_property
     def output(self) -> Output:
         """The one mouth of the program."""
-        from fluxcli.output.output import Output  # noqa: PLC0415 - start-up
+        from fluxcli.output.output import Output
 
         settings = self.settings
         return Output(
@@ -112,7 +112,7 @@ class Context:
 
     def plain_output(self, *, json: bool) -> Output:
         """Return a mouth that works even if the settings are what is broken."""
-        from fluxcli.output.output import Output  # noqa: PLC0415 - start-up
+        from fluxcli.output.output import Output
 
         return Output(
             stdin=self.stdin,
@@ -143,7 +143,7 @@ class Context:
         return self._make_stand_in(seconds=None, faults=())
 
     def _make_stand_in(self, *, seconds: float | None, faults: Sequence[str]) -> SandboxService:
-        from fluxcli.sandbox.service import SandboxService  # noqa: PLC0415 - start-up
+        from fluxcli.sandbox.service import SandboxService
 
         try:
             if seconds is None:
@@ -174,7 +174,7 @@ class Context:
         Raises:
             FluxError: the port is taken, or the stand-in cannot be set up.
         """
-        from fluxcli.sandbox.server import serve  # noqa: PLC0415 - start-up
+        from fluxcli.sandbox.server import serve
 
         with ExitStack() as stack:
             sandbox_service = self._make_stand_in(seconds=seconds, faults=faults)
@@ -210,12 +210,12 @@ class Context:
     @cached_property
     def transport(self) -> Transport:
         """The way to the service, or to its stand-in."""
-        from fluxcli.client.transport import Transport  # noqa: PLC0415 - start-up
+        from fluxcli.client.transport import Transport
 
         trace = self.output.trace if self.settings.flag("debug") else None
         if not self.sandbox:
             return Transport(env=self.env, trace=trace)
-        from fluxcli.sandbox.in_process import SandboxTransport  # noqa: PLC0415 - start-up
+        from fluxcli.sandbox.in_process import SandboxTransport
 
         return Transport(
             env=self.env, transport=SandboxTransport(self.sandbox_service), trace=trace
@@ -224,7 +224,7 @@ class Context:
     @cached_property
     def service(self) -> Service:
         """The service."""
-        from fluxcli.client.client import Service  # noqa: PLC0415 - start-up
+        from fluxcli.client.client import Service
 
         uploads = _UPLOADS if self.sandbox else self.settings.text("upload_url") or ""
         return Service(
@@ -239,16 +239,16 @@ class Context:
     @cached_property
     def journal(self) -> Journal:
         """The record of this machine's tasks."""
-        from fluxcli.journal.journal import Journal  # noqa: PLC0415 - start-up
+        from fluxcli.journal.journal import Journal
 
         return Journal(self.settings.state_dir, clock=self.clock, sandbox=self.sandbox)
 
     @cached_property
     def tools(self) -> TaskServices:
         """What pictures are made with; raises at once if the key or the network's set-up is bad."""
-        import hashlib  # noqa: PLC0415 - start-up
+        import hashlib
 
-        from fluxcli.tasks.options import TaskServices  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.options import TaskServices
 
         self.service.prepare()
         name = f"{self.base_url}\0{self._key}".encode()
@@ -269,8 +269,8 @@ class Context:
         skip_existing: bool,
     ) -> ResolvedRequest:
         """Resolve and judge what was asked for."""
-        from fluxcli.requests.inputs import RawRequest, RequestEnvironment  # noqa: PLC0415 - start-up
-        from fluxcli.requests.resolve import take  # noqa: PLC0415 - start-up
+        from fluxcli.requests.inputs import RawRequest, RequestEnvironment
+        from fluxcli.requests.resolve import take
 
         asked = RawRequest(
             mode=mode,
@@ -301,9 +301,9 @@ class Context:
         existing: Existing = "beside",
     ) -> TaskRunner:
         """Return what makes and collects pictures, by the settings' times unless told otherwise."""
-        from fluxcli.files.output_path import parse_target  # noqa: PLC0415 - start-up
-        from fluxcli.tasks.options import RunOptions  # noqa: PLC0415 - start-up
-        from fluxcli.tasks.run import TaskRunner  # noqa: PLC0415 - start-up
+        from fluxcli.files.output_path import parse_target
+        from fluxcli.tasks.options import RunOptions
+        from fluxcli.tasks.run import TaskRunner
 
         terms = RunOptions(
             timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,
@@ -317,7 +317,7 @@ class Context:
 
     def history(self, *, wait: bool = False) -> History:
         """Return what looks at tasks again; with `wait`, until they are final."""
-        from fluxcli.tasks.history import History  # noqa: PLC0415 - start-up
+        from fluxcli.tasks.history import History
 
         runner = self.runner(timeout=None if wait else 0.0, save=False)
         return History(runner, self.cwd)
@@ -328,7 +328,7 @@ class Context:
         Raises:
             FluxError: they cannot all go there.
         """
-        from fluxcli.requests.destination import destination  # noqa: PLC0415 - start-up
+        from fluxcli.requests.destination import destination
 
         text = self.flags.get("output")
         target = None if text is None else destination(str(text), cwd=self.cwd, tasks=tasks)

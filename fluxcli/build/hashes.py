@@ -41,7 +41,7 @@ class FileHashes:
         """Read many files side by side, so that `sha256` need not read one after the other."""
         new = {str(path): path for path in paths if str(path) not in self._known}
         if len(new) > 1:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
+            from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
                 self._known.update(zip(new, pool.map(sha256_of, new.values()), strict=True))

@@ -27,7 +27,7 @@ def show(context: Context, call: BuildCall) -> None:
     teller.plan(plan)
     teller.document(outcomes, plan.credits)
     if call.reports:
-        from fluxcli.build.report.report import Reports  # noqa: PLC0415 - start-up
+        from fluxcli.build.report.report import Reports
 
         Reports(context, project.manifest, call.reports).write(outcomes)
     if call.word == "check" and not plan.is_clean:

@@ -107,7 +107,7 @@ class SaveAs:
         return self._declared(**table, **missing)
 
     def _declared(self, **fields: object) -> str:
-        import tomli_w  # noqa: PLC0415 - start-up
+        import tomli_w
 
         return tomli_w.dumps({"assets": {self.name: fields}})
 

@@ -69,7 +69,7 @@ class BuildReporter:
 
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
         """Show progress while a build runs; saved paths are the answer."""
-        from fluxcli.events import Failed, Finished  # noqa: PLC0415 - start-up
+        from fluxcli.events import Failed, Finished
 
         with self._output.progress(count, usual) as progress:
             for event in progress.through(events):

@@ -102,7 +102,7 @@ def build(
 
 
 def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> BuildCall:
-    from fluxcli.build import options as call  # noqa: PLC0415 - start-up
+    from fluxcli.build import options as call
 
     chosen: dict[Word, bool] = {
         "plan": word.plan,
@@ -132,14 +132,14 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Bui
 
 def _function(word: Word) -> Callable[[Context, BuildCall], None]:
     if word in {"plan", "check", "explain"}:
-        from fluxcli.build import planning  # noqa: PLC0415 - start-up
+        from fluxcli.build import planning
 
         return planning.explain if word == "explain" else planning.show
     if word == "build":
-        from fluxcli.build import run  # noqa: PLC0415 - start-up
+        from fluxcli.build import run
 
         return run.make
-    from fluxcli.build import maintain as tend  # noqa: PLC0415 - start-up
+    from fluxcli.build import maintain as tend
 
     functions: dict[Word, Callable[[Context, BuildCall], None]] = {
         "adopt": tend.adopt,

@@ -108,7 +108,7 @@ def unset(context: Context, name: Name) -> None:
 def edit(context: Context) -> None:
     """Open the config file in your editor, and check what you wrote."""
     where = context.settings.config_path
-    from fluxcli.settings import editor  # noqa: PLC0415 - start-up
+    from fluxcli.settings import editor
 
     editor.edit(where, context.env)
     alone = Settings({"FLUXCLI_CONFIG": str(where)})
@@ -158,7 +158,7 @@ class Finding:
 
     def record(self) -> dict[str, object]:
         """The object for scripts; `error` as in every failure, None if there is none."""
-        from fluxcli.output.json_records import error_record  # noqa: PLC0415 - start-up
+        from fluxcli.output.json_records import error_record
 
         error = error_record(self.error) if self.error else {"error": None}
         return {"check": self.check, "ok": self.ok, "message": self.message, **error}

@@ -76,7 +76,7 @@ def ask_for(
 
 def _graduation(context: Context, order: ResolvedRequest, name: str) -> SaveAs:
     """Judge, before anything is spent, whether the picture can be declared as `name`."""
-    from fluxcli.build.save_as import SaveAs  # noqa: PLC0415 - start-up
+    from fluxcli.build.save_as import SaveAs
 
     if len(order.pictures) != 1:
         raise FluxError(Code.USAGE, "`--save-as` declares one picture", hint="--count 1")

@@ -114,7 +114,7 @@ class Journal:
             run.lock.release(remove=True)
 
     def _begin_run(self, fingerprint: str) -> Run:
-        import secrets  # noqa: PLC0415 - start-up
+        import secrets
 
         name = secrets.token_hex(8)
         lock = self._lock(name)
@@ -179,7 +179,7 @@ class Journal:
 
         It is on disk at the latest when `sending` is.
         """
-        import secrets  # noqa: PLC0415 - start-up
+        import secrets
 
         ref = "".join(secrets.choice(_REF_LETTERS) for _ in range(8))
         values = (

@@ -149,7 +149,7 @@ class Output:
 
     def record(self, record: Mapping[str, object]) -> None:
         """Write one object as one line of JSON."""
-        from fluxcli.output import json_records as records  # noqa: PLC0415 - start-up
+        from fluxcli.output import json_records as records
 
         with self._answering():
             self._out.write(records.line(record) + "\n")
@@ -201,7 +201,7 @@ class Output:
         """
         self.problem(error, key=key)
         if self.json:
-            from fluxcli.output import json_records as records  # noqa: PLC0415 - start-up
+            from fluxcli.output import json_records as records
 
             self.record(records.error_record(error))
 
@@ -216,7 +216,7 @@ class Output:
     def plan(self, request: Request, paths: Sequence[str], estimate: int) -> None:
         """Answer `--dry-run`: the request, where the pictures will lie, the estimated credits."""
         if self.json:
-            from fluxcli.output import json_records as records  # noqa: PLC0415 - start-up
+            from fluxcli.output import json_records as records
 
             self.record(records.plan_record(request, paths, estimate))
             return
@@ -233,7 +233,7 @@ class Output:
         `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
         display, plain lines, or nothing at all with `-q`.
         """
-        from fluxcli.output.progress_lines import Lines, Progress, ProgressRun  # noqa: PLC0415 - start-up
+        from fluxcli.output.progress_lines import Lines, Progress, ProgressRun
 
         if self._quiet or not self._err.is_open:
             return Progress()
@@ -252,13 +252,13 @@ class Output:
         self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
     ) -> ResultReporter:
         """Return what tells a run's events: see `ResultReporter`."""
-        from fluxcli.output.results import ResultReporter  # noqa: PLC0415 - start-up
+        from fluxcli.output.results import ResultReporter
 
         return ResultReporter(self, ids=ids, preview=preview, launch=launch)
 
     def reporter(self) -> Reporter:
         """Return what tells how tasks stand: see `Reporter`."""
-        from fluxcli.output.task_table import Reporter  # noqa: PLC0415 - start-up
+        from fluxcli.output.task_table import Reporter
 
         return Reporter(self, self._clock.wall())
 
@@ -267,7 +267,7 @@ class Output:
 
         A terminal that cannot, or a file that is no picture, is told in a note and is no failure.
         """
-        from fluxcli.output import preview  # noqa: PLC0415 - start-up
+        from fluxcli.output import preview
 
         if not self._err.is_terminal:
             self.note("`--preview` needs a terminal")

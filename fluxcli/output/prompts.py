@@ -35,7 +35,7 @@ else:
 
     @contextlib.contextmanager
     def _silenced(stream: TextIO) -> Iterator[None]:
-        import termios  # noqa: PLC0415 - start-up
+        import termios
 
         handle = stream.fileno()
         before = termios.tcgetattr(handle)

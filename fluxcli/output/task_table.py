@@ -29,7 +29,7 @@ class Reporter:
         self, events: Iterable[Event | None], *, count: int, usual: float | None
     ) -> tuple[list[Task], list[FluxError]]:
         """Show progress while tasks are looked at; return them as they are now, and failures."""
-        from fluxcli.events import Failed, Finished  # noqa: PLC0415 - start-up
+        from fluxcli.events import Failed, Finished
 
         tasks, errors = [], []
         with self._output.progress(count, usual) as progress:
@@ -43,7 +43,7 @@ class Reporter:
     def show(self, tasks: Iterable[Task]) -> None:
         """Print the tasks, one a line."""
         if self._output.json:
-            from fluxcli.output.json_records import picture_record  # noqa: PLC0415 - start-up
+            from fluxcli.output.json_records import picture_record
 
             for task in tasks:
                 self._output.record(picture_record(task))

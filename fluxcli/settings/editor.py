@@ -29,7 +29,7 @@ def edit(path: Path, env: Mapping[str, str]) -> None:
     Raises:
         FluxError: the file cannot be made, or the editor cannot be run or fails.
     """
-    import subprocess  # noqa: PLC0415 - start-up
+    import subprocess
 
     command = editor(env)
     target = Path(os.path.realpath(path))
@@ -53,7 +53,7 @@ def editor(env: Mapping[str, str]) -> list[str]:
     for name in ("VISUAL", "EDITOR"):
         if words := _words(name, env.get(name, "")):
             return words
-    import shutil  # noqa: PLC0415 - start-up
+    import shutil
 
     usual = ("notepad",) if sys.platform == "win32" else _USUAL
     found = next((name for name in usual if shutil.which(name, path=env.get("PATH"))), None)

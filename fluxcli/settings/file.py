@@ -75,7 +75,7 @@ def parse(path: Path, data: bytes) -> Document:
     Raises:
         FluxError: it is not TOML, or has something else where one of our tables belongs.
     """
-    import tomllib  # noqa: PLC0415 - start-up
+    import tomllib
 
     try:
         # Editors on Windows put a mark of three bytes in front; it means nothing here.
@@ -123,7 +123,7 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
 @contextlib.contextmanager
 def _alone(target: Path, locks: Path) -> Iterator[None]:
     """Keep other processes from changing `target` meanwhile."""
-    import hashlib  # noqa: PLC0415 - start-up
+    import hashlib
 
     mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
     mutex = FileLock(locks / f"config-{mark}.lock")
@@ -168,7 +168,7 @@ def _reworded(
 
 def _loaded(text: str) -> dict[str, object] | None:
     """Parse TOML; None if it is none."""
-    import tomllib  # noqa: PLC0415 - start-up
+    import tomllib
 
     try:
         return tomllib.loads(text)
@@ -177,7 +177,7 @@ def _loaded(text: str) -> dict[str, object] | None:
 
 
 def _dumped(values: Mapping[str, object]) -> str:
-    import tomli_w  # noqa: PLC0415 - start-up
+    import tomli_w
 
     return tomli_w.dumps(values)
 

@@ -84,7 +84,7 @@ def _usual(env: Mapping[str, str], kind: Kind) -> Path:
     if xdg.is_absolute():
         return xdg / _APP
     if sys.platform in {"darwin", "win32"}:  # pragma: no cover - their conventions, not ours
-        import platformdirs  # noqa: PLC0415 - start-up
+        import platformdirs
 
         dirs = platformdirs.PlatformDirs(_APP, appauthor=False)
         return {
@@ -113,7 +113,7 @@ def _account_home() -> str | None:
     """Return the home folder by the system's list of accounts; containers may lack one."""
     if sys.platform == "win32":  # pragma: no cover - there USERPROFILE is always set
         return None
-    import pwd  # noqa: PLC0415 - start-up
+    import pwd
 
     try:
         return pwd.getpwuid(os.getuid()).pw_dir

@@ -50,7 +50,7 @@ class BadValueError(ValueError):
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` was most likely meant to be, if any is close."""
-    import difflib  # noqa: PLC0415 - start-up
+    import difflib
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
@@ -183,7 +183,7 @@ def parse_url(raw: object) -> str:
 
 def _address(raw: object) -> SplitResult:
     """Take an absolute web address apart, refusing what parsers of addresses disagree on."""
-    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up
+    from urllib.parse import urlsplit
 
     text = parse_text(raw).strip()
     wrong = BadValueError("expected an address such as `https://example.com`")

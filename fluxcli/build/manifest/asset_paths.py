@@ -150,7 +150,7 @@ def _check_input(
 
 def _objection(path: Path) -> str | None:
     """Say why a file cannot be edited; None if it can, by its first bytes."""
-    from fluxcli.files.image_check import sniff  # noqa: PLC0415 - start-up
+    from fluxcli.files.image_check import sniff
 
     try:
         if path.is_dir():
