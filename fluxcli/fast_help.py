@@ -1,4 +1,4 @@
-"""What `--help` shows at 80 columns and more: read from `fast_help.txt`, which tests hold up to date.
+"""Help pages for 80 columns and more, read from the generated `fast_help.txt`.
 
 Imports nothing that a bare Python has not loaded.
 """

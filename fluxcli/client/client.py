@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from fluxcli.models import Request
 
 __all__ = [
-    "SubmissionAccepted",
     "Download",
     "Record",
-    "SubmissionRefused",
     "Service",
-    "SubmissionUnknown",
+    "SubmissionAccepted",
+    "SubmissionRefused",
     "SubmissionResult",
+    "SubmissionUnknown",
     "failure_of",
 ]
 

@@ -18,7 +18,7 @@ Walk = Generator[None, bytes, T]
 """A walk along a tape: yields to ask for a piece, and returns what it found."""
 
 
-class BrokenImageError(Exception):  # noqa: N818 - a verdict on the bytes, not an error of the program
+class BrokenImageError(Exception):
     """The bytes break the format's rules; the text says how, after "the file"."""
 
 

@@ -242,8 +242,8 @@ class Output:
         )
         if not self._is_live:
             return Lines(run)
-        from fluxcli.output.display import Display  # noqa: PLC0415 - rich is slow to import
-        from fluxcli.output.progress_live import Live  # noqa: PLC0415 - likewise
+        from fluxcli.output.display import Display
+        from fluxcli.output.progress_live import Live
 
         self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
         return Live(run, self._display)

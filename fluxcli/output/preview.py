@@ -91,7 +91,7 @@ def blocks(path: Path, columns: int, lines: int) -> bytes:
         UnshowableError: Pillow is not installed, or cannot read the file.
     """
     try:
-        from PIL import Image  # noqa: PLC0415 - an optional extra, and slow to import
+        from PIL import Image
     except ImportError as error:
         raise UnshowableError(
             "this terminal needs the extra `fluxcli[preview]` to draw it"

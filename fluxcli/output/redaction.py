@@ -48,8 +48,8 @@ def _dresses(secret: str) -> Iterator[str]:
     yield from _encoded(secret.encode(errors="surrogateescape"))
     if secret.isascii() and secret.isalnum():
         return
-    import json  # noqa: PLC0415 - start-up: a real key needs neither
-    from urllib.parse import quote, quote_plus  # noqa: PLC0415 - likewise
+    import json
+    from urllib.parse import quote, quote_plus
 
     yield quote(secret, safe="", errors="surrogateescape")
     yield quote_plus(secret, errors="surrogateescape")

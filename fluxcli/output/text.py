@@ -37,7 +37,7 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal `text` takes."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - plain text must not pay for the import
+    from rich.cells import cell_len
 
     return cell_len(text)
 

@@ -266,7 +266,8 @@ def test_what_a_killed_run_left_is_cleared(target: Path, png: bytes) -> None:
     target.parent.mkdir()
     program = (
         "import os, sys, signal; from pathlib import Path; "
-        "from fluxcli.files.atomic import TemporaryFile; TemporaryFile(Path(sys.argv[1]), token='t7'); "
+        "from fluxcli.files.atomic import TemporaryFile; "
+        "TemporaryFile(Path(sys.argv[1]), token='t7'); "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(target)], timeout=60, check=False)

@@ -48,7 +48,7 @@ _OF_ENTRY: Final = frozenset({*_FORMS[LockedRequest], *_FORMS[LockedImage], "pen
 
 def block(name: str, entry: LockEntry) -> str:
     """Return an asset's block, with an empty line before it."""
-    import tomli_w  # noqa: PLC0415 - start-up: reading a lock needs no writer
+    import tomli_w
 
     table: dict[str, object] = {}
     if entry.made is not None:
