@@ -20,7 +20,9 @@ HARD_LIMIT = 255
 
 _PROMPT_LEAST = 16
 _VALUE_MOST = 100
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\..*)?", re.IGNORECASE
+)
 _APOSTROPHES = str.maketrans(
     "", "", "'\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
 )
@@ -85,6 +87,19 @@ def portable(name: str) -> str:
         return name
     stem, ending = split_ending(name)
     return _digested(stem, HARD_LIMIT - size(ending)) + ending
+
+
+def portability_problem(name: str) -> str | None:
+    """Return why some common system cannot hold a file of this name; None if all can.
+
+    Source: Windows' naming rules (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
+    """
+    if _RESERVED.fullmatch(name):
+        return f"`{name}` is a reserved name on Windows"
+    if name not in {".", ".."} and name.endswith((".", " ")):
+        return f"`{name}` ends in a dot or a blank, which Windows removes"
+    found = next((char for char in name if char in '<>:"|?*'), None)
+    return f"`{name}` has `{found}`, which Windows does not allow" if found else None
 
 
 def _is_letter(char: str) -> bool:

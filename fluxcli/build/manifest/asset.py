@@ -1,4 +1,4 @@
-"""The words of a manifest once it is read: nothing is left to default. All frozen."""
+"""A manifest once it is read: nothing is left to default. All classes are frozen."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.models import Request
-    from fluxcli.tomltext import Toml
+    from fluxcli.tomltext import Place, Toml, Trail
 
 DEFAULT_NAME: Final = "assets.toml"
-"""The manifest that a build looks for when none is named; its lock is `assets.lock`."""
+"""The manifest that is searched for when none is named; its lock is `assets.lock`."""
 
 VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """What a picture has to be to be taken: limits in units of 1024 bytes and in pixels.
+    """What an image has to be to be accepted: limits in units of 1024 bytes and in pixels.
 
     None where there is no limit; both ends are included.
     """
@@ -34,7 +34,7 @@ class Accept:
     max_height: int | None = None
 
     def objections(self, *, size: int, width: int, height: int) -> list[str]:
-        """Say what is wrong with a picture of so many bytes and pixels; nothing if it will do."""
+        """Return what is wrong with an image of so many bytes and pixels; nothing if it fits."""
         if self == ANYTHING:
             return []
         limits = (
@@ -61,9 +61,10 @@ def _kb(size: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EditSource:
-    """The picture that an edit starts from: another asset's name, a file's path, or a URL.
+    """The image that an edit starts from: another asset's name, a file's path, or a URL.
 
-    A path is kept as it was written, relative to the manifest's folder.
+    A path is in its plain form (`photo.png` for `./photo.png`), relative to the folder of the
+    manifest that was read, whichever included file declares it.
     """
 
     kind: Literal["asset", "file", "url"]
@@ -75,11 +76,13 @@ class EditSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One declared picture, resolved.
+    """One declared image, resolved.
 
     `request` has no `input_image`: what an edit starts from is `original`. `output` is where
     it goes, relative to the manifest's folder, with `/`. `source` is the file that declares
-    it. `member` are its values, if it is one of a matrix.
+    it. `member` are its values, if it is one of a `matrix` or of `each`. `prompt_file` is the
+    file that the prompt was read from, relative to the manifest's folder. `origins` has, for
+    each field of the request, the entry of `source` that sets it; `()` is the built-in default.
     """
 
     name: str
@@ -92,11 +95,22 @@ class Asset:
     accept: Accept = ANYTHING
     frozen: bool = False
     member: Mapping[str, str] = field(default_factory=dict)
+    prompt_file: str | None = None
+    origins: Mapping[str, Trail] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def line(self) -> int:
         """Where it is declared, from 1."""
-        return self.source.key("assets", self.name.partition("[")[0]).line
+        return self.source.key("assets", self.base).line
+
+    @property
+    def base(self) -> str:
+        """The name of its declaration: `icon` for `icon[mail]`."""
+        return self.name.partition("[")[0]
+
+    def place(self, key: str) -> Place:
+        """Return where in `source` an entry of its declaration stands."""
+        return self.source.value("assets", self.base, key)
 
     @property
     def parent(self) -> str | None:
@@ -109,12 +123,14 @@ class Asset:
 class Manifest:
     """A checked manifest. `assets` stand parents first, else in the file's order.
 
-    `path` is absolute; `output_dir` relative to its folder, with `/`.
+    `path` is absolute; `output_dir` relative to its folder, with `/`. `files` are the manifest
+    and all that it includes.
     """
 
     path: Path
     output_dir: str
     assets: tuple[Asset, ...]
+    files: tuple[Path, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -128,7 +144,7 @@ class Manifest:
         return self.path.with_name(f"{name}.lock")
 
     def place(self, asset: Asset) -> Path:
-        """Return the absolute path of an asset's picture."""
+        """Return the absolute path of an asset's image."""
         return self.folder / asset.output
 
     def input(self, asset: Asset) -> Path | None:

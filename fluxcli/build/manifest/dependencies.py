@@ -10,22 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from fluxcli.build.manifest.asset import Asset
-    from fluxcli.build.manifest.problems import Problems
-    from fluxcli.tomltext import Toml
+    from fluxcli.build.manifest.problems import ProblemList
 
 
-def check(assets: tuple[Asset, ...], toml: Toml, problems: Problems) -> tuple[Asset, ...]:
+def check(assets: tuple[Asset, ...], problems: ProblemList) -> tuple[Asset, ...]:
     """Note references to nothing and cycles; return the assets, parents first."""
     by_name = {asset.name: asset for asset in assets}
     for asset in assets:
         if asset.parent is not None and asset.parent not in by_name:
-            said, hint = _missing(asset.parent, by_name)
-            problems.add(toml.value("assets", asset.name.partition("[")[0], "edit"), said, hint)
+            message, hint = _missing(asset.parent, by_name)
+            problems.of(asset.source).add(asset.place("edit"), message, hint)
     order: dict[str, Asset] = {}
     for asset in assets:
         chain = _chain(asset, by_name, order)
         if chain and chain[0].parent in {one.name for one in chain}:
-            _note_cycle(chain, toml, problems)
+            _note_cycle(chain, problems)
         order.update((one.name, one) for one in chain)
     return tuple(order.values())
 
@@ -63,20 +62,20 @@ def _chain(asset: Asset, by_name: Mapping[str, Asset], done: Mapping[str, Asset]
     return list(reversed(chain.values()))
 
 
-def _note_cycle(chain: list[Asset], toml: Toml, problems: Problems) -> None:
-    first = chain[0].parent
+def _note_cycle(chain: list[Asset], problems: ProblemList) -> None:
+    closing = chain[0].parent
     names = [one.name for one in chain]
-    cycle = names[: names.index(first or "") + 1]
+    cycle = names[: names.index(closing or "") + 1]
     way = " → ".join(f"`{name}`" for name in [*cycle, cycle[0]])
-    base = min((one for one in chain if one.name in cycle), key=lambda one: one.line).name
-    place = toml.value("assets", base.partition("[")[0], "edit")
-    problems.add(place, f"the edits go round in a circle: {way}")
+    members = [one for one in chain if one.name in cycle]
+    first = min(members, key=lambda one: (one.source is not members[0].source, one.line))
+    problems.of(first.source).add(first.place("edit"), f"the edits form a cycle: {way}")
 
 
 def _missing(name: str, by_name: Mapping[str, Asset]) -> tuple[str, str | None]:
     members = [one for one in by_name if one.startswith(f"{name}[")]
     if members:
-        return f"`@{name}` is a matrix: one of its members is needed", f'edit = "@{members[0]}"'
+        return f"`@{name}` has several members: name one of them", f'edit = "@{members[0]}"'
     near = nearest(name, by_name)
     hint = f"did you mean `@{near}`?" if near else "a file whose name begins with `@` is `./@…`"
     return f"there is no asset `{name}` to edit", hint

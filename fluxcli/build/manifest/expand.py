@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fluxcli.build.manifest import asset_paths as places
+from fluxcli.build.manifest import asset_paths as paths
 from fluxcli.build.manifest import dependencies as graph
 from fluxcli.build.manifest import matrix
 from fluxcli.build.manifest.asset import Accept, Asset, EditSource
-from fluxcli.build.manifest.interpolation import filled, safe, written
+from fluxcli.build.manifest.interpolation import InterpolationError, filled, safe, written
 from fluxcli.build.manifest.manifest_fields import REQUEST
+from fluxcli.build.manifest.prompt_file import prompt_text
 from fluxcli.catalog import DEFAULT_RATIO, ENDINGS, EXTENSION, PRO, TOLERANCE
 from fluxcli.models import Request
 from fluxcli.settings.parsers import BadValueError, parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from fluxcli.build.manifest.problems import Problems
+    from fluxcli.build.manifest.includes import ManifestFile
+    from fluxcli.build.manifest.matrix import Member, Members
+    from fluxcli.build.manifest.problems import ProblemList, Problems
     from fluxcli.catalog import Mode
-    from fluxcli.tomltext import Toml
+    from fluxcli.tomltext import Trail
 
 _FALLBACK: Final[Mapping[str, object]] = {
     "model": PRO,
@@ -29,157 +33,253 @@ _FALLBACK: Final[Mapping[str, object]] = {
     "output_format": "jpeg",
     "safety_tolerance": 2,
 }
-_DEFAULT_OUTPUT: Final = "{name}.{ext}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """One asset's declaration, its entries read, nothing filled in yet."""
+class Declaration:
+    """One table below `[assets]`, its entries read, nothing filled in yet."""
 
     name: str
     values: Mapping[str, object]
-    matrix: Mapping[str, tuple[object, ...]]
+    members: Members
     accept: Accept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """A manifest as it was read. `variables` are filled into each other already."""
+class Declarations:
+    """One file as it was read. `variables` are filled into each other already."""
 
-    folder: Path
+    file: ManifestFile
     output_dir: str
     defaults: Mapping[str, object]
     variables: Mapping[str, str]
-    drafts: tuple[Draft, ...]
+    assets: tuple[Declaration, ...]
 
 
-def resolve(sheet: Sheet, toml: Toml, problems: Problems) -> tuple[Asset, ...]:
-    """Return the assets of a sheet, parents first; problems are noted."""
-    total = sum(matrix.size(draft.matrix) for draft in sheet.drafts)
+def resolve(
+    parts: Iterable[Declarations], folder: Path, problems: ProblemList
+) -> tuple[Asset, ...]:
+    """Return the assets of all files, parents first; problems are noted.
+
+    `folder` is the first file's.
+    """
+    parts = list(parts)
+    total = sum(asset.members.size for part in parts for asset in part.assets)
     if total > matrix.LIMIT:
-        said = f"these are {total} assets; a manifest takes {matrix.LIMIT}"
-        problems.add(toml.key("assets"), said, "split it into several files")
+        message = f"these are {total} assets; a manifest has at most {matrix.LIMIT}"
+        first = parts[0].file
+        first.problems.add(first.toml.key("assets"), message, "split it into several manifests")
         return ()
     found: dict[str, Asset] = {}
-    for draft in sheet.drafts:
-        for asset in _Member(sheet, draft, toml, problems).assets():
-            if asset.name in found:
-                place = toml.key("assets", draft.name, "matrix")
-                problems.add(place, f"two members are called `{asset.name}`")
-            found[asset.name] = asset
+    owners: dict[str, ManifestFile] = {}
+    for part in parts:
+        for declared in part.assets:
+            owner = owners.setdefault(declared.name, part.file)
+            if owner is not part.file:
+                place = part.file.toml.key("assets", declared.name)
+                message = f"`{declared.name}` is declared in `{owner.problems.shown}` as well"
+                part.file.problems.add(place, message, "give one of them another name")
+                continue
+            for asset in AssetResolver(part, declared, folder).assets():
+                if asset.name in found:
+                    key = "each" if declared.members.each else "matrix"
+                    place = part.file.toml.key("assets", declared.name, key)
+                    part.file.problems.add(place, f"two members are called `{asset.name}`")
+                found[asset.name] = asset
     assets = tuple(found.values())
-    places.check(assets, sheet.folder, toml, problems)
-    return graph.check(assets, toml, problems)
-
-
-def _mode(draft: Draft) -> Mode:
-    return "edit" if "edit" in draft.values else "generate"
+    paths.check(assets, folder, problems)
+    return graph.check(assets, problems)
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """Makes the assets of one declaration."""
+class AssetResolver:
+    """Makes the assets of one declaration. `folder` is the first manifest's."""
 
-    sheet: Sheet
-    draft: Draft
-    toml: Toml
-    problems: Problems
+    part: Declarations
+    declared: Declaration
+    folder: Path
+
+    @property
+    def _problems(self) -> Problems:
+        return self.part.file.problems
 
     def assets(self) -> Iterator[Asset]:
+        """Yield the asset, or one for each member."""
         axes = self._request_axes()
-        for values in matrix.members(self.draft.matrix):
-            yield self._asset(values, {name: axes[name][values[name]] for name in axes})
+        for member in self.declared.members.all():
+            fields = {name: axes[name][member.values[name]] for name in axes}
+            if member.index is not None:
+                fields = {
+                    name: self._member_value(name, raw, "each", member.index, name)
+                    for name, raw in member.values.items()
+                    if name in REQUEST
+                }
+            yield self._asset(member, fields)
 
     def _request_axes(self) -> dict[str, dict[object, object]]:
         """Read the axes that are fields of the request: what is written, and what it means."""
         return {
-            name: {value: self._axis_value(name, number) for number, value in enumerate(values)}
-            for name, values in self.draft.matrix.items()
+            name: {
+                value: self._member_value(name, value, "matrix", name, number)
+                for number, value in enumerate(values)
+            }
+            for name, values in self.declared.members.axes.items()
             if name in REQUEST
         }
 
-    def _axis_value(self, name: str, number: int) -> object:
-        if name in self.draft.values:
-            place = self.toml.key(*self._trail(name))
-            self.problems.add(place, f"`{name}` is set here and in the matrix")
-        return self.problems.tried(
-            lambda: REQUEST[name].kind.read(self.draft.matrix[name][number]),
-            *self._trail("matrix", name, number),
+    def _member_value(self, name: str, raw: object, *keys: str | int) -> object:
+        if name in self.declared.values:
+            place = self.part.file.toml.key(*self._trail(name))
+            self._problems.add(place, f"`{name}` is set here and in `{keys[0]}`")
+        return self._problems.attempt(
+            lambda: REQUEST[name].kind.read(raw),
+            *self._trail(*keys),
             otherwise=_FALLBACK.get(name),
         )
 
-    def _asset(self, member: Mapping[str, object], fields: Mapping[str, object]) -> Asset:
-        draft = self.draft
-        name = matrix.member_name(draft.name, member)
-        texts = {key: written(value) for key, value in member.items()}
-        names = {**self.sheet.variables, **texts}
-        request = self._request(names, fields)
-        stem = "-".join([draft.name, *map(safe, texts.values())])
+    def _asset(self, member: Member, fields: Mapping[str, object]) -> Asset:
+        declared, file = self.declared, self.part.file
+        texts = {key: written(value) for key, value in member.values.items()}
+        names = {**self.part.variables, **texts}
+        prompt_file = self._prompt_file(names)
+        request, origins = self._request(names, fields, member, prompt_file)
+        stem = "-".join([declared.name, *(safe(texts[key]) for key in member.naming)])
         output = self._output(names, stem, request.output_format)
         return Asset(
-            name=name,
+            name=member.name(declared.name),
             request=request,
-            output=output,
-            source=self.toml,
+            output=f"{file.prefix}{output}",
+            source=file.toml,
             original=self._original(names),
-            tags=cast("tuple[str, ...]", draft.values.get("tags", ())),
-            rev=cast("int", draft.values.get("rev", 1)),
-            accept=draft.accept,
-            frozen=bool(draft.values.get("frozen", False)),
+            tags=cast("tuple[str, ...]", declared.values.get("tags", ())),
+            rev=cast("int", declared.values.get("rev", 1)),
+            accept=declared.accept,
+            frozen=bool(declared.values.get("frozen", False)),
             member=texts,
+            prompt_file=prompt_file,
+            origins=origins,
         )
 
-    def _request(self, names: Mapping[str, str], fields: Mapping[str, object]) -> Request:
-        mode = _mode(self.draft)
-        defaults = dict(self.sheet.defaults)
+    def _request(
+        self,
+        names: Mapping[str, str],
+        fields: Mapping[str, object],
+        member: Member,
+        prompt_file: str | None,
+    ) -> tuple[Request, dict[str, Trail]]:
+        """Return the request, and which entry of the file sets each of its fields."""
+        declared = self.declared
+        mode: Mode = "edit" if "edit" in declared.values else "generate"
+        defaults = dict(self.part.defaults)
         fallback = dict(_FALLBACK)
         if mode == "edit":
-            # As on the command line: an edit keeps its input's ratio unless it says otherwise.
+            # As on the command line: an edit keeps its input's ratio unless it sets one.
             defaults.pop("aspect_ratio", None)
         else:
             fallback["aspect_ratio"] = DEFAULT_RATIO
-        own = {key: self.draft.values[key] for key in REQUEST if key in self.draft.values}
+        own = {key: declared.values[key] for key in REQUEST if key in declared.values}
         values: dict[str, Any] = {**fallback, **defaults, **own, **fields}
-        values["output_format"] = self._format(values, fields)
-        values["prompt"] = self._text("prompt", names) or "-"
+        origins: dict[str, Trail] = dict.fromkeys(values, ())
+        origins |= {key: ("defaults", key) for key in defaults}
+        origins |= {key: self._trail(key) for key in own}
+        origins |= {key: self._member_trail(member, key) for key in fields}
+        form = self._format(values, fields)
+        if form != values["output_format"]:
+            origins["output_format"] = self._trail("output")
+        values["output_format"] = form
+        if prompt_file is None:
+            values["prompt"] = self._text("prompt", names) or "-"
+        else:
+            values["prompt"] = self._file_text(prompt_file, names) or "-"
+        origins["prompt"] = self._trail("prompt" if prompt_file is None else "prompt_file")
         if "watermark" in own:
             values["watermark"] = self._text("watermark", names)
         self._check_tolerance(mode, values["safety_tolerance"])
-        return Request(mode=mode, **values)
+        return Request(mode=mode, **values), origins
+
+    def _member_trail(self, member: Member, key: str) -> Trail:
+        if member.index is not None:
+            return self._trail("each", member.index, key)
+        return self._trail("matrix", key)
+
+    def _prompt_file(self, names: Mapping[str, str]) -> str | None:
+        """Return the path of the prompt's file relative to the first manifest's folder."""
+        text = self._text("prompt_file", names)
+        if text is None:
+            return None
+
+        def checked() -> str | None:
+            if posixpath.isabs(text):
+                raise BadValueError("expected a relative path")
+            plain = paths.inside(posixpath.join(self.part.file.prefix, text))
+            if not paths.is_inside(self.folder, self.folder / plain):
+                raise BadValueError("it leads out of the manifest's folder")
+            return plain
+
+        return self._problems.attempt(checked, *self._trail("prompt_file"), otherwise=None)
+
+    def _file_text(self, plain: str, names: Mapping[str, str]) -> str | None:
+        """Return the text of a prompt's file with its names filled in."""
+        trail = self._trail("prompt_file")
+        above = posixpath.dirname(self.part.file.problems.shown)
+        shown = posixpath.normpath(
+            posixpath.join(above, posixpath.relpath(plain, self.part.file.prefix or "."))
+        )
+        try:
+            text = prompt_text(self.folder / plain)
+        except BadValueError as bad:
+            toml = self.part.file.toml
+            self._problems.add(toml.value(*trail), f"the prompt file `{plain}` {bad.expected}")
+            return None
+        try:
+            return filled(text, names)
+        except BadValueError as bad:
+            where = shown
+            if isinstance(bad, InterpolationError):
+                line = text.count("\n", 0, bad.offset) + 1
+                column = bad.offset - text.rfind("\n", 0, bad.offset)
+                where = f"{shown}:{line}:{column}"
+            near = f"did you mean `{bad.nearest}`?" if bad.nearest else None
+            self._problems.add_elsewhere(trail, where, f"the prompt: {bad.expected}", near)
+            return None
 
     def _check_tolerance(self, mode: Mode, tolerance: int) -> None:
         highest = TOLERANCE[mode]
         if tolerance <= highest:
             return
-        own = "safety_tolerance" in self.draft.values
+        own = "safety_tolerance" in self.declared.values
         trail = self._trail("safety_tolerance" if own else "edit")
-        origin = "" if own else ", which `[defaults]` or the matrix sets,"
-        said = f"`safety_tolerance` {tolerance}{origin} is too high: an edit takes 0 to {highest}"
-        self.problems.add(self.toml.value(*trail), said, f"safety_tolerance = {highest}")
+        origin = "" if own else ", which `[defaults]` or a member sets,"
+        message = (
+            f"`safety_tolerance` {tolerance}{origin} is too high: an edit takes 0 to {highest}"
+        )
+        self._problems.add(
+            self.part.file.toml.value(*trail), message, f"safety_tolerance = {highest}"
+        )
 
     def _format(self, values: Mapping[str, Any], fields: Mapping[str, object]) -> str:
         """Return the format: the asset's own, else by its output's ending, else the default."""
         chosen = str(values["output_format"])
-        template = str(self.draft.values.get("output", ""))
+        template = str(self.declared.values.get("output", ""))
         ending = next((end for end in ENDINGS if template.lower().endswith(end)), None)
         if ending is None:
             return chosen
-        own = "output_format" in self.draft.values or "output_format" in fields
+        own = "output_format" in self.declared.values or "output_format" in fields
         if own and ENDINGS[ending] != chosen:
-            said = f"`output_format` {chosen} and the output's ending `{ending}` clash"
-            place = self.toml.value(*self._trail("output"))
-            self.problems.add(place, said, "end it in `.{ext}`")
+            message = f"`output_format` {chosen} and the output's ending `{ending}` clash"
+            place = self.part.file.toml.value(*self._trail("output"))
+            self._problems.add(place, message, "end it in `.{ext}`")
         return ENDINGS[ending]
 
     def _output(self, names: Mapping[str, str], stem: str, form: str) -> str:
         ext = EXTENSION[form]
         path = f"{stem}.{ext}"
-        if "output" in self.draft.values:
+        if "output" in self.declared.values:
             pieces = {"name": stem, "ext": ext}
             pieces |= {key: safe(value) for key, value in names.items()}
             path = self._text("output", pieces) or path
-        return self.problems.tried(
-            lambda: places.below(self.sheet.output_dir, path),
+        return self._problems.attempt(
+            lambda: paths.below(self.part.output_dir, path),
             *self._trail("output"),
             otherwise=stem,
         )
@@ -191,26 +291,33 @@ class _Member:
         if text.startswith("@"):
             return EditSource("asset", text[1:])
         if not text.lower().startswith(("http://", "https://")):
-            return EditSource("file", text)
+            return EditSource("file", self._input_path(text))
         try:
             return EditSource("url", parse_url(text))
         except BadValueError as bad:
-            self.problems.add(self.toml.value(*self._trail("edit")), f"`edit`: {bad.expected}")
+            self._problems.add(
+                self.part.file.toml.value(*self._trail("edit")), f"`edit`: {bad.expected}"
+            )
             return None
+
+    def _input_path(self, text: str) -> str:
+        """Return a file's path in its plain form, relative to the first manifest's folder."""
+        plain = posixpath.normpath(posixpath.join(self.part.file.prefix, text))
+        return f"./{plain}" if plain.startswith("@") else plain
 
     def _text(self, key: str, names: Mapping[str, str]) -> str | None:
         """Return an entry's text with its names filled in."""
-        text = self.draft.values.get(key)
+        text = self.declared.values.get(key)
         if text is None:
             return None
 
-        def made() -> str | None:
+        def interpolated() -> str | None:
             whole = filled(str(text), names)
             if not whole.strip():
                 raise BadValueError("with its names filled in nothing is left")
             return whole
 
-        return self.problems.tried(made, *self._trail(key), otherwise=None)
+        return self._problems.attempt(interpolated, *self._trail(key), otherwise=None)
 
-    def _trail(self, *keys: str | int) -> tuple[str | int, ...]:
-        return ("assets", self.draft.name, *keys)
+    def _trail(self, *keys: str | int) -> Trail:
+        return ("assets", self.declared.name, *keys)

@@ -1,7 +1,7 @@
 """`{name}` in a text: what it stands for is filled in; `{{` and `}}` are plain braces.
 
 Knows texts and values only. Variables may hold `{name}` of other variables, never of
-themselves, not even by a detour.
+themselves, directly or not.
 """
 
 from __future__ import annotations
@@ -20,15 +20,24 @@ _TOKENS: Final = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 _LONGEST: Final = 1 << 20
 
 
+class InterpolationError(BadValueError):
+    """A bad `{name}` or brace; `offset` is where in the text it begins, in characters."""
+
+    def __init__(self, expected: str, *, offset: int, nearest: str | None = None) -> None:
+        super().__init__(expected, nearest=nearest)
+        self.offset = offset
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return `text` with every `{name}` replaced by its value.
 
     Raises:
-        BadValueError: a name that has no value, a lone brace, or a text beyond all measure.
+        BadValueError: the result is longer than 1 MB.
+        InterpolationError: a name that has no value, or a lone brace.
     """
     if "{" not in text and "}" not in text and len(text) <= _LONGEST:
         return text
-    return "".join(_limited(_piece(token, values) for token in _TOKENS.findall(text)))
+    return "".join(_limited(_piece(token, values) for token in _TOKENS.finditer(text)))
 
 
 def names_in(text: str) -> set[str]:
@@ -36,16 +45,21 @@ def names_in(text: str) -> set[str]:
     return {token[1:-1] for token in _TOKENS.findall(text) if len(token) > 1 and _is_name(token)}
 
 
-def resolved(variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, BadValueError]]:
-    """Fill variables into each other; return them, and what is wrong with which."""
+def resolved(
+    variables: Mapping[str, str], above: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, BadValueError]]:
+    """Fill variables into each other; return them, and what is wrong with which.
+
+    `above` are complete variables that they may use.
+    """
     graph = {name: names_in(text) & variables.keys() for name, text in variables.items()}
     done: dict[str, str] = {}
     wrong: dict[str, BadValueError] = {}
     for name in _ordered(graph, wrong):
         try:
-            done[name] = filled(variables[name], done)
+            done[name] = filled(variables[name], {**above, **done})
         except BadValueError as bad:
-            # Whoever uses it hears of it once, at its own place.
+            # It is reported once, at its own place.
             done[name] = variables[name] if len(variables[name]) < _LONGEST else ""
             wrong.setdefault(name, bad)
     return done, wrong
@@ -73,11 +87,13 @@ def _ordered(graph: dict[str, set[str]], wrong: dict[str, BadValueError]) -> lis
             graph = graph | {cycle[0]: set()}
 
 
-def _piece(token: str, values: Mapping[str, str]) -> str:
+def _piece(found: re.Match[str], values: Mapping[str, str]) -> str:
+    token = found[0]
     if token in {"{{", "}}"}:
         return token[0]
     if token in {"{", "}"}:
-        raise BadValueError(f"there is a lone brace; a plain one is written `{token * 2}`")
+        message = f"there is a lone brace; a plain one is written `{token * 2}`"
+        raise InterpolationError(message, offset=found.start())
     if token[0] != "{":
         return token
     name = token[1:-1]
@@ -85,7 +101,8 @@ def _piece(token: str, values: Mapping[str, str]) -> str:
         known = ", ".join(f"`{{{one}}}`" for one in sorted(values)) or "none"
         near = nearest(name, values)
         meant = "{" + near + "}" if near else None
-        raise BadValueError(f"nothing is called `{token}` here (known: {known})", nearest=meant)
+        message = f"nothing is called `{token}` here (known: {known})"
+        raise InterpolationError(message, nearest=meant, offset=found.start())
     return values[name]
 
 

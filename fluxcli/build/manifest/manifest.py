@@ -1,59 +1,60 @@
 """A manifest from its file to checked assets: the entries are read here, table by table.
 
-What the assets amount to together (names, places, the graph of edits) is judged next door.
+What concerns several assets (names, outputs, the graph of edits) is checked in `expand`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from fluxcli import tomltext
-from fluxcli.build.manifest import interpolation as wording
 from fluxcli.build.manifest.asset import ANYTHING, Accept, Manifest
 from fluxcli.build.manifest.asset_paths import output_folder
-from fluxcli.build.manifest.expand import Draft, Sheet, resolve
+from fluxcli.build.manifest.expand import Declaration, Declarations, resolve
+from fluxcli.build.manifest.includes import INIT, load
+from fluxcli.build.manifest.interpolation import resolved, written
 from fluxcli.build.manifest.manifest_fields import (
     ACCEPT,
     ASSET,
-    AXIS,
     NAME,
-    NOT_IN_MATRIX,
     REQUEST,
     TABLES,
     TOP,
     VARIABLE,
     VARIABLE_VALUE,
 )
-from fluxcli.build.manifest.problems import Problems
+from fluxcli.build.manifest.member_reader import MEMBER_TABLES, MemberReader
+from fluxcli.build.manifest.problems import ProblemList
 from fluxcli.build.manifest.value_types import Word
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+    from fluxcli.build.manifest.includes import ManifestFile
     from fluxcli.build.manifest.manifest_fields import FieldSpec
+    from fluxcli.build.manifest.problems import Problems
     from fluxcli.tomltext import Toml
 
 _NAME: Final = Word(NAME, "a name of letters, digits and `.`, `_`, `-`, at most 100")
 _VARIABLE: Final = Word(VARIABLE, "a name of letters, digits and `_`, not beginning with a digit")
-_INIT: Final = "fluxcli build --init"
 
 
 def read(path: Path, *, shown: str | None = None) -> Manifest:
-    """Read and check the manifest at `path` (absolute); `shown` stands for it in messages.
+    """Read and check the manifest at `path` (absolute) and all that it includes.
+
+    `shown` stands for the path in messages.
 
     Raises:
         FluxError: MANIFEST_INVALID, or a `ProblemsError` with every problem, each with its
-            line and column.
+            file, line and column.
     """
     try:
-        toml = tomltext.read(path, Code.MANIFEST_INVALID)
+        return _check(path, shown or path.name, None)
     except FileNotFoundError:
         message = f"there is no `{shown or path}`"
-        raise FluxError(Code.MANIFEST_INVALID, message, hint=_INIT) from None
-    return check(toml, shown=shown)
+        raise FluxError(Code.MANIFEST_INVALID, message, hint=INIT) from None
 
 
 def parse(text: str, path: Path) -> Manifest:
@@ -62,20 +63,24 @@ def parse(text: str, path: Path) -> Manifest:
     Raises:
         FluxError: as `read` does.
     """
-    return check(tomltext.parse(text.encode(), path, Code.MANIFEST_INVALID), shown=None)
+    return _check(path, path.name, text.encode())
 
 
-def check(toml: Toml, *, shown: str | None = None) -> Manifest:
-    """Check what a manifest says.
-
-    Raises:
-        FluxError: one problem, or a `ProblemsError` with all of them.
-    """
-    problems = Problems(toml, shown or Path(toml.path).name)
-    sheet = _ManifestReader(toml, problems).sheet()
-    assets = resolve(sheet, toml, problems)
+def _check(path: Path, shown: str, text: bytes | None) -> Manifest:
+    problems = ProblemList()
+    files = load(path, shown, text, problems)
+    parts: list[Declarations] = []
+    for file in files:
+        above = {} if file.parent is None else parts[file.parent].variables
+        parts.append(_ManifestReader(file.toml, file.problems).declarations(file, above))
+    assets = resolve(parts, path.parent, problems)
     problems.raise_if_any()
-    return Manifest(path=toml.path, output_dir=sheet.output_dir, assets=assets)
+    return Manifest(
+        path=path,
+        output_dir=parts[0].output_dir,
+        assets=assets,
+        files=tuple(file.toml.path for file in files),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +89,26 @@ class _ManifestReader:
 
     toml: Toml
     problems: Problems
-    _seen: set[str] = field(default_factory=set)
 
-    def sheet(self) -> Sheet:
+    def declarations(self, file: ManifestFile, above: Mapping[str, str]) -> Declarations:
+        """Return what the file declares; `above` are the variables of the file that includes it."""
         top = {key: value for key, value in self.toml.values.items() if key not in TABLES}
         values = self._entries((), top, TOP, "entry", also=TABLES)
         if "version" not in top:
             place = self.toml.value("version")
             self.problems.add(place, "`version` is missing", "version = 1")
-        home = self.toml.path.parent
-        return Sheet(
-            folder=home,
-            output_dir=self.problems.tried(
-                lambda: output_folder(str(values.get("output_dir", ".")), home),
+        return Declarations(
+            file=file,
+            output_dir=self.problems.attempt(
+                lambda: output_folder(str(values.get("output_dir", ".")), file.folder),
                 "output_dir",
                 otherwise=".",
             ),
             defaults=self._entries(
                 ("defaults",), self._table("defaults"), REQUEST, "request field"
             ),
-            variables=self._variables(),
-            drafts=tuple(self._drafts()),
+            variables=self._variables(above),
+            assets=tuple(self._declarations(has_more="include" in top)),
         )
 
     def _table(self, *trail: str) -> Mapping[str, object]:
@@ -137,38 +141,44 @@ class _ManifestReader:
                 self.problems.unknown((*trail, key), (*known, *also), what)
         return values
 
-    def _variables(self) -> Mapping[str, str]:
+    def _variables(self, above: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the file's own variables and, where it has none of that name, those above it."""
         texts = {}
         for name, raw in self._table("vars").items():
             if not self._is_named(_VARIABLE, "vars", name):
                 continue
             with self.problems.reading("vars", name):
-                texts[name] = wording.written(VARIABLE_VALUE.read(raw))
-        done, wrong = wording.resolved(texts)
+                texts[name] = written(VARIABLE_VALUE.read(raw))
+        done, wrong = resolved(texts, above)
         for name, bad in wrong.items():
             with self.problems.reading("vars", name):
                 raise bad
-        return done
+        return {**above, **done}
 
-    def _drafts(self) -> Iterator[Draft]:
+    def _declarations(self, *, has_more: bool) -> Iterator[Declaration]:
         table = self._table("assets")
-        if not table and "assets" not in self.toml.values:
-            self.problems.add(self.toml.key("assets"), "there are no assets", f"see `{_INIT}`")
+        if not table and "assets" not in self.toml.values and not has_more:
+            self.problems.add(self.toml.key("assets"), "there are no assets", f"see `{INIT}`")
         for name in table:
             if self._is_named(_NAME, "assets", name):
-                yield self._draft(name, self._table("assets", name))
+                yield self._declaration(name, self._table("assets", name))
 
-    def _draft(self, name: str, table: Mapping[str, object]) -> Draft:
+    def _declaration(self, name: str, table: Mapping[str, object]) -> Declaration:
         trail = ("assets", name)
-        values = self._entries(trail, table, ASSET, "entry", also=("matrix", "accept"))
-        if "prompt" not in table:
+        values = self._entries(trail, table, ASSET, "entry", also=MEMBER_TABLES)
+        if "prompt" not in table and "prompt_file" not in table:
             self.problems.add(
                 self.toml.key(*trail), f"`{name}` has no prompt", 'prompt = "a lighthouse at dawn"'
             )
-        return Draft(
+        if "prompt" in table and "prompt_file" in table:
+            place = self.toml.key(*trail, "prompt_file")
+            self.problems.add(
+                place, f"`{name}` has `prompt` and `prompt_file`", "remove one of them"
+            )
+        return Declaration(
             name=name,
             values=values,
-            matrix=self._matrix((*trail, "matrix")) if "matrix" in table else {},
+            members=MemberReader(self.toml, self.problems, trail).members(table),
             accept=self._accept((*trail, "accept")) if "accept" in table else ANYTHING,
         )
 
@@ -180,22 +190,6 @@ class _ManifestReader:
                 place = self.toml.value(*trail, f"min_{side}")
                 self.problems.add(place, f"`min_{side} = {least}` is over `max_{side} = {most}`")
         return Accept(**values)
-
-    def _matrix(self, trail: tuple[str, ...]) -> Mapping[str, tuple[object, ...]]:
-        """Read the axes of a matrix by the alphabet: in TOML, the order of keys says nothing."""
-        axes: dict[str, tuple[object, ...]] = {}
-        table = self._table(*trail)
-        for name in sorted(table):
-            if not self._is_named(_VARIABLE, *trail, name):
-                continue
-            if name in NOT_IN_MATRIX:
-                said = f"`{name}` cannot be in a matrix"
-                hint = "let a part of it vary: `matrix = { what = […] }` and `{what}` in the text"
-                self.problems.add(self.toml.key(*trail, name), said, hint)
-                continue
-            with self.problems.reading(*trail, name):
-                axes[name] = AXIS.read(table[name])
-        return axes
 
     def _is_named(self, form: Word, *trail: str) -> bool:
         try:

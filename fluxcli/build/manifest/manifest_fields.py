@@ -46,7 +46,7 @@ REQUEST: Final[Mapping[str, FieldSpec]] = {
     "model": FieldSpec(Choice(MODELS, ("pro", "max")), "the model: pro (5 credits) or max (10)"),
     "aspect_ratio": FieldSpec(
         Choice({ratio: ratio for ratio in RATIOS}, RATIOS),
-        "width to height; an edit keeps its input's unless told otherwise",
+        "width to height; an edit keeps its input's unless it is set",
     ),
     "output_format": FieldSpec(
         Choice(FORMATS, ("jpeg", "png")), "jpeg or png; else by the output's ending"
@@ -57,13 +57,13 @@ REQUEST: Final[Mapping[str, FieldSpec]] = {
     "prompt_upsampling": FieldSpec(Flag(), "let the service enrich the prompt"),
     "enable_translation": FieldSpec(Flag(), "let the service translate the prompt"),
     "upload_cn": FieldSpec(Flag(), "use servers in China"),
-    "watermark": FieldSpec(Text(), "text to be drawn into the picture"),
+    "watermark": FieldSpec(Text(), "text drawn into the image"),
     "callback_url": FieldSpec(Address(), "address that the service reports to"),
 }
 """The fields of a request that a manifest may set, for all assets or for one."""
 
 ACCEPT: Final[Mapping[str, FieldSpec]] = {
-    field.name: FieldSpec(Whole(1, _HUGE), f"the picture's {side} {what}")
+    field.name: FieldSpec(Whole(1, _HUGE), f"the image's {side} {what}")
     for field in fields(Accept)
     for side, _, name in [field.name.partition("_")]
     for what in [{"kb": "size in KB", "width": "width", "height": "height"}[name]]
@@ -77,7 +77,10 @@ _VALUE: Final = Either(
 
 ASSET: Final[Mapping[str, FieldSpec]] = {
     "prompt": FieldSpec(Text(), "what to draw, or what to change; `{name}` is filled in"),
-    "edit": FieldSpec(Text(), "the picture to edit: `@asset`, a path or a URL"),
+    "prompt_file": FieldSpec(
+        Text(), "a text file inside the project with the prompt; `{name}` is filled in"
+    ),
+    "edit": FieldSpec(Text(), "the image to edit: `@asset`, a path or a URL"),
     "output": FieldSpec(
         Text(), "where it goes, below output_dir; `{name}` and `{ext}` are filled in"
     ),
@@ -93,12 +96,34 @@ AXIS: Final = Several(_VALUE, least=1)
 
 VARIABLE_VALUE: Final = Either((Text(), Whole(-_HUGE, _HUGE)), "expected text or a whole number")
 
+EACH_VALUE: Final = Either(
+    (Text(), Whole(-_HUGE, _HUGE), Flag()),
+    "expected text that is not empty, a whole number, `true` or `false`",
+)
+"""One value of a member of `each`."""
+
+MEMBER_VALUE: Final = _VALUE
+"""One value of `matrix`, and what names a member of `each`."""
+
 TOP: Final[Mapping[str, FieldSpec]] = {
     "version": FieldSpec(Whole(VERSION, VERSION), "the version of this file's form"),
-    "output_dir": FieldSpec(Text(), "the folder for the pictures, inside this file's own"),
+    "output_dir": FieldSpec(Text(), "the folder for the images, inside this file's own"),
+    "include": FieldSpec(Several(Text()), "other manifests, in or below this file's folder"),
 }
 """The entries of the top level, beside its tables."""
 
 TABLES: Final = ("defaults", "vars", "assets")
-NOT_IN_MATRIX: Final = ("prompt", "edit", "output", "tags", "rev", "frozen", "accept", "matrix")
-"""Entries that no matrix sets: a part of the prompt, the output or the edit may vary by name."""
+NOT_IN_MATRIX: Final = (
+    "prompt",
+    "prompt_file",
+    "edit",
+    "output",
+    "tags",
+    "rev",
+    "frozen",
+    "accept",
+    "matrix",
+    "each",
+    "exclude",
+)
+"""Entries that neither `matrix` nor `each` sets; parts of a prompt, output or edit vary by name."""

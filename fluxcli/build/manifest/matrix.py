@@ -1,9 +1,13 @@
-"""One declaration, many assets: the members of a matrix, their names and their order."""
+"""One declaration, many assets: the members of `matrix` and `each`, their names and their order.
+
+A member's name depends on its own values only, so that adding one renames no other.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.manifest.interpolation import written
@@ -12,24 +16,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LIMIT: Final = 10_000
-"""So many assets a manifest may amount to; a matrix grows beyond all measure in one line."""
+"""The most assets that a manifest may have; a matrix multiplies in one line."""
+
+Values = dict[str, object]
 
 
-def size(axes: Mapping[str, tuple[object, ...]]) -> int:
-    """Count the members; 1 without any axis."""
-    return math.prod(len(values) for values in axes.values())
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member: its values, the ones that name it, and its place in `each`, if it is there."""
+
+    values: Values
+    naming: tuple[str, ...]
+    index: int | None = None
+
+    def name(self, base: str) -> str:
+        """Return `icon[1:1,mail]`; `base` for a declaration of one asset."""
+        texts = ",".join(written(self.values[key]) for key in self.naming)
+        return f"{base}[{texts}]" if self.naming else base
 
 
-def members(axes: Mapping[str, tuple[object, ...]]) -> Iterator[dict[str, object]]:
-    """Yield every combination; the last axis turns fastest, values in the order given."""
-    for values in itertools.product(*axes.values()):
-        yield dict(zip(axes, values, strict=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """What a declaration is spread out into. At most one of `axes` and `each` has entries.
 
-
-def member_name(base: str, member: Mapping[str, object]) -> str:
-    """Return `icon[1:1,mail]`: the values in the order of their axes' names; `base` if none.
-
-    The order of keys in the file does not matter, so that it can change without a trace.
+    `axes` are in the order of their names, so that the order of keys in the file is free.
+    `exclude` are combinations of `axes` that are left out. The first key of `each` names.
     """
-    values = ",".join(written(value) for value in member.values())
-    return f"{base}[{values}]" if member else base
+
+    axes: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    exclude: tuple[Values, ...] = ()
+    each: tuple[tuple[int, Values], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of members before any is excluded; 1 without `axes` and `each`."""
+        return len(self.each) or math.prod(len(values) for values in self.axes.values())
+
+    def all(self) -> Iterator[Member]:
+        """Yield every member; the last axis turns fastest, values in the order given."""
+        if self.each:
+            for index, values in self.each:
+                yield Member(values, (next(iter(values)),), index)
+            return
+        naming = tuple(self.axes)
+        for combination in itertools.product(*self.axes.values()):
+            values = dict(zip(naming, combination, strict=True))
+            if not any(_matches(values, left_out) for left_out in self.exclude):
+                yield Member(values, naming)
+
+
+def _matches(values: Values, left_out: Values) -> bool:
+    return all(_is_same(values[key], value) for key, value in left_out.items())
+
+
+def _is_same(one: object, other: object) -> bool:
+    return type(one) is type(other) and one == other

@@ -1,4 +1,4 @@
-"""What is wrong with a manifest, collected with its places, so that all of it is told at once."""
+"""What is wrong with a manifest, collected with its places, to be reported together."""
 
 from __future__ import annotations
 
@@ -18,42 +18,26 @@ _LONGEST_SHOWN = 60
 T = TypeVar("T")
 
 
-class Problems:
-    """The problems of one manifest, told in the order of their places."""
+class ProblemList:
+    """The problems of a manifest and the files that it includes, in the order of their places."""
 
-    def __init__(self, source: Toml, shown: str) -> None:
-        self._shown = shown
-        self._source = source
-        self._found: dict[tuple[int, int, str], FluxError] = {}
+    def __init__(self) -> None:
+        self._files: dict[str, Problems] = {}
+        self._found: dict[tuple[int, int, int, str], FluxError] = {}
 
-    def add(self, place: Place, message: str, hint: str | None = None) -> None:
-        """Note a problem; the same one at the same place counts once."""
-        where = f"{self._shown}:{place.line}:{place.column}"
-        error = FluxError(Code.MANIFEST_INVALID, f"`{where}`: {visible(message)}", hint=hint)
-        self._found.setdefault((place.line, place.column, message), error)
+    def add_file(self, source: Toml, shown: str) -> Problems:
+        """Return where the problems of one more file are collected; `shown` is its path there."""
+        problems = Problems(self, source, shown, len(self._files))
+        return self._files.setdefault(str(source.path), problems)
 
-    def unknown(self, trail: tuple[str, ...], known: Iterable[str], what: str) -> None:
-        """Note a key that nobody knows."""
-        word = trail[-1]
-        near = nearest(word, known)
-        hint = f"did you mean `{near}`?" if near else "known: " + ", ".join(f"`{k}`" for k in known)
-        self.add(self._source.key(*trail), f"unknown {what} `{word}`", hint)
+    def of(self, source: Toml) -> Problems:
+        """Return where the problems of a file that was added are collected."""
+        return self._files[str(source.path)]
 
-    @contextmanager
-    def reading(self, *trail: str | int) -> Iterator[None]:
-        """Note a bad value of the entry at `trail`."""
-        try:
-            yield
-        except BadValueError as bad:
-            self._note(bad, trail)
-
-    def tried(self, make: Callable[[], T], *trail: str | int, otherwise: T) -> T:
-        """Return what `make` returns, or note its bad value at `trail` and return `otherwise`."""
-        try:
-            return make()
-        except BadValueError as bad:
-            self._note(bad, trail)
-            return otherwise
+    def note(self, key: tuple[int, int, int, str], where: str, hint: str | None) -> None:
+        """Keep one problem; the same one at the same place counts once."""
+        error = FluxError(Code.MANIFEST_INVALID, f"`{where}`: {visible(key[-1])}", hint=hint)
+        self._found.setdefault(key, error)
 
     def raise_if_any(self) -> None:
         """Raise what was found, if anything was.
@@ -67,13 +51,59 @@ class Problems:
         if errors:
             raise ProblemsError(errors)
 
+
+class Problems:
+    """The problems of one file."""
+
+    def __init__(self, found: ProblemList, source: Toml, shown: str, number: int) -> None:
+        self._list = found
+        self._source = source
+        self._number = number
+        self.shown = shown
+        """The file's path as it stands in messages."""
+
+    def add(self, place: Place, message: str, hint: str | None = None) -> None:
+        """Note a problem at a place in the file."""
+        where = f"{self.shown}:{place.line}:{place.column}"
+        self._list.note((self._number, place.line, place.column, message), where, hint)
+
+    def add_elsewhere(
+        self, trail: tuple[str | int, ...], where: str, message: str, hint: str | None
+    ) -> None:
+        """Note a problem of another file, `where`, that the entry at `trail` names."""
+        place = self._source.value(*trail)
+        self._list.note((self._number, place.line, place.column, message), where, hint)
+
+    def unknown(self, trail: tuple[str | int, ...], known: Iterable[str], what: str) -> None:
+        """Note a key that does not exist."""
+        word = str(trail[-1])
+        near = nearest(word, known)
+        hint = f"did you mean `{near}`?" if near else "known: " + ", ".join(f"`{k}`" for k in known)
+        self.add(self._source.key(*trail), f"unknown {what} `{word}`", hint)
+
+    @contextmanager
+    def reading(self, *trail: str | int) -> Iterator[None]:
+        """Note a bad value of the entry at `trail`."""
+        try:
+            yield
+        except BadValueError as bad:
+            self._note(bad, trail)
+
+    def attempt(self, make: Callable[[], T], *trail: str | int, otherwise: T) -> T:
+        """Return what `make` returns, or note its bad value at `trail` and return `otherwise`."""
+        try:
+            return make()
+        except BadValueError as bad:
+            self._note(bad, trail)
+            return otherwise
+
     def _note(self, bad: BadValueError, trail: tuple[str | int, ...]) -> None:
         raw = self._raw(trail)
         hidden = bad.secret or raw is None or isinstance(raw, dict | list)
         name = next(key for key in reversed(trail) if isinstance(key, str))
-        said = f"`{name}`{'' if hidden else f' is `{_short(raw)}`'}: {bad.expected}"
+        message = f"`{name}`{'' if hidden else f' is `{_short(raw)}`'}: {bad.expected}"
         near = f"did you mean `{bad.nearest}`?" if bad.nearest else None
-        self.add(self._source.value(*trail), said, near)
+        self.add(self._source.value(*trail), message, near)
 
     def _raw(self, trail: tuple[str | int, ...]) -> object:
         value: object = self._source.values

@@ -8,6 +8,8 @@ from fluxcli.build.manifest.manifest_fields import (
     ACCEPT,
     ASSET,
     AXIS,
+    EACH_VALUE,
+    MEMBER_VALUE,
     NAME,
     NOT_IN_MATRIX,
     REQUEST,
@@ -30,31 +32,43 @@ IDENTITY: Final = "urn:fluxcli:assets:1"
 def schema() -> Schema:
     """Return the JSON Schema (2020-12) of a manifest.
 
-    It knows the form. What only the whole file shows (names that nothing bears, places,
-    cycles, missing inputs) is told by `fluxcli build --check`.
+    It knows the form. What only the whole file shows (unknown names, outputs, cycles, missing
+    inputs) is reported by `fluxcli build --plan`.
     """
     tables = {
-        "defaults": _described("for every asset that does not say otherwise", _table(REQUEST)),
-        "vars": _described("texts to be used as `{name}`", _named(VARIABLE, _variable())),
-        "assets": _described("the pictures", _named(NAME, {"$ref": "#/$defs/asset"})),
+        "defaults": _described(
+            "for every asset of this file that does not set them", _table(REQUEST)
+        ),
+        "vars": _described(
+            "texts to use as `{name}`, in this file and those it includes",
+            _named(VARIABLE, _variable()),
+        ),
+        "assets": _described("the images", _named(NAME, {"$ref": "#/$defs/asset"})),
     }
     top = _table(TOP)
     return {
         "$schema": DIALECT,
         "$id": IDENTITY,
-        "title": "pictures that `fluxcli build` makes",
+        "title": "images that `fluxcli build` makes",
         **top,
         "properties": {**_properties(TOP), **tables},
-        "required": ["version", "assets"],
+        "required": ["version"],
+        "anyOf": [{"required": ["assets"]}, {"required": ["include"]}],
         "$defs": {"asset": _asset()},
     }
 
 
 def _asset() -> Schema:
     found = _table(ASSET)
-    accept = _described("what a picture has to be to be taken", _table(ACCEPT))
-    properties = {**_properties(ASSET), "matrix": _matrix(), "accept": accept}
-    return {**found, "properties": properties, "required": ["prompt"]}
+    accept = _described("what an image has to be to be accepted", _table(ACCEPT))
+    tables = {"matrix": _matrix(), "exclude": _exclude(), "each": _each(), "accept": accept}
+    return {
+        **found,
+        "properties": {**_properties(ASSET), **tables},
+        "oneOf": [{"required": ["prompt"]}, {"required": ["prompt_file"]}],
+        "not": {"required": ["matrix", "each"]},
+        "dependentRequired": {"exclude": ["matrix"]},
+    }
 
 
 def _matrix() -> Schema:
@@ -62,10 +76,30 @@ def _matrix() -> Schema:
         name: {**Several(entry.kind, least=1).schema(), "description": entry.help}
         for name, entry in REQUEST.items()
     }
-    form = _named(VARIABLE, AXIS.schema())
-    names = {"allOf": [form["propertyNames"], {"not": {"enum": list(NOT_IN_MATRIX)}}]}
     text = "one asset for every combination of these values"
-    return _described(text, {**form, "properties": axes, "propertyNames": names})
+    return _described(text, {**_members(AXIS.schema()), "properties": axes})
+
+
+def _exclude() -> Schema:
+    tables = {**_members(MEMBER_VALUE.schema()), "minProperties": 1}
+    text = "combinations of the matrix that are left out"
+    return _described(text, {"type": "array", "items": tables, "minItems": 1})
+
+
+def _each() -> Schema:
+    fields = {
+        name: {**entry.kind.schema(), "description": entry.help} for name, entry in REQUEST.items()
+    }
+    tables = {**_members(EACH_VALUE.schema()), "properties": fields, "minProperties": 1}
+    text = "one asset for each of these tables, named by the first key"
+    return _described(text, {"type": "array", "items": tables, "minItems": 1})
+
+
+def _members(values: Schema) -> Schema:
+    """Return a table of values by names that may vary."""
+    form = _named(VARIABLE, values)
+    names = {"allOf": [form["propertyNames"], {"not": {"enum": list(NOT_IN_MATRIX)}}]}
+    return {**form, "propertyNames": names}
 
 
 def _variable() -> Schema:

@@ -1,7 +1,7 @@
-"""What an entry of the manifest may be: each kind reads a TOML value and writes its schema.
+"""The types of a manifest's entries: each reads a TOML value and writes its JSON Schema.
 
 One object does both, so that the checker and the published JSON Schema cannot drift apart.
-Where a value is a setting's too, the setting's own parser has the last word.
+Where a value is a setting too, the setting's own parser decides.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ _LARGEST: Final = 2**53 - 1
 
 
 class Kind(Protocol):
-    """One sort of value."""
+    """One type of value."""
 
     def read(self, raw: object) -> object:
-        """Return the value that `raw` stands for.
+        """Return the value that `raw` has.
 
         Raises:
-            BadValueError: it stands for none.
+            BadValueError: it has none of this type.
         """
         ...
 
     def schema(self) -> Schema:
-        """Return the JSON Schema of exactly what `read` takes."""
+        """Return the JSON Schema of exactly what `read` accepts."""
         ...
 
 
 class Text:
-    """Text that says something: not empty, without zero bytes."""
+    """Text that is not blank, without zero bytes."""
 
     def read(self, raw: object) -> str:
         """Return the text as it was written."""
@@ -85,7 +85,7 @@ class Address:
         return parse_url(raw)
 
     def schema(self) -> Schema:
-        """Return the schema; it is coarser than `read`, which takes the address apart."""
+        """Return the schema; it is coarser than `read`, which parses the address."""
         return {"type": "string", "format": "uri", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://"}
 
 
@@ -131,13 +131,13 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few words, as the setting of the same name takes them."""
+    """One of a few words, as the setting of the same name accepts them."""
 
     words: Mapping[str, str]
     shown: tuple[str, ...]
 
     def read(self, raw: object) -> str:
-        """Return the service's own word for it."""
+        """Return the word that the service uses for it."""
         if isinstance(raw, str) and raw in self.words:
             return self.words[raw]
         parse: Callable[[object], str] = choice(self.words, shown=self.shown)
@@ -175,13 +175,13 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """Any of several kinds; the first that takes the value reads it."""
+    """Any of several kinds; the first that accepts the value reads it."""
 
     kinds: tuple[Kind, ...]
     expected: str
 
     def read(self, raw: object) -> object:
-        """Return what the first fitting kind makes of it."""
+        """Return the value that the first fitting kind reads."""
         for kind in self.kinds:
             try:
                 return kind.read(raw)

@@ -39,7 +39,8 @@ def test_the_example_passes_its_own_check(folder: Path) -> None:
         "icon[1:1,mail]",
         "icon[1:1,phone]",
         "icon[16:9,mail]",
-        "icon[16:9,phone]",
+        "card[en]",
+        "card[de]",
     ]
 
 

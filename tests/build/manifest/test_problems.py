@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.build.manifest.asset_paths import Ground
+from fluxcli.build.manifest.asset_paths import OutputResolver
 from fluxcli.build.manifest.manifest import parse, read
 from fluxcli.errors import Code, FluxError, ProblemsError
 
@@ -71,10 +71,10 @@ edit = "missing.png"
         "`assets.toml:8:10`: `output` is `../../x.png`: it leads out of the manifest's folder",
         "`assets.toml:9:33`: `min_kb = 8` is over `max_kb = 4`",
         "`assets.toml:11:8`: there is no asset `thre` to edit",
-        "`assets.toml:14:8`: the edits go round in a circle: `four` → `three` → `four`",
+        "`assets.toml:14:8`: the edits form a cycle: `four` → `three` → `four`",
         "`assets.toml:19:10`: `frozen` is `1`: expected `true` or `false`, without quotes",
         "`assets.toml:20:9`: `five` has no prompt",
-        "`assets.toml:21:8`: the input `missing.png` is not there",
+        "`assets.toml:21:8`: the input `missing.png` does not exist",
     ]
 
 
@@ -102,9 +102,9 @@ edit = "missing.png"
         ("[vars]\na='{b}'\nb='{a}'\n[assets.x]\nprompt='x'", "it is made from itself", None),
         ("[vars]\n'a b'='x'\n[assets.x]\nprompt='x'", "3:1`: `a b`: expected a name", None),
         ("assets=1", "2:8`: `assets`: expected a table", None),
-        ("", "1:1`: there are no assets", "--init"),
+        ("", "1:1`: there are no assets", "init"),
         ("output_dir='../x'\n[assets.a]\nprompt='x'", "leads out of the manifest's", None),
-        ("[assets.a]\nprompt='x'\nedit='@a'", "go round in a circle: `a` → `a`", None),
+        ("[assets.a]\nprompt='x'\nedit='@a'", "form a cycle: `a` → `a`", None),
         ("[assets.a]\nprompt='x'\nedit='http://'", "`edit`: expected an address", None),
         (
             "[assets.a]\nprompt='x'\noutput='a.png'\noutput_format='jpeg'",
@@ -113,12 +113,12 @@ edit = "missing.png"
         ),
         (
             "[defaults]\nsafety_tolerance=5\n[assets.a]\nprompt='x'\nedit='https://e.com/x'",
-            "6:6`: `safety_tolerance` 5, which `[defaults]` or the matrix sets, is too high",
+            "6:6`: `safety_tolerance` 5, which `[defaults]` or a member sets, is too high",
             "safety_tolerance = 2",
         ),
         (
             "[assets.a]\nprompt='x'\nmatrix={w=[1,2]}\n[assets.b]\nprompt='x'\nedit='@a'",
-            "7:6`: `@a` is a matrix: one of its members is needed",
+            "7:6`: `@a` has several members: name one of them",
             '"@a[1]"',
         ),
     ],
@@ -170,12 +170,12 @@ def test_each_output_is_where_the_file_system_says(tmp_path: Path) -> None:
     for name, target in links.items():
         (tmp_path / name).symlink_to(target)
     (tmp_path / "home").symlink_to(".")
-    ground = Ground(tmp_path / "home")
+    resolver = OutputResolver(tmp_path / "home")
     outputs = [*links, "a.png", "real/a.png", "real/below", "missing/x.png", "real/a.png/x.png"]
     for output in [*outputs, "folder/a.png", "up/below/x.png", "round.png/x.png", "home/real"]:
         place = tmp_path / "home" / output
-        assert ground.look(output) == (os.path.realpath(place), place.is_dir()), output
-    assert ground.root == str(tmp_path.resolve())
+        assert resolver.resolve(output) == (os.path.realpath(place), place.is_dir()), output
+    assert resolver.root == str(tmp_path.resolve())
 
 
 def test_two_ways_to_one_place_are_one_output(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_file_that_an_asset_makes_is_edited_by_the_assets_name(tmp_path: Path)
 def test_an_input_has_to_be_a_picture(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello there")
     said, _ = problem(tmp_path, "[assets.b]\nprompt='x'\nedit='notes.txt'")
-    assert "is not a PNG, JPEG or WebP picture" in said
+    assert "is not a PNG, JPEG or WebP image" in said
 
 
 def test_an_input_that_never_ends_is_not_opened(tmp_path: Path) -> None:
@@ -237,4 +237,4 @@ def test_a_manifest_that_is_not_there_can_be_begun(tmp_path: Path) -> None:
     with pytest.raises(FluxError) as caught:
         read(tmp_path / "assets.toml", shown="assets.toml")
     assert caught.value.message == "there is no `assets.toml`"
-    assert caught.value.hint == "fluxcli build --init"
+    assert caught.value.hint == "fluxcli assets init"

@@ -44,7 +44,15 @@ ANYTHING = st.one_of(
     st.lists(st.one_of(st.integers(0, 2), st.sampled_from(["a", "A b", ""])), max_size=3),
     st.dictionaries(st.sampled_from(["a", "min_kb", "model"]), st.integers(0, 3), max_size=2),
 )
-NAMES = st.sampled_from([*ASSET, "matrix", "accept", "promt", "Model", "size"])
+MEMBERS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["w", "v", "model", "prompt", "a b"]),
+        st.sampled_from(["x", "", 1, True, "pro", 0.5, "two\nlines"]),
+        max_size=2,
+    ),
+    max_size=2,
+)
+NAMES = st.sampled_from([*ASSET, "matrix", "each", "exclude", "accept", "promt", "Model", "size"])
 
 
 @st.composite
@@ -63,16 +71,24 @@ def any_document(draw: st.DrawFn) -> dict[str, Any]:
     """A right document, in which one entry may have been replaced by anything."""
     table = draw(right_asset())
     document: dict[str, Any] = {"version": 1, "assets": {"a": table}}
-    where = draw(st.sampled_from(["none", "asset", "matrix", "accept", "top", "defaults", "vars"]))
+    where = draw(
+        st.sampled_from(
+            ["none", "asset", "matrix", "each", "exclude", "accept", "top", "defaults", "vars"]
+        )
+    )
     value = draw(ANYTHING)
     if where == "asset":
         table[draw(NAMES)] = value
     elif where == "matrix":
         table["matrix"] = {draw(st.sampled_from([*REQUEST, "w", "prompt", "a b"])): value}
+    elif where == "each":
+        table["each"] = draw(MEMBERS)
+    elif where == "exclude":
+        table |= {"matrix": {"w": ["x", 1]}, "exclude": draw(MEMBERS)}
     elif where == "accept":
         table["accept"] = {draw(st.sampled_from([*ACCEPT, "max"])): value}
     elif where == "top":
-        document[draw(st.sampled_from(["version", "output_dir", "vars", "x"]))] = value
+        document[draw(st.sampled_from(["version", "output_dir", "include", "vars", "x"]))] = value
     elif where != "none":
         document[where] = {draw(st.sampled_from([*REQUEST, "x", "a-b"])): value}
     return document
@@ -125,20 +141,31 @@ def test_what_the_schema_accepts_is_refused_only_for_what_no_schema_can_say(
         "have one output",
         "clash",
         "is too high",
-        "is set here and in the matrix",
+        "is set here and in",
         "expected a file name",
         "expected a relative path",
         "leads out",
         "expected a path of printable",
-        "is not there",
+        "does not exist",
         "there is no asset",
         "is over `max_",
         "expected an address",
         "made from itself",
         "are called",
         "cannot be read",
-        "round in a circle",
+        "form a cycle",
         "is a folder",
+        "Windows",
+        "it lies in `.git`",
+        "the prompt file",
+        "to include",
+        "has no value",
+        "unknown name of the matrix",
+        "are excluded",
+        "is excluded",
+        "named by their first key",
+        "at most 200 characters",
+        "is declared in",
     )
     assert any(words in caught.value.message for words in beyond), caught.value.message
 

@@ -1,0 +1,65 @@
+"""Finds the manifest that a command is about: the one named, or the nearest upwards."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fluxcli.build.manifest.asset import DEFAULT_NAME
+from fluxcli.build.manifest.includes import INIT, included_names
+from fluxcli.errors import Code, FluxError
+
+
+def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path, str]:
+    """Return a manifest's absolute path, and how to write it relative to `cwd`.
+
+    Without a name, `assets.toml` is searched for in `cwd` and upwards. The search ends with the
+    folder that has `.git`, with the folder `home`, or at the root of the file system. Of a
+    manifest that another one further up includes, the latter is meant: their lock is one.
+
+    Raises:
+        FluxError: MANIFEST_INVALID: none is named and there is none.
+    """
+    if named is not None:
+        return cwd / named, named
+    found = [folder / DEFAULT_NAME for folder in _folders(cwd, home)]
+    found = [path for path in found if os.path.lexists(path)]
+    if not found:
+        message = f"there is no `{DEFAULT_NAME}` in this folder or above it"
+        raise FluxError(Code.MANIFEST_INVALID, message, hint=INIT)
+    chosen = found[0]
+    for above in found[1:]:
+        if _includes(above, os.path.realpath(chosen), set()):
+            chosen = above
+    return chosen, shown_from(chosen, cwd)
+
+
+def shown_from(path: Path, cwd: Path) -> str:
+    """Return a path as it is written relative to `cwd`, with `/`."""
+    try:
+        return Path(os.path.relpath(path, cwd)).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(path)
+
+
+def _folders(cwd: Path, home: str | None) -> list[Path]:
+    last = {os.path.realpath(home)} if home else set()
+    folders = []
+    for folder in (cwd, *cwd.parents):
+        folders.append(folder)
+        if os.path.lexists(folder / ".git") or os.path.realpath(folder) in last:
+            break
+    return folders
+
+
+def _includes(path: Path, wanted: str, seen: set[str]) -> bool:
+    for name in included_names(path):
+        file = path.parent / name
+        real = os.path.realpath(file)
+        if real == wanted:
+            return True
+        if real not in seen:
+            seen.add(real)
+            if _includes(file, wanted, seen):
+                return True
+    return False
