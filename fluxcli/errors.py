@@ -165,6 +165,8 @@ class FluxError(Exception):
         self.task_id = task_id
         self.ref = ref
         self._status = status
+        self.retry_after: float | None = None
+        """How long the service asked to wait, in seconds."""
 
     @property
     def status(self) -> int:

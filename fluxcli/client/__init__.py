@@ -1,6 +1,5 @@
 """The service over HTTP: calls in, tasks out.
 
-The only room that knows httpx and the wire's words. `dialect` holds the words of one API
-(a second one exists), `verdict` what an answer means for money, `connection` how bytes
-travel, `client` what the rest of the house calls.
+The only package that imports httpx. `client` holds the calls, `transport` connections and
+deadlines, `wire_*` the wire formats, `responses` what an answer proves.
 """

@@ -1,21 +1,25 @@
-"""What the house may ask of the service, in the house's own words.
+"""Calls to the service: submit, read, upload, download, credits.
 
-Every call returns facts or raises a `FluxError`; `submit`, the one that costs money, raises
-nothing but returns a verdict. The key goes to the two configured hosts and nowhere else:
-results are fetched by clients that never see it, and redirects are not followed with it.
+Every call returns a value or raises a `FluxError`; `submit`, the one that costs money, returns
+a submission result instead. The key is sent to the two configured hosts only: results are
+fetched without it, and redirects are not followed with it.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+import zlib
 from base64 import b64encode
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from fluxcli.catalog import MAX, MODELS, PRO
+from fluxcli.client import wire
 from fluxcli.client.responses import (
     SubmissionAccepted,
     SubmissionRefused,
@@ -24,19 +28,45 @@ from fluxcli.client.responses import (
     error_of,
     failure_of,
     of_submission,
+    wire_gone,
 )
 from fluxcli.client.transport import Exchange, Transport
-from fluxcli.client.wire_kontext import KontextWireFormat, Record, Reply, decode, link
+from fluxcli.client.wire import Record, Reply, WireFormat, WireName, decode, link
+from fluxcli.client.wire_jobs import MODEL, JobsWireFormat
+from fluxcli.client.wire_kontext import KontextWireFormat
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from typing import BinaryIO
+    from typing import Protocol
 
-    from fluxcli.models import Request
+    from fluxcli.client.prices import Prices
+    from fluxcli.models import Request, Task
+
+    class Readable(Protocol):
+        """A file that can be sent."""
+
+        def read(self, count: int = -1, /) -> bytes:
+            """Return the next bytes."""
+
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            """Go to a position."""
+
+        def tell(self) -> int:
+            """Return the position."""
+
+    class OriginMemory(Protocol):
+        """What was learnt about the service at one origin, kept between runs."""
+
+        def wire(self) -> WireName | None:
+            """Return the wire format that was found to work within the last day."""
+
+        def remember_wire(self, name: WireName) -> None:
+            """Keep the wire format that works."""
+
 
 __all__ = [
-    "Download",
+    "LinkGoneError",
     "Record",
     "Service",
     "SubmissionAccepted",
@@ -47,30 +77,28 @@ __all__ = [
 ]
 
 SUBMIT_SECONDS: Final = 130.0
-"""The edge gives up on the service after 100 to 120 s; beyond that no answer comes."""
+"""The edge closes a call to the service after 100 to 120 s; later no answer comes."""
 
 READ_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 600.0
 SILENCE_SECONDS: Final = 30.0
-"""A result that sends nothing for so long is fetched anew; a slow one is left its time."""
+"""A download without a single byte for this long is started again; a slow one may continue."""
 
 REDIRECTS: Final = 5
 _BLOCK: Final = 256 << 10
 _FOLDER: Final = "fluxcli"
 _GONE: Final = frozenset({403, 404, 410})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A result under way: its bytes, and how many were promised (None: not told)."""
-
-    chunks: Generator[bytes]
-    length: int | None
+_GZIP: Final = b"\x1f\x8b"
+_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_SHORTEST_KEY: Final = 8
+_ESCAPED: Final = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+_SCHEMA_PATH: Final = f"/api/v1/models/{MODEL}/schema"
+_PRICE_PATH: Final = f"/api/v1/models/{MODEL}/price"
 
 
 class LinkGoneError(FluxError):
-    """The result's link is dead (403, 404 or 410); a new one can be asked for."""
+    """The result's link answers 403, 404 or 410; a new link can be requested."""
 
 
 class Service:
@@ -83,68 +111,146 @@ class Service:
         key: Callable[[], str],
         base_url: str,
         upload_url: str,
-        wire: KontextWireFormat | None = None,
+        api: str = "auto",
+        memory: OriginMemory | None = None,
     ) -> None:
-        self._line = transport
+        self._transport = transport
         self._key = key
         self._base = base_url
         self._upload = upload_url
-        self._dialect = wire or KontextWireFormat()
+        self._api = api
+        self._memory = memory
+        self._wires: dict[str, WireFormat] = {
+            "kontext": KontextWireFormat(),
+            "jobs": JobsWireFormat(),
+        }
+        known = memory.wire() if memory is not None and api == "auto" else None
+        self._current: WireName = "jobs" if api == "jobs" else known or "kontext"
+
+    @property
+    def wire(self) -> WireName:
+        """The wire format that submissions use now."""
+        return self._current
 
     def prepare(self) -> None:
-        """Raise what the key and the environment would raise, before anything is recorded."""
+        """Raise the errors of the key and of the environment, before anything is recorded."""
         self._key()
+        check_base_url(self._base)
         for url in (self._base, self._upload):
-            self._line.client(url)
+            self._transport.client(url)
 
     def submit(self, request: Request, *, on_sent: Callable[[], None]) -> SubmissionResult:
-        """Ask for a picture. This costs money: it is sent once, and judged for the worse.
+        """Submit a request. This costs money: it is sent once, and an unclear answer is `unknown`.
 
-        `on_sent` is called just before the first byte leaves and may raise to stop it.
+        `on_sent` is called just before the first byte leaves and may raise to stop it. With
+        `auto`, a service that provably does not offer the first format is asked in the other
+        one from then on: the result is `switched` and the same request may be sent again.
         """
+        name = self._current
+        if name == "jobs" and request.model == MAX:
+            try:
+                self._find_tiers(request)
+            except FluxError as error:
+                return SubmissionRefused(error, again=error.code is Code.NETWORK)
+        result = self._submitted(request, self._wires[name], on_sent)
+        if isinstance(result, SubmissionAccepted) and name == "jobs" and self._memory is not None:
+            with suppress(FluxError):
+                self._memory.remember_wire("jobs")
+        if not isinstance(result, SubmissionRefused) or not result.gone:
+            return result
+        if self._api == "auto" and name == "kontext":
+            self._current = "jobs"
+            return SubmissionRefused(result.error, again=True, switched="jobs")
+        return SubmissionRefused(wire_gone(result.error))
+
+    def _submitted(
+        self, request: Request, form: WireFormat, on_sent: Callable[[], None]
+    ) -> SubmissionResult:
         exchange = Exchange(on_sent=on_sent)
-        content = json.dumps(self._dialect.body(request)).encode()
-        call = self._request("POST", self._base + self._dialect.submit_path, content)
+        content = json.dumps(form.body(request)).encode()
+        call = self._request("POST", self._base + form.submit_path, content)
         broken: FluxError | None = None
         try:
-            self._line.call(exchange, call, seconds=SUBMIT_SECONDS, fresh=True)
+            self._transport.call(exchange, call, seconds=SUBMIT_SECONDS, fresh=True)
         except FluxError as error:
             if not exchange.sent:
                 return SubmissionRefused(error, again=error.code is Code.NETWORK)
             broken = error
-        reply = _reply(exchange)
+        reply = self._reply(exchange)
         if broken is None:
-            return of_submission(reply, self._dialect)
-        found = self._dialect.task_id(reply)
-        return SubmissionAccepted(found) if found else SubmissionUnknown(broken.message)
+            result = of_submission(reply)
+        else:
+            found = wire.task_id_of(reply)
+            result = SubmissionAccepted(found) if found else SubmissionUnknown(broken.message)
+        if isinstance(result, SubmissionAccepted):
+            return SubmissionAccepted(result.task_id, wire=form.name)
+        return result
 
-    def read(self, task_id: str) -> Record:
-        """Read a task.
+    def _find_tiers(self, request: Request) -> None:
+        """Find out how the jobs API is asked for the model `max`.
+
+        Raises:
+            FluxError: it cannot be asked for, or the schema cannot be read.
+        """
+        jobs = self._wires["jobs"]
+        if isinstance(jobs, JobsWireFormat) and request.model not in jobs.tier:
+            jobs.tier = tiers_of(self._good(self._call("GET", self._base + _SCHEMA_PATH)).data)
+            if request.model not in jobs.tier:
+                raise FluxError(
+                    Code.REJECTED if self._api == "auto" else Code.INVALID_REQUEST,
+                    "the jobs API has no field that chooses `max`; nothing was sent",
+                    hint="--model pro",
+                )
+
+    def read(self, task_id: str, *, form: WireName | None = None) -> Record:
+        """Read a task in the wire format `form`; None asks in both, the current one first.
 
         Raises:
             FluxError: TASK_NOT_FOUND, or what the answer or the network means.
         """
-        reply = self._call("GET", self._base + self._dialect.record_path(task_id))
-        if reply.code in {404, 422} and reply.enveloped:
-            raise FluxError(
-                Code.TASK_NOT_FOUND,
-                f"the service knows no task `{task_id}`",
-                hint="fluxcli status",
-                task_id=task_id,
-            )
-        return self._dialect.record(self._good(reply).data)
+        names = [form] if form else sorted(self._wires, key=lambda name: name != self._current)
+        missing: FluxError | None = None
+        for name in names:
+            reply = self._call("GET", self._base + self._wires[name].record_path(task_id))
+            if (record := self._wires[name].record(reply)) is not None:
+                return record
+            if not (reply.code in {404, 422, 505} and (reply.enveloped or len(names) > 1)):
+                raise error_of(reply)
+            if reply.enveloped or missing is None:
+                missing = FluxError(
+                    Code.TASK_NOT_FOUND if reply.enveloped else Code.SERVICE_ERROR,
+                    f"the service does not know task `{task_id}`",
+                    hint="fluxcli status",
+                    task_id=task_id,
+                )
+        raise missing or FluxError(Code.SERVICE_ERROR, "no wire format is configured")
+
+    def is_foreign(self, record: Record, task: Task) -> bool:
+        """Return whether a record belongs to another task than `task`."""
+        if record.task_id is not None and task.task_id not in {None, record.task_id}:
+            return True
+        return self._form_of(record).has_prompt(record.echo, task.request) is False
 
     def is_echo(self, record: Record, request: Request) -> bool | None:
-        """Tell whether a record is of this request; None if it tells too little."""
-        return self._dialect.echoes(record.echo, request)
+        """Return whether a record is of this request; None if it holds too little to decide."""
+        return self._form_of(record).echoes(record.echo, request)
 
     def request_of(self, record: Record) -> Request:
-        """Return the request that a record echoes; what it leaves out is the default."""
-        return self._dialect.request(record.echo)
+        """Return the request that a record echoes; a field that is missing has its default."""
+        return self._form_of(record).request(record.echo)
+
+    def _form_of(self, record: Record) -> WireFormat:
+        return self._wires[record.form]
+
+    def prices(self) -> Prices:
+        """Return the prices in the service's own price text. Free; at most once a second."""
+        from fluxcli.client.prices import prices_of
+
+        return prices_of(self._good(self._call("GET", self._base + _PRICE_PATH)).data)
 
     def credits(self) -> float:
         """Return the account's balance, in credits."""
-        reply = self._good(self._call("GET", self._base + self._dialect.credits_path))
+        reply = self._good(self._call("GET", self._base + wire.CREDITS_PATH))
         if isinstance(reply.data, int | float) and not isinstance(reply.data, bool):
             return float(reply.data)
         raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no balance")
@@ -152,32 +258,32 @@ class Service:
     def relink(self, url: str) -> str:
         """Return a new link, good for 20 minutes, to the result at `url`."""
         content = json.dumps({"url": url}).encode()
-        reply = self._good(self._call("POST", self._base + self._dialect.relink_path, content))
+        reply = self._good(self._call("POST", self._base + wire.RELINK_PATH, content))
         fresh = link(reply.data)
         if fresh is None:
             raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no new link")
         return fresh
 
-    def upload(self, file: BinaryIO, *, name: str, mime: str) -> str:
-        """Upload a picture under the unique `name`; return its public URL. Costs nothing."""
+    def upload(self, file: Readable, *, name: str, mime: str) -> str:
+        """Upload an image under the unique `name`; return its public URL. Free of charge."""
         fields = {"uploadPath": _FOLDER, "fileName": name}
         call = httpx.Request(
             "POST",
-            self._upload + self._dialect.upload_path,
+            self._upload + wire.UPLOAD_PATH,
             headers=self._auth(),
-            files={"file": (name, file, mime)},
+            files={"file": (name, cast("BinaryIO", file), mime)},
             data=fields,
         )
         return self._uploaded(self._run(call, seconds=UPLOAD_SECONDS))
 
     def upload_text(self, data: bytes, *, name: str, mime: str) -> str:
-        """Upload a small picture, under about 1 MB, in one JSON call; return its public URL."""
+        """Upload a small image, under about 1 MB, in one JSON call; return its public URL."""
         text = f"data:{mime};base64,{b64encode(data).decode()}"
-        return self._sent_up(self._dialect.upload_text_path, name, {"base64Data": text})
+        return self._sent_up(wire.UPLOAD_TEXT_PATH, name, {"base64Data": text})
 
     def upload_link(self, url: str, *, name: str) -> str:
-        """Let the upload host fetch the picture at `url`; return its public URL there."""
-        return self._sent_up(self._dialect.upload_link_path, name, {"fileUrl": url})
+        """Make the upload host fetch the image at `url`; return its public URL there."""
+        return self._sent_up(wire.UPLOAD_LINK_PATH, name, {"fileUrl": url})
 
     def _sent_up(self, path: str, name: str, what: dict[str, str]) -> str:
         content = json.dumps({**what, "uploadPath": _FOLDER, "fileName": name}).encode()
@@ -185,29 +291,34 @@ class Service:
         return self._uploaded(self._run(call, seconds=UPLOAD_SECONDS))
 
     def _uploaded(self, reply: Reply) -> str:
-        url = self._dialect.upload_url(self._good(reply).data)
+        data = self._good(reply).data
+        url = link(data.get("downloadUrl")) if isinstance(data, dict) else None
         if url is None:
             raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no URL of the upload")
         return url
 
-    def fetch(self, url: str, *, seconds: float) -> Download:
-        """Open a result: without key or cookies, redirects followed by hand.
+    def fetch(self, url: str, *, seconds: float) -> Generator[bytes]:
+        """Open a result for download: without key and cookies, redirects followed one by one.
+
+        Yields its bytes, decompressed. Close it when done.
 
         Raises:
-            LinkGoneError: the link is dead.
-            FluxError: DOWNLOAD_FAILED or NETWORK.
+            LinkGoneError: the link answers 403, 404 or 410.
+            FluxError: DOWNLOAD_FAILED or NETWORK, here or while bytes are read.
         """
         for _ in range(REDIRECTS + 1):
             exchange = Exchange()
-            # The length and the checks are of the bytes as they are kept.
             call = httpx.Request("GET", url, headers={"accept-encoding": "identity"})
-            chunks = self._line.stream(exchange, call, seconds=seconds, silence=SILENCE_SECONDS)
+            chunks = self._transport.stream(
+                exchange, call, seconds=seconds, silence=SILENCE_SECONDS
+            )
             first = next(chunks, b"")
             if exchange.status not in _MOVED:
                 return _opened(exchange, first, chunks, url)
             chunks.close()
             url = _next_hop(url, exchange.location)
-        raise FluxError(Code.DOWNLOAD_FAILED, f"the result's link redirects over {REDIRECTS} times")
+        message = f"the result's link redirects more than {REDIRECTS} times"
+        raise FluxError(Code.DOWNLOAD_FAILED, message)
 
     def _auth(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self._key()}"}
@@ -221,35 +332,144 @@ class Service:
 
     def _run(self, request: httpx.Request, *, seconds: float) -> Reply:
         exchange = Exchange()
-        self._line.call(exchange, request, seconds=seconds)
-        return _reply(exchange)
+        self._transport.call(exchange, request, seconds=seconds)
+        return self._reply(exchange)
 
     def _good(self, reply: Reply) -> Reply:
         if not reply.good:
-            raise error_of(reply, self._dialect)
+            raise error_of(reply)
         return reply
 
+    def _reply(self, exchange: Exchange) -> Reply:
+        """Decode an answer; the key, if the service repeats it, is removed from all of it."""
+        body = exchange.decoded()
+        return decode(exchange.status or 0, redacted(body, self._key()), exchange.retry_after)
 
-def _reply(exchange: Exchange) -> Reply:
-    return decode(exchange.status or 0, exchange.decoded(), exchange.retry_after)
+
+def redacted(body: bytes, key: str) -> bytes:
+    """Return an answer without the key, in plain, escaped or changed case."""
+    if len(key) < _SHORTEST_KEY:
+        return body
+    if b"\\u" in body:
+        # Escaped letters could spell it too.
+        body = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), body)
+    return re.sub(re.escape(key.encode()), b"[redacted]", body, flags=re.IGNORECASE)
 
 
-def _opened(exchange: Exchange, first: bytes, chunks: Generator[bytes], url: str) -> Download:
+def check_base_url(url: str) -> None:
+    """Check that the service's address is not one of its paths.
+
+    Raises:
+        FluxError: CONFIG_INVALID, with the right address in the hint.
+    """
+    root, found, _ = url.partition("/api/v1")
+    if found:
+        raise FluxError(
+            Code.CONFIG_INVALID,
+            f"`base_url` is `{url}`: it must be the address without the path `/api/v1`",
+            hint=f"fluxcli config set base_url {root}",
+        )
+
+
+def tiers_of(data: object) -> dict[str, tuple[str, object]]:
+    """Return the `input` property and its value for each tier, from the service's schema."""
+    found: dict[str, tuple[str, object]] = {}
+    queue: list[object] = [data]
+    while queue:
+        value = queue.pop()
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = wire.load(value)
+        if isinstance(value, list):
+            queue += value
+        if not isinstance(value, dict):
+            continue
+        queue += value.values()
+        properties = value.get("properties")
+        inner = properties.get("input") if isinstance(properties, dict) else None
+        fields = inner.get("properties") if isinstance(inner, dict) else None
+        for name, field in fields.items() if isinstance(fields, dict) else ():
+            values = field.get("enum") if isinstance(field, dict) else None
+            tiers = _tier_values(values) if isinstance(values, list) else {}
+            found |= {model: (str(name), tier) for model, tier in tiers.items()}
+    return found
+
+
+def _tier_values(values: list[object]) -> dict[str, object]:
+    """Return the value for each model if an enumeration is exactly the two tiers."""
+    tiers = {MODELS.get(str(value).lower()): value for value in values}
+    return {PRO: tiers[PRO], MAX: tiers[MAX]} if set(tiers) == {PRO, MAX} else {}
+
+
+def _opened(
+    exchange: Exchange, first: bytes, chunks: Generator[bytes], url: str
+) -> Generator[bytes]:
     if exchange.status != 200:  # noqa: PLR2004 - HTTP
+        chunks.close()
         message = f"{urlsplit(url).hostname} answered HTTP {exchange.status} for the result"
         kind: Any = LinkGoneError if exchange.status in _GONE else FluxError
         raise kind(Code.DOWNLOAD_FAILED, message)
     length = None
     with suppress(TypeError, ValueError):
         length = int(exchange.length or "")
-    return Download(_gathered(first, chunks), length)
+    return _blocks(_unpacked(_counted(first, chunks, length), exchange.encoding))
 
 
-def _gathered(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
-    """Yield a result in blocks: whatever is done with a piece costs more than joining two."""
-    block = bytearray(first)
+def _counted(first: bytes, rest: Generator[bytes], length: int | None) -> Generator[bytes]:
+    """Yield the bytes as they arrive, and check that as many came as were announced."""
+    total = len(first)
     with closing(rest):
+        yield first
         for piece in rest:
+            total += len(piece)
+            yield piece
+    if length is not None and total != length:
+        message = f"{total} bytes of the result arrived, of {length} announced"
+        raise FluxError(Code.DOWNLOAD_FAILED, message)
+
+
+def _unpacked(pieces: Generator[bytes], encoding: str) -> Generator[bytes]:
+    """Yield a result decompressed: some hosts compress although that was not asked for.
+
+    A gzip file counts as compressed even if the header is missing: no image begins like one.
+    """
+    with closing(pieces):
+        head = b""
+        for piece in pieces:
+            head += piece
+            if len(head) >= len(_GZIP):
+                break
+        plain = itertools.chain([head], pieces)
+        if not head.startswith(_GZIP) and encoding not in _PACKED:
+            yield from plain
+            return
+        unpacker = zlib.decompressobj(wbits=_wbits(head))
+        try:
+            for piece in plain:
+                data = piece
+                while data and not unpacker.eof:
+                    yield unpacker.decompress(data, _BLOCK)
+                    data = unpacker.unconsumed_tail
+            yield unpacker.flush()
+        except zlib.error as error:
+            message = f"the result is damaged: {error}"
+            raise FluxError(Code.DOWNLOAD_FAILED, message) from error
+        if not unpacker.eof:
+            raise FluxError(Code.DOWNLOAD_FAILED, "the compressed result is incomplete")
+
+
+def _wbits(head: bytes) -> int:
+    """Return zlib's window setting for gzip, zlib or raw deflate data."""
+    if head.startswith(_GZIP):
+        return 31
+    is_zlib = len(head) > 1 and head[0] & 15 == 8 and int.from_bytes(head[:2]) % 31 == 0  # noqa: PLR2004 - RFC 1950
+    return 15 if is_zlib else -15
+
+
+def _blocks(pieces: Generator[bytes]) -> Generator[bytes]:
+    """Yield a result in blocks: handling each small piece costs more than joining them."""
+    block = bytearray()
+    with closing(pieces):
+        for piece in pieces:
             block += piece
             if len(block) >= _BLOCK:
                 yield bytes(block)
@@ -260,7 +480,7 @@ def _gathered(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
 def _next_hop(url: str, location: str | None) -> str:
     target = link(urljoin(url, location or ""))
     if not location or target is None:
-        raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects to nowhere")
+        raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects without a usable target")
     if url.startswith("https:") and not target.startswith("https:"):
         raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects from https to http")
     return target

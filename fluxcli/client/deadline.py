@@ -1,7 +1,6 @@
-"""A total time for calls: whoever takes longer is cut off, however alive it looks.
+"""A total time for calls: a call that takes longer is cut off, even if bytes still arrive.
 
-Knows threads and time, and nothing of what it cuts. One thread watches all calls: starting
-one for each costs more than the rest of a small call.
+One thread watches all calls: starting a thread for each would cost more than a small call.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ class Deadline:
     """Calls `cut`, from another thread, once the block has taken `seconds`; then `fired` is true.
 
     Raises:
-        FluxError: NETWORK, on entry, if there is no thread to be had: nothing may be begun
-            that could outlast its time.
+        FluxError: NETWORK, on entry, if no thread can be started: a call without a deadline is
+            not begun.
     """
 
     def __init__(self, cut: Callable[[], None], seconds: float) -> None:
@@ -32,7 +31,7 @@ class Deadline:
         self._cut = cut
 
     def fire(self) -> None:
-        """Cut what is watched."""
+        """Cut the call."""
         self.fired = True
         self._cut()
 
@@ -50,38 +49,40 @@ class Deadline:
 
 
 class _DeadlineThread:
-    """The dogs on watch, and the thread that lets each go in time. It begins with the first."""
+    """The deadlines and the thread that fires them. It starts with the first."""
 
     def __init__(self) -> None:
-        self._news = threading.Condition()
-        self._dogs: set[Deadline] = set()
+        self._changed = threading.Condition()
+        self._deadlines: set[Deadline] = set()
         self._asleep_until = inf
         self._thread: threading.Thread | None = None
 
-    def add(self, dog: Deadline) -> None:
-        with self._news:
+    def add(self, deadline: Deadline) -> None:
+        with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = _started(self._watch)
-            self._dogs.add(dog)
-            if dog.due < self._asleep_until:
-                self._news.notify()
+            self._deadlines.add(deadline)
+            if deadline.due < self._asleep_until:
+                self._changed.notify()
 
-    def remove(self, dog: Deadline) -> None:
-        # The thread may wake for it in vain: that is cheaper than to be told.
-        with self._news:
-            self._dogs.discard(dog)
+    def remove(self, deadline: Deadline) -> None:
+        # The thread may wake without need: that is cheaper than a notification.
+        with self._changed:
+            self._deadlines.discard(deadline)
 
     def _watch(self) -> None:
-        with self._news:
+        with self._changed:
             while True:
                 now = time.monotonic()
-                late = [dog for dog in self._dogs if dog.due <= now]
-                self._dogs.difference_update(late)
-                for dog in late:
-                    dog.fire()
-                self._asleep_until = min((dog.due for dog in self._dogs), default=inf)
+                late = [deadline for deadline in self._deadlines if deadline.due <= now]
+                self._deadlines.difference_update(late)
+                for deadline in late:
+                    deadline.fire()
+                self._asleep_until = min(
+                    (deadline.due for deadline in self._deadlines), default=inf
+                )
                 left = self._asleep_until - time.monotonic()
-                self._news.wait(None if left == inf else max(0.0, left))
+                self._changed.wait(None if left == inf else max(0.0, left))
 
 
 def _started(work: Callable[[], None]) -> threading.Thread:
@@ -89,8 +90,8 @@ def _started(work: Callable[[], None]) -> threading.Thread:
     try:
         thread.start()
     except RuntimeError as error:
-        said = f"this machine lends no more threads: {error}"
-        raise FluxError(Code.NETWORK, said, hint="fluxcli config check") from error
+        reason = f"no thread can be started: {error}"
+        raise FluxError(Code.NETWORK, reason, hint="fluxcli config check") from error
     return thread
 
 

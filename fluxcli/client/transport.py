@@ -1,10 +1,10 @@
-"""How bytes travel: clients, certificates, deadlines, and what a failure proves.
+"""HTTP transport: clients, certificates, deadlines, and what a failure proves.
 
-Knows httpx and sockets; knows nothing of tasks or money. Foreign exceptions are
-translated here and nowhere else. Facts about the parts, measured with httpx 0.28.1:
-clients are not shared between threads (httpcore 1.0.9 has an open race); there is no total
-timeout, so a watchdog cuts the socket; a kept-alive connection that the other side is
-closing invents lost answers, so what is paid for travels on a fresh one.
+Knows httpx and sockets; knows nothing of tasks or money. Exceptions of httpx and
+of the system are translated here and nowhere else. Measured with httpx 0.28.1: clients are not
+shared between threads (httpcore 1.0.9 has an open race); there is no total timeout, so a deadline
+thread shuts the socket; a kept-alive connection that the other side is closing looks like a lost
+answer, so a submission uses a new connection.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fluxcli.client.deadline import Deadline
 from fluxcli.errors import Code, FluxError
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
-"""The edge refuses some default agents outright, so every call names the product."""
+"""The edge refuses some default agents, so every call names the product."""
 
 ANSWER_CAP: Final = 4 << 20
 """No JSON answer is read beyond this many bytes, compressed or not."""
@@ -43,7 +43,7 @@ Trace = Callable[[str], None]
 
 @dataclass(slots=True)
 class Exchange:
-    """What is known of one request under way, filled in as it goes.
+    """What is known of one request, filled in while it is sent and answered.
 
     `sent` turns true just before the request's first byte leaves. Until then a failure
     proves that nothing was received. `on_sent` is called at that moment, and the byte
@@ -61,7 +61,7 @@ class Exchange:
     sockets: list[socket.socket] = field(default_factory=list)
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
-        """Follow httpcore's progress (its `trace` request extension).
+        """Record httpcore's progress (its `trace` request extension).
 
         For a proxied request the CONNECT sends headers too; only the call itself counts.
         """
@@ -86,7 +86,7 @@ class Exchange:
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
     def decoded(self) -> bytes:
-        """Return the body so far, unpacked; of a broken archive as much as there is."""
+        """Return the body so far, decompressed; of broken data the part before the damage."""
         if self.encoding not in {"gzip", "x-gzip", "deflate"}:
             return bytes(self.body)
         with contextlib.suppress(zlib.error):
@@ -95,10 +95,7 @@ class Exchange:
 
 
 def _salvaged(archive: bytes | bytearray) -> bytes:
-    """Unpack a broken archive byte by byte, up to where it is broken: it may hold an id.
-
-    It breaks within what the cap allows, else it would not have been found broken.
-    """
+    """Decompress broken data byte by byte up to the damage: it may hold a task id."""
     unpacker, found = zlib.decompressobj(wbits=47), bytearray()
     with contextlib.suppress(zlib.error):
         for at in range(len(archive)):
@@ -109,7 +106,7 @@ def _salvaged(archive: bytes | bytearray) -> bytes:
 class Transport:
     """Makes the clients, one set for each thread, and runs calls on them.
 
-    `transport` replaces the network (the sandbox does so). `trace` is told each call and
+    `transport` replaces the network (the sandbox does so). `trace` receives each call and
     answer, without credentials.
     """
 
@@ -149,9 +146,9 @@ class Transport:
         try:
             return httpx.Client(
                 transport=self._transport,
-                # Plain http is for loopback and results: no certificates to load.
+                # Plain http is for loopback and results: no certificates are needed.
                 verify=self._tls() if secure and self._transport is None else False,
-                # A proxy is for the world outside, never for this machine itself.
+                # A proxy is never used for this machine itself.
                 trust_env=not local and self._transport is None,
                 follow_redirects=False,
                 headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
@@ -174,7 +171,7 @@ class Transport:
             ) from None
 
     def close(self) -> None:
-        """Hang up everywhere; nobody may be talking any more."""
+        """Close all connections; no call may be running."""
         while self._made:
             self._made.pop().close()
 
@@ -193,10 +190,10 @@ class Transport:
         fresh: bool = False,
         cap: int = ANSWER_CAP,
     ) -> None:
-        """Send `request`, and collect its answer's bytes in `flight`, at most `cap`.
+        """Send `request`, and collect its answer's bytes in `exchange`, at most `cap`.
 
         Raises:
-            FluxError: NETWORK, with `flight` telling how far it came.
+            FluxError: NETWORK, with `exchange` showing how far it got.
         """
         for chunk in self.stream(exchange, request, seconds=seconds, fresh=fresh):
             exchange.body += chunk
@@ -219,18 +216,18 @@ class Transport:
         It may take `seconds` in all, and with `silence`, so many without a single byte.
 
         Raises:
-            FluxError: NETWORK, with `flight` telling how far it came.
+            FluxError: NETWORK, with `exchange` showing how far it got.
         """
         url = str(request.url)
         client = self.client(url, fresh=fresh)
-        patience = seconds if silence is None else min(seconds, silence)
-        timeout = httpx.Timeout(patience, connect=min(seconds, CONNECT_SECONDS))
+        longest_pause = seconds if silence is None else min(seconds, silence)
+        timeout = httpx.Timeout(longest_pause, connect=min(seconds, CONNECT_SECONDS))
         request.extensions = {"trace": exchange.trace, "timeout": timeout.as_dict()}
         request.headers = httpx.Headers({**client.headers, **request.headers})
         exchange.sockets = self._open_sockets()
         if self._trace is not None:
             self._trace(f"> {request.method} {url}")
-        with Deadline(exchange.cut, seconds) as dog, _translated(url, exchange, dog):
+        with Deadline(exchange.cut, seconds) as deadline, _translated(url, exchange, deadline):
             response = client.send(request, stream=True)
             with contextlib.closing(response):
                 exchange.status = response.status_code
@@ -248,8 +245,8 @@ class Transport:
 
 
 @contextlib.contextmanager
-def _translated(url: str, exchange: Exchange, dog: Deadline) -> Iterator[None]:
-    """Turn what httpx and the system raise into one error for the house."""
+def _translated(url: str, exchange: Exchange, deadline: Deadline) -> Iterator[None]:
+    """Translate what httpx and the system raise into one `FluxError`."""
     host = urlsplit(url).hostname or url
     try:
         yield
@@ -258,11 +255,13 @@ def _translated(url: str, exchange: Exchange, dog: Deadline) -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise _network(f"no answer from {host} in time") from error
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
-        if dog.fired:
+        if deadline.fired:
             raise _network(f"{host} took too long to answer") from error
         how = "after" if exchange.sent else "before"
-        said = _brief(error)
-        raise _network(f"the connection to {host} broke {how} the call left: {said}") from error
+        detail = _brief(error)
+        raise _network(
+            f"the connection to {host} broke {how} the request was sent: {detail}"
+        ) from error
 
 
 def _network(message: str) -> FluxError:
@@ -270,7 +269,7 @@ def _network(message: str) -> FluxError:
 
 
 def _brief(error: BaseException) -> str:
-    """Say what an exception says, in one line, without what a stranger put into it."""
+    """Return the text of an exception in one line of at most 200 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]
 
@@ -299,7 +298,7 @@ def _trust(env: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether `url` points at this machine by name or number, without asking anybody."""
+    """Return whether `url` names this machine, by name or address, without a lookup."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

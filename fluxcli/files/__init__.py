@@ -1,5 +1,5 @@
-"""Where pictures land: their names, the check that they are whole, whole files or none.
+"""Image files: their names, the check that they are complete, and the write to disk.
 
-`names` turns what `-o` meant into paths, `checks` tells a whole picture from anything else,
-`files` puts one on disk. None of them knows the service, the journal or the terminal.
+`output_path` turns `-o` into paths, `image_check` checks images, `receive` writes them. None of
+them knows the service, the journal or the terminal.
 """

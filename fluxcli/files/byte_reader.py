@@ -1,4 +1,4 @@
-"""Bytes that arrive in pieces of any size, read in the order of a file format.
+"""Read bytes that arrive in pieces of any size in the order of a file format.
 
 Knows no format. A format is a generator that yields whenever it needs the next piece, so its
 code reads like the format's definition, and memory stays that of one piece.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Walk = Generator[None, bytes, T]
-"""A walk along a tape: yields to ask for a piece, and returns what it found."""
+"""Reads a file's structure: yields to get the next piece, returns what it found."""
 
 
 class BrokenImageError(Exception):
@@ -23,7 +23,7 @@ class BrokenImageError(Exception):
 
 
 class ByteReader:
-    """The piece at hand and how far it is read."""
+    """The current piece and how far it has been read."""
 
     def __init__(self) -> None:
         self._piece = b""
@@ -41,7 +41,7 @@ class ByteReader:
         return int.from_bytes((yield from self.take(count)))
 
     def some(self, most: int) -> Walk[bytes]:
-        """Read between 1 and `most` bytes: what is at hand, without waiting for more."""
+        """Read between 1 and `most` bytes: what has arrived, without waiting for more."""
         while self._at == len(self._piece):
             self._piece, self._at = (yield), 0
         piece = self._piece[self._at : self._at + most]
@@ -49,7 +49,7 @@ class ByteReader:
         return piece
 
     def skip(self, count: int) -> Walk[None]:
-        """Pass over `count` bytes."""
+        """Skip `count` bytes."""
         while count:
             while self._at == len(self._piece):
                 self._piece, self._at = (yield), 0
@@ -58,9 +58,9 @@ class ByteReader:
             count -= step
 
     def jump(self, pattern: re.Pattern[bytes]) -> int:
-        """Pass over what lies before a match in the piece at hand; return how much.
+        """Skip what lies before a match in the current piece; return how much.
 
-        Without a match, all but the piece's last byte is passed over: with the next piece's
+        Without a match, all but the piece's last byte is skipped: with the next piece's
         first ones it may become one.
         """
         begun = self._at
@@ -69,7 +69,7 @@ class ByteReader:
         return self._at - begun
 
     def skip_to(self, mark: int) -> Walk[int]:
-        """Pass over everything before the next byte `mark`, and over it; return how much."""
+        """Skip everything before the next byte `mark`, and over it; return how much."""
         passed = 0
         sought = bytes((mark,))
         while True:

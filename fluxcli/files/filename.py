@@ -1,7 +1,7 @@
-"""What may stand in a made-up file name: one value, one safe piece of one name.
+"""Safe parts of generated file names.
 
 Knows Unicode, the rules of file systems and their limits; touches no disk. Names are valid on
-Linux, macOS and Windows, since pictures travel. Lengths are bytes of UTF-8.
+Linux, macOS and Windows, since images are copied between systems. Lengths are bytes of UTF-8.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import unicodedata
 from fluxcli.catalog import ENDINGS
 
 NAME_LIMIT = 120
-"""How long a made-up name gets: readable in a listing, room for a suffix on any file system."""
+"""The longest generated name: readable in a listing, with space for a suffix."""
 
 HARD_LIMIT = 255
-"""What the common file systems allow for one name."""
+"""The longest name that common file systems allow."""
 
 _PROMPT_LEAST = 16
 _VALUE_MOST = 100
@@ -26,6 +26,9 @@ _RESERVED = re.compile(
 _APOSTROPHES = str.maketrans(
     "", "", "'\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
 )
+
+
+_IMAGE_ENDINGS = frozenset({*ENDINGS, ".webp", ".gif", ".avif", ".heic"})
 
 
 def size(text: str) -> int:
@@ -68,9 +71,9 @@ def shortened(text: str, limit: int) -> str:
 
 
 def split_ending(name: str) -> tuple[str, str]:
-    """Split a name before a picture's ending: `a.b.png` → `a.b`, `.png`; else the end is ""."""
+    """Split a name before an image's ending: `a.b.png` → `a.b`, `.png`; else the end is ""."""
     stem, dot, last = name.rpartition(".")
-    return (stem, dot + last) if stem and f".{last}".lower() in ENDINGS else (name, "")
+    return (stem, dot + last) if stem and f".{last}".lower() in _IMAGE_ENDINGS else (name, "")
 
 
 def numbered(name: str, number: int) -> str:
@@ -80,7 +83,7 @@ def numbered(name: str, number: int) -> str:
 
 
 def portable(name: str) -> str:
-    """Return a made-up name that no system reserves and every file system can hold."""
+    """Return a generated name that no system reserves and every file system can hold."""
     if _RESERVED.fullmatch(name):
         name = f"_{name}"
     if size(name) <= HARD_LIMIT:

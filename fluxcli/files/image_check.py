@@ -1,34 +1,44 @@
-"""Whether bytes are a whole picture, told while they arrive and without decoding them.
+"""Check that bytes are a whole image, while they arrive and without decoding them.
 
-Knows signatures and the walks through PNG and JPEG; keeps no bytes but the first few.
+Knows signatures and the structure of each format; keeps no bytes but the first few.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
+import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.files import jpeg, png
+from fluxcli.files import gif, isobmff, jpeg, png, webp
 from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 from fluxcli.files.quoting import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 Content: TypeAlias = bytes
-"""A picture's bytes, where a field called `bytes` holds their number."""
+"""An image's bytes, where a field called `bytes` holds their number."""
 
-_HEAD = 64
+HEAD_BYTES = 64
+"""So many first bytes are enough for `sniff`."""
+
 _BLOCK = 1 << 18
 PIPED_LIMIT = 64 << 20
 """How many bytes of an input are kept in memory where it comes through a pipe."""
 _WALKS: dict[str, Callable[[ByteReader], Walk[tuple[int, int]]]] = {
     "png": png.walk,
     "jpeg": jpeg.walk,
+    "webp": webp.walk,
+    "gif": gif.walk,
+    "avif": isobmff.walk,
+    "heic": isobmff.walk,
 }
 _SIGNATURES = (
     (png.SIGNATURE, "png"),
@@ -50,7 +60,7 @@ _MIME = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """A whole picture: `format` is `png` or `jpeg`, sizes in bytes and pixels, `sha256` in hex."""
+    """A whole image: its `format` (`png`, `webp`…), sizes in bytes and pixels, `sha256` in hex."""
 
     format: str
     bytes: int
@@ -61,7 +71,7 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A picture to edit: its file, or its bytes in `data` where it came through a pipe."""
+    """An image to edit: its file, or its bytes in `data` where it came through a pipe."""
 
     path: Path | None
     sha256: str
@@ -72,13 +82,22 @@ class Input:
 
 
 class Inspector:
-    """Checks one picture as it arrives, in pieces of any size.
+    """Checks one image as it arrives, in pieces of any size.
 
-    `hint` is what to do when it is none; it goes into the error.
+    `hint` is what to do when it is none; it goes into the error, as does `name`. `accepted` are
+    the formats; None means all that can be checked.
     """
 
-    def __init__(self, *, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        hint: str | None = None,
+        name: str = "the file",
+        accepted: Container[str] | None = None,
+    ) -> None:
         self._hint = hint
+        self._name = name
+        self._accepted = _WALKS if accepted is None else accepted
         self._hash = hashlib.sha256()
         self._bytes = 0
         self._head = b""
@@ -87,7 +106,7 @@ class Inspector:
         self._size: tuple[int, int] | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next piece.
+        """Check the next piece.
 
         Raises:
             FluxError: `not_an_image`, as soon as that is certain.
@@ -96,13 +115,13 @@ class Inspector:
         self._bytes += len(chunk)
         if self._walk is None:
             self._head += chunk
-            if len(self._head) < _HEAD:
+            if len(self._head) < HEAD_BYTES:
                 return
             chunk = self._begin()
         self._advance(chunk)
 
     def finish(self, expected_bytes: int | None = None) -> Inspected:
-        """Say what it was; `expected_bytes` is the length that the sender announced.
+        """Return what it was; `expected_bytes` is the length that the sender announced.
 
         Raises:
             FluxError: `not_an_image`: it is none, or not the whole of one.
@@ -112,7 +131,7 @@ class Inspector:
         if self._walk is None:
             self._advance(self._begin())
         if self._size is None:
-            raise self._refusal("ends before the picture does")
+            raise self._refusal("is truncated: it ends before the image does")
         width, height = self._size
         return Inspected(
             format=self._format,
@@ -123,10 +142,10 @@ class Inspector:
         )
 
     def _begin(self) -> bytes:
-        """Choose the walk by the first bytes, and hand them over."""
+        """Choose the format's check by the first bytes, and return them."""
         head, self._head = self._head, b""
         found = sniff(head)
-        if found not in _WALKS:
+        if found is None or found not in self._accepted:
             raise self._refusal(_described(head, found))
         self._format = found
         self._walk = _WALKS[found](ByteReader())
@@ -140,15 +159,15 @@ class Inspector:
             self._walk.send(chunk)
         except StopIteration as end:
             self._size = end.value
-        except BrokenImageError as verdict:
-            raise self._refusal(str(verdict)) from verdict
+        except BrokenImageError as error:
+            raise self._refusal(str(error)) from error
 
     def _refusal(self, reason: str) -> FluxError:
-        return FluxError(Code.NOT_AN_IMAGE, f"the file {reason}", hint=self._hint)
+        return FluxError(Code.NOT_AN_IMAGE, f"{self._name} {reason}", hint=self._hint)
 
 
 def inspect_file(path: Path) -> Inspected:
-    """Check the picture in a file.
+    """Check the image in a file.
 
     Raises:
         FluxError: `not_an_image`.
@@ -171,61 +190,118 @@ def sniff(head: bytes) -> str | None:
 
 
 def read_input(path: Path) -> Input:
-    """Read a picture to edit: its format, size and hash; a FIFO's bytes are kept in `data`.
+    """Read and check an image to edit; a FIFO's bytes are kept in `data`.
 
     Raises:
-        FluxError: `input_unreadable`: no file, an empty one, not a PNG, JPEG or WebP.
+        FluxError: `input_unreadable`: no file, or not the whole of a PNG, JPEG or WebP.
     """
+    name = quoted(path)
     try:
         if path.is_dir():
-            raise _unreadable(quoted(path), "is a folder")
+            raise _unreadable(name, "is a folder")
         with path.open("rb") as file:
-            if not stat.S_ISREG(path.stat().st_mode):
-                return input_from(file.read(PIPED_LIMIT + 1), name=quoted(path))
-            digest = hashlib.sha256()
-            head = file.read(_HEAD)
-            block, total = head, 0
-            while block:
-                digest.update(block)
-                total += len(block)
-                block = file.read(_BLOCK)
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return input_from(file.read(PIPED_LIMIT + 1), name=name)
+            return _checked_input(iter(lambda: file.read(_BLOCK), b""), name=name, path=path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise _unreadable(quoted(path), f"cannot be read: {reason}") from error
-    return _input(head, name=quoted(path), path=path, digest=digest.hexdigest(), total=total)
+        raise _unreadable(name, f"cannot be read: {reason}") from error
 
 
 def input_from(data: bytes, *, name: str = "stdin") -> Input:
-    """Take a picture to edit that came through a pipe; `name` stands for it in messages.
+    """Check an image to edit that came through a pipe; `name` stands for it in messages.
 
     Raises:
-        FluxError: `input_unreadable`: empty, over `PIPED_LIMIT`, or not a PNG, JPEG or WebP.
+        FluxError: `input_unreadable`: over `PIPED_LIMIT`, or not the whole of a PNG, JPEG or WebP.
     """
     if len(data) > PIPED_LIMIT:
         raise _unreadable(name, f"brings more than {PIPED_LIMIT >> 20} MB")
-    digest = hashlib.sha256(data).hexdigest()
-    return _input(data[:_HEAD], name=name, path=None, digest=digest, total=len(data), data=data)
+    return _checked_input(iter([data]), name=name, data=data)
 
 
-def _input(
-    head: bytes, *, name: str, path: Path | None, digest: str, total: int, data: bytes | None = None
+def _checked_input(
+    blocks: Iterator[bytes], *, name: str, path: Path | None = None, data: bytes | None = None
 ) -> Input:
-    found = sniff(head)
-    if found not in _MIME:
-        raise _unreadable(name, _described(head, found))
-    return Input(path=path, sha256=digest, bytes=total, format=found, mime=_MIME[found], data=data)
+    inspector = Inspector(name=name, accepted=_MIME)
+    try:
+        for block in blocks:
+            inspector.feed(block)
+        found = inspector.finish()
+    except FluxError as error:
+        hint = "give a whole PNG, JPEG or WebP image; nothing was sent"
+        raise FluxError(Code.INPUT_UNREADABLE, error.message, hint=hint) from error
+    return Input(
+        path=path,
+        sha256=found.sha256,
+        bytes=found.bytes,
+        format=found.format,
+        mime=_MIME[found.format],
+        data=data,
+    )
+
+
+class OpenInput:
+    """An image to edit, opened for one upload; what is read is hashed again.
+
+    Raises:
+        FluxError: `input_unreadable`.
+    """
+
+    def __init__(self, image: Input) -> None:
+        self._image = image
+        self._hash = hashlib.sha256()
+        self._file: BinaryIO
+        if image.path is None:
+            self._file = io.BytesIO(image.data or b"")
+            return
+        try:
+            self._file = image.path.open("rb")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise _unreadable(quoted(image.path), f"cannot be read any more: {reason}") from error
+
+    def read(self, count: int = -1) -> bytes:
+        """Return the next bytes."""
+        data = self._file.read(count)
+        self._hash.update(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a position; from the beginning, the bytes are hashed again."""
+        if (offset, whence) == (0, 0):
+            self._hash = hashlib.sha256()
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close the file; it was only read, so a failure means nothing."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def check(self) -> None:
+        """Check, after an upload, that the bytes that were read are the ones that were checked.
+
+        Raises:
+            FluxError: `input_unreadable`: the file changed meanwhile.
+        """
+        if self._hash.hexdigest() != self._image.sha256:
+            name = quoted(self._image.path or "stdin")
+            raise _unreadable(name, "changed after it was checked; nothing was charged")
 
 
 def _unreadable(name: str, reason: str) -> FluxError:
     return FluxError(
-        Code.INPUT_UNREADABLE, f"{name} {reason}", hint="give a PNG, JPEG or WebP picture"
+        Code.INPUT_UNREADABLE, f"{name} {reason}", hint="give a PNG, JPEG or WebP image"
     )
 
 
 def _described(head: bytes, found: str | None) -> str:
-    """Say what the bytes are instead of a picture that we know."""
+    """Describe what the bytes are instead of an image."""
     if found is not None:
-        return f"is {found.upper()}, which is of no use here"
+        return f"is {found.upper()}, which cannot be used here"
     if not head:
         return "is empty"
     if not head.strip(b"\0"):
@@ -233,7 +309,7 @@ def _described(head: bytes, found: str | None) -> str:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for starts, name in ((b"<", "HTML or XML"), (b"{", "JSON"), (b"[", "JSON")):
         if text.startswith(starts):
-            return f"is {name}, not a picture"
+            return f"is {name}, not an image"
     if any(signature.startswith(head) for signature, _ in _SIGNATURES):
-        return "ends before the picture does"
-    return "does not begin as a picture does"
+        return "is truncated: it ends before the image does"
+    return "is not an image"

@@ -1,4 +1,4 @@
-"""The JPEG format as far as it tells a whole picture from a part: segments, scans, the end.
+"""Structure check of JPEG: segments, scans, the end mark.
 
 Knows the format (ITU-T T.81), decodes nothing: damage inside the coded data that leaves its
 framing whole is not seen. Bytes after the end mark are allowed, as every decoder allows them.
@@ -17,7 +17,7 @@ _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FRAME_LEAST = 9
 _SEGMENTS = 1 << 16
-"""So many would take hundreds of MB in any picture; empty ones without end take only time."""
+"""The most segments of one image: an endless row of empty ones must stop."""
 _NO_FILL = re.compile(rb"[^\xff]")
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """What ends a scan: neither a stuffed byte nor a restart."""
@@ -35,7 +35,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     while marker != _END:
         segments += 1
         if segments > _SEGMENTS:
-            raise BrokenImageError("holds more segments than any picture does")
+            raise BrokenImageError("holds more segments than any image has")
         if marker in _FRAMES and not width:
             width, height = yield from _frame(reader)
         elif marker == _LINES:
@@ -52,7 +52,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
             yield from _segment(reader)
         marker = yield from _marker(reader)
     if not scans:
-        raise BrokenImageError("ends without a picture in it")
+        raise BrokenImageError("ends without image data")
     if not height:
         raise BrokenImageError("does not say how high it is")
     return width, height
@@ -86,7 +86,7 @@ def _segment(reader: ByteReader) -> Walk[None]:
 
 
 def _frame(reader: ByteReader) -> Walk[tuple[int, int]]:
-    """Read a frame's header; the height is 0 where a later segment tells it."""
+    """Read a frame's header; the height is 0 where a later segment holds it."""
     length = yield from _length(reader)
     if length < _FRAME_LEAST:
         raise BrokenImageError("has a damaged header")
@@ -102,7 +102,7 @@ def _frame(reader: ByteReader) -> Walk[tuple[int, int]]:
 def _scan(reader: ByteReader, *, seen_frame: bool) -> Walk[int]:
     """Read a scan's header and its coded data; return the marker that ends it."""
     if not seen_frame:
-        raise BrokenImageError("has picture data before a header")
+        raise BrokenImageError("has image data before a header")
     yield from _segment(reader)
     passed = 0
     while True:

@@ -1,4 +1,4 @@
-"""What `-o` meant, and the path that each picture gets.
+"""What `-o` means, and the path that each image gets.
 
 Knows templates, the file system's answers (`stat`, `access`) and nothing else; creates and
 changes nothing. The text after `-o` is the user's and is kept as it is; only the values put
@@ -90,7 +90,7 @@ class NameValues:
 
 
 def parse_target(text: str | None, *, cwd: Path) -> OutputTarget:
-    """Return what `-o text` means to somebody in `cwd` (absolute).
+    """Return what `-o text` means in the folder `cwd` (absolute).
 
     Raises:
         FluxError: `invalid_request`: an unknown placeholder, a lone brace, no possible path.
@@ -119,7 +119,7 @@ def format_of(target: OutputTarget) -> str | None:
     if ending not in ENDINGS:
         raise FluxError(
             Code.INVALID_REQUEST,
-            f"the output's ending {quoted(ending)} is of no format that the service makes",
+            f"the output's ending {quoted(ending)} is of a format that the service does not make",
             hint="end it in `.jpg` or `.png`",
         )
     return ENDINGS[ending]
@@ -129,7 +129,7 @@ def resolve(target: OutputTarget, facts: NameValues) -> Path:
     """Return the path for one picture. Never for stdout, which has none.
 
     Without `{n}` and `{id}`, one of several gets `-1`, `-2`… before its ending. A device or a
-    FIFO takes them all as it is. Made-up names stay within 120 bytes, shortening the prompt.
+    FIFO is used for all of them. Generated names stay within 120 bytes, shortening the prompt.
 
     Raises:
         ValueError: the target is stdout, or needs the id that `facts` lacks.
@@ -146,9 +146,9 @@ def resolve(target: OutputTarget, facts: NameValues) -> Path:
 
 
 def known_paths(target: OutputTarget, facts: NameValues) -> list[Path] | None:
-    """Return the paths of all `facts.count` pictures, for a look before anything is paid.
+    """Return the paths of all `facts.count` pictures, to check before anything is paid.
 
-    None when only the task's id will tell; empty for stdout. `facts.n` does not matter.
+    None when a path needs the task's id; empty for stdout. `facts.n` does not matter.
     """
     if target.kind == "stdout":
         return []
@@ -164,7 +164,7 @@ def descriptor(path: Path) -> int | None:
 
 
 def is_device(path: Path) -> bool:
-    """Whether `path` is there to be written into, never replaced: a device, FIFO or descriptor."""
+    """Return whether `path` is written into and never replaced: a device, FIFO or descriptor."""
     if descriptor(path) is not None:
         return True
     mode = _mode(path)
@@ -172,10 +172,10 @@ def is_device(path: Path) -> bool:
 
 
 def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> list[Path]:
-    """Return the paths that are to be made: all, or with `skip_existing` those not there yet.
+    """Return the paths to write: all, or with `skip_existing` those that do not exist.
 
     Raises:
-        FluxError: `would_overwrite`: one is there, and neither flag was given;
+        FluxError: `would_overwrite`: one exists, and neither flag was given;
             `output_unwritable`: one cannot be written (see `check_writable`).
     """
     wanted = []
@@ -187,7 +187,7 @@ def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> li
         if there and not force:
             raise FluxError(
                 Code.WOULD_OVERWRITE,
-                f"{quoted(path)} is there already",
+                f"{quoted(path)} already exists",
                 hint="`--force` replaces it, `--skip-existing` keeps it",
             )
         check_writable(path)
@@ -198,7 +198,7 @@ def check_free(paths: Iterable[Path], *, force: bool, skip_existing: bool) -> li
 def check_writable(path: Path, *, folder: bool = False) -> None:
     """Check that a file can be put at `path` (or, for a `folder`, into it). Creates nothing.
 
-    Judged on the nearest folder that exists: the missing ones are made when a picture lands.
+    Checks the nearest folder that exists: missing ones are created later.
 
     Raises:
         FluxError: `output_unwritable`.
@@ -291,8 +291,8 @@ def _made(part: str, facts: NameValues, number: int | None) -> str:
     values = {piece.text: _value(piece.text, facts) for piece in pieces if piece.is_field}
     if "prompt" in values:
         taken = components.size(_filled(pieces, values | {"prompt": ""}))
-        room = components.NAME_LIMIT - taken - (0 if number is None else len(f"-{number}"))
-        share = room // sum(piece == (True, "prompt") for piece in pieces)
+        free = components.NAME_LIMIT - taken - (0 if number is None else len(f"-{number}"))
+        share = free // sum(piece == (True, "prompt") for piece in pieces)
         values["prompt"] = components.shortened(values["prompt"], share)
     name = _filled(pieces, values)
     if number is not None:

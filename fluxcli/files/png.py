@@ -1,4 +1,4 @@
-"""The PNG format as far as it tells a whole picture from a part: chunks, checksums, rows.
+"""Structure check of PNG: chunks, checksums, number of rows.
 
 Knows the format (ISO/IEC 15948), decodes no colours. Bytes after the last chunk are allowed,
 as every decoder allows them.
@@ -27,21 +27,21 @@ _ADAM7 = (
 )
 """The passes of an interlaced picture: first column and row, step across and down."""
 _CHUNKS = 1 << 16
-"""No picture is cut into so many; empty ones without end take only time."""
+"""The most chunks of one image: an endless row of empty ones must stop."""
 
 _WINDOW = 1 << 16
-"""How much is looked at in one step, in bytes, before and after decompression."""
+"""How many bytes are handled in one step, before and after decompression."""
 
 
 class _Pixels:
-    """Inflates the picture's data and counts it, keeping none."""
+    """Decompresses the pixel data and counts it, without keeping it."""
 
     def __init__(self, expected: int) -> None:
         self._left = expected
         self._stream = zlib.decompressobj()
 
     def feed(self, data: bytes) -> None:
-        # What lies beyond the last row is of no decoder's interest, and may be a bomb.
+        # Data beyond the last row is ignored by decoders, and may be a decompression bomb.
         while data and self._left > 0 and not self._stream.eof:
             self._inflate(data)
             data = self._stream.unconsumed_tail
@@ -56,7 +56,7 @@ class _Pixels:
         try:
             self._left -= len(self._stream.decompress(data, _WINDOW))
         except zlib.error as error:
-            raise BrokenImageError("holds picture data that do not decompress") from error
+            raise BrokenImageError("holds pixel data that do not decompress") from error
 
 
 def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
@@ -76,7 +76,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
         if kind == b"IEND":
             pixels.finish()
             return width, height
-    raise BrokenImageError("holds more chunks than any picture does")
+    raise BrokenImageError("holds more chunks than any image has")
 
 
 def _first_chunk(reader: ByteReader) -> Walk[bytes]:

@@ -1,7 +1,7 @@
-"""How a path or another foreign text stands in a message.
+"""Text from outside (a path, an id) as it is shown in a message.
 
 Knows only text. Control, bidirectional and undecodable characters are shown as escapes,
-so that a file's name can neither move the cursor nor hide its ending.
+so that it can neither move the cursor nor hide an ending.
 """
 
 from __future__ import annotations

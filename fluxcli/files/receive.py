@@ -1,16 +1,16 @@
-"""One picture onto the disk, or to a stream: whole and checked, or not at all.
+"""Receive one image into a file or a stream: whole and checked, or not at all.
 
-Knows files, not where bytes come from. Nothing is ever seen at the final path but the old file
-or the new, whole one. Every failure of the disk becomes an error that says that the picture is
-paid for and can be fetched again.
+Knows files, not where bytes come from. The final path holds the old file or the new, whole one,
+never a part. A failure of the disk becomes an error that names the command that downloads the
+image again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 RESUME = "fluxcli download --unsaved"
-"""The command that mends every failure here: the picture is paid for, fetching it is free."""
+"""The command that resolves every failure here: downloading again is free."""
 
 
 RESULT_LIMIT: Final = 256 << 20
-"""No picture is this big, in bytes: about a megapixel is what the service makes."""
+"""The most bytes of one image; the service makes about a megapixel."""
 
 
 class _Intake:
-    """Takes a picture's bytes, at most `limit`, into an open file and checks them on the way."""
+    """Writes an image's bytes, at most `limit`, into an open file and checks them."""
 
     def __init__(self, name: str, limit: int) -> None:
         self._name = name
         self._left = limit
-        self._inspector = Inspector(hint=RESUME)
+        self._inspector = Inspector(hint=RESUME, name="the downloaded file")
         self._file: BinaryIO | None = None
         self._inspected: Inspected | None = None
 
     def write(self, chunk: bytes) -> None:
-        """Take the next piece, of any size.
+        """Write the next piece, of any size.
 
         Raises:
             FluxError: `not_an_image`, as soon as that is certain; `disk`.
@@ -52,20 +52,21 @@ class _Intake:
         self._inspector.feed(chunk)
         self._left -= len(chunk)
         if self._left < 0:
-            raise FluxError(Code.NOT_AN_IMAGE, "what came is too big for a picture", hint=RESUME)
+            raise FluxError(
+                Code.NOT_AN_IMAGE, "the downloaded file is too big for an image", hint=RESUME
+            )
         with _translated(self._name):
             self._open.write(chunk)
 
     def check(self, expected_bytes: int | None = None) -> Inspected:
-        """Say what came, once all has; it is on the disk then.
+        """Return what arrived, after the last piece; it is on the disk then.
 
         Raises:
-            FluxError: `not_an_image`: not the whole of a picture; `disk`.
+            FluxError: `not_an_image`: not a whole image; `disk`.
         """
         self._inspected = self._inspector.finish(expected_bytes)
         with _translated(self._name):
-            self._open.flush()
-            os.fsync(self._open.fileno())
+            self._sync()
         return self._inspected
 
     def __exit__(
@@ -74,9 +75,14 @@ class _Intake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What matters is on the disk already, or given up.
+        # What matters has been synced, or the file is discarded.
         with contextlib.suppress(OSError):
             self._open.close()
+
+    def _sync(self) -> None:
+        """Make the bytes durable."""
+        self._open.flush()
+        os.fsync(self._open.fileno())
 
     @property
     def _open(self) -> BinaryIO:
@@ -99,15 +105,17 @@ class _Intake:
 
 
 class Spool(_Intake):
-    """A picture that goes to a stream: collected in a nameless temporary file until checked."""
+    """An image that goes to a stream: collected in memory until it is checked."""
 
     def __init__(self, *, limit: int = RESULT_LIMIT) -> None:
-        super().__init__("a temporary file", limit)
+        super().__init__("memory", limit)
 
     def __enter__(self) -> Self:
-        with _translated(self._name):
-            self._file = tempfile.TemporaryFile()
+        self._file = io.BytesIO()
         return self
+
+    def _sync(self) -> None:
+        self._open.flush()
 
     def reader(self) -> BinaryIO:
         """Return the checked picture's bytes, from their beginning; valid until the exit."""
@@ -121,7 +129,7 @@ class Spool(_Intake):
 
 
 class Landing(_Intake):
-    """A picture that goes to `path`: written beside it, checked, then put in its place.
+    """An image that goes to `path`: written beside it, checked, then put in its place.
 
     `token` is the task's: what an earlier, killed run of it left is cleared away. Missing
     folders are made. A link stays and the file that it names is replaced. Devices and FIFOs
@@ -137,7 +145,7 @@ class Landing(_Intake):
     def __enter__(self) -> Self:
         with _translated(self._name):
             if is_device(self._path):
-                self._file = tempfile.TemporaryFile()
+                self._file = io.BytesIO()
                 return self
             real = Path(os.path.realpath(self._path))
             if real.is_dir():
@@ -150,8 +158,8 @@ class Landing(_Intake):
     def commit(self, *, replace: bool) -> Picture:
         """Put the checked picture in its place; return it with the path that it got.
 
-        Without `replace`, a file that appeared there meanwhile stays, and the picture lands
-        beside it under the first free name: compare `path` with the one asked for.
+        Without `replace`, a file that appeared there meanwhile stays, and the image is
+        saved beside it under the first free name: compare `path` with the one asked for.
 
         Raises:
             FluxError: `disk`: it cannot be put there, and nothing is left behind.
@@ -174,6 +182,12 @@ class Landing(_Intake):
             self._part.discard()
         super().__exit__(kind, error, trace)
 
+    def _sync(self) -> None:
+        if self._part is None:
+            self._open.flush()
+        else:
+            super()._sync()
+
     def _pour(self) -> None:
         """Write into the device; a descriptor of ours is shared, not opened a second time."""
         self._open.seek(0)
@@ -184,7 +198,7 @@ class Landing(_Intake):
 
 
 def tidy(path: Path, *, token: str) -> None:
-    """Remove what a run that was killed after it had landed a picture left beside it."""
+    """Remove the temporary file that a killed run left beside a saved image."""
     if not is_device(path):
         clear_leftover(Path(os.path.realpath(path)), token)
 
@@ -198,4 +212,4 @@ def _translated(name: str) -> Iterator[None]:
 
 
 def _disk(name: str, reason: str) -> FluxError:
-    return FluxError(Code.DISK, f"the picture cannot be written to {name}: {reason}", hint=RESUME)
+    return FluxError(Code.DISK, f"the image cannot be written to {name}: {reason}", hint=RESUME)

@@ -186,6 +186,9 @@ class SandboxService:
         limit, window = _LIMITS[where]
         # Somebody may show it a real key; the store keeps none.
         key = hashlib.sha256(call.headers["authorization"].encode()).hexdigest()
+        if where == "poll":
+            # Reads are limited for each task.
+            key += f" {call.query.get('taskId', '')}"
         return self._ledger.admit(where, key, now=now, limit=limit, window=window)
 
     def _submit(self, call: HttpCall, what: str, now: float) -> HttpAnswer:

@@ -9,7 +9,8 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
-from fluxcli.tasks.collect import Collector, holds
+from fluxcli.tasks.download import Downloader, holds
+from fluxcli.tasks.poll import Poller
 from fluxcli.tasks.submit import Submitter, unsettled
 
 if TYPE_CHECKING:
@@ -89,12 +90,16 @@ class PictureJob:
             said = f"submission `{task.ref}` was never accepted, so there is nothing to save"
             raise FluxError(Code.TASK_NOT_FOUND, said, hint="fluxcli status")
         place = target or OutputTarget.restore(task.output)
-        collecting = Collector(self.key, self._tools, self._terms, place)
+        deadline = self._tools.clock.monotonic() + self._terms.timeout
+        downloader = Downloader(self.key, self._tools, self._terms, place, deadline)
+        if self._terms.save:
+            downloader.check_place(task)
         if self._terms.wait and task.state is State.RUNNING:
-            task = yield from collecting.watch(task, young=young)
+            poller = Poller(self.key, self._tools, self._terms, deadline)
+            task = yield from poller.watch(task, new=young)
         at_hand = target is None and _is_kept(task)
         if self._terms.save and task.state in {State.SUCCEEDED, State.SAVED} and not at_hand:
-            task = yield from collecting.save(task)
+            task = yield from downloader.save(task)
         yield Finished(key=self.key, task=task)
 
 

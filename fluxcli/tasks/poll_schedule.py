@@ -1,7 +1,7 @@
-"""When to look at a task again: often enough to be quick, seldom enough to be polite.
+"""When to read a task again: soon enough to notice its end, with few reads.
 
-Pure. Learns from how long pictures like this took at the service: no look before the
-quickest would be done, then steps that fit how much they differ. All values are seconds.
+Pure. Learns from how long images like this took at the service: no read before the quickest
+would be done, then steps that fit how much they differ. All values are seconds.
 """
 
 from __future__ import annotations
@@ -14,37 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ENOUGH: Final = 5
-"""So many earlier pictures are needed before their durations are believed."""
+"""So many earlier images are needed before their durations are used."""
 
-_LOOKS: Final = {True: 13, False: 9}
-"""So many steps lead from the quickest pictures to the slowest; half of them are looked at.
-
-A picture that somebody waits for alone gets more; of many, each gets by with fewer.
-"""
+_READS: Final = 13
+"""So many steps lead from the quickest images to the slowest; half of them are used."""
 
 _EARLY: Final = 0.2
-"""Without history, one look comes at once: some services, and all rehearsals, are quick."""
+"""Without history, one read comes at once: some services, and all rehearsals, are quick."""
 
-_STEP: Final = (0.3, 5.0)
-_PATIENCE: Final = 4.0
-"""After this many times the usual duration, something is odd and looks become rarer."""
+_STEP: Final = (0.3, 1.2)
+"""The least and the most time between two reads while an image may be done at any moment."""
+
+_OVERDUE: Final = 4.0
+"""After this many times the usual duration, and two minutes, reads become rarer."""
+
+_OVERDUE_LEAST: Final = 120.0
+_SLOWEST: Final = 15.0
 
 
 class PollSchedule:
-    """The looks at one task, `alone` or of many. `interval` is the user's own fixed step."""
+    """The reads of one task. `interval` is the user's own fixed step."""
 
     def __init__(
-        self,
-        model: str,
-        durations: Sequence[float],
-        *,
-        interval: float | None = None,
-        alone: bool = True,
+        self, model: str, durations: Sequence[float], *, interval: float | None = None
     ) -> None:
         known = sorted(durations)
         self._fixed = interval is not None
         self.is_learning = len(known) < ENOUGH
-        """Whether nothing is known yet; what is learnt meanwhile may be asked for again."""
+        """Whether too little is known yet; durations may be asked for again later."""
         if self.is_learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3
@@ -52,22 +49,22 @@ class PollSchedule:
         else:
             self.usual = _quantile(known, 0.5)
             self._start = _quantile(known, 0.1)
-            step = (_quantile(known, 0.95) - self._start) / _LOOKS[alone]
+            step = (_quantile(known, 0.95) - self._start) / _READS
         self._step = min(max(step, _STEP[0]), _STEP[1])
         self.first = _EARLY if self.is_learning else self._start
-        """How long after its acceptance a task is looked at for the first time."""
+        """How long after its acceptance a task is read for the first time."""
         if interval is not None:
             self._start = self._step = self.first = interval
 
     def next(self, age: float) -> float:
-        """Return how long to wait before the next look at a task accepted `age` ago."""
-        if age < self._start:
-            return self._start - age
+        """Return how long to wait before the next read of a task accepted `age` ago."""
         if self._fixed:
             return self._step
-        if age > self.usual * _PATIENCE:
-            return min(max(self._step, age / 20), 15.0)
-        return max(self._step, age / 14) if self.is_learning else self._step
+        if age < self._start:
+            return self._start - age
+        if age > max(self.usual * _OVERDUE, _OVERDUE_LEAST):
+            return min(max(self._step, age / 60), _SLOWEST)
+        return min(max(self._step, age / 14), _STEP[1]) if self.is_learning else self._step
 
 
 def _quantile(known: Sequence[float], share: float) -> float:

@@ -6,15 +6,15 @@ provably refused in passing is, within two minutes.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
-from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
 from fluxcli.client import responses
 from fluxcli.errors import Code, FluxError
-from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading
+from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading, Warned
+from fluxcli.files.image_check import OpenInput
 from fluxcli.tasks.options import PASSING, RetryBudget, Wait
 
 if TYPE_CHECKING:
@@ -89,13 +89,10 @@ class Submitter:
         service = self._tools.service
         if picture.data is not None and picture.bytes <= SMALL_BYTES:
             return service.upload_text(picture.data, name=name, mime=picture.mime)
-        file = _opened(picture)
-        try:
-            return service.upload(file, name=name, mime=picture.mime)
-        finally:
-            # It was only read: nothing that closing could say matters.
-            with suppress(OSError):
-                file.close()
+        with closing(OpenInput(picture)) as file:
+            url = service.upload(file, name=name, mime=picture.mime)
+            file.check()
+            return url
 
     def _submitted(self, task: Task, request: Request) -> Generator[JobStep, None, Task]:
         journal, account = self._tools.journal, self._tools.account
@@ -119,8 +116,12 @@ class Submitter:
                     with suppress(FluxError):
                         journal.unknown(task.ref, reason)
                     raise unsettled(task.ref, reason)
-                case responses.SubmissionRefused(error, again, retry_after):
+                case responses.SubmissionRefused(error, again, retry_after, switched=switched):
                     journal.refused(task.ref, error)
+                    if switched is not None:
+                        note = f"{error.message}; submitting through the {switched} API instead"
+                        yield Warned(key=self._key, message=note)
+                        continue
                     if error.code is Code.RATE_LIMITED:
                         retry_after = retry_after or WINDOW_SECONDS
                         journal.submission_limiter.saturate(account, retry_after)
@@ -184,14 +185,3 @@ def unsettled(ref: str, reason: str | None) -> FluxError:
         f"`fluxcli status {ref} --settle TASKID` or `--settle not-charged`",
         ref=ref,
     )
-
-
-def _opened(picture: Input) -> BinaryIO:
-    if picture.path is None:
-        return BytesIO(picture.data or b"")
-    try:
-        return picture.path.open("rb")
-    except OSError as error:
-        raise FluxError(
-            Code.INPUT_UNREADABLE, f"`{picture.path}` cannot be read any more: {error.strerror}"
-        ) from error

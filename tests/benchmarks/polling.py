@@ -42,7 +42,7 @@ def _learnt(median: float, sigma: float, goal: float, draws: int) -> Iterator[Fi
     history = _drawn(median, sigma, 200, seed=2)
     durations = _drawn(median, sigma, draws, seed=1)
     for alone, most in _READS.items():
-        rhythm = partial(PollSchedule, PRO, history, alone=alone)
+        rhythm = partial(PollSchedule, PRO, history)
         lag, reads = _watched(rhythm, durations)
         name = f"simulated, {median:g} s, sigma {sigma}, {'alone' if alone else 'of many'}"
         fixed = _fixed_lag(durations, reads)

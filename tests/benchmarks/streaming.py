@@ -40,7 +40,7 @@ def _fetched(bench: Bench, size: int) -> dict[str, Spent]:
         place = ("-f", "-o", "flux.png")
         run(bench.flux("generate", "a cat", "--no-wait", *place, url=service.url, state=state))
         download = bench.flux("download", "@last", *place, url=service.url, state=state)
-        # A picture that is there already would be looked at, and not fetched.
+        # A picture that already exists would be looked at, and not fetched.
         anew = replace(
             download, words=("sh", "-c", 'rm -f flux.png; exec "$@"', "", *download.words)
         )

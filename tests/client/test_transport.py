@@ -251,7 +251,7 @@ class TestWhatAFailureProves:
         assert not exchange.sent
 
     def test_an_impossible_url(self, real: Transport) -> None:
-        with pytest.raises(FluxError, match="before the call left"):
+        with pytest.raises(FluxError, match="before the request was sent"):
             real.call(Exchange(), httpx.Request("GET", "ftp://127.0.0.1/"), seconds=5)
 
     def test_what_a_stranger_says_is_told_short_and_in_one_line(self) -> None:
@@ -265,7 +265,7 @@ class TestWhatAFailureProves:
     def test_a_break_after_the_call_left(self) -> None:
         exchange = Exchange()
         script = Script([httpx.ReadError("")])
-        with pytest.raises(FluxError, match="broke after the call left: ReadError"):
+        with pytest.raises(FluxError, match="broke after the request was sent: ReadError"):
             transport(script).call(exchange, httpx.Request("GET", "https://h.invalid/"), seconds=5)
 
 

@@ -1,4 +1,4 @@
-"""The wire's words: what is sent, and what is made of every shape that an answer can have."""
+"""The kontext wire format: what is sent, and how answers of every shape are read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from fluxcli.client.wire_kontext import (
-    KontextWireFormat,
+from fluxcli.client.wire import (
     Record,
     decode,
     link,
@@ -17,11 +16,13 @@ from fluxcli.client.wire_kontext import (
     moment,
     number,
     salvage_task_id,
+    task_id_of,
 )
+from fluxcli.client.wire_kontext import KontextWireFormat
 from fluxcli.models import Request
 from tests.client import bodies
 
-DIALECT = KontextWireFormat()
+KONTEXT = KontextWireFormat()
 REQUEST = Request(
     mode="generate",
     prompt="a red fox",
@@ -33,17 +34,19 @@ REQUEST = Request(
 
 
 def record_of(body: bytes) -> Record:
-    return DIALECT.record(decode(200, body).data)
+    found = KONTEXT.record(decode(200, body))
+    assert found is not None
+    return found
 
 
 def record_with(**fields: Any) -> Record:
-    return DIALECT.record({"successFlag": 1, **fields})
+    return record_of(json.dumps({"code": 200, "data": {"successFlag": 1, **fields}}).encode())
 
 
 class TestTheRequest:
     def test_a_plain_request_sends_every_setting_by_its_api_name(self) -> None:
         """Nothing is left to the service's defaults, and nothing unknown is sent."""
-        assert DIALECT.body(REQUEST) == {
+        assert KONTEXT.body(REQUEST) == {
             "prompt": "a red fox",
             "model": "flux-kontext-pro",
             "aspectRatio": "16:9",
@@ -56,20 +59,20 @@ class TestTheRequest:
 
     def test_an_edit_without_a_ratio_does_not_name_one(self) -> None:
         """The service then keeps the input's."""
-        body = DIALECT.body(
+        body = KONTEXT.body(
             replace(REQUEST, mode="edit", aspect_ratio=None, input_image="https://example.com/a")
         )
         assert "aspectRatio" not in body
         assert body["inputImage"] == "https://example.com/a"
 
     def test_watermark_and_callback_are_sent_when_asked_for(self) -> None:
-        body = DIALECT.body(replace(REQUEST, watermark="ACME", callback_url="https://example.com"))
+        body = KONTEXT.body(replace(REQUEST, watermark="ACME", callback_url="https://example.com"))
         assert (body["watermark"], body["callBackUrl"]) == ("ACME", "https://example.com")
 
     def test_a_task_id_is_opaque_and_quoted_whole(self) -> None:
-        path = DIALECT.record_path("a/b&c=d e")
+        path = KONTEXT.record_path("a/b&c=d e")
         assert path == "/api/v1/flux/kontext/record-info?taskId=a%2Fb%26c%3Dd%20e"
-        assert DIALECT.record_path("\udcff").endswith("taskId=%3F")
+        assert KONTEXT.record_path("\udcff").endswith("taskId=%3F")
 
 
 class TestTheEnvelope:
@@ -166,7 +169,7 @@ class TestTaskIds:
     )
     def test_where_the_answer_names_one(self, data: object, found: str | None) -> None:
         reply = decode(200, json.dumps({"code": 200, "msg": "success", "data": data}).encode())
-        assert DIALECT.task_id(reply) == found
+        assert task_id_of(reply) == found
 
     @pytest.mark.parametrize(
         ("body", "found"),
@@ -257,7 +260,8 @@ class TestRecords:
 
     @pytest.mark.parametrize("data", [None, [], "x", 3, {}])
     def test_data_of_any_kind_is_a_running_task(self, data: object) -> None:
-        assert DIALECT.record(data).state == "running"
+        body = json.dumps({"code": 200, "data": data}).encode()
+        assert record_of(body).state == "running"
 
     @pytest.mark.parametrize("echo", [None, "not json", "[1]", 5])
     def test_an_echo_that_is_none(self, echo: object) -> None:
@@ -335,29 +339,15 @@ def test_links(value: object, found: str | None) -> None:
     assert link(value) == found
 
 
-class TestUploadAnswers:
-    def test_the_download_url_is_the_picture(self) -> None:
-        found = DIALECT.upload_url(decode(200, bodies.UPLOADED).data)
-        assert found == (
-            "https://tempfile.redpandaai.co/kieai/10001/images/test-uploads/"
-            "1777534514383-w5dsj9ctw1.jpg"
-        )
-
-    @pytest.mark.parametrize("data", [None, "https://h/x", {"fileUrl": "https://h/x"}, {}])
-    def test_anything_else_is_none(self, data: object) -> None:
-        """`fileUrl` stands in some pages of the documentation and in no answer."""
-        assert DIALECT.upload_url(data) is None
-
-
 class TestEchoes:
     """A record's echo tells whose request it was."""
 
     def test_the_same_request(self) -> None:
-        assert DIALECT.echoes(DIALECT.body(REQUEST), REQUEST) is True
+        assert KONTEXT.echoes(KONTEXT.body(REQUEST), REQUEST) is True
 
     def test_numbers_may_come_back_as_text(self) -> None:
         echo = {"prompt": "a red fox", "safetyTolerance": "2"}
-        assert DIALECT.echoes(echo, REQUEST) is True
+        assert KONTEXT.echoes(echo, REQUEST) is True
 
     @pytest.mark.parametrize(
         "echo",
@@ -369,19 +359,19 @@ class TestEchoes:
         ],
     )
     def test_another_request(self, echo: dict[str, Any]) -> None:
-        assert DIALECT.echoes(echo, REQUEST) is False
+        assert KONTEXT.echoes(echo, REQUEST) is False
 
     def test_null_is_left_out_not_different(self) -> None:
         echo = {"prompt": "a red fox", "aspectRatio": None, "inputImage": None}
-        assert DIALECT.echoes(echo, REQUEST) is True
+        assert KONTEXT.echoes(echo, REQUEST) is True
 
     @pytest.mark.parametrize("echo", [{}, {"prompt": None}, {"model": "flux-kontext-pro"}])
     def test_too_little_to_tell(self, echo: dict[str, Any]) -> None:
-        assert DIALECT.echoes(echo, REQUEST) is None
+        assert KONTEXT.echoes(echo, REQUEST) is None
 
     def test_a_request_read_back(self) -> None:
         """What a stranger's task was asked with, for the journal."""
-        found = DIALECT.request(
+        found = KONTEXT.request(
             {
                 "prompt": "p",
                 "model": "flux-kontext-max",
@@ -401,12 +391,12 @@ class TestEchoes:
 
     def test_what_nobody_knows_is_read_back_as_the_default(self) -> None:
         unknown = {"prompt": 3, "model": "m", "outputFormat": "gif", "aspectRatio": "5:4"}
-        assert DIALECT.request(unknown) == replace(REQUEST, prompt="")
+        assert KONTEXT.request(unknown) == replace(REQUEST, prompt="")
 
     def test_an_edit_read_back_has_no_ratio_of_its_own(self) -> None:
-        found = DIALECT.request({"prompt": "p", "inputImage": "https://h/x"})
+        found = KONTEXT.request({"prompt": "p", "inputImage": "https://h/x"})
         assert (found.mode, found.aspect_ratio) == ("edit", None)
         assert found.input_image == "https://h/x"
 
     def test_an_empty_echo_is_the_default_request(self) -> None:
-        assert DIALECT.request({}) == replace(REQUEST, prompt="")
+        assert KONTEXT.request({}) == replace(REQUEST, prompt="")

@@ -147,7 +147,7 @@ class TestWhereTheInputComesFrom:
             ("none.png", "no such file"),
             (".", "is a folder"),
             ("empty", "is empty"),
-            ("text.png", "does not begin as a picture does"),
+            ("text.png", "is not an image"),
             ("page.png", "is HTML"),
             ("anim.gif", "is GIF"),
             ("https://", "expected an address"),
@@ -239,7 +239,7 @@ class TestRunningAgain:
     [
         ("--safety-tolerance 3", "from 0 to 2"),
         ("-a 5:4", "expected `21:9`"),
-        ("-o x.webp", "no format"),
+        ("-o x.webp", "does not make"),
     ],
 )
 def test_values_are_judged_by_the_rules_of_edits(box: World, flags: str, said: str) -> None:

@@ -104,7 +104,7 @@ class TestJson:
         assert error["code"] == "moderated"
         assert error["task_id"] in ran.err
         assert error["ref"]
-        assert "error: the content policy stopped the picture" in ran.err
+        assert "error: the content policy stopped the image" in ran.err
 
 
 class TestTheRequest:

@@ -25,7 +25,11 @@ class TestBadValues:
             ("-a 1080x1920", "expected `21:9`", "--aspect-ratio 9:16"),
             ("-a wide", "expected `21:9`", None),
             ("--output-format webp", "expected `jpeg` or `png`", None),
-            ("-o x.webp", "of no format that the service makes", "end it in `.jpg` or `.png`"),
+            (
+                "-o x.webp",
+                "of a format that the service does not make",
+                "end it in `.jpg` or `.png`",
+            ),
             ("-o x.jpg --output-format png", "clash", "--output-format jpeg"),
             ("--safety-tolerance 7", "from 0 to 6", "--safety-tolerance 6"),
             ("--safety-tolerance two", "expected a whole number", None),
@@ -58,7 +62,7 @@ class TestBadValues:
         assert len(errors) == 6
         for word in ("--aspect-ratio", "--model", "--safety-tolerance", "--timeout", "prompt"):
             assert word in ran.record["error"]["message"]
-        assert "is there already" in ran.record["error"]["message"]
+        assert "already exists" in ran.record["error"]["message"]
 
     def test_each_is_told_once(self, box: World) -> None:
         ran = box.run("generate", "a fox", "--output-format", "webp", "-o", "x.jpg")

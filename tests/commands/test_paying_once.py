@@ -42,7 +42,7 @@ class TestRunningAgain:
         assert (ran.status, ran.code) == (4, "timed_out")
         error = ran.record["error"]
         assert error["hint"] == f"fluxcli download {error['task_id']}"
-        assert "runs on and is paid for" in error["message"]
+        assert "is still running; already paid" in error["message"]
         again = box.run("generate", "a fox", "-o", "fox.jpg")
         assert (again.status, again.lines) == (0, [str(box.cwd / "fox.jpg")])
         assert f"task {error['task_id']} taken up again, at no cost" in again.err

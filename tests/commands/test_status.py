@@ -159,7 +159,7 @@ class TestNamedTasks:
     def test_a_task_that_nobody_knows(self, box: World) -> None:
         ran = box.run("status", "ffffffffffff", "--json")
         assert (ran.status, ran.code) == (8, "task_not_found")
-        assert "the service knows no task `ffffffffffff`" in ran.err
+        assert "the service does not know task `ffffffffffff`" in ran.err
 
     def test_a_task_that_only_the_service_knows_is_taken_over(self, box: World) -> None:
         """Made on another machine: from now on this one knows it too."""

@@ -26,7 +26,7 @@ def test_segments_without_number(head: bytes, segment: bytes) -> None:
     """No picture has so many: it is refused long before it is too big."""
     inspector = Inspector()
     inspector.feed(head)
-    with pytest.raises(FluxError, match=r"holds more \w+ than any picture does") as caught:
+    with pytest.raises(FluxError, match=r"holds more \w+ than any image has") as caught:
         inspector.feed(segment * 70_000)
     assert caught.value.code is Code.NOT_AN_IMAGE
 

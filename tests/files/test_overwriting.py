@@ -45,7 +45,7 @@ def test_an_existing_file_is_refused_unless_a_flag_says_what_to_do(tmp_path: Pat
     with pytest.raises(FluxError) as caught:
         check_free([new, old], force=False, skip_existing=False)
     assert caught.value.code is Code.WOULD_OVERWRITE
-    assert caught.value.message == f"`{old}` is there already"
+    assert caught.value.message == f"`{old}` already exists"
     assert "--force" in str(caught.value.hint)
     assert "--skip-existing" in str(caught.value.hint)
     assert check_free([new, old], force=True, skip_existing=False) == [new, old]
@@ -60,7 +60,7 @@ def test_a_link_counts_as_what_it_names(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "real.png")
     assert check_free([link], force=False, skip_existing=False) == [link]
     (tmp_path / "real.png").write_bytes(b"old")
-    with pytest.raises(FluxError, match="is there already"):
+    with pytest.raises(FluxError, match="already exists"):
         check_free([link], force=False, skip_existing=False)
 
 
@@ -72,7 +72,7 @@ def test_devices_are_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_leads_into_a_file_is_written_on(tmp_path: Path) -> None:
-    """`3>log` is there already, and nothing of it is replaced."""
+    """`3>log` already exists, and nothing of it is replaced."""
     with (tmp_path / "log").open("wb") as stream:
         path = type(tmp_path)(f"/dev/fd/{stream.fileno()}")
         assert check_free([path], force=False, skip_existing=False) == [path]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import io
 import itertools
 import os
 import threading
 import tracemalloc
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.files import image_check as checks
@@ -100,16 +102,16 @@ def test_the_announced_length_must_come(png: bytes) -> None:
     ("data", "reason"),
     [
         (b"", "is empty"),
-        (b"<!DOCTYPE html><title>502</title>", "is HTML or XML, not a picture"),
-        (b"\xef\xbb\xbf\r\n <?xml version='1.0'?>" + b" " * 99, "is HTML or XML, not a picture"),
-        (b'{"code": 404}', "is JSON, not a picture"),
-        (b"[]", "is JSON, not a picture"),
-        (b"GIF89a" + bytes(90), "is GIF, which is of no use here"),
-        (b"RIFF\x10\0\0\0WEBPVP8 ", "is WEBP, which is of no use here"),
+        (b"<!DOCTYPE html><title>502</title>", "is HTML or XML, not an image"),
+        (b"\xef\xbb\xbf\r\n <?xml version='1.0'?>" + b" " * 99, "is HTML or XML, not an image"),
+        (b'{"code": 404}', "is JSON, not an image"),
+        (b"[]", "is JSON, not an image"),
+        (b"%PDF-" + bytes(90), "is PDF, which cannot be used here"),
+        (b"GIF89a" + bytes(90), "holds bytes where a block must begin"),
         (bytes(200), "holds only zero bytes"),
-        (b"\x89PN", "ends before the picture does"),
-        (b"\xff\xd8\xff", "ends before the picture does"),
-        (b"not found", "does not begin as a picture does"),
+        (b"\x89PN", "is truncated: it ends before the image does"),
+        (b"\xff\xd8\xff", "is truncated: it ends before the image does"),
+        (b"not found", "is not an image"),
     ],
 )
 def test_what_is_no_picture_is_named(data: bytes, reason: str) -> None:
@@ -133,7 +135,7 @@ def test_html_is_refused_before_its_end() -> None:
         ({"header": b"12"}, "does not begin with a header"),
         ({"rows": bytes(8 * 49 - 1)}, "holds fewer rows than its header says"),
         ({"data": b""}, "holds fewer rows than its header says"),
-        ({"data": b"no zlib stream"}, "holds picture data that do not decompress"),
+        ({"data": b"no zlib stream"}, "holds pixel data that do not decompress"),
     ],
 )
 def test_a_png_with_sound_checksums_can_still_be_none(
@@ -233,9 +235,9 @@ SCAN = bytes.fromhex("ffda 0008 01 01 00 00 3f 00")
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"\xff\xe0\x00\x02\xff\xd9", "ends without a picture in it"),
-        (FRAME + b"\xff\xd9", "ends without a picture in it"),
-        (SCAN + b"12\xff\xd9", "has picture data before a header"),
+        (b"\xff\xe0\x00\x02\xff\xd9", "ends without image data"),
+        (FRAME + b"\xff\xd9", "ends without image data"),
+        (SCAN + b"12\xff\xd9", "has image data before a header"),
         (FRAME + SCAN + b"\xff\xd9", "has a scan without data"),
         (FRAME + SCAN + b"12\xff\xd8\xff", "begins a second time before it has ended"),
         (FRAME + b"\x00", "holds bytes where a segment must begin"),
@@ -273,7 +275,7 @@ def test_which_segments_tell_the_size(code: int) -> None:
     """All that begin a frame: three of their row mean something else."""
     body = b"\xff\xd8\xff" + bytes([code]) + FRAME[2:] + SCAN + b"12\xff\xd9"
     if code in {0xC4, 0xC8, 0xCC}:
-        assert "has picture data before a header" in refusal(body)
+        assert "has image data before a header" in refusal(body)
     else:
         assert inspect([body]).width == 16
 
@@ -350,13 +352,81 @@ def test_an_input_is_known_by_its_bytes(tmp_path: Path, jpeg: bytes) -> None:
     assert found.data is None
 
 
-@pytest.mark.parametrize(
-    ("head", "form"),
-    [(b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF....WEBP", "webp")],
-)
-def test_what_the_service_is_told_of_an_input(head: bytes, form: str) -> None:
-    found = checks.input_from(head)
+@pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
+def test_an_input_s_format_and_type(form: str) -> None:
+    found = checks.input_from(sample(form))
     assert (found.format, found.mime) == (form, f"image/{form}")
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.5, 0.9, 0.99])
+def test_a_truncated_input_is_refused(tmp_path: Path, form: str, share: float) -> None:
+    """Before anything is sent, whether it comes from a file or a pipe."""
+    whole = sample(form)
+    part = whole[: max(3, int(len(whole) * share))]
+    path = tmp_path / f"half.{form}"
+    path.write_bytes(part)
+    for caught in (failure_of(checks.read_input, path), failure_of(checks.input_from, part)):
+        assert (caught.code, caught.status) == (Code.INPUT_UNREADABLE, 2)
+
+
+def test_an_input_that_changes_before_it_is_uploaded_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(sample("png"))
+    found = checks.read_input(path)
+    with contextlib.closing(checks.OpenInput(found)) as same:
+        assert same.read() == sample("png")
+        same.check()
+    path.write_bytes(sample("png", "red"))
+    with contextlib.closing(checks.OpenInput(found)) as other:
+        other.read()
+        with pytest.raises(FluxError, match="changed after it was checked"):
+            other.check()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "WEBP"},
+        {"format": "WEBP", "lossless": True},
+        {"format": "WEBP", "exif": b"Exif" * 5},
+        {"format": "WEBP", "save_all": True, "append_images": [Image.new("RGB", (24, 16), "red")]},
+        {"format": "GIF"},
+        {"format": "GIF", "save_all": True, "append_images": [Image.new("RGB", (24, 16), "red")]},
+        {"format": "AVIF"},
+    ],
+)
+def test_other_formats_are_checked_whole(options: dict[str, Any]) -> None:
+    """The size is Pillow's, and every part of the file is refused."""
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((24, 16)).convert("RGB").save(file, **options)
+    whole = file.getvalue()
+    inspector = checks.Inspector()
+    inspector.feed(whole)
+    found = inspector.finish()
+    assert (found.width, found.height) == (24, 16)
+    assert found.format == options["format"].lower()
+    for cut in {1, len(whole) // 2, len(whole) // 3, len(whole) - 2, len(whole) - 1}:
+        part = checks.Inspector()
+        with pytest.raises(FluxError):
+            _fed(part, whole[:cut])
+
+
+def failure_of(call: Callable[[Any], object], value: object) -> FluxError:
+    with pytest.raises(FluxError) as caught:
+        call(value)
+    return caught.value
+
+
+def _fed(inspector: checks.Inspector, data: bytes) -> None:
+    inspector.feed(data)
+    inspector.finish()
+
+
+def sample(form: str, colour: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (24, 16), colour).save(file, form.upper())
+    return file.getvalue()
 
 
 def test_an_input_through_a_pipe_keeps_its_bytes(tmp_path: Path, png: bytes) -> None:
@@ -383,12 +453,12 @@ def test_how_much_may_come_through_a_pipe(jpeg: bytes) -> None:
     assert checks.input_from(most).bytes == 64 << 20
     with pytest.raises(FluxError, match="stdin brings more than 64 MB") as caught:
         checks.input_from(most + b"\0")
-    assert caught.value.hint == "give a PNG, JPEG or WebP picture"
+    assert caught.value.hint == "give a PNG, JPEG or WebP image"
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"", "is empty"), (b"GIF89a", "is GIF"), (b"text", "does not begin as a picture does")],
+    [(b"", "is empty"), (b"GIF89a", "is GIF"), (b"text", "is not an image")],
 )
 def test_an_input_that_is_no_picture_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     path = tmp_path / "a\x1b\u202e.png"

@@ -75,7 +75,7 @@ def finish(
 
 def _is_over(ran: Ran) -> bool:
     """Tell whether it is done; killed after its answer, a command finds its own file there."""
-    return ran.status == 0 or (ran.status == 2 and "is there already" in ran.err)
+    return ran.status == 0 or (ran.status == 2 and "already exists" in ran.err)
 
 
 def _settle(world: Place, server: FaultServer, ran: Ran, prompt: str, after: Aftermath) -> int:

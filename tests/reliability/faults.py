@@ -24,11 +24,11 @@ _HTML: Final = (
 )
 _NOTHING: Final = 0.0002
 
-PROVEN: Final = (
-    *(400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 417, 422, 429, 431, 433, 451),
-    *(455, 501, 505),
-)
-"""Codes by which the service, or HTTP itself, says that the request was turned down."""
+PROVEN: Final = (400, 401, 402, 403, 404, 405, 422, 429, 433, 455, 505)
+"""Codes that are documented to refuse the request, in the envelope or as the HTTP status."""
+
+HTTP_PROVEN: Final = (411, 413, 414, 415, 431)
+"""HTTP statuses that refuse a request before it is handled."""
 
 EDGE_PROVEN: Final = (521, 522, 523, 525, 526, 530)
 """HTTP statuses by which the edge says that it never reached the service."""
@@ -171,15 +171,17 @@ def _refusals() -> Iterator[Fault]:
     for code in PROVEN:
         yield says(f"code {code}", envelope(code, "no", None), decisive=True)
         yield says(f"HTTP {code}", envelope(code, "no", None, http=code), decisive=True)
+    for code in HTTP_PROVEN:
+        yield says(f"HTTP {code}", envelope(code, "no", None, http=code), decisive=True)
     for http in EDGE_PROVEN:
         yield says(f"edge {http}", Answer(http, _HTML), decisive=True)
     blocked = Answer(403, b"error code: 1010")
     yield says("blocked by the edge", blocked, decisive=True)
     for code, text in (
         (500, "This field is required"),
-        (500, "Your credits are insufficient, please top up"),
+        (500, "Credits insufficient"),
         (429, "Credits insufficient"),
-        (500, "safetyTolerance is out of range"),
+        (500, "safetyTolerance is not within the range of allowed options"),
         (422, "余额不足"),
         (400, "flagged by content policy"),
     ):
@@ -307,7 +309,7 @@ def _bad_results() -> Iterator[Fault]:
     yield read_limiter("twice", lambda a: replace(a, body=a.body * 2).raw())
     yield read_limiter("claims gzip", lambda a: _deflated(a, "gzip", lambda b: b))
     yield read_limiter("is gzip", lambda a: _deflated(a, "gzip", gzip.compress))
-    yield says("to nowhere", Answer(302, b""))
+    yield says("without a usable target", Answer(302, b""))
     yield says("to a file", Answer(302, b"", (("Location", "file:///etc/passwd"),)))
     yield says("to garbage", Answer(302, b"", (("Location", "http://[::1:x/%%"),)))
     yield says("in a circle", Answer(302, b"", (("Location", "?v=0"),)))

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from fluxcli.tasks.options import JobStep, Source
     from tests.client.scripted import Act
 
+RUNNING = b'{"code":200,"msg":"success","data":{"successFlag":0,"paramJson":"{}"}}'
+FAILED = (
+    b'{"code":200,"msg":"success","data":{"successFlag":3,"errorCode":500,"errorMessage":"no"}}'
+)
 RESULT = "https://results.invalid/r.jpeg"
 
 
@@ -69,6 +73,7 @@ class Desk:
         usual: dict[str, list[Act]] = {
             "kontext/generate": [answer(bodies.GENERATE)],
             "record-info": [finished()],
+            "jobs/recordInfo": [refusal(422, "recordInfo is null")],
             "file-stream-upload": [answer(bodies.UPLOADED)],
         }
         self.answers = usual | self.answers

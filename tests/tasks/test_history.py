@@ -17,7 +17,7 @@ from fluxcli.tasks.options import RunOptions
 from fluxcli.tasks.run import TaskRunner
 from tests.client import bodies
 from tests.journal.samples import accepted, begun
-from tests.tasks.desk import Desk, answer
+from tests.tasks.desk import RUNNING, Desk, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ class TestNames:
 
 class TestLookingAgain:
     def test_a_task_that_still_runs_is_no_failure(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(bodies.GENERATING)]
+        desk.answers["record-info"] = [answer(RUNNING)]
         event = ended(desk, accepted(desk.journal, "e730"))
         assert isinstance(event, Finished)
         assert event.task.state is State.RUNNING
@@ -101,7 +101,7 @@ class TestLookingAgain:
         assert event.error.ref == task.ref
 
     def test_with_time_the_time_s_end_is_told(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(bodies.GENERATING)]
+        desk.answers["record-info"] = [answer(RUNNING)]
         event = ended(desk, accepted(desk.journal, "e730"), timeout=60.0)
         assert isinstance(event, Failed)
         assert event.error.code is Code.TIMED_OUT

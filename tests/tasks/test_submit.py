@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import httpx
 import pytest
 
@@ -26,10 +24,8 @@ from fluxcli.tasks.options import Source
 from fluxcli.tasks.submit import unsettled
 from tests.client import bodies
 from tests.journal.samples import accepted
-from tests.tasks.desk import answer, refusal
-
-if TYPE_CHECKING:
-    from tests.tasks.desk import Desk
+from tests.tasks.conftest import drawn
+from tests.tasks.desk import Desk, answer, refusal
 
 
 def kinds(events: list[Event]) -> list[str]:
@@ -122,7 +118,7 @@ class TestAnUnknownOutcome:
             State.UNKNOWN,
         )
         assert f"whether submission `{task.ref}` was accepted" in error.message
-        assert "broke after the call left: reset" in error.message
+        assert "broke after the request was sent: reset" in error.message
         assert "https://kie.ai/logs" in (error.hint or "")
         assert f"`fluxcli status {task.ref} --settle TASKID`" in (error.hint or "")
 
@@ -287,7 +283,7 @@ class TestUploading:
             return answer(bodies.UPLOADED)
 
         desk.answers["file-base64-upload"] = [act]
-        picture = input_from(b"RIFF\x08\0\0\0WEBPVP8 ")
+        picture = input_from(drawn("WEBP"))
         desk.make(source=Source(identity=f"sha256:{picture.sha256}", input=picture))
         (task,) = desk.journal.recent(None)
         assert f"{picture.sha256[:16]}-{task.ref}.webp".encode() in sent[0]

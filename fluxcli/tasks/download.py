@@ -1,0 +1,289 @@
+"""Downloading: fetch a finished image, check it, and save it. Free of charge.
+
+Only an image, a refused key or the time budget ends it. A link that does not work is renewed;
+that a result is gone is believed only when the service itself reports it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import EXTENSION
+from fluxcli.client.client import LinkGoneError
+from fluxcli.errors import Code, FluxError
+from fluxcli.events import Downloading, Warned
+from fluxcli.files.filename import split_ending
+from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
+from fluxcli.files.output_path import NameValues, check_free, resolve
+from fluxcli.files.quoting import quoted
+from fluxcli.files.receive import RESUME, Landing, Spool, tidy
+from fluxcli.models import Picture
+from fluxcli.tasks.options import RetryBudget
+from fluxcli.tasks.poll import LASTING, finalize, paid
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from pathlib import Path
+
+    from fluxcli.files.image_check import Inspected
+    from fluxcli.files.output_path import OutputTarget
+    from fluxcli.models import Task
+    from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
+
+SAVE_SECONDS: Final = 120.0
+"""A finished image gets at least this long to be downloaded, after any wait."""
+
+_FETCH_SECONDS: Final = 600.0
+_PASSING: Final = (Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE)
+"""Failures that are tried again until the time is up."""
+
+_EXPIRED: Final = re.compile(
+    r"\bexpired?\b|\bno longer (?:available|exists?|kept|stored)\b", re.IGNORECASE
+)
+"""How a service reports that a result is gone for good."""
+
+_UNMADE: Final = {"webp", "gif", "avif", "heic"}
+"""Formats that nobody asked for: saved under their own ending."""
+
+
+class Downloader:
+    """Saves the image `key` at `target` until `deadline`, by the monotonic clock."""
+
+    def __init__(
+        self,
+        key: str,
+        services: TaskServices,
+        options: RunOptions,
+        target: OutputTarget,
+        deadline: float,
+    ) -> None:
+        self._key = key
+        self._services = services
+        self._options = options
+        self._target = target
+        self._deadline = deadline
+        self._trouble = ""
+
+    def check_place(self, task: Task) -> None:
+        """Check, before any waiting, that no file is in the way if that is to be refused.
+
+        A file that appears later is kept, and the image is saved beside it.
+
+        Raises:
+            FluxError: WOULD_OVERWRITE; DISK if the place cannot be written to.
+        """
+        path = self._path(task, task.request.output_format)
+        if self._options.existing != "refuse" or path is None or self._saved(task):
+            return
+        try:
+            check_free([path], force=False, skip_existing=False)
+        except FluxError as error:
+            code = Code.DISK if error.code is Code.OUTPUT_UNWRITABLE else error.code
+            raise FluxError(code, error.message, hint=error.hint) from error
+
+    def save(self, task: Task) -> Generator[JobStep, None, Task]:
+        """Download the image, check it, and put it in its place; return the saved task.
+
+        Raises:
+            FluxError: DOWNLOAD_FAILED, NOT_AN_IMAGE or DISK; a refused key; what the service
+                reports of the task.
+        """
+        if (kept := self._saved(task)) is not None:
+            # An earlier run was stopped between the last step and its record.
+            if kept.path is not None:
+                tidy(kept.path, token=task.ref)
+            return self._services.journal.saved(task.ref, kept)
+        path = self._path(task, task.request.output_format)
+        if self._options.existing == "skip" and path is not None and path.exists():
+            yield Warned(key=self._key, message=f"{quoted(path)} already exists and was kept")
+            return task
+        yield Downloading(key=self._key)
+        picture = yield from self._fetched(task)
+        yield from self._deviations(task, picture)
+        return self._services.journal.saved(task.ref, picture)
+
+    def _deviations(self, task: Task, picture: Picture) -> Iterator[JobStep]:
+        """Report what is not as requested: the format, the place."""
+        if picture.format != task.request.output_format:
+            where = f"; saved as {quoted(picture.path)}" if picture.path else ""
+            note = f"the service sent {picture.format}, not {task.request.output_format}{where}"
+            yield Warned(key=self._key, message=note)
+        expected = self._path(task, picture.format)
+        if picture.path != expected:
+            note = f"{quoted(expected or '')} appeared meanwhile and was kept; saved beside it"
+            yield Warned(key=self._key, message=note)
+
+    def _fetched(self, task: Task) -> Generator[JobStep, None, Picture]:
+        """Try the links to the result until one works or the time is up."""
+        clock = self._services.clock
+        seconds = max(self._deadline - clock.monotonic(), SAVE_SECONDS)
+        budget = RetryBudget(self._key, clock, seconds)
+        retried = False
+        while True:
+            try:
+                return self._fetched_once(task, budget, retried=retried)
+            except FluxError as error:
+                yield from budget.again(error, *_PASSING)
+            retried = True
+
+    def _fetched_once(self, task: Task, budget: RetryBudget, *, retried: bool) -> Picture:
+        """Try the link, and if it is dead, or failed before, the links that replace it."""
+        try:
+            return self._land(task, task.url or "", budget)
+        except FluxError as failure:
+            gone = isinstance(failure, LinkGoneError)
+            if failure.code not in _PASSING or not (gone or retried):
+                raise
+            error = failure
+        for url in self._other_links(task, gone=gone):
+            try:
+                return self._land(task, url, budget)
+            except FluxError as failure:
+                if failure.code not in _PASSING:
+                    raise
+                error = failure
+        raise FluxError(error.code, f"{error.message}{self._trouble}", hint=RESUME) from error
+
+    def _other_links(self, task: Task, *, gone: bool) -> Iterator[str]:
+        """Yield a renewed link, then the one that the task's record has now, if it is another."""
+        service = self._services.service
+        self._trouble = ""
+        if gone and task.url:
+            try:
+                yield service.relink(task.url)
+            except FluxError as error:
+                if error.code in LASTING:
+                    raise paid(error, task) from error
+                self._trouble = f"; the link was not renewed: {error.message}"
+                if _EXPIRED.search(error.message):
+                    raise self._expired(task, error) from error
+        with suppress(FluxError):
+            record = service.read(task.task_id or "")
+            is_new = record.state == "succeeded" and record.url not in {None, task.url}
+            if is_new and not service.is_foreign(record, task):
+                yield finalize(self._services, task, record).url or ""
+
+    def _expired(self, task: Task, error: FluxError) -> FluxError:
+        """Record that the service reports a result as expired; return the error for it."""
+        expired = FluxError(
+            Code.EXPIRED,
+            f"the result of task `{task.task_id}` is no longer available: {error.message}",
+            hint="fluxcli status",
+        )
+        self._services.journal.failed(task.ref, expired)
+        return expired
+
+    def _land(self, task: Task, url: str, budget: RetryBudget) -> Picture:
+        """Download `url` once, into its place or to stdout."""
+        left = budget.give_up - self._services.clock.monotonic()
+        seconds = min(max(left, 1.0), _FETCH_SECONDS)
+        with _translated(), closing(self._services.service.fetch(url, seconds=seconds)) as download:
+            head, chunks = _head(download)
+            path = self._path(task, sniff(head) or task.request.output_format)
+            if path is None:
+                return self._deliver(chunks)
+            with Landing(path, token=task.ref) as landing:
+                picture = _picture(_filled(landing, chunks), path)
+                if self._options.check is not None:
+                    self._options.check(picture)
+                self._services.journal.landing(task.ref, picture)
+                # A file that has another ending than was asked for is nobody's to replace.
+                own = picture.format not in _UNMADE
+                return landing.commit(replace=own and self._options.existing == "replace")
+
+    def _deliver(self, chunks: Iterable[bytes]) -> Picture:
+        with Spool() as spool:
+            _filled(spool, chunks)
+            if self._options.deliver is not None:
+                self._options.deliver(spool.reader())
+            return spool.picture()
+
+    def _path(self, task: Task, found: str) -> Path | None:
+        """Return where an image of the format `found` goes; None for stdout."""
+        if self._target.kind == "stdout":
+            return None
+        ext = EXTENSION.get(found, found)
+        path = resolve(self._target, name_values(task, ext=ext))
+        return with_own_ending(path, ext) if found in _UNMADE else path
+
+    def _saved(self, task: Task) -> Picture | None:
+        """Return the image of this task if it is already at the target; None if it is not."""
+        picture = task.picture
+        path = self._path(task, picture.format) if picture else None
+        if picture is None or path is None or not holds(path, picture):
+            return None
+        return replace(picture, path=path)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn a failure of the network into DOWNLOAD_FAILED: the image is finished and paid."""
+    try:
+        yield
+    except LinkGoneError:
+        raise
+    except FluxError as error:
+        if error.code not in {Code.NETWORK, Code.DOWNLOAD_FAILED}:
+            raise
+        message = f"the image cannot be downloaded: {error.message}"
+        raise FluxError(Code.DOWNLOAD_FAILED, message, hint=RESUME) from error
+
+
+def _head(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first bytes, enough to know the format, and all chunks, those included."""
+    first: list[bytes] = []
+    while sum(map(len, first)) < HEAD_BYTES and (chunk := next(chunks, None)) is not None:
+        first.append(chunk)
+    head = b"".join(first)
+    return head, itertools.chain([head], chunks)
+
+
+def _filled(sink: Landing | Spool, chunks: Iterable[bytes]) -> Inspected:
+    for chunk in chunks:
+        sink.write(chunk)
+    return sink.check()
+
+
+def with_own_ending(path: Path, ext: str) -> Path:
+    """Return `path` with the ending `ext` in place of its image ending, or after its name."""
+    stem, ending = split_ending(path.name)
+    return path if ending.lower() == f".{ext}" else path.with_name(f"{stem}.{ext}")
+
+
+def name_values(task: Task, *, ext: str) -> NameValues:
+    """Return the values of a file name's placeholders; `ext` is the ending without dot."""
+    request = task.request
+    return NameValues(
+        id=task.task_id,
+        prompt=request.prompt,
+        n=task.n,
+        count=task.count,
+        date=datetime.fromtimestamp(task.created_at).astimezone().date().isoformat(),
+        model=request.model,
+        ratio=request.aspect_ratio,
+        ext=ext,
+    )
+
+
+def holds(path: Path, picture: Picture) -> bool:
+    """Return whether the file at `path` is exactly this image."""
+    try:
+        return path.stat().st_size == picture.bytes and inspect_file(path).sha256 == picture.sha256
+    except (OSError, FluxError):
+        return False
+
+
+def _picture(found: Inspected, path: Path) -> Picture:
+    return Picture(
+        path=path,
+        bytes=found.bytes,
+        width=found.width,
+        height=found.height,
+        sha256=found.sha256,
+        format=found.format,
+    )
