@@ -9,8 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from fluxcli.catalog import ENDINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 NAME_LIMIT = 120
 """The longest generated name: readable in a listing, with space for a suffix."""
@@ -71,14 +75,26 @@ def shortened(text: str, limit: int) -> str:
 
 
 def split_ending(name: str) -> tuple[str, str]:
-    """Split a name before an image's ending: `a.b.png` → `a.b`, `.png`; else the end is ""."""
+    """Split a name before the ending of a format that can be requested: `a.b.png` → `a.b`, `.png`.
+
+    Without such an ending, the second part is "".
+    """
+    return _split(name, ENDINGS)
+
+
+def split_image_ending(name: str) -> tuple[str, str]:
+    """Split a name before the ending of any image format; else the second part is ""."""
+    return _split(name, _IMAGE_ENDINGS)
+
+
+def _split(name: str, endings: Container[str]) -> tuple[str, str]:
     stem, dot, last = name.rpartition(".")
-    return (stem, dot + last) if stem and f".{last}".lower() in _IMAGE_ENDINGS else (name, "")
+    return (stem, dot + last) if stem and f".{last}".lower() in endings else (name, "")
 
 
 def numbered(name: str, number: int) -> str:
     """Return `name` with `-number` before its ending."""
-    stem, ending = split_ending(name)
+    stem, ending = split_image_ending(name)
     return f"{stem}-{number}{ending}"
 
 
@@ -88,7 +104,7 @@ def portable(name: str) -> str:
         name = f"_{name}"
     if size(name) <= HARD_LIMIT:
         return name
-    stem, ending = split_ending(name)
+    stem, ending = split_image_ending(name)
     return _digested(stem, HARD_LIMIT - size(ending)) + ending
 
 

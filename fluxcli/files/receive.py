@@ -8,7 +8,9 @@ image again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -150,7 +152,7 @@ class Landing(_Intake):
             real = Path(os.path.realpath(self._path))
             if real.is_dir():
                 raise _disk(self._name, "is a folder")
-            real.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(real.parent)
             self._part = TemporaryFile(real, token=self._token)
             self._file = os.fdopen(self._part.handle, "w+b")
         return self
@@ -195,6 +197,20 @@ class Landing(_Intake):
         sink = os.open(self._path, os.O_WRONLY) if shared is None else os.dup(shared)
         with os.fdopen(sink, "wb") as file:
             shutil.copyfileobj(self._open, file)
+
+
+def make_folders(folder: Path) -> list[Path]:
+    """Make a folder and all that are missing above it; return the missing ones, deepest first.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    return missing
 
 
 def tidy(path: Path, *, token: str) -> None:

@@ -17,7 +17,7 @@ from fluxcli.catalog import EXTENSION
 from fluxcli.client.client import LinkGoneError
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Warned
-from fluxcli.files.filename import split_ending
+from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
 from fluxcli.files.output_path import NameValues, check_free, resolve
 from fluxcli.files.quoting import quoted
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Task
-    from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
+    from fluxcli.tasks.options import JobStep, PictureRequest, RunOptions, TaskServices
 
 SAVE_SECONDS: Final = 120.0
 """A finished image gets at least this long to be downloaded, after any wait."""
@@ -251,21 +251,36 @@ def _filled(sink: Landing | Spool, chunks: Iterable[bytes]) -> Inspected:
 
 def with_own_ending(path: Path, ext: str) -> Path:
     """Return `path` with the ending `ext` in place of its image ending, or after its name."""
-    stem, ending = split_ending(path.name)
+    stem, ending = split_image_ending(path.name)
     return path if ending.lower() == f".{ext}" else path.with_name(f"{stem}.{ext}")
 
 
 def name_values(task: Task, *, ext: str) -> NameValues:
     """Return the values of a file name's placeholders; `ext` is the ending without dot."""
-    request = task.request
+    return _values(task, id=task.task_id, created_at=task.created_at, ext=ext)
+
+
+def request_values(picture: PictureRequest, now: float) -> NameValues:
+    """Return the values of a file name's placeholders before there is a task."""
+    ext = EXTENSION[picture.request.output_format]
+    return _values(picture, id=None, created_at=now, ext=ext)
+
+
+def _values(
+    one: Task | PictureRequest,
+    *,
+    id: str | None,  # noqa: A002 - the placeholder's name
+    created_at: float,
+    ext: str,
+) -> NameValues:
     return NameValues(
-        id=task.task_id,
-        prompt=request.prompt,
-        n=task.n,
-        count=task.count,
-        date=datetime.fromtimestamp(task.created_at).astimezone().date().isoformat(),
-        model=request.model,
-        ratio=request.aspect_ratio,
+        id=id,
+        prompt=one.request.prompt,
+        n=one.n,
+        count=one.count,
+        date=datetime.fromtimestamp(created_at).astimezone().date().isoformat(),
+        model=one.request.model,
+        ratio=one.request.aspect_ratio,
         ext=ext,
     )
 

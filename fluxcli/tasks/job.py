@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.files.output_path import OutputTarget
+from fluxcli.files.prove import prove_writable
 from fluxcli.models import State
-from fluxcli.tasks.download import Downloader, holds
+from fluxcli.tasks.download import Downloader, holds, request_values
 from fluxcli.tasks.poll import Poller
 from fluxcli.tasks.submit import Submitter, unsettled
 
@@ -65,6 +66,7 @@ class PictureJob:
             yield Resumed(key=self.key, task=task)
             yield from self._finish(task, None, young=False)
             return
+        prove_writable(wish.target, request_values(wish, self._tools.clock.wall()))
         if task is None or task.state is not State.REFUSED:
             task = self._tools.journal.begin(
                 run,

@@ -76,8 +76,8 @@ def _born(asked: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Serve requests from stdin until it ends."""
-    for room in ("building.run", "sandbox.transport", "service.client", "output.display"):
-        importlib.import_module(f"fluxcli.{room}")  # once, for all children
+    for name in ("build.run", "sandbox.in_process", "client.client", "output.display"):
+        importlib.import_module(f"fluxcli.{name}")  # once, for all children
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_born(json.loads(line))) + "\n")
         sys.stdout.flush()

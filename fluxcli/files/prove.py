@@ -1,0 +1,140 @@
+"""Prove, before anything is paid, that an image can be saved where it is to go.
+
+Does what saving will do: makes missing folders, creates the temporary file, reserves space.
+Then it removes all of it, so that nothing is left of a command that stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.files.atomic import TemporaryFile
+from fluxcli.files.output_path import descriptor, is_device, resolve
+from fluxcli.files.quoting import quoted
+from fluxcli.files.receive import make_folders
+
+if TYPE_CHECKING:
+    from fluxcli.files.output_path import NameValues, OutputTarget
+
+IMAGE_BYTES: Final = {"png": 3 << 20, "jpg": 1 << 20}
+"""Space reserved for one image by its ending: about a megapixel, of the less compressible kind."""
+
+_ID: Final = "0" * 32
+_TRIES: Final = 5
+_FULL_DEVICE: Final = (1, 7)
+_ZEROS: Final = bytes(1 << 16)
+_NO_RESERVE: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ESPIPE}
+)
+
+
+def prove_writable(target: OutputTarget, values: NameValues) -> None:
+    """Check that the images of a command can be saved at `target`, by trying it with one.
+
+    `values.id` may be None: an id of the usual length stands for it. Space is checked for all
+    `values.count` images.
+
+    Raises:
+        FluxError: OUTPUT_UNWRITABLE; nothing is left behind.
+    """
+    if target.kind == "stdout":
+        return
+    path = resolve(target, replace(values, id=values.id or _ID))
+    each = IMAGE_BYTES.get(values.ext, IMAGE_BYTES["png"])
+    try:
+        if is_device(path):
+            _prove_device(path)
+        else:
+            _prove_file(Path(os.path.realpath(path)), each, values.count)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise _unwritable(path, f"cannot be written: {reason}") from error
+
+
+def _prove_device(path: Path) -> None:
+    number = descriptor(path)
+    found = path.stat() if number is None else os.fstat(number)
+    is_full = (
+        stat.S_ISCHR(found.st_mode)
+        and (
+            os.major(found.st_rdev),
+            os.minor(found.st_rdev),
+        )
+        == _FULL_DEVICE
+    )
+    if is_full:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _prove_file(path: Path, each: int, count: int) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    with contextlib.suppress(FileNotFoundError):
+        # A name that the file system cannot hold fails here.
+        path.lstat()
+    missing = list(itertools.takewhile(lambda one: not one.exists(), path.parents))
+    try:
+        part = _temporary(path)
+        try:
+            _reserve(part.handle, each)
+        finally:
+            os.close(part.handle)
+            part.discard()
+        _check_space(path.parent, each * count)
+    finally:
+        with contextlib.suppress(OSError):
+            for one in missing:
+                if one.exists():
+                    one.rmdir()
+
+
+def _temporary(path: Path) -> TemporaryFile:
+    """Create the temporary file; another process may remove the folder that it has just made."""
+    for left in reversed(range(_TRIES)):
+        try:
+            make_folders(path.parent)
+            return TemporaryFile(path, token="prove")  # noqa: S106 - no secret
+        except FileNotFoundError:
+            if not left:
+                raise
+    raise AssertionError
+
+
+def _reserve(handle: int, size: int) -> None:
+    """Take `size` bytes of the disk for an open file, as far as the file system can."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(handle, 0, size)
+        except OSError as error:
+            if error.errno not in _NO_RESERVE:
+                raise
+        else:
+            return
+    left = size
+    while left > 0:
+        left -= os.write(handle, _ZEROS[: min(left, len(_ZEROS))])
+
+
+def _check_space(folder: Path, size: int) -> None:
+    if not hasattr(os, "statvfs"):
+        return
+    found = os.statvfs(folder)
+    # Some network file systems report no sizes at all.
+    if found.f_blocks and found.f_bavail * found.f_frsize < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _unwritable(path: Path, reason: str) -> FluxError:
+    return FluxError(
+        Code.OUTPUT_UNWRITABLE,
+        f"{quoted(path)} {reason}; nothing was sent",
+        hint="choose another `--output`",
+    )

@@ -1,0 +1,114 @@
+"""The output is tried before anything is paid, and the trial leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.files.output_path import NameValues, parse_target
+from fluxcli.files.prove import prove_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.worlds import World
+
+
+def prove(text: str | None, cwd: Path, *, count: int = 1, ext: str = "png") -> None:
+    values = NameValues(
+        id=None,
+        prompt="a fox",
+        n=1,
+        count=count,
+        date="2026-11-25",
+        model="flux-kontext-pro",
+        ratio="16:9",
+        ext=ext,
+    )
+    prove_writable(parse_target(text, cwd=cwd), values)
+
+
+def refusal(text: str, cwd: Path, *, count: int = 1) -> str:
+    with pytest.raises(FluxError) as caught:
+        prove(text, cwd, count=count)
+    assert (caught.value.code, caught.value.status) == (Code.OUTPUT_UNWRITABLE, 2)
+    assert "nothing was sent" in caught.value.message
+    return caught.value.message
+
+
+@contextlib.contextmanager
+def limited(kind: int, soft: int) -> Iterator[None]:
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (soft, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, before)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "x.png", "new/deep/x.png", "new/", "{id}/{prompt}-{n}.{ext}", "-", "/dev/null"]
+)
+def test_a_good_place_is_left_as_it_was(tmp_path: Path, text: str | None) -> None:
+    (tmp_path / "x.png").write_bytes(b"mine")
+    prove(text, tmp_path, count=20)
+    assert [one.name for one in tmp_path.rglob("*")] == ["x.png"]
+    assert (tmp_path / "x.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("text", ["/proc/x/y.png", "/proc/y.png", "/sys/y.png", "/dev/full"])
+def test_odd_file_systems_are_refused(tmp_path: Path, text: str) -> None:
+    refusal(text, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{prompt}/" + "a" * 250 + "/x.png", "d/" * 2000 + "x.png"])
+def test_a_path_that_is_too_long_or_deep_leaves_nothing(tmp_path: Path, text: str) -> None:
+    with contextlib.suppress(FluxError):
+        prove(text, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"")
+    assert "not a directory" in refusal("f/x.png", tmp_path)
+
+
+def test_a_disk_without_space(tmp_path: Path) -> None:
+    """Whether its limit is the disk's, a quota's or the process's own."""
+    with limited(resource.RLIMIT_FSIZE, 1 << 16):
+        refusal("new/x.png", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_space_is_needed_for_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list(os.statvfs(tmp_path))
+    found[4] = (50 << 20) // found[1]
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(found))
+    prove("x.png", tmp_path, count=10)
+    assert "no space left" in refusal("x.png", tmp_path, count=20)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        refusal("x.png", tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("place", ["/proc/x/y.png", "/dev/full"])
+@pytest.mark.parametrize("extra", [[], ["--no-wait"], ["-n", "3", "-y"]])
+def test_a_command_spends_nothing_on_a_bad_place(
+    world: World, place: str, extra: list[str]
+) -> None:
+    before = world.run("credits", "--sandbox").lines
+    ran = world.run("generate", "a fox", "--sandbox", "-o", place, *extra)
+    assert ran.status == 2
+    assert world.run("credits", "--sandbox").lines == before
