@@ -29,7 +29,10 @@ def tell(arguments: Sequence[str], context: Context) -> None:
         FluxError: they cannot be had; nothing has been printed.
     """
     context.configure(sandbox="--sandbox" in arguments or None)
-    context.output.reporter().show(context.journal.recent(int(ASKED[-1])))
+    from fluxcli.output.task_table import TaskReporter
+
+    reporter = TaskReporter(context.output, context.clock.wall())
+    reporter.show(context.journal.recent(int(ASKED[-1])))
     for warning in context.settings.warnings:
         context.output.warn(warning)
     context.close()

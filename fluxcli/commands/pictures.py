@@ -106,9 +106,11 @@ def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptio
 
 
 def result_reporter(context: Context, show: ShowOptions, *, ids: bool = False) -> ResultReporter:
-    """Return what tells a run's events to the user."""
+    """Return what prints a run's events."""
+    from fluxcli.output.results import ResultReporter
+
     launch = typer.launch if show.open else None
-    return context.output.result_reporter(ids=ids, preview=show.preview, launch=launch)
+    return ResultReporter(context.output, ids=ids, preview=show.preview, launch=launch)
 
 
 def _check_stdout(context: Context, order: ResolvedRequest, *, bytes_wanted: bool) -> None:

@@ -13,6 +13,7 @@ from fluxcli.models import State
 
 if TYPE_CHECKING:
     from fluxcli.models import Task
+    from fluxcli.output.task_table import TaskReporter
     from fluxcli.tasks.history import History
 
 RECENT: Final = 20
@@ -50,7 +51,7 @@ def status(
     """Show how tasks stand; without names, the recent ones of this machine."""
     shown = None if everything else limit
     context.configure(timeout=wait.timeout, interval=wait.interval)
-    report = context.output.reporter()
+    report = _reporter(context)
     if settle is not None:
         _check_settling(tasks, offline=offline)
         report.show([context.history().settle((tasks or [""])[0], settle)])
@@ -60,6 +61,12 @@ def status(
         _tell(context, context.history(wait=until_final), tasks)
     else:
         report.show(_refreshed(context, context.journal.recent(shown)))
+
+
+def _reporter(context: Context) -> TaskReporter:
+    from fluxcli.output.task_table import TaskReporter
+
+    return TaskReporter(context.output, context.clock.wall())
 
 
 def _check_settling(tasks: list[str] | None, *, offline: bool) -> None:
@@ -87,7 +94,7 @@ def _known(context: Context, names: list[str]) -> list[Task]:
 def _tell(context: Context, history: History, names: list[str]) -> None:
     """Look at the named tasks, and end with the status that they amount to."""
     tasks = history.named(names)
-    report = context.output.reporter()
+    report = _reporter(context)
     seen, errors = report.watch(
         history.refreshed(tasks), count=len(tasks), usual=history.usual_seconds(tasks)
     )
@@ -107,7 +114,7 @@ def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
         return tasks
     try:
         events = context.history().refreshed(running)
-        seen, errors = context.output.reporter().watch(events, count=len(running), usual=None)
+        seen, errors = _reporter(context).watch(events, count=len(running), usual=None)
     except FluxError as error:
         if error.code is Code.INTERRUPTED:
             raise

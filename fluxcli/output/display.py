@@ -1,6 +1,6 @@
-"""The lower end of a terminal, where rich draws lines over and over that leave no trace.
+"""The rows at the bottom of a terminal that rich redraws and that leave no trace.
 
-Knows rich and what signals need, and nothing of what the lines say. Only what draws may
+Handles rich and the signals, not the content of the rows. Only code that draws may
 import this file: rich is slow to load, and most runs have nothing to draw on.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import signal
 import threading
 from typing import IO, TYPE_CHECKING, Final, cast
 
@@ -19,6 +21,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from types import FrameType
 
     from fluxcli.output.stream import Stream
 
@@ -32,7 +36,7 @@ class Display:
     """The rows that stand below everything else that is written to one terminal.
 
     A terminal that is gone is no failure. The methods may be called from any thread, but
-    `vanish` and `given_away` are for signals' handlers: these may interrupt rich amid a frame,
+    `clear_at_once` and `suspended` are for signals' handlers: these may interrupt rich amid a frame,
     so they write past it, and leave the terminal as rich believes it to be.
     """
 
@@ -48,7 +52,7 @@ class Display:
         self._terminal = size
         self._lock = threading.RLock()
         self._console = Console(
-            file=cast("IO[str]", _Paper(channel)),
+            file=cast("IO[str]", _StreamFile(channel)),
             # Decided already, by the flags too, which rich's own rules do not know.
             force_terminal=True,
             force_interactive=True,
@@ -66,7 +70,7 @@ class Display:
         return max(1, columns - 1), lines
 
     def open(self) -> None:
-        """Begin: hide the cursor, which would only flicker."""
+        """Start: hide the cursor, which would only flicker."""
         with self._lock:
             self._live = Live(
                 console=self._console,
@@ -78,7 +82,7 @@ class Display:
             self._live.start()
 
     def show(self, rows: Sequence[Text]) -> None:
-        """Let `rows` stand in place of the last ones; they fit `size`."""
+        """Replace the rows by `rows`, which fit `size`."""
         with self._lock:
             if self._live is not None:
                 self._follow_size()
@@ -92,7 +96,7 @@ class Display:
             self._console.print(Text.from_ansi(line), soft_wrap=True)
 
     def close(self) -> None:
-        """End: the rows vanish, the cursor comes back. Harmless when nothing was begun."""
+        """Clear the rows and show the cursor. Does nothing when nothing was opened."""
         with self._lock:
             if self._live is not None:
                 self._follow_size()
@@ -103,7 +107,7 @@ class Display:
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Take the rows away, and give the cursor back, while something else has the terminal."""
+        """Clear the rows and show the cursor while something else writes to the terminal."""
         with self._lock:
             if self._live is None:
                 yield
@@ -116,14 +120,14 @@ class Display:
                 self.open()
                 self.show(rows)
 
-    def vanish(self) -> None:
-        """Take the rows away for good, from a signal's handler: the process is ending."""
+    def clear_at_once(self) -> None:
+        """Clear the rows for good, from a signal's handler: the process is ending."""
         self._console.quiet = True
         self._take_away()
 
     @contextlib.contextmanager
-    def given_away(self) -> Iterator[None]:
-        """Take the rows away, from a signal's handler; they come back with the next frame."""
+    def suspended(self) -> Iterator[None]:
+        """Clear the rows, from a signal's handler; they come back with the next frame."""
         self._take_away()
         yield
         if self._live is not None:
@@ -132,7 +136,7 @@ class Display:
             self.channel.write_at_once(_HIDE_CURSOR + "\n" * (len(self._rows) - 1))
 
     def _follow_size(self) -> None:
-        """Tell rich the size as it is now; take away what a narrower terminal has folded."""
+        """Set rich's size to the terminal's; clear what a narrower terminal has folded."""
         self._console.size = self.size
         if folded := self._standing() - len(self._rows):
             self._console.control(Control(*[_ERASE, _UP] * folded))
@@ -151,8 +155,35 @@ class Display:
         return sum(max(1, -(-row.cell_len // max(1, columns))) for row in self._rows)
 
 
-class _Paper(io.TextIOBase):
-    """What rich writes on: the channel; where that fails, rich would end the program."""
+@contextlib.contextmanager
+def handling_stop(aside: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Stop the process (Ctrl-Z) only within `aside()`, which the signal's handler enters.
+
+    Does nothing where there is no job control, outside the main thread, or where another
+    handler is installed.
+    """
+    number: int | None = getattr(signal, "SIGTSTP", None)
+    in_main = threading.current_thread() is threading.main_thread()
+    if number is None or not in_main or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        with aside():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            # Here the process sleeps, until the shell wakes it.
+            signal.signal(number, stop)
+
+    signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+
+
+class _StreamFile(io.TextIOBase):
+    """The file that rich writes to; an error of the stream must not end the program."""
 
     def __init__(self, channel: Stream) -> None:
         self._channel = channel

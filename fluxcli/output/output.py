@@ -1,12 +1,12 @@
-"""The one mouth of the program: `Output` says everything that is said, and asks what is asked.
+"""`Output` writes everything that a run prints, and asks every question.
 
-The rules, kept here so that nobody else need know them:
+The rules, kept in this file only:
 - stdout is the answer and nothing else: never coloured, never wrapped, the same in a pipe.
 - stderr is for people: notes, warnings, progress, errors, hints, questions.
 - Text from outside (the service, prompts, file names) never acts on a terminal.
-- Secrets never leave, in no dress.
-- A closed stream is no reason to fail, nor is a reader that goes away.
-- While the live display stands, permanent lines are written above it.
+- Secrets are never printed, in whatever encoding.
+- A closed stream is no failure, nor is a reader that goes away.
+- While the live display is shown, permanent lines are written above it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
-from fluxcli.output.style import PictureRequest, Style, is_colored
+from fluxcli.output.style import ColorMode, Style, is_colored
 from fluxcli.output.text import cells, pad, visible
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from fluxcli.models import Request
     from fluxcli.output.display import Display
     from fluxcli.output.progress_lines import Progress
-    from fluxcli.output.results import ResultReporter
-    from fluxcli.output.task_table import Reporter
 
 _CHUNK = 64 * 1024
 _OFF = frozenset({"", "0", "false", "no", "off"})
@@ -58,7 +56,7 @@ class Output:
         json: bool = False,
         quiet: bool = False,
         verbose: bool = False,
-        color: PictureRequest = "auto",
+        color: ColorMode = "auto",
         no_input: bool = False,
         secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
@@ -72,7 +70,7 @@ class Output:
         self._quiet = quiet
         self._verbose = verbose
         self._no_input = no_input
-        colored = is_colored(terminal=self._err.is_terminal, env=env, wish=color)
+        colored = is_colored(terminal=self._err.is_terminal, env=env, mode=color)
         self._style = Style(colored)
         self._display: Display | None = None
 
@@ -83,7 +81,7 @@ class Output:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody is there to answer: a terminal on both sides, and no CI."""
+        """Whether a person can answer: a terminal on both sides, and no CI."""
         listening = self._stdin is not None and not self._stdin.closed and self._stdin.isatty()
         return (
             listening
@@ -97,8 +95,8 @@ class Output:
     def answer(self, text: str) -> None:
         """Write `text` and a line end; raw in a pipe, harmless on a terminal.
 
-        A reader that has gone away hears nothing more, and the work goes on: what is paid for
-        is saved all the same.
+        When the reader is gone, nothing more is written and the work goes on: what is paid
+        for is saved all the same.
 
         Raises:
             FluxError: STDOUT_UNWRITABLE, for any other failure (so with all that answers).
@@ -126,13 +124,13 @@ class Output:
         if self._out.is_terminal:
             raise FluxError(
                 Code.BINARY_TO_TERMINAL,
-                "a picture's bytes would garble the terminal",
+                "image bytes cannot be shown on a terminal",
                 hint="name a file with `-o picture.jpg`, or send the bytes on: `-o - | …`",
             )
         if not self._out.is_open:
             raise FluxError(
                 Code.OUTPUT_UNWRITABLE,
-                "stdout is closed, so the picture cannot be written to it",
+                "stdout is closed, so the image cannot be written to it",
                 hint="name a file with `-o picture.jpg`",
             )
 
@@ -140,7 +138,7 @@ class Output:
         """Copy the rest of `file`, a whole picture, to stdout.
 
         Raises:
-            FluxError: as `check_bytes`; DISK if the bytes cannot be written, or nobody reads.
+            FluxError: as `check_bytes`; DISK if the bytes cannot be written, or the reader is gone.
         """
         self.check_bytes()
         with self._answering(Code.DISK):
@@ -166,36 +164,36 @@ class Output:
                 line = "  ".join(map(pad, row, widths)).rstrip()
                 self._out.write(line + "\n")
 
-    # The words for people, on stderr.
+    # Text for people, on stderr.
 
     def note(self, text: str) -> None:
-        """Say one line; `-q` hides it."""
+        """Print one line; `-q` hides it."""
         if not self._quiet:
             self._say(visible(text))
 
     def detail(self, text: str) -> None:
-        """Say one line to those who asked for more with `-v`."""
+        """Print one line, with `-v` only."""
         if self._verbose and not self._quiet:
             self._say(self._style(visible(text), "dim"))
 
     def trace(self, text: str) -> None:
-        """Say one line of the HTTP trace, whatever the flags: `--debug` asked for it."""
+        """Print one line of the HTTP trace that `--debug` asked for, whatever the other flags."""
         self._say(self._style("debug: " + visible(text), "dim"))
 
     def warn(self, text: str) -> None:
-        """Say `warning: …`; `-q` hides it."""
+        """Print `warning: …`; `-q` hides it."""
         if not self._quiet:
             self._say(self._style("warning:", "yellow") + " " + visible(text))
 
     def hint(self, text: str) -> None:
-        """Say `hint: …`, which tells what to do next; `-q` hides it."""
+        """Print `hint: …`, the next command; `-q` hides it."""
         if not self._quiet:
             self._hint(text)
 
     def error(self, error: FluxError, *, key: str | None = None) -> None:
-        """Say what went wrong and what mends it; with `--json`, also as a record on stdout.
+        """Print an error and its hint; with `--json`, also as a record on stdout.
 
-        `key` tells which of several pictures it is about. Several problems are said one by one,
+        `key` names which of several images it is about. Several problems are printed one by one,
         but make one record: the first one's code and hint, and all the messages, so that a
         script reads exactly one object a failure.
         """
@@ -206,7 +204,7 @@ class Output:
             self.record(records.error_record(error))
 
     def problem(self, error: FluxError, *, key: str | None = None) -> None:
-        """Say what went wrong and what mends it, to people only."""
+        """Print an error and its hint on stderr only."""
         for problem in error.errors if isinstance(error, ProblemsError) else [error]:
             text = f"{key}: {problem.message}" if key else problem.message
             self._say(self._style("error:", "red") + " " + visible(text))
@@ -248,24 +246,10 @@ class Output:
         self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
         return Live(run, self._display)
 
-    def result_reporter(
-        self, *, ids: bool, preview: bool, launch: Callable[[str], object] | None
-    ) -> ResultReporter:
-        """Return what tells a run's events: see `ResultReporter`."""
-        from fluxcli.output.results import ResultReporter
-
-        return ResultReporter(self, ids=ids, preview=preview, launch=launch)
-
-    def reporter(self) -> Reporter:
-        """Return what tells how tasks stand: see `Reporter`."""
-        from fluxcli.output.task_table import Reporter
-
-        return Reporter(self, self._clock.wall())
-
     def preview(self, path: Path) -> None:
         """Show a saved picture in the terminal behind stderr, as well as it can; never in a pipe.
 
-        A terminal that cannot, or a file that is no picture, is told in a note and is no failure.
+        A terminal that cannot, or a file that is no picture, gets a note and is no failure.
         """
         from fluxcli.output import preview
 
@@ -284,7 +268,7 @@ class Output:
     # Questions, asked on stderr and answered on stdin.
 
     def confirm(self, question: str) -> bool | None:
-        """Ask for yes or no; nothing typed is no. None: nobody is there to ask."""
+        """Ask for yes or no; nothing typed is no. None: there is no terminal to ask on."""
         if self._stdin is None or not self.interactive:
             return None
         with self._aside():
@@ -300,7 +284,7 @@ class Output:
         """Ask for a line that is not shown while it is typed; blanks around it are dropped.
 
         Raises:
-            FluxError: USAGE, if nobody is there to ask or the answer is empty.
+            FluxError: USAGE, if there is no terminal to ask on or the answer is empty.
         """
         if self._stdin is None or not self.interactive:
             raise FluxError(Code.USAGE, f"no terminal to ask on: {question}")
@@ -338,10 +322,10 @@ class Output:
     def restore_terminal(self) -> None:
         """Take the live display away at once, from a signal's handler: the process is ending."""
         if self._display is not None:
-            self._display.vanish()
+            self._display.clear_at_once()
 
     def _aside(self) -> AbstractContextManager[None]:
-        """Let something else have the terminal, whether or not a display stands there."""
+        """Clear the display, if there is one, while something else writes to the terminal."""
         return contextlib.nullcontext() if self._display is None else self._display.aside()
 
     def _hint(self, text: str) -> None:
@@ -370,7 +354,7 @@ class Output:
         )
 
     def _say(self, line: str) -> None:
-        """Write one finished line for people. Nobody there to read it is no failure."""
+        """Write one finished line for people. A stream that cannot be written is no failure."""
         if self._display is not None:
             self._display.above(line)
         else:
@@ -386,15 +370,15 @@ class Output:
             except BrokenPipeError as error:
                 self._out.abandon()
                 if code is Code.DISK:
-                    said = "whoever read stdout went away before the picture was through"
+                    said = "the reader of stdout closed it before the whole image was written"
                     raise FluxError(code, said, hint="fluxcli download --unsaved") from error
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise FluxError(code, f"cannot write to stdout: {reason}") from error
 
 
-def _narrowed(actual: int, wished: str | None) -> int:
+def _narrowed(actual: int, limit: str | None) -> int:
     """The smaller of the two: what is longer than the real line would be wrapped."""
-    if wished and wished.isdecimal() and int(wished) > 0:
-        return min(actual, int(wished))
+    if limit and limit.isdecimal() and int(limit) > 0:
+        return min(actual, int(limit))
     return actual

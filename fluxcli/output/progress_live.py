@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, Self
 
+from fluxcli.output.display import handling_stop
 from fluxcli.output.progress_lines import ProgressReporter, ProgressRun
 from fluxcli.output.progress_rows import Look, Marks
 from fluxcli.output.progress_state import DONE, Stage
-from fluxcli.output.suspension import suspended_within
 from fluxcli.output.text import duration
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Live(ProgressReporter):
     def __enter__(self) -> Self:
         self._display.open()
         self._open.callback(self._display.close)
-        self._open.enter_context(suspended_within(self._display.given_away))
+        self._open.enter_context(handling_stop(self._display.suspended))
         return self
 
     def see(self, event: Event) -> None:

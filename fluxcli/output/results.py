@@ -1,4 +1,4 @@
-"""A run's events, told: progress while it lasts, each answer as it comes, the status at the end."""
+"""A run's events, printed: progress while it runs, each result as it comes, the exit status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ResultReporter:
-    """Tells a run's events. `ids`: the answer is the task's id, not its file.
+    """Prints a run's events. `ids`: the answer is the task's id, not its file.
 
     `launch` opens a saved picture in the system's viewer.
     """
@@ -39,7 +39,7 @@ class ResultReporter:
     def follow(
         self, events: Iterable[Event | None], *, count: int | None, usual: float | None
     ) -> int:
-        """Tell all events; return the exit status that they amount to."""
+        """Print all events; return the exit status that they add up to."""
         with self._output.progress(count, usual) as progress:
             for event in progress.through(events):
                 if isinstance(event, Finished):
@@ -49,7 +49,7 @@ class ResultReporter:
         return overall(self._errors, done=self._done)
 
     def finished(self, task: Task) -> None:
-        """Give the answer for one picture."""
+        """Print the result for one image."""
         self._done += 1
         path = task.picture.path if task.picture else None
         if self._output.json:

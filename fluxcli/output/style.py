@@ -1,4 +1,4 @@
-"""Colour, and whether there is any. Pure; nothing that is said may depend on it alone."""
+"""Colour, and whether there is any. Pure; no information depends on it alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PictureRequest = Literal["auto", "always", "never"]
+ColorMode = Literal["auto", "always", "never"]
 Ink = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
 
 # Only the terminal's own palette, which its owner has chosen to be readable. A whole
@@ -34,10 +34,10 @@ class Style:
         return f"\x1b[{_CODES[ink]}m{text}\x1b[0m" if self.colored and text else text
 
 
-def is_colored(*, terminal: bool, env: Mapping[str, str], wish: PictureRequest) -> bool:
+def is_colored(*, terminal: bool, env: Mapping[str, str], mode: ColorMode) -> bool:
     """Decide: the flag, then `NO_COLOR`, then `FORCE_COLOR`, then what the stream is."""
-    if wish != "auto":
-        return wish == "always"
+    if mode != "auto":
+        return mode == "always"
     if env.get("NO_COLOR"):
         return False
     if env.get("FORCE_COLOR"):

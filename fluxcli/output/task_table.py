@@ -1,4 +1,4 @@
-"""How tasks stand, told: a table for people, a record for programs."""
+"""The state of tasks: a table for people, JSON records for programs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _COLUMNS = ("TASK", "STATE", "AGE", "MODEL", "PROMPT", "FILE")
 _PROMPT_WIDTH = 40
 
 
-class Reporter:
-    """Tells how tasks stand; `now` is the time by the wall clock."""
+class TaskReporter:
+    """Prints the state of tasks; `now` is the time by the wall clock."""
 
     def __init__(self, output: Output, now: float) -> None:
         self._output = output
@@ -28,7 +28,7 @@ class Reporter:
     def watch(
         self, events: Iterable[Event | None], *, count: int, usual: float | None
     ) -> tuple[list[Task], list[FluxError]]:
-        """Show progress while tasks are looked at; return them as they are now, and failures."""
+        """Show progress while tasks are polled; return them as they are now, and the errors."""
         from fluxcli.events import Failed, Finished
 
         tasks, errors = [], []

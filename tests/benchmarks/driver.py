@@ -12,6 +12,7 @@ from dataclasses import replace
 from fluxcli.context import Context
 from fluxcli.journal import rate_limit as submission_limiter
 from fluxcli.journal import read_limit as read_limiter
+from fluxcli.output.results import ResultReporter
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     pictures = tuple(replace(order.first, n=n, count=count) for n in range(1, count + 1))
     runner = context.runner(wait=wait, save=wait)
     events = runner.produce(pictures, order.fingerprint, new=True)
-    result_reporter = context.output.result_reporter(ids=not wait, preview=False, launch=None)
+    result_reporter = ResultReporter(context.output, ids=not wait)
     status = result_reporter.follow(
         events, count=count, usual=runner.usual_seconds(order.first.request)
     )

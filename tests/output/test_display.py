@@ -126,13 +126,13 @@ def test_the_process_keeps_its_streams(terminal: Terminal) -> None:
 def test_what_was_never_opened_writes_nothing(terminal: Terminal) -> None:
     terminal.display.show(rows("a"))
     terminal.display.close()
-    with terminal.display.aside(), terminal.display.given_away():
+    with terminal.display.aside(), terminal.display.suspended():
         pass
-    terminal.display.vanish()
+    terminal.display.clear_at_once()
     assert terminal.written == []
 
 
-@pytest.mark.parametrize("way", [Display.aside, Display.given_away])
+@pytest.mark.parametrize("way", [Display.aside, Display.suspended])
 def test_something_else_may_have_the_terminal(opened: Terminal, way: Way) -> None:
     """An answer, a question, a shell; afterwards the rows stand below what that has written."""
     opened.display.show(rows("row", "total"))
@@ -159,7 +159,7 @@ def test_a_signal_may_end_it_at_once(opened: Terminal) -> None:
     """What is drawn afterwards, by whoever was interrupted, is not shown."""
     opened.write("prompt\n")
     opened.display.show(rows("row", "total"))
-    opened.display.vanish()
+    opened.display.clear_at_once()
     assert opened.cursor == "visible"
     assert opened.shown == ["prompt"]
     opened.display.show(rows("row", "total"))
@@ -177,7 +177,7 @@ def test_a_terminal_that_became_narrower_is_cleaned(
     terminal.display.open()
     terminal.display.show(rows("x" * 15, "y" * 15))
     if woken:
-        with terminal.display.given_away():
+        with terminal.display.suspended():
             pass
     # The terminal folds what stands to its new width.
     terminal.columns = 10
@@ -195,8 +195,8 @@ def test_a_terminal_that_is_gone_is_no_failure(opened: Terminal) -> None:
     opened.gone = True
     opened.display.show(rows("row"))
     opened.display.above("a note")
-    with opened.display.aside(), opened.display.given_away():
+    with opened.display.aside(), opened.display.suspended():
         pass
-    opened.display.vanish()
+    opened.display.clear_at_once()
     opened.display.close()
     assert opened.written == ["\x1b[?25l"]

@@ -8,6 +8,7 @@ import pytest
 
 from fluxcli import events
 from fluxcli.errors import Code, FluxError, Status
+from fluxcli.output.results import ResultReporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def test_how_several_came_out_is_said_once(
         None,
         events.Failed(key="2", error=NETWORK, task=None),
     ]
-    result_reporter = one.output.result_reporter(ids=False, preview=False, launch=None)
+    result_reporter = ResultReporter(one.output)
     assert result_reporter.follow(happened, count=2, usual=None) == Status.PARTIAL
     assert one.out == "out/dawn.png\n"
     said = [line for line in one.shown() if line != "1: saved after 0 s"]

@@ -196,7 +196,7 @@ def test_colour_is_only_an_addition(desk: Callable[..., Desk]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("terminal", "env", "wish", "expected"),
+    ("terminal", "env", "mode", "expected"),
     [
         (True, {}, "auto", True),
         (False, {}, "auto", False),
@@ -212,10 +212,10 @@ def test_colour_is_only_an_addition(desk: Callable[..., Desk]) -> None:
 def test_who_decides_about_colour(
     terminal: bool,  # noqa: FBT001 - a column of the table
     env: dict[str, str],
-    wish: Any,
+    mode: Any,
     expected: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    assert is_colored(terminal=terminal, env=env, wish=wish) is expected
+    assert is_colored(terminal=terminal, env=env, mode=mode) is expected
 
 
 def test_the_key_leaves_by_no_door(desk: Callable[..., Desk]) -> None:
