@@ -36,8 +36,8 @@ class Display:
     """The rows that stand below everything else that is written to one terminal.
 
     A terminal that is gone is no failure. The methods may be called from any thread, but
-    `clear_at_once` and `suspended` are for signals' handlers: these may interrupt rich amid a frame,
-    so they write past it, and leave the terminal as rich believes it to be.
+    `clear_at_once` and `suspended` are for signals' handlers: these may interrupt rich while it
+    draws, so they write past it, and leave the terminal as rich believes it to be.
     """
 
     def __init__(
