@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcli.build.manifest.selection import Selection, parse_shard, select
 from fluxcli.build.project import Project, only_one
+from fluxcli.build.report.report import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,20 @@ def opened(context: Context, call: BuildCall) -> tuple[Project, Selection]:
         sandbox=context.sandbox,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
+
+
+def reports_for(context: Context, call: BuildCall) -> Reports:
+    """Return the reports of a call; a context manager that writes them when it is left."""
+    return Reports(
+        wanted=call.reports,
+        manifest_path=context.cwd / call.file,
+        cwd=context.cwd,
+        env=context.env,
+        clock=context.clock,
+        output=context.output,
+        sandbox=context.sandbox,
+        against=call.against,
+    )
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class BuildCall:
     fail_fast: bool = False
     in_flight: int | None = None
     reports: tuple[tuple[str, Path | None], ...] = field(default=())
+    against: str | None = None
 
 
 def parted(arguments: Sequence[str], default: str) -> tuple[str, tuple[str, ...]]:

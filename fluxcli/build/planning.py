@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcli.build.manifest.selection import select
-from fluxcli.build.opening import opened
+from fluxcli.build.opening import opened, reports_for
 from fluxcli.build.outcome import at_rest
 from fluxcli.build.terminal import BuildReporter
 from fluxcli.errors import Code, FluxError, Status
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 
 def show(context: Context, call: BuildCall) -> None:
     """Tell what would be done, and why: `--plan` and `--check`. No key, no network."""
-    project, selection = opened(context, call)
-    plan = project.plan(selection, now=context.clock.wall(), force=call.force)
-    outcomes = at_rest(plan)
+    with reports_for(context, call) as reports:
+        project, selection = opened(context, call)
+        reports.manifest = project.manifest
+        plan = project.plan(selection, now=context.clock.wall(), force=call.force)
+        outcomes = reports.outcomes = at_rest(plan)
     teller = BuildReporter(context.output, sandbox=context.sandbox)
     teller.plan(plan)
     teller.document(outcomes, plan.credits)
-    if call.reports:
-        from fluxcli.build.report.report import Reports
-
-        Reports(context, project.manifest, call.reports).write(outcomes)
     if call.word == "check" and not plan.is_clean:
         context.status = Status.DRIFT
         context.output.note("there is work to do")

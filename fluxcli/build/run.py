@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from fluxcli.build import maintenance as tending
 from fluxcli.build.asset_job import BuildContext
 from fluxcli.build.executor import Build, Limits, recorded
-from fluxcli.build.opening import held, opened
+from fluxcli.build.opening import held, opened, reports_for
 from fluxcli.build.outcome import at_rest
-from fluxcli.build.report.report import Reports
 from fluxcli.build.steps import Action, Plan
 from fluxcli.build.terminal import BuildReporter
 from fluxcli.errors import Code, FluxError, Status
@@ -21,20 +20,23 @@ if TYPE_CHECKING:
     from fluxcli.build.options import BuildCall
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
+    from fluxcli.build.report.report import Reports
     from fluxcli.build.steps import PlanStep
     from fluxcli.context import Context
 
 
 def make(context: Context, call: BuildCall) -> None:
     """Plan, ask once, and make what is new or changed."""
-    with held(context, call):
+    with reports_for(context, call) as reports, held(context, call):
         project, selection = opened(context, call)
+        reports.manifest = project.manifest
         if not call.locked:
             project.reconcile()
         plan = project.plan(selection, now=context.clock.wall(), force=call.force)
+        reports.outcomes = at_rest(plan)
         if call.locked:
             _check_locked(plan)
-        _BuildRun(context, call, project, plan).carry_out()
+        _BuildRun(context, call, project, plan, reports).carry_out()
 
 
 def _check_locked(plan: Plan) -> None:
@@ -52,7 +54,15 @@ def _check_locked(plan: Plan) -> None:
 class _BuildRun:
     """One build on its way: consent, work, answer."""
 
-    def __init__(self, context: Context, call: BuildCall, project: Project, plan: Plan) -> None:
+    def __init__(
+        self,
+        context: Context,
+        call: BuildCall,
+        project: Project,
+        plan: Plan,
+        reports: Reports,
+    ) -> None:
+        self._reports = reports
         self._session = context
         self._call = call
         self._project = project
@@ -62,19 +72,18 @@ class _BuildRun:
 
     def carry_out(self) -> None:
         context, project, plan = self._session, self._project, self._plan
-        reports = Reports(context, project.manifest, self._call.reports)
-        reports.remember(plan)
+        self._reports.remember(plan)
         self._consent()
         if not self._call.locked:
             tending.settle(plan, project.manifest, project.lock)
         outcomes, status = at_rest(plan), int(Status.DONE)
         if any(step.action.works or step.unknown for step in plan.steps):
             build = self._build()
-            outcomes, status = build.outcomes, self._followed(build)
+            outcomes = self._reports.outcomes = build.outcomes
+            status = self._followed(build)
         status = status or _unsettled(outcomes)
         self._teller.summary(outcomes)
         self._teller.document(outcomes, plan.credits)
-        reports.write(outcomes)
         context.status = status
 
     def _build(self) -> Build:

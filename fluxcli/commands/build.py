@@ -76,7 +76,13 @@ class BuildOptions:
     ] = None
     report: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND", help="github, junit=FILE or html=FILE; may be repeated."),
+        typer.Option(
+            metavar="KIND", help="github, junit=FILE, html=FILE or DIR/; may be repeated."
+        ),
+    ] = None
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Compare the images in the html report with a commit's."),
     ] = None
 
 
@@ -127,6 +133,7 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Bui
         fail_fast=options.fail_fast,
         in_flight=options.jobs,
         reports=call.reports_of(options.report or []),
+        against=options.against,
     )
 
 

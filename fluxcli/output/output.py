@@ -171,6 +171,10 @@ class Output:
         if not self._quiet:
             self._say(visible(text))
 
+    def workflow_command(self, text: str) -> None:
+        """Print one line for a CI system on stderr; `-q` does not hide it."""
+        self._say(visible(text))
+
     def detail(self, text: str) -> None:
         """Print one line, with `-v` only."""
         if self._verbose and not self._quiet:

@@ -1,43 +1,52 @@
-"""A build in GitHub's words: annotations at the manifest's lines, and a summary in Markdown."""
+"""A build for GitHub: annotations at the manifest's lines, and a step summary in Markdown.
+
+Source: docs.github.com, "Workflow commands for GitHub Actions".
+"""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.report.words import TROUBLE, WAITING, line, reason
+from fluxcli.build.report.result import TROUBLE, WAITING, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.outcome import Outcome
+    from fluxcli.build.report.result import BuildResult, Location
 
 _ROWS: Final = 500
-"""A summary has at most a megabyte; more rows than these help nobody."""
+_LONGEST_CELL: Final = 400
+"""A summary has at most a megabyte: 500 rows of five cells stay below it."""
 
 
-def commands(outcomes: Iterable[Outcome], manifest: Manifest, cwd: Path) -> Iterator[str]:
-    """Yield one workflow command for every asset that is not as the manifest says."""
-    file = os.path.relpath(manifest.path, cwd)
-    for outcome in outcomes:
+def commands(result: BuildResult) -> Iterator[str]:
+    """Yield a workflow command for every error and every asset that is not as declared."""
+    for error in result.errors:
+        location, text = result.located(error)
+        hint = f" ({error.hint})" if error.hint else ""
+        yield _command("error", location, "fluxcli build", f"{text}{hint}")
+    for outcome in result.outcomes:
         if outcome.result not in TROUBLE | WAITING:
             continue
         level = "error" if outcome.result in TROUBLE else "warning"
-        where = f"file={_property(file)},line={line(outcome)},title={_property(outcome.step.name)}"
-        said = f"{outcome.result}: {reason(outcome)}"
-        yield f"::{level} {where}::{_data(said)}"
+        text = f"{outcome.result}: {reason(outcome)}"
+        yield _command(level, result.location(outcome), outcome.step.name, text)
 
 
-def summary(outcomes: Iterable[Outcome], manifest: Manifest) -> str:
-    """Return a step summary: how many of each, and a row for all that is not up to date."""
-    found = list(outcomes)
-    counts = Counter(outcome.result for outcome in found)
-    told = ", ".join(f"{number} {result}" for result, number in sorted(counts.items()))
-    rows = [outcome for outcome in found if outcome.result != "kept"]
-    text = [f"### Pictures of `{manifest.path.name}`", "", told or "no assets", ""]
+def summary(result: BuildResult) -> str:
+    """Return a step summary: the credits, how many of each, a row for all that has changed."""
+    counts = ", ".join(f"{number} {name}" for name, number in result.counts.items())
+    rows = [outcome for outcome in result.outcomes if outcome.result != "kept"]
+    text = [f"### Images of {_code(result.title)}", "", f"**{result.cost}**", ""]
+    for error in result.errors:
+        location, message = result.located(error)
+        hint = f" — {_code(error.hint)}" if error.hint else ""
+        text += [f"- ❌ {_code(f'{location.file}:{location.line}')} {_cell(message)}{hint}"]
+    if result.errors:
+        text.append("")
+    if result.manifest is not None:
+        text += [counts or "no assets", ""]
     if rows:
         text += ["| | asset | state | why | credits |", "|---|---|---|---|---:|"]
         text += [_row(outcome) for outcome in rows[:_ROWS]]
@@ -46,16 +55,34 @@ def summary(outcomes: Iterable[Outcome], manifest: Manifest) -> str:
     return "\n".join(text) + "\n"
 
 
+def _command(level: str, location: Location, title: str, text: str) -> str:
+    where = f"file={_property(location.file)},line={location.line}"
+    if location.column is not None:
+        where += f",col={location.column}"
+    return f"::{level} {where},title={_property(title)}::{_data(text)}"
+
+
 def _row(outcome: Outcome) -> str:
     step = outcome.step
-    cells = (step.action.sign, step.name, outcome.result, reason(outcome), str(step.credits or ""))
+    price = str(step.credits) if step.credits and outcome.result in {"saved", "planned"} else ""
+    cells = (step.action.sign, step.name, outcome.result, reason(outcome), price)
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
 def _cell(text: str) -> str:
-    for sign, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("\r", " "), ("\n", " ")):
-        text = text.replace(sign, safe)
-    return text
+    """Return text as Markdown that shows it and does nothing else."""
+    if len(text) > _LONGEST_CELL:
+        text = text[:_LONGEST_CELL] + "…"
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = " ".join(text.split())
+    return "".join(f"\\{char}" if char in "\\|[]*_!#@~`" else char for char in text)
+
+
+def _code(text: str) -> str:
+    plain = " ".join(text.split()).replace("|", "\\|")
+    fence = "`" * (2 if "`" in plain else 1)
+    pad = " " if "`" in plain else ""
+    return f"{fence}{pad}{plain}{pad}{fence}"
 
 
 def _data(text: str) -> str:

@@ -1,30 +1,21 @@
-"""A build as one page of HTML: every picture, its prompt, its price, before and after.
+"""A build as one page of HTML: new and changed images first, prompt, cost, before and after.
 
-Needs nothing beside itself: pictures stand in it, or (where there are too many) are linked
-relative to it. Light and dark, wide and narrow, without any script.
+The page needs nothing but its images: they stand in it, beside it in a folder, or are linked
+relative to it. Light and dark, wide and narrow, without scripts.
 """
 
 from __future__ import annotations
 
-import base64
-import os
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
-from fluxcli.build.report.words import TROUBLE, WAITING, reason
-from fluxcli.build.steps import Action
+from fluxcli.build.report.result import TROUBLE, WAITING, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.build.outcome import Outcome, Result
-
-_INLINE_BYTES: Final = 32 << 20
-"""Up to so many bytes of pictures stand in the page itself."""
+    from fluxcli.build.outcome import Outcome
+    from fluxcli.build.report.images import ReportImages
+    from fluxcli.build.report.result import BuildResult
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c1e21; --dim: #5f6672; --page: #f6f7f9;
@@ -35,17 +26,21 @@ _STYLE: Final = """
 body { margin: 0; padding: clamp(1rem, 3vw, 2.5rem); background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.4rem; overflow-wrap: anywhere; }
+.errors { margin: 0 0 1.5rem; padding: .8rem 1rem; border: 1px solid var(--bad);
+  border-radius: .6rem; color: var(--bad); list-style: none; }
+.errors code { color: var(--ink); }
+h3 { margin: 2rem 0 .8rem; font-size: 1.05rem; }
 header p { margin: .25rem 0 1.5rem; color: var(--dim); }
 main { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }
 article { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   overflow: hidden; display: flex; flex-direction: column; }
-article > .words { padding: .8rem 1rem 1rem; }
+article > .text { padding: .8rem 1rem 1rem; }
 h2 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 .state { float: right; margin-left: .6rem; font-size: .8rem; font-weight: 600; color: var(--dim); }
 .good { color: var(--good); } .bad { color: var(--bad); } .wait { color: var(--wait); }
 .bad ~ .why { color: var(--bad); }
-.pictures { display: flex; background: var(--line); gap: 1px; }
+.images { display: flex; background: var(--line); gap: 1px; }
 figure { margin: 0; flex: 1 1 0; min-width: 0; position: relative; background: var(--page); }
 figure img { display: block; width: 100%; height: 14rem; object-fit: contain; }
 figcaption { position: absolute; left: .4rem; top: .4rem; padding: 0 .45rem; border-radius: .3rem;
@@ -59,107 +54,87 @@ dd.id { font-family: ui-monospace, monospace; font-size: .9em; letter-spacing: -
 """.strip()
 
 
-def document(
-    outcomes: Iterable[Outcome],
-    manifest: Manifest,
-    *,
-    before: Mapping[str, bytes],
-    at: Path,
-    now: float,
-    sandbox: bool,
-) -> str:
-    """Return the page, which is to lie in the folder `at`; `before` are former pictures."""
-    found = list(outcomes)
-    shelf = _Shelf(manifest, before, at, found)
-    title = escape(f"Pictures of {manifest.path.name}")
-    when = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    told = f"{when} · {len(found)} assets · an estimated {_credits(found, 'saved')} credits spent"
-    if to_come := _credits(found, "planned"):
-        told += f", {to_come} to be spent"
-    told += " · by the sandbox: nothing was paid" if sandbox else ""
-    cards = "\n".join(_card(outcome, shelf) for outcome in found)
+_POLICY: Final = "default-src 'none'; img-src 'self' data: file:; style-src 'unsafe-inline'"
+"""Even a text that escaped its place could load and run nothing."""
+
+_ORDER: Final = ("saved", "failed", "blocked", "capped", "planned", "held", "edited", "moved")
+"""New and changed images stand first, then what is not as declared, then all that is kept."""
+
+
+def document(result: BuildResult, images: ReportImages) -> str:
+    """Return the page."""
+    title = escape(f"Images of {result.title}")
+    when = datetime.fromtimestamp(result.now, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    facts = [when, f"{len(result.outcomes)} assets", result.cost]
+    if result.compared_with is not None:
+        facts.append(f"compared with {result.compared_with}")
+    first = [one for one in result.outcomes if _is_news(one, result)]
+    first.sort(key=lambda one: _ORDER.index(one.result) if one.result in _ORDER else 0)
+    rest = [one for one in result.outcomes if not _is_news(one, result)]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
-        f"<header><h1>{title}</h1><p>{escape(told)}</p></header>\n"
-        f"<main>\n{cards}\n</main>\n</body>\n</html>\n"
+        f"<header><h1>{title}</h1><p>{escape(' · '.join(facts))}</p></header>\n"
+        f"{_errors(result)}{_section('New and changed', first, images)}"
+        f"{_section('Up to date', rest, images)}</body>\n</html>\n"
     )
 
 
-def _credits(outcomes: Iterable[Outcome], result: Result) -> int:
-    return sum(outcome.step.credits for outcome in outcomes if outcome.result == result)
+def _is_news(outcome: Outcome, result: BuildResult) -> bool:
+    return outcome.result in _ORDER or outcome.step.name in result.previous
 
 
-class _Shelf:
-    """Where the pages' pictures come from."""
-
-    def __init__(
-        self, manifest: Manifest, before: Mapping[str, bytes], at: Path, outcomes: list[Outcome]
-    ) -> None:
-        self._folder = manifest.folder
-        self._before = before
-        self._at = at
-        sizes = (_size(self._folder / outcome.step.output) for outcome in outcomes)
-        self._inline = sum(sizes) + sum(map(len, before.values())) <= _INLINE_BYTES
-
-    def now(self, outcome: Outcome) -> str | None:
-        """Return the address of the picture that lies there now; None if none does."""
-        path = self._folder / outcome.step.output
-        if not outcome.step.output or not path.is_file():
-            return None
-        if self._inline:
-            return _data(path.read_bytes(), path.suffix)
-        return quote(os.path.relpath(path, self._at))
-
-    def former(self, outcome: Outcome) -> str | None:
-        """Return the address of the picture that lay there before; None if that is the same."""
-        data = self._before.get(outcome.step.name)
-        if data is None or outcome.result != "saved" or outcome.step.action is not Action.CHANGED:
-            return None
-        made = outcome.step.entry.made if outcome.step.entry else None
-        return _data(data, f".{made.format}" if made else ".png")
+def _section(title: str, outcomes: list[Outcome], images: ReportImages) -> str:
+    if not outcomes:
+        return ""
+    cards = "\n".join(_card(outcome, images) for outcome in outcomes)
+    return f"<h3>{title} ({len(outcomes)})</h3>\n<main>\n{cards}\n</main>\n"
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _errors(result: BuildResult) -> str:
+    rows = []
+    for error in result.errors:
+        location, message = result.located(error)
+        hint = f" <code>{escape(error.hint)}</code>" if error.hint else ""
+        where = escape(f"{location.file}:{location.line}")
+        rows.append(f"<li><code>{where}</code> {escape(message)}{hint}</li>")
+    return f'<ul class="errors">{"".join(rows)}</ul>\n' if rows else ""
 
 
-def _data(data: bytes, suffix: str) -> str:
-    kind = "png" if suffix.lower() == ".png" else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _card(outcome: Outcome, shelf: _Shelf) -> str:
+def _card(outcome: Outcome, images: ReportImages) -> str:
     step, asset = outcome.step, outcome.step.asset
-    now, former = shelf.now(outcome), shelf.former(outcome)
+    previous, current = images.previous(outcome), images.current(outcome)
     kind = "bad" if outcome.result in TROUBLE else "wait" if outcome.result in WAITING else "good"
     prompt = escape(asset.request.prompt) if asset else ""
     return (
-        f'<article><div class="pictures">{_pictures(outcome, now, former)}</div>'
-        f'<div class="words"><span class="state {kind}">{escape(outcome.result)}</span>'
+        f'<article><div class="images">{_figures(outcome, current, previous)}</div>'
+        f'<div class="text"><span class="state {kind}">{escape(outcome.result)}</span>'
         f"<h2>{escape(step.name)}</h2>"
         f'<p class="prompt">{prompt}</p><p class="why">{escape(reason(outcome))}</p>'
         f"{_facts(outcome)}</div></article>"
     )
 
 
-def _pictures(outcome: Outcome, now: str | None, former: str | None) -> str:
-    if now is None:
-        return '<figure><div class="none">no picture</div></figure>'
+def _figures(outcome: Outcome, current: str | None, previous: str | None) -> str:
     alt = escape(outcome.step.name, quote=True)
-    if former is None:
-        # What is there is not what was asked for; the page must not let it pass for that.
+    if current is None and previous is None:
+        return '<figure><div class="none">no image</div></figure>'
+    if previous is None:
+        # What is there is not what is declared; the page must not present it as that.
         stays = outcome.result in TROUBLE or outcome.result == "planned"
-        caption = "<figcaption>as it was</figcaption>" if stays else ""
-        return f'<figure><img loading="lazy" alt="{alt}" src="{now}">{caption}</figure>'
-    return (
-        f'<figure><img alt="{alt}, before" src="{former}"><figcaption>before</figcaption></figure>'
-        f'<figure><img alt="{alt}, after" src="{now}"><figcaption>after</figcaption></figure>'
+        return _figure(current, alt, "as it was" if stays else "")
+    return _figure(previous, f"{alt}, before", "before") + _figure(
+        current, f"{alt}, after", "after"
     )
+
+
+def _figure(address: str | None, alt: str, caption: str) -> str:
+    label = f"<figcaption>{caption}</figcaption>" if caption else ""
+    if address is None:
+        return f'<figure><div class="none">no image</div>{label}</figure>'
+    return f'<figure><img loading="lazy" alt="{alt}" src="{address}">{label}</figure>'
 
 
 def _facts(outcome: Outcome) -> str:
@@ -181,7 +156,7 @@ def _facts(outcome: Outcome) -> str:
 
 
 def _price(outcome: Outcome) -> str:
-    """Return what an asset has cost or will; nothing for what came to nothing."""
+    """Return what an asset has cost or will cost; nothing for what was not made."""
     price = outcome.step.credits
     if not price or outcome.result not in {"saved", "planned"}:
         return ""

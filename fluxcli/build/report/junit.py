@@ -1,7 +1,7 @@
-"""A build as JUnit's XML: a test case for each asset, as CI systems show it.
+"""A build as JUnit XML: a test case for each asset, as CI systems show it.
 
-There are two schemas about, Ant's and Jenkins', and this is valid by both: Ant's is why a suite
-has an `id`, a `package` and three elements with nothing in them, each in its place.
+It is valid by both common schemas, Ant's (JUnit.xsd) and Jenkins' (junit-10.xsd): Ant's is why a
+suite has an `id`, a `package` and three empty elements, each in its place.
 """
 
 from __future__ import annotations
@@ -11,53 +11,58 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from fluxcli.build.report.words import TROUBLE, WAITING, reason
+from fluxcli.build.report.result import TROUBLE, WAITING, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
-    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.outcome import Outcome
+    from fluxcli.build.report.result import BuildResult
 
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def document(outcomes: Iterable[Outcome], manifest: Manifest, *, now: float) -> str:
-    """Return the XML; `now` is in seconds since the epoch."""
-    found = list(outcomes)
+def document(result: BuildResult) -> str:
+    """Return the XML."""
+    found, path = result.outcomes, result.manifest_path
     failures = sum(outcome.result in TROUBLE for outcome in found)
     skipped = sum(outcome.result in WAITING for outcome in found)
     seconds = sum(_seconds(outcome) for outcome in found)
     totals = {
-        "name": _clean(manifest.path.name),
-        "package": _clean(manifest.path.stem),
+        "name": _clean(path.name),
+        "package": _clean(path.stem),
         "id": "0",
-        "tests": str(len(found)),
+        "tests": str(len(found) + len(result.errors)),
         "failures": str(failures),
-        "errors": "0",
+        "errors": str(len(result.errors)),
         "skipped": str(skipped),
         "time": f"{seconds:.3f}",
-        "timestamp": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "timestamp": datetime.fromtimestamp(result.now, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "hostname": "localhost",
     }
     suites = ET.Element("testsuites")
     suite = ET.SubElement(suites, "testsuite", totals)
     ET.SubElement(suite, "properties")
+    for number, error in enumerate(result.errors, 1):
+        name = f"fluxcli build ({number})" if len(result.errors) > 1 else "fluxcli build"
+        case = ET.SubElement(suite, "testcase", _about(name, path, 0.0))
+        why = _clean(error.message)
+        attributes = {"message": why, "type": str(error.code)}
+        ET.SubElement(case, "error", attributes).text = _clean(error.hint or why)
     for outcome in found:
-        _case(suite, outcome, manifest)
+        _case(suite, outcome, path)
     for stream in ("system-out", "system-err"):
         ET.SubElement(suite, stream)
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, "unicode") + "\n"
 
 
-def _case(suite: ET.Element, outcome: Outcome, manifest: Manifest) -> None:
-    about = {
-        "name": _clean(outcome.step.name),
-        "classname": _clean(manifest.path.stem),
-        "time": f"{_seconds(outcome):.3f}",
-    }
-    case = ET.SubElement(suite, "testcase", about)
+def _about(name: str, path: Path, seconds: float) -> dict[str, str]:
+    return {"name": _clean(name), "classname": _clean(path.stem), "time": f"{seconds:.3f}"}
+
+
+def _case(suite: ET.Element, outcome: Outcome, path: Path) -> None:
+    case = ET.SubElement(suite, "testcase", _about(outcome.step.name, path, _seconds(outcome)))
     why = _clean(reason(outcome))
     if outcome.result in TROUBLE:
         kind = str(outcome.error.code) if outcome.error else outcome.result
@@ -71,5 +76,5 @@ def _seconds(outcome: Outcome) -> float:
 
 
 def _clean(text: str) -> str:
-    """Return text without the characters that XML cannot hold."""
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return text without the characters that XML cannot hold; never empty."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text) or "-"

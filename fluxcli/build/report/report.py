@@ -1,91 +1,219 @@
-"""The reports that were asked for: what they need is kept in time, and they are written last."""
+"""Writes the reports of a build, whatever ends it: a broken manifest, no consent, a signal."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from fluxcli.build.report import github, junit
-from fluxcli.build.report import html as page
+from fluxcli.build.report.result import BuildResult, repository_root
 from fluxcli.build.steps import Action
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, Status
+from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import TracebackType
 
     from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.outcome import Outcome
+    from fluxcli.build.report.git_images import GitImages
     from fluxcli.build.steps import Plan
-    from fluxcli.context import Context
+    from fluxcli.clock import Clock
+    from fluxcli.output.output import Output
 
 _KEPT_BYTES: Final = 64 << 20
-"""Former pictures are kept in memory, for before and after, up to this many bytes in all."""
+"""Former images are kept in memory, for before and after, up to this many bytes in all."""
 
 
+@dataclass(slots=True, kw_only=True)
 class Reports:
-    """The reports of one call."""
+    """The reports of one call, a context manager: they are written when it is left.
 
-    def __init__(
-        self, context: Context, manifest: Manifest, wanted: Sequence[tuple[str, Path | None]]
+    `wanted` are kinds (`github`, `junit`, `html`) and their files; `manifest_path` is absolute.
+    `against` is the commit whose images are the ones before. While the build runs, `manifest`
+    and `outcomes` are set as they become known; `outcomes` may still change afterwards.
+    """
+
+    wanted: Sequence[tuple[str, Path | None]]
+    manifest_path: Path
+    cwd: Path
+    env: Mapping[str, str]
+    clock: Clock
+    output: Output
+    sandbox: bool
+    against: str | None = None
+    manifest: Manifest | None = None
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    _previous: dict[str, bytes] = field(default_factory=dict)
+    _git: GitImages | None = None
+
+    def __enter__(self) -> Self:
+        """Check that every report can be written, before anything is spent.
+
+        Raises:
+            FluxError: OUTPUT_UNWRITABLE, or USAGE for a commit that does not exist.
+        """
+        for kind, path in self.wanted:
+            if path is not None:
+                _prepare(self._page(kind, path))
+        if self.against is not None:
+            if not self._has_html:
+                message = "`--against` compares images in a report; there is none"
+                hint = f"fluxcli build --against {self.against} --report html=build.html"
+                raise FluxError(Code.USAGE, message, hint=hint)
+            from fluxcli.build.report.git_images import GitImages
+
+            self._git = GitImages.at(self.manifest_path.parent, self.env, self.against)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        _at: TracebackType | None,
     ) -> None:
-        self._session = context
-        self._manifest = manifest
-        self._wanted = wanted
-        self._before: dict[str, bytes] = {}
+        """Write the reports; `error` stands in them. While it is raised, failures to write are not.
+
+        Raises:
+            FluxError: OUTPUT_UNWRITABLE, with status 1: something may have been spent.
+        """
+        if not self.wanted:
+            return
+        if error is None:
+            self._write(None)
+            return
+        with suppress(FluxError):
+            self._write(_in_words(error))
 
     def remember(self, plan: Plan) -> None:
-        """Keep the pictures that are about to be replaced."""
-        if not any(kind == "html" for kind, _ in self._wanted):
+        """Keep the images that are about to be replaced."""
+        if not self._has_html or self.manifest is None or self._git is not None:
             return
+        from fluxcli.build.manifest.asset_paths import is_inside
+        from fluxcli.build.report.images import read_image
+
         left = _KEPT_BYTES
         for step in plan.only(Action.CHANGED, Action.COLLECT):
             made = step.entry.made if step.entry else None
-            path = self._manifest.folder / made.output if made else None
-            if made is not None and path is not None and path.is_file() and made.bytes <= left:
-                self._before[step.name] = path.read_bytes()
-                left -= made.bytes
-
-    def write(self, outcomes: Mapping[str, Outcome]) -> None:
-        """Write all of them.
-
-        Raises:
-            FluxError: OUTPUT_UNWRITABLE.
-        """
-        for kind, path in self._wanted:
-            if path is None:
-                self._tell_github(outcomes)
+            path = self.manifest.folder / made.output if made else None
+            if made is None or path is None or not is_inside(self.manifest.folder, path):
                 continue
-            place = self._session.cwd / path
-            now = self._session.clock.wall()
-            text = (
-                junit.document(outcomes.values(), self._manifest, now=now)
-                if kind == "junit"
-                else page.document(
-                    outcomes.values(),
-                    self._manifest,
-                    before=self._before,
-                    at=place.parent,
-                    now=now,
-                    sandbox=self._session.sandbox,
-                )
-            )
-            _put(place, text)
+            data = read_image(path) if made.bytes <= left else None
+            if data is not None:
+                self._previous[step.name] = data
+                left -= len(data)
 
-    def _tell_github(self, outcomes: Mapping[str, Outcome]) -> None:
-        for line in github.commands(outcomes.values(), self._manifest, self._session.cwd):
-            self._session.output.note(line)
-        summary = self._session.env.get("GITHUB_STEP_SUMMARY")
+    @property
+    def _has_html(self) -> bool:
+        return any(kind == "html" for kind, _ in self.wanted)
+
+    def _page(self, kind: str, path: Path) -> Path:
+        """Return the file that a report goes to: `index.html` of a folder."""
+        place = self.cwd / path
+        return place / "index.html" if kind == "html" and _is_folder(place, path) else place
+
+    def _write(self, error: FluxError | None) -> None:
+        result = self._result(error)
+        for kind, path in self.wanted:
+            if path is None:
+                self._write_github(result)
+            elif kind == "junit":
+                from fluxcli.build.report import junit
+
+                _put(self.cwd / path, junit.document(result))
+            else:
+                self._write_html(result, path)
+
+    def _result(self, error: FluxError | None) -> BuildResult:
+        outcomes = tuple(self.outcomes.values())
+        folder = self.manifest_path.parent
+        return BuildResult(
+            manifest_path=self.manifest_path,
+            manifest=self.manifest,
+            root=repository_root(folder, self.env.get("GITHUB_WORKSPACE")),
+            cwd=self.cwd,
+            now=self.clock.wall(),
+            sandbox=self.sandbox,
+            outcomes=outcomes,
+            error=error,
+            previous=self._before(outcomes),
+            compared_with=self.against,
+        )
+
+    def _before(self, outcomes: tuple[Outcome, ...]) -> dict[str, bytes]:
+        """Return the images before: of the commit, or those that this build has replaced."""
+        if self._git is not None and self.manifest is not None:
+            places = [
+                (one.step.name, self.manifest.place(one.step.asset))
+                for one in outcomes
+                if one.step.asset is not None
+            ]
+            return self._git.differing(places, _KEPT_BYTES)
+        saved = {one.step.name for one in outcomes if one.result == "saved"}
+        return {name: data for name, data in self._previous.items() if name in saved}
+
+    def _write_github(self, result: BuildResult) -> None:
+        from fluxcli.build.report import github
+
+        for line in github.commands(result):
+            self.output.workflow_command(line)
+        summary = self.env.get("GITHUB_STEP_SUMMARY")
         if summary:
-            _put(Path(summary), github.summary(outcomes.values(), self._manifest), more=True)
+            _put(Path(summary), github.summary(result), append=True)
+
+    def _write_html(self, result: BuildResult, path: Path) -> None:
+        from fluxcli.build.report import html
+        from fluxcli.build.report.images import ReportImages
+
+        page = self._page("html", path)
+        copies = page.parent / "images" if page != self.cwd / path else None
+        try:
+            text = html.document(result, ReportImages(result, page, copies))
+        except OSError as error:
+            raise _unwritable(page, error, status=Status.FAILURE) from error
+        _put(page, text)
 
 
-def _put(path: Path, text: str, *, more: bool = False) -> None:
+def _is_folder(place: Path, typed: Path) -> bool:
+    return place.is_dir() or typed.suffix.lower() not in {".html", ".htm"}
+
+
+def _prepare(path: Path) -> None:
+    """Make the folder of a report, and check that the file can be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if more else "w", encoding="utf-8", newline="\n") as file:
+        existed = path.exists()
+        with path.open("a", encoding="utf-8"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise _unwritable(path, error, status=None) from error
+
+
+def _put(path: Path, text: str, *, append: bool = False) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(
+            "a" if append else "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+        ) as file:
             file.write(text)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FluxError(
-            Code.OUTPUT_UNWRITABLE, f"the report `{path}` cannot be written: {reason}"
-        ) from error
+        raise _unwritable(path, error, status=Status.FAILURE) from error
+
+
+def _unwritable(path: Path, error: OSError, *, status: int | None) -> FluxError:
+    reason = (error.strerror or str(error)).lower()
+    message = f"the report `{path}` cannot be written: {reason}"
+    return FluxError(Code.OUTPUT_UNWRITABLE, message, status=status)
+
+
+def _in_words(error: BaseException) -> FluxError:
+    if isinstance(error, FluxError):
+        return error
+    if isinstance(error, Interrupted):
+        message = "interrupted: what is paid for is collected by the next build"
+        return FluxError(Code.INTERRUPTED, message, hint="fluxcli build", status=128 + error.number)
+    return FluxError(Code.INTERNAL, f"a bug in fluxcli: {type(error).__name__}")
