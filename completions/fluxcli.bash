@@ -6,8 +6,8 @@ _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
     --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
-      --max-credits | --limit | --tag | --shard | -j | --jobs | --report | --port | --seconds \
-      | --fault) next='' ;;
+      --max-credits | --limit | --tag | --shard | -j | --jobs | --report | --against | --port \
+      | --seconds | --fault) next='' ;;
     --prompt-file | -o | --output) next='FILE' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
@@ -57,7 +57,7 @@ _fluxcli_command() {
     'build')
       flags='--plan|--dry-run --check --explain --adopt --prune --merge-locks --schema --init
         --tag... --shard -j|--jobs --fail-fast|--keep-going --locked -f|--force -y|--yes
-        --max-credits --report... --timeout --interval'
+        --max-credits --report... --against --timeout --interval'
       takes=('FILE...')
       ;;
     'credits' | 'config path' | 'config list' | 'config edit' | 'config check') ;;

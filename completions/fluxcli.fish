@@ -5,7 +5,7 @@
 set -g __fluxcli_taking --color --save-as --prompt-file -m --model -a --aspect-ratio \
   --output-format --safety-tolerance --watermark --callback-url -o --output --timeout \
   --interval -n --count --max-credits --limit --settle --tag --shard -j --jobs --report \
-  --port --seconds --fault
+  --against --port --seconds --fault
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -141,7 +141,8 @@ complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --locked" -l locke
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace files that were edited by hand.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -y --yes" -s y -l yes -d 'Agree beforehand.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --max-credits" -l max-credits -x -d 'Spend at most so many credits, by estimate.'
-complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE or html=FILE; may be repeated.'
+complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE, html=FILE or DIR/; may be repeated.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --against" -l against -x -d 'Compare the images in the html report with a commit\'s.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --port" -l port -x -d 'Loopback port; 0 finds a free one.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long a picture takes.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -l fault -x -d 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.'

@@ -162,7 +162,9 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--max-credits'); Takes = @(); In = @('build')
             Again = $false; Help = 'Spend at most so many credits, by estimate.' }
         @{ Names = @('--report'); Takes = @(); In = @('build')
-            Again = $true; Help = 'github, junit=FILE or html=FILE; may be repeated.' }
+            Again = $true; Help = 'github, junit=FILE, html=FILE or DIR/; may be repeated.' }
+        @{ Names = @('--against'); Takes = @(); In = @('build')
+            Again = $false; Help = 'Compare the images in the html report with a commit''s.' }
         @{ Names = @('--port'); Takes = @(); In = @('sandbox')
             Again = $false; Help = 'Loopback port; 0 finds a free one.' }
         @{ Names = @('--seconds'); Takes = @(); In = @('sandbox')
