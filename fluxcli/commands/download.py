@@ -52,7 +52,9 @@ def download(
     else:
         context.output.note("nothing is waiting to be saved")
     for task in context.journal.unsettled() if unsaved else ():
-        context.output.warn(f"submission `{task.ref}` is of unknown outcome and cannot be fetched")
+        context.output.warn(
+            f"submission `{task.ref}` may be paid for; its outcome is unknown", always=True
+        )
         context.output.hint(f"fluxcli status {task.ref}")
 
 

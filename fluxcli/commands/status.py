@@ -14,7 +14,6 @@ from fluxcli.models import State
 if TYPE_CHECKING:
     from fluxcli.models import Task
     from fluxcli.output.task_table import TaskReporter
-    from fluxcli.tasks.history import History
 
 RECENT: Final = 20
 _TOLD_BY_STATE: Final = frozenset(
@@ -58,7 +57,7 @@ def status(
     elif offline:
         report.show(_known(context, tasks) if tasks else context.journal.recent(shown))
     elif tasks:
-        _tell(context, context.history(wait=until_final), tasks)
+        _show_named(context, tasks, wait=until_final)
     else:
         report.show(_refreshed(context, context.journal.recent(shown)))
 
@@ -91,12 +90,16 @@ def _known(context: Context, names: list[str]) -> list[Task]:
     return [task for task in found.values() if task is not None]
 
 
-def _tell(context: Context, history: History, names: list[str]) -> None:
-    """Look at the named tasks, and end with the status that they amount to."""
+def _show_named(context: Context, names: list[str], *, wait: bool) -> None:
+    """Poll the named tasks, and set the exit status that they add up to."""
+    history = context.history(wait=wait)
     tasks = history.named(names)
     report = _reporter(context)
     seen, errors = report.watch(
-        history.refreshed(tasks), count=len(tasks), usual=history.usual_seconds(tasks)
+        history.refreshed(tasks),
+        count=len(tasks),
+        usual=history.usual_seconds(tasks),
+        brief=not wait,
     )
     fresh = {task.ref: task for task in seen}
     report.show([fresh[task.ref] for task in tasks if task.ref in fresh])
@@ -114,7 +117,7 @@ def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
         return tasks
     try:
         events = context.history().refreshed(running)
-        seen, errors = _reporter(context).watch(events, count=len(running), usual=None)
+        seen, errors = _reporter(context).watch(events, count=len(running), usual=None, brief=True)
     except FluxError as error:
         if error.code is Code.INTERRUPTED:
             raise

@@ -184,9 +184,9 @@ class Output:
         """Print one line of the HTTP trace that `--debug` asked for, whatever the other flags."""
         self._say(self._style("debug: " + visible(text), "dim"))
 
-    def warn(self, text: str) -> None:
-        """Print `warning: …`; `-q` hides it."""
-        if not self._quiet:
+    def warn(self, text: str, *, always: bool = False) -> None:
+        """Print `warning: …`; `-q` hides it, unless it is about money or a wrong format."""
+        if always or not self._quiet:
             self._say(self._style("warning:", "yellow") + " " + visible(text))
 
     def hint(self, text: str) -> None:
@@ -229,19 +229,29 @@ class Output:
                 shown = str(value).lower() if isinstance(value, bool) else str(value)
                 self.answer(f"{name:{width}}  {visible(shown)}")
 
-    def progress(self, count: int | None, usual_seconds: float | None) -> Progress:
+    def progress(
+        self, count: int | None, usual_seconds: float | None, *, brief: bool = False
+    ) -> Progress:
         """Return what shows a run of `count` pictures (None: not known) on its way.
 
         `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
-        display, plain lines, or nothing at all with `-q`.
+        display, plain lines, or with `-q` warnings only. `brief`: nothing that stays, neither
+        plain lines nor a summary.
         """
-        from fluxcli.output.progress_lines import Lines, Progress, ProgressRun
+        from fluxcli.output.progress_lines import Lines, Progress, ProgressRun, WarningsOnly
 
-        if self._quiet or not self._err.is_open:
+        if not self._err.is_open:
             return Progress()
         run = ProgressRun(
-            count=count, usual=usual_seconds, clock=self._clock, say=self._say, style=self._style
+            count=count,
+            usual=usual_seconds,
+            clock=self._clock,
+            say=self._say,
+            style=self._style,
+            brief=brief,
         )
+        if self._quiet or (brief and not self._is_live):
+            return WarningsOnly(run)
         if not self._is_live:
             return Lines(run)
         from fluxcli.output.display import Display

@@ -1,8 +1,8 @@
 """A run on its way, shown on stderr: as plain lines, or not at all; `live` shows it best.
 
-Reads events and a clock; never sleeps, and starts no thread: somebody calls `tick`.
-Answers and the reasons of failures are not told here, but by whoever runs the command,
-who may do so at any time through `Output`: it is written above the live display.
+Reads events and a clock; never sleeps and starts no thread: the caller calls `tick`.
+Results and errors are not printed here but by the caller, through `Output`, at any time:
+they are written above the live display.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli import events
-from fluxcli.output.progress_state import Board, Stage
+from fluxcli.output.progress_state import BAD, DONE, ProgressState, Stage
 from fluxcli.output.text import duration, size, visible
 
 if TYPE_CHECKING:
@@ -23,17 +23,23 @@ if TYPE_CHECKING:
     from fluxcli.output.style import Style
 
 _HEARTBEAT: Final = 30.0
-"""Seconds of silence, at least, before plain lines say that the run is still alive."""
+"""Seconds without output, at least, before plain lines say that the run is still working."""
 
-_QUIET_STAGES: Final = frozenset({Stage.PREPARING, Stage.GENERATING, Stage.FAILED})
-"""Stages without a plain line: said by another (the task's id, the error), or not worth one."""
+_MANY: Final = 10
+"""More images than this get a counter instead of lines of their own."""
+
+_COUNTER_SECONDS: Final = 2.0
+"""Seconds between two lines of the counter, at least."""
+
+_QUIET_STAGES: Final = frozenset({Stage.PREPARING, Stage.GENERATING, Stage.RUNNING, *BAD})
+"""Stages without a plain line: another line says it (the task's id, the error)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressRun:
-    """What every display is made for: so many pictures (None: not known), and how to speak.
+    """What every display needs: the number of images (None: not known), and where to print.
 
-    `usual` is how long the service usually takes for one, in seconds.
+    `usual` is how long the service usually takes for one, in seconds. `brief`: no summary.
     """
 
     count: int | None
@@ -41,10 +47,11 @@ class ProgressRun:
     clock: Clock
     say: Callable[[str], None]
     style: Style
+    brief: bool = False
 
 
 class Progress:
-    """Shows nothing: what `-q` asks for. The others say more."""
+    """Shows nothing. The others show more."""
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +65,7 @@ class Progress:
         self.close()
 
     def through(self, run: Iterable[Event | None]) -> Iterator[Event]:
-        """Show a run as it happens, and yield what happened; None is the clock's tick."""
+        """Show a run as it happens and yield its events; None is the clock's tick."""
         for event in run:
             if event is None:
                 self.tick()
@@ -67,7 +74,7 @@ class Progress:
                 yield event
 
     def see(self, event: Event) -> None:
-        """Take note of what happened."""
+        """Show what happened."""
 
     def tick(self) -> None:
         """Let time show. Cheap: call it a few times a second, whether or not anything happened."""
@@ -76,50 +83,62 @@ class Progress:
         """End the display."""
 
 
+class WarningsOnly(Progress):
+    """What `-q` shows: warnings, which are about money or a wrong format."""
+
+    def __init__(self, run: ProgressRun) -> None:
+        self._run = run
+
+    def see(self, event: Event) -> None:
+        """Print a warning."""
+        if isinstance(event, events.Warned):
+            self._run.say(_warning(event, self._run.style))
+
+
 class ProgressReporter(Progress):
     """What the live display and the plain lines have in common: the permanent lines."""
 
     def __init__(self, run: ProgressRun) -> None:
         self._run = run
-        self._board = Board()
+        self._state = ProgressState()
         self._began = run.clock.monotonic()
-        self._said = self._began
+        self._printed_at = self._began
         self._troubles: dict[str, float] = {}
 
     @property
     def _several(self) -> bool:
-        return self._board.total(self._run.count) > 1
+        return self._state.total(self._run.count) > 1
 
     @property
     def _elapsed(self) -> float:
         return self._run.clock.monotonic() - self._began
 
     def _result(self) -> str:
-        return f"{self._board.tally(self._run.count)}, in {duration(self._elapsed)}"
+        return f"{self._state.tally(self._run.count)}, in {duration(self._elapsed)}"
 
     def _fold(self, event: Event) -> bool:
-        return self._board.fold(event, now=self._run.clock.monotonic(), wall=self._run.clock.wall())
+        return self._state.fold(event, now=self._run.clock.monotonic(), wall=self._run.clock.wall())
 
     def _prefix(self, key: str) -> str:
         return self._run.style(visible(key) + ":", "dim") + " " if self._several else ""
 
     def _announce(self, event: Event) -> None:
-        """Say for good what must outlive the display: above all the ids, which are money."""
+        """Print what must outlive the display: above all the ids, which are paid for."""
         line = self._announcement(event)
         if line and not self._is_repeated(event):
-            self._tell(self._prefix(event.key) + line)
+            self._print(self._prefix(event.key) + line)
 
-    def _tell(self, line: str) -> None:
-        self._said = self._run.clock.monotonic()
+    def _print(self, line: str) -> None:
+        self._printed_at = self._run.clock.monotonic()
         self._run.say(line)
 
     def _is_repeated(self, event: Event) -> bool:
-        """Whether this trouble was told of late: an outage meets every picture, over and over."""
+        """Whether this error was printed just now: an outage meets every image, repeatedly."""
         if not isinstance(event, events.Trouble):
             return False
         now, message = self._run.clock.monotonic(), event.error.message
-        told = self._troubles.get(message)
-        if told is not None and now - told < _HEARTBEAT:
+        printed_at = self._troubles.get(message)
+        if printed_at is not None and now - printed_at < _HEARTBEAT:
             return True
         self._troubles[message] = now
         return False
@@ -129,9 +148,9 @@ class ProgressReporter(Progress):
             case events.Accepted(task_id=task_id):
                 return f"task {visible(task_id)} accepted"
             case events.Resumed(task=task):
-                return f"task {visible(task.task_id or task.ref)} taken up again, at no cost"
-            case events.Warned(message=message):
-                return self._run.style("warning:", "yellow") + " " + visible(message)
+                return f"resuming task {visible(task.task_id or task.ref)}; no extra charge"
+            case events.Warned():
+                return _warning(event, self._run.style)
             case events.Trouble(error=error, seconds=seconds):
                 again = f"; trying again in {duration(seconds + 0.999)}"
                 return self._run.style(visible(error.message) + again, "yellow")
@@ -140,36 +159,63 @@ class ProgressReporter(Progress):
 
 
 class Lines(ProgressReporter):
-    """Plain lines, for a file, a pipe or a CI's log: each change, and a sign of life."""
+    """Plain lines, for a file, a pipe or a CI's log: each change, and a heartbeat.
+
+    For many images, a counter takes the place of the lines about each.
+    """
+
+    _counted = 0
 
     def see(self, event: Event) -> None:
-        """Say what changed."""
+        """Print what changed."""
         changed = self._fold(event)
+        if self._state.total(self._run.count) > _MANY:
+            if isinstance(event, _PRINTED_FOR_MANY):
+                self._announce(event)
+            self._show_counter()
+            return
         self._announce(event)
-        row = self._board.rows[event.key]
+        row = self._state.rows[event.key]
         if changed and row.stage not in _QUIET_STAGES:
             text = _plain(event, row.stage, row.since - row.began)
-            self._tell(self._prefix(event.key) + text)
+            self._print(self._prefix(event.key) + text)
 
     def tick(self) -> None:
-        """Say that the run is alive, if nothing has been said for a while."""
-        if self._run.clock.monotonic() - self._said >= _HEARTBEAT:
-            self._tell(f"still at work after {duration(self._elapsed)}: {self._standing()}")
+        """Print that the run is still working, if nothing was printed for a while."""
+        if self._run.clock.monotonic() - self._printed_at >= _HEARTBEAT:
+            self._print(f"still working after {duration(self._elapsed)}: {self._standing()}")
 
     def close(self) -> None:
-        """Say how several came out."""
-        if self._several:
-            self._tell(self._result())
+        """Print the summary of several."""
+        self._state.end()
+        if self._several and not self._run.brief:
+            self._print(self._result())
+
+    def _show_counter(self) -> None:
+        """Print how many are done, if there are more of them and the last line is old enough."""
+        done = self._state.count(*DONE)
+        if done == self._counted:
+            return
+        if self._run.clock.monotonic() - self._printed_at >= _COUNTER_SECONDS:
+            self._counted = done
+            self._print(self._state.tally(self._run.count))
 
     def _standing(self) -> str:
         if not self._several:
-            return next((str(row.stage) for row in self._board.rows.values()), "preparing")
+            return next((str(row.stage) for row in self._state.rows.values()), "preparing")
         waiting = [
             f"{number} {stage}"
             for stage in (Stage.GENERATING, Stage.HELD)
-            if (number := self._board.count(stage))
+            if (number := self._state.count(stage))
         ]
-        return ", ".join([self._board.tally(self._run.count), *waiting])
+        return ", ".join([self._state.tally(self._run.count), *waiting])
+
+
+_PRINTED_FOR_MANY: Final = (events.Warned, events.Trouble)
+
+
+def _warning(event: events.Warned, style: Style) -> str:
+    return style("warning:", "yellow") + " " + visible(event.message)
 
 
 def _plain(event: Event, stage: Stage, elapsed: float) -> str:

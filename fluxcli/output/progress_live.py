@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli.output.display import handling_stop
 from fluxcli.output.progress_lines import ProgressReporter, ProgressRun
-from fluxcli.output.progress_rows import Look, Marks
-from fluxcli.output.progress_state import DONE, Stage
+from fluxcli.output.progress_rows import RowLayout
+from fluxcli.output.progress_state import BAD, DONE, Stage
+from fluxcli.output.style import Marks
 from fluxcli.output.text import duration
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Live(ProgressReporter):
         super().__init__(run)
         self._display = display
         marks = Marks.choose(display.channel.can_show)
-        self._look = Look(marks=marks, shown=display.channel.shown, usual=run.usual)
+        self._layout = RowLayout(marks=marks, shown=display.channel.shown, usual=run.usual)
         self._next_frame = self._began
         self._second = -1
         self._stale = True
@@ -43,14 +44,14 @@ class Live(ProgressReporter):
         return self
 
     def see(self, event: Event) -> None:
-        """Change the display, and say for good what must outlive it."""
+        """Change the display, and print what must outlive it."""
         self._fold(event)
         self._stale = True
         self._announce(event)
         self.tick()
 
     def tick(self) -> None:
-        """Draw the display anew, if there is anything new and the last frame is old enough."""
+        """Redraw the display, if anything changed and the last frame is old enough."""
         now = self._run.clock.monotonic()
         second = int(now - self._began)
         if now < self._next_frame or not (self._stale or second != self._second):
@@ -58,8 +59,8 @@ class Live(ProgressReporter):
         self._next_frame = now + _FRAME
         self._second, self._stale = second, False
         self._display.show(
-            self._look.rows(
-                self._board,
+            self._layout.rows(
+                self._state,
                 count=self._run.count,
                 elapsed=now - self._began,
                 now=now,
@@ -68,22 +69,25 @@ class Live(ProgressReporter):
         )
 
     def close(self) -> None:
-        """Take the display away; one line says what came of it."""
+        """Clear the display; one line is the summary."""
         self._open.close()
+        self._state.end()
         line = self._summary()
         if line:
             self._run.say(line)
 
     def _summary(self) -> str | None:
+        if self._run.brief:
+            return None
         if self._several:
             return f"{self._outcome()} {self._result()}"
-        saved = self._board.count(Stage.SAVED)
+        saved = self._state.count(Stage.SAVED)
         return f"{self._outcome()} saved in {duration(self._elapsed)}" if saved else None
 
     def _outcome(self) -> str:
-        """The sign before the summary: all went well, some failed, or it was broken off."""
-        marks, style = self._look.marks, self._run.style
-        if self._board.count(Stage.FAILED):
+        """The mark before the summary: all went well, some need attention, or it was cut short."""
+        marks, style = self._layout.marks, self._run.style
+        if self._state.count(*BAD):
             return style(marks.bad, "red")
-        done = self._board.count(*DONE) == self._board.total(self._run.count)
+        done = self._state.count(*DONE) == self._state.total(self._run.count)
         return style(marks.good, "green") if done else marks.dot

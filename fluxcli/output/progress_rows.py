@@ -1,4 +1,4 @@
-"""How a board looks in so many columns and lines. Pure: makes rich's text, writes nothing.
+"""The rows of a live display in a given number of columns and lines. Pure: writes nothing.
 
 What comes from outside is never read as rich's markup.
 """
@@ -6,17 +6,18 @@ What comes from outside is never read as rich's markup.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from fluxcli.output.progress_state import DONE, Stage
+from fluxcli.output.progress_state import BAD, DONE, Stage
 from fluxcli.output.text import cells, duration, pad, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fluxcli.output.progress_state import Board, ProgressRow
+    from fluxcli.output.progress_state import ProgressRow, ProgressState
+    from fluxcli.output.style import Marks
 
 _SPARE_LINES: Final = 4
 """Lines of the terminal that the rows leave free: the last words before them stay in sight."""
@@ -27,47 +28,41 @@ _NARROW_STAGE_WIDTH: Final = 11
 _TIME_WIDTH: Final = len("59 s of about 59 s")
 _BRIEF_TIME_WIDTH: Final = len("59 m 59 s")
 _SHORTEST_LABEL: Final = 6
-_NARROW_WORDS: Final = {Stage.HELD: "waiting"}
-# The kinds: 0 is at work, 1 waits, 2 has failed, 3 is done; shown in this order of precedence.
-_KINDS: Final = {Stage.PREPARING: 1, Stage.HELD: 1, Stage.FAILED: 2, **dict.fromkeys(DONE, 3)}
+_NARROW_WORDS: Final = {Stage.HELD: "waiting", Stage.RUNNING: "running"}
+# The kinds: 0 is working, 1 waits, 2 needs attention, 3 is done.
+_KINDS: Final = {
+    **dict.fromkeys((Stage.PREPARING, Stage.HELD, Stage.RUNNING), 1),
+    **dict.fromkeys(BAD, 2),
+    **dict.fromkeys(DONE, 3),
+}
 _STYLES: Final = ("cyan", "dim", "bold red", "green")
 
 
-class Marks(NamedTuple):
-    """The signs of a display, in characters that its encoding has: one a kind, then the cut."""
-
-    active: str
-    dot: str
-    bad: str
-    good: str
-    ellipsis: str
-
-    @classmethod
-    def choose(cls, can_show: Callable[[str], bool]) -> Marks:
-        """Return the fair ones, or plain ones where the encoding lacks them."""
-        fair = cls("●", "·", "✗", "✓", "…")
-        return fair if can_show("".join(fair)) else cls("*", "-", "x", "+", "...")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """How one display draws: its signs, what it may say, the usual time."""
+class RowLayout:
+    """How one display is drawn: its marks, how text is escaped, the usual time."""
 
     marks: Marks
     shown: Callable[[str], str]
     usual: float | None
 
     def rows(
-        self, board: Board, *, count: int | None, elapsed: float, now: float, size: tuple[int, int]
+        self,
+        state: ProgressState,
+        *,
+        count: int | None,
+        elapsed: float,
+        now: float,
+        size: tuple[int, int],
     ) -> list[Text]:
         """Return the display at `now`: a row for each picture that fits, and the total."""
         width, height = size
-        several = board.total(count) > 1
-        rows = _chosen(list(board.rows.values()), max(0 if several else 1, height - _SPARE_LINES))
+        several = state.total(count) > 1
+        rows = _chosen(list(state.rows.values()), max(0 if several else 1, height - _SPARE_LINES))
         keys = _key_width(rows, width, self.shown) if several else 0
         texts = [self._row(row, keys, now, width) for row in rows]
         if several:
-            texts.append(self._total(board, count, len(board.rows) - len(rows), elapsed, width))
+            texts.append(self._total(state, count, len(state.rows) - len(rows), elapsed, width))
         return texts
 
     def _row(self, row: ProgressRow, keys: int, now: float, width: int) -> Text:
@@ -75,7 +70,7 @@ class Look:
         stage = _NARROW_WORDS.get(row.stage, str(row.stage)) if narrow else str(row.stage)
         stage = pad(stage, _NARROW_STAGE_WIDTH if narrow else _STAGE_WIDTH)
         key = pad(self._cut(row.key, keys), keys, right=row.key.isdecimal()) + "  " if keys else ""
-        # Of several in little room, only the time that has passed is told.
+        # Of several in a narrow terminal, only the time that has passed is shown.
         brief = narrow and keys > 0
         time = _time(row, now, None if brief else self.usual)
         tail = f"{stage}  {pad(time, _BRIEF_TIME_WIDTH if brief else _TIME_WIDTH)}"
@@ -92,10 +87,10 @@ class Look:
         return pad(self._cut(text, room), width) if room >= _SHORTEST_LABEL else ""
 
     def _total(
-        self, board: Board, count: int | None, hidden: int, elapsed: float, width: int
+        self, state: ProgressState, count: int | None, hidden: int, elapsed: float, width: int
     ) -> Text:
-        more = f"{hidden} more" if width < _NARROW else f"{self.marks.ellipsis} and {hidden} more"
-        total = _text(width, (board.tally(count), "bold"))
+        more = f"{hidden} more" if width < _NARROW else f"{self.marks.ellipsis} {hidden} more"
+        total = _text(width, (state.tally(count), "bold"))
         for extra in (more if hidden else "", duration(elapsed)):
             part = f" {self.marks.dot} {extra}"
             if extra and total.cell_len + cells(part) <= width:
@@ -118,8 +113,12 @@ def _chosen(rows: list[ProgressRow], room: int) -> list[ProgressRow]:
     """The rows that matter most, in their own order, if there is no room for all."""
     if len(rows) <= room:
         return rows
+    # What needs attention is never hidden, but leaves at least half of the lines to the rest.
     # The sort is stable, so a row keeps its place until something happens to it.
-    ranked = sorted(range(len(rows)), key=lambda i: _KINDS.get(rows[i].stage, 0))
+    bad = [index for index, row in enumerate(rows) if row.stage in BAD]
+    kept = bad[: max(1, room // 2)]
+    rest = [index for index in range(len(rows)) if index not in set(kept)]
+    ranked = kept + sorted(rest, key=lambda i: _KINDS.get(rows[i].stage, 0))
     return [rows[index] for index in sorted(ranked[:room])]
 
 

@@ -1,4 +1,4 @@
-"""What is known of every picture of a run, folded from its events. Pure; draws nothing."""
+"""The state of every image of a run, computed from its events. Pure; draws nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from fluxcli import events
+from fluxcli.errors import Code
 from fluxcli.models import State
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """Where a picture stands, in the words that people read."""
+    """Where an image stands, in the words that people read."""
 
     PREPARING = "preparing"
     UPLOADING = "uploading"
@@ -26,14 +27,34 @@ class Stage(StrEnum):
     SUBMITTED = "submitted"
     READY = "ready"
     SAVED = "saved"
+    RUNNING = "still running"
+    UNSAVED = "not saved"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    NOT_SENT = "not sent"
     FAILED = "failed"
 
 
-DONE: Final = (Stage.SUBMITTED, Stage.READY, Stage.SAVED)
-"""The good ends: as far as a picture was asked to go."""
+DONE: Final = (Stage.SAVED, Stage.READY, Stage.SUBMITTED)
+"""The good ends: as far as an image was asked to go. The first one that occurs is counted first."""
 
-OVER: Final = frozenset({*DONE, Stage.FAILED})
-"""The stages in which nothing more will happen."""
+BAD: Final = frozenset({Stage.UNSAVED, Stage.UNKNOWN, Stage.REFUSED, Stage.NOT_SENT, Stage.FAILED})
+"""The ends that need attention."""
+
+OVER: Final = frozenset({*DONE, *BAD, Stage.RUNNING})
+"""The stages in which nothing more will happen in this run."""
+
+_SUMMARY: Final = {
+    Stage.READY: "ready",
+    Stage.SUBMITTED: "submitted",
+    Stage.RUNNING: "still running (already paid)",
+    Stage.UNSAVED: "not saved (already paid)",
+    Stage.UNKNOWN: "unknown (may be paid)",
+    Stage.REFUSED: "refused",
+    Stage.NOT_SENT: "not sent",
+    Stage.FAILED: "failed",
+}
+"""How the ends are counted beside the first one, in this order."""
 
 _STAGES: Final[dict[type[Event], Stage]] = {
     events.Started: Stage.PREPARING,
@@ -44,19 +65,28 @@ _STAGES: Final[dict[type[Event], Stage]] = {
     events.Accepted: Stage.GENERATING,
     events.Succeeded: Stage.DOWNLOADING,
     events.Downloading: Stage.DOWNLOADING,
-    events.Failed: Stage.FAILED,
 }
 _ENDS: Final = {
-    State.SENDING: Stage.SUBMITTED,
-    State.RUNNING: Stage.SUBMITTED,
     State.SUCCEEDED: Stage.READY,
     State.SAVED: Stage.SAVED,
+    State.UNKNOWN: Stage.UNKNOWN,
+    State.REFUSED: Stage.REFUSED,
+    State.FAILED: Stage.FAILED,
+}
+_FAILED_ENDS: Final = {
+    State.SENDING: Stage.NOT_SENT,
+    State.RUNNING: Stage.RUNNING,
+    State.SUCCEEDED: Stage.UNSAVED,
+    State.SAVED: Stage.UNSAVED,
+    State.UNKNOWN: Stage.UNKNOWN,
+    State.REFUSED: Stage.REFUSED,
+    State.FAILED: Stage.FAILED,
 }
 
 
 @dataclass(slots=True)
 class ProgressRow:
-    """One picture. Times are readings of the monotonic clock, in seconds."""
+    """One image. Times are readings of the monotonic clock, in seconds."""
 
     key: str
     label: str
@@ -68,6 +98,10 @@ class ProgressRow:
     """When its stage began."""
     waits_until: float = 0.0
     """When a step that is held back, or failed in passing, is tried (again)."""
+    accepted: bool = False
+    """Whether its task exists, and so is paid for."""
+    submitted: bool = False
+    """Whether it was this run that submitted it."""
 
     @property
     def is_over(self) -> bool:
@@ -75,14 +109,14 @@ class ProgressRow:
         return self.stage in OVER
 
 
-class Board:
+class ProgressState:
     """The rows of a run: numbered ones by their number, others in the order of appearance."""
 
     def __init__(self) -> None:
         self.rows: dict[str, ProgressRow] = {}
 
     def fold(self, event: Event, *, now: float, wall: float) -> bool:
-        """Take note of `event` at `now` (monotonic) and `wall` (epoch); True for a new stage."""
+        """Apply `event` at `now` (monotonic) and `wall` (epoch); True for a new stage."""
         row = self.rows.get(event.key)
         before = row.stage if row else None
         if row is None:
@@ -90,49 +124,76 @@ class Board:
             if event.key.isdecimal():
                 # The workers begin them in any order; sorting is stable and cheap.
                 self.rows = dict(sorted(self.rows.items(), key=lambda item: item[0].zfill(9)))
-        stage = _stage(event) or row.stage
+        self._update(row, event, now, wall)
+        stage = _stage(event, row) or row.stage
         if stage is not row.stage:
-            row.stage, row.since = stage, now
-        self._particulars(row, event, now, wall)
+            row.stage = stage
+            if not isinstance(event, events.Resumed):
+                row.since = now
         return stage is not before
 
+    def end(self) -> None:
+        """Give every image that was cut short the stage that says whether it is paid for."""
+        for row in self.rows.values():
+            if row.is_over:
+                continue
+            if row.accepted:
+                row.stage = Stage.UNSAVED if row.stage is Stage.DOWNLOADING else Stage.RUNNING
+            elif row.stage is Stage.SUBMITTING:
+                row.stage = Stage.UNKNOWN
+
     def count(self, *stages: Stage) -> int:
-        """Return how many pictures stand in one of `stages`."""
+        """Return how many images stand in one of `stages`."""
         return sum(row.stage in stages for row in self.rows.values())
 
     def total(self, count: int | None) -> int:
-        """Return how many pictures there are in all, if `count` were asked for."""
+        """Return how many images there are in all, if `count` were asked for."""
         return max(count or 0, len(self.rows))
 
     def tally(self, count: int | None) -> str:
-        """Return how many are done, of how many, in one phrase: `3 of 20 saved, 1 failed`."""
-        stage = next((stage for stage in DONE if self.count(stage)), Stage.SAVED)
-        failed = self.count(Stage.FAILED)
-        done = f"{self.count(*DONE)} of {self.total(count)} {stage}"
-        return f"{done}, {failed} failed" if failed else done
+        """Return how many are done, of how many, and what became of the others.
+
+        `1 of 3 saved, 1 still running (already paid), 1 failed`. A task that is alive is never
+        counted as failed.
+        """
+        first = next((stage for stage in DONE if self.count(stage)), Stage.SAVED)
+        counted = [f"{self.count(first)} of {self.total(count)} {first}"]
+        for stage, text in _SUMMARY.items():
+            number = self.count(stage)
+            if number and stage is not first:
+                counted.append(f"{number} {text}")
+        return ", ".join(counted)
 
     @staticmethod
-    def _particulars(row: ProgressRow, event: Event, now: float, wall: float) -> None:
+    def _update(row: ProgressRow, event: Event, now: float, wall: float) -> None:
         match event:
             case events.Started():
                 row.label = event.request.prompt if event.request else event.ref
             case events.Resumed(task=task):
                 row.label = task.request.prompt
+                row.accepted = task.task_id is not None
                 passed = max(0.0, wall - (task.accepted_at or task.created_at))
                 row.began = row.since = now - passed
+            case events.Accepted():
+                row.accepted = row.submitted = True
             case events.Held(seconds=seconds) | events.Trouble(seconds=seconds):
                 row.waits_until = now + seconds
             case _:
                 pass
 
 
-def _stage(event: Event) -> Stage | None:
+def _stage(event: Event, row: ProgressRow) -> Stage | None:
     """The stage that `event` leads to; None if it changes nothing."""
     match event:
         case events.Resumed(task=task):
             return _resumed(task)
         case events.Finished(task=task):
-            return _ENDS.get(task.state, Stage.FAILED)
+            running = Stage.SUBMITTED if row.submitted else Stage.RUNNING
+            return _ENDS.get(task.state, running)
+        case events.Failed(error=error, task=task):
+            if error.code is Code.OUTCOME_UNKNOWN:
+                return Stage.UNKNOWN
+            return Stage.FAILED if task is None else _FAILED_ENDS[task.state]
         case _:
             return _STAGES.get(type(event))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ColorMode = Literal["auto", "always", "never"]
 Ink = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
@@ -32,6 +32,22 @@ class Style:
     def __call__(self, text: str, ink: Ink) -> str:
         """Return `text` in `ink`, if this stream has colour."""
         return f"\x1b[{_CODES[ink]}m{text}\x1b[0m" if self.colored and text else text
+
+
+class Marks(NamedTuple):
+    """The marks of a display, in characters that its encoding has; the last one marks a cut."""
+
+    active: str
+    dot: str
+    bad: str
+    good: str
+    ellipsis: str
+
+    @classmethod
+    def choose(cls, can_show: Callable[[str], bool]) -> Marks:
+        """Return the Unicode marks, or ASCII ones where the encoding lacks them."""
+        unicode = cls("●", "·", "✗", "✓", "…")
+        return unicode if can_show("".join(unicode)) else cls("*", "-", "x", "+", "...")
 
 
 def is_colored(*, terminal: bool, env: Mapping[str, str], mode: ColorMode) -> bool:

@@ -26,13 +26,18 @@ class TaskReporter:
         self._now = now
 
     def watch(
-        self, events: Iterable[Event | None], *, count: int, usual: float | None
+        self,
+        events: Iterable[Event | None],
+        *,
+        count: int,
+        usual: float | None,
+        brief: bool = False,
     ) -> tuple[list[Task], list[FluxError]]:
         """Show progress while tasks are polled; return them as they are now, and the errors."""
         from fluxcli.events import Failed, Finished
 
         tasks, errors = [], []
-        with self._output.progress(count, usual) as progress:
+        with self._output.progress(count, usual, brief=brief) as progress:
             for event in progress.through(events):
                 if isinstance(event, Failed):
                     errors.append(event.error)

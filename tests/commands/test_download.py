@@ -152,7 +152,7 @@ class TestEverythingUnsaved:
         ref = lost.record["error"]["ref"]
         ran = box.run("download", "--unsaved")
         assert ran.status == 0
-        assert f"warning: submission `{ref}` is of unknown outcome" in ran.err
+        assert f"warning: submission `{ref}` may be paid for; its outcome is unknown" in ran.err
         assert f"hint: fluxcli status {ref}" in ran.err
 
     def test_some_fail(self, box: World) -> None:

@@ -1,0 +1,99 @@
+"""The summary of a run: what is paid, what is not, and nothing alive counted as failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli import events
+from fluxcli.errors import Code, FluxError
+from fluxcli.models import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcli.models import Request, Task
+    from tests.output.conftest import Desk
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "counted"),
+    [
+        (State.RUNNING, Code.TIMED_OUT, "1 still running (already paid)"),
+        (State.RUNNING, Code.NETWORK, "1 still running (already paid)"),
+        (State.RUNNING, Code.AUTH_REFUSED, "1 still running (already paid)"),
+        (State.SUCCEEDED, Code.DOWNLOAD_FAILED, "1 not saved (already paid)"),
+        (State.SUCCEEDED, Code.DISK, "1 not saved (already paid)"),
+        (State.UNKNOWN, Code.OUTCOME_UNKNOWN, "1 unknown (may be paid)"),
+        (State.SENDING, Code.OUTCOME_UNKNOWN, "1 unknown (may be paid)"),
+        (State.SENDING, Code.NETWORK, "1 not sent"),
+        (State.REFUSED, Code.CREDITS_INSUFFICIENT, "1 refused"),
+        (State.FAILED, Code.MODERATED, "1 failed"),
+    ],
+)
+def test_each_end_is_counted_by_what_is_paid(
+    desk: Callable[..., Desk],
+    task_for: Callable[..., Task],
+    state: State,
+    code: Code,
+    counted: str,
+) -> None:
+    one = desk(color="never")
+    with one.output.progress(2, None) as progress:
+        progress.see(events.Finished(key="1", task=task_for()))
+        error = FluxError(code, "no")
+        progress.see(events.Failed(key="2", error=error, task=task_for(state)))
+    assert f"1 of 2 saved, {counted}, in 0 s" in one.shown()[-1]
+
+
+def test_an_interrupted_run_counts_what_is_paid(
+    desk: Callable[..., Desk], request_for: Callable[..., Request]
+) -> None:
+    one = desk(color="never")
+    with one.output.progress(3, None) as progress:
+        for key in "123":
+            progress.see(events.Started(key=key, ref="k7", request=request_for()))
+        progress.see(events.Submitting(key="1"))
+        progress.see(events.Accepted(key="1", ref="k7", task_id="e730"))
+        progress.see(events.Submitting(key="2"))
+    summary = one.shown()[-1]
+    assert summary == (
+        "0 of 3 saved, 1 still running (already paid), 1 unknown (may be paid), in 0 s"
+    )
+
+
+def test_many_images_get_a_counter(
+    desk: Callable[..., Desk], task_for: Callable[..., Task], request_for: Callable[..., Request]
+) -> None:
+    """Warnings stay; the three lines about each image do not."""
+    one = desk()
+    with one.output.progress(200, None) as progress:
+        for number in range(1, 201):
+            key = str(number)
+            progress.see(events.Started(key=key, ref="k7", request=request_for()))
+            progress.see(events.Accepted(key=key, ref="k7", task_id=f"e{key}"))
+            progress.see(events.Downloading(key=key))
+            one.clock.sleep(0.5)
+            progress.see(events.Finished(key=key, task=task_for()))
+        progress.see(events.Warned(key="7", message="late"))
+    lines = one.err.splitlines()
+    assert lines[0] == "4 of 200 saved"
+    assert lines[-2:] == ["7: warning: late", "200 of 200 saved, in 1 m 40 s"]
+    assert len(lines) < 60
+
+
+def test_what_failed_is_always_shown(
+    desk: Callable[..., Desk], request_for: Callable[..., Request]
+) -> None:
+    """Thirty images on a terminal of 24 lines."""
+    one = desk(terminal=True, color="never")
+    with one.output.progress(30, None) as progress:
+        for number in range(1, 31):
+            progress.see(events.Started(key=str(number), ref="k7", request=request_for()))
+            progress.see(events.Submitting(key=str(number)))
+        progress.see(events.Failed(key="29", error=FluxError(Code.NETWORK, "no"), task=None))
+        one.clock.sleep(3)
+        progress.tick()
+        assert any(line.startswith("✗ 29 ") for line in one.shown())
+        assert "… 10 more" in one.shown()[-1]
