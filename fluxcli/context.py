@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from fluxcli.catalog import Mode
     from fluxcli.client.client import Service
+    from fluxcli.client.origins import OriginCache
     from fluxcli.client.transport import Transport
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.journal.journal import Journal
@@ -232,7 +233,22 @@ class Context:
             key=lambda: self._key,
             base_url=self.base_url,
             upload_url=uploads,
+            api=self.settings.text("api") or "auto",
+            memory=self.origin_cache,
         )
+
+    @cached_property
+    def origin_cache(self) -> OriginCache | None:
+        """What was learnt about the service; None for the stand-in, and without a folder."""
+        from fluxcli.client.origins import OriginCache
+
+        if self.sandbox:
+            return None
+        try:
+            folder = self.settings.cache_dir
+        except FluxError:
+            return None
+        return OriginCache(folder / "origins.json", self.base_url, wall=self.clock.wall)
 
     # -- the rest -----------------------------------------------------------------------
 

@@ -41,6 +41,10 @@ class CommonOptions:
         str | None,
         typer.Option("--color", metavar="auto|always|never", help="Colours on stderr."),
     ] = None
+    api: Annotated[
+        str | None,
+        typer.Option("--api", metavar="auto|kontext|jobs", help="Wire format of the service."),
+    ] = None
     no_input: Annotated[
         bool | None,
         typer.Option("--no-input", help="Never ask."),

@@ -25,7 +25,7 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
     """Return the only word that can be meant, none if it is unknown, or all if none is typed."""
     for one in arguments:
-        if one == "--color":
+        if one in {"--color", "--api"}:
             break
         if not one.startswith("-"):
             return [one] if one in words else []

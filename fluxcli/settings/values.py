@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool | key.Secret | None
 
 COLORS: Final = ("auto", "always", "never")
+APIS: Final = ("auto", "kontext", "jobs")
 DEFAULT_OUTPUT: Final = "{prompt}-{id}.{ext}"
 DEFAULT_TIMEOUT: Final = 15 * 60.0
 
@@ -100,9 +101,11 @@ def _requests(mode: Mode, *, ratio: str | None) -> Iterator[Setting]:
 def _table() -> Iterator[Setting]:
     """Every setting, in the order in which they are listed."""
     color = choice({word: word for word in COLORS}, shown=COLORS)
+    apis = choice({word: word for word in APIS}, shown=APIS)
     yield Setting("api_key", key.parse_key, None, "the API key")
     yield Setting("base_url", parse_host, API_URL, "address of the service")
     yield Setting("upload_url", parse_host, UPLOADS, "address that takes input pictures")
+    yield Setting("api", apis, "auto", "wire format of the service: auto, kontext or jobs")
     yield Setting("timeout", parse_duration, DEFAULT_TIMEOUT, "longest wait; 0: for ever")
     yield Setting("interval", parse_interval, None, "time between two looks; else adaptive")
     yield Setting("output", parse_text, DEFAULT_OUTPUT, "file, folder or template of names")

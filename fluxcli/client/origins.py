@@ -1,0 +1,77 @@
+"""What was learnt about a service, by its origin: its wire format and its prices.
+
+A cache file: losing it costs a call, so a file that cannot be read or written is no error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fluxcli.client.wire import WireName
+
+WIRE_SECONDS: Final = 86400.0
+"""For so long the wire format that worked is used first."""
+
+
+class OriginCache:
+    """The entry of the service at `url` in the cache file `path`. `wall` is the time in seconds."""
+
+    def __init__(self, path: Path, url: str, *, wall: Callable[[], float]) -> None:
+        self._path = path
+        parts = urlsplit(url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._wall = wall
+
+    def wire(self) -> WireName | None:
+        """Return the wire format that was found to work within the last day."""
+        entry = self._entry()
+        age = self._wall() - _number(entry.get("wire_at"))
+        return "jobs" if entry.get("wire") == "jobs" and 0 <= age < WIRE_SECONDS else None
+
+    def remember_wire(self, name: WireName) -> None:
+        """Keep the wire format that works, for a day."""
+        if self.wire() != name:
+            self._keep(wire=name, wire_at=self._wall())
+
+    def prices(self) -> dict[str, float]:
+        """Return the credits for one image by model, as the service last stated them."""
+        found = self._entry().get("prices")
+        prices = found if isinstance(found, dict) else {}
+        return {str(model): _number(price) for model, price in prices.items() if _number(price) > 0}
+
+    def remember_prices(self, prices: dict[str, float]) -> None:
+        """Keep the prices that the service states."""
+        if self.prices() != prices:
+            self._keep(prices=prices)
+
+    def _keep(self, **values: object) -> None:
+        everything = self._read()
+        everything[self._origin] = {**self._entry(), **values}
+        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(everything), encoding="utf-8")
+            temporary.replace(self._path)
+
+    def _entry(self) -> dict[str, Any]:
+        found = self._read().get(self._origin)
+        return found if isinstance(found, dict) else {}
+
+    def _read(self) -> dict[str, Any]:
+        with suppress(OSError, ValueError, RecursionError):
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            return found if isinstance(found, dict) else {}
+        return {}
+
+
+def _number(value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else 0.0  # type: ignore[arg-type] # it was checked just now
