@@ -5,6 +5,7 @@
 _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
+    --api) next='auto kontext jobs' ;;
     --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
       --max-credits | --limit | --tag | --shard | -j | --jobs | --report | --against | --port \
       | --seconds | --fault) next='' ;;
@@ -23,7 +24,7 @@ _fluxcli_value() {
 
 # The flags of the command, one name or another, and what its arguments are.
 _fluxcli_command() {
-  local shared='--json -q|--quiet -v|--verbose --debug --sandbox --color --no-input
+  local shared='--json -q|--quiet -v|--verbose --debug --sandbox --color --api --no-input
     -h|--help'
   case $command in
     '')
@@ -64,15 +65,16 @@ _fluxcli_command() {
     'sandbox') flags='--port --seconds --fault...' ;;
     'config') takes=('path list get set unset edit check') ;;
     'config get')
-      takes=('base_url upload_url timeout interval output color max_credits json quiet verbose
-        debug no_input sandbox generate.model generate.aspect_ratio generate.output_format
-        generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
-        generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
-        edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
-        edit.upload_cn edit.watermark edit.callback_url')
+      takes=('base_url upload_url api timeout interval output color max_credits json quiet
+        verbose debug no_input sandbox generate.model generate.aspect_ratio
+        generate.output_format generate.safety_tolerance generate.prompt_upsampling
+        generate.enable_translation generate.upload_cn generate.watermark generate.callback_url
+        edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance
+        edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark
+        edit.callback_url')
       ;;
     'config set' | 'config unset')
-      takes=('api_key base_url upload_url timeout interval output color generate.model
+      takes=('api_key base_url upload_url api timeout interval output color generate.model
         generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format

@@ -2,7 +2,7 @@
 # All words and flags stand here, so that a TAB starts no process; only tasks are asked for.
 
 # The flags that a value follows.
-set -g __fluxcli_taking --color --save-as --prompt-file -m --model -a --aspect-ratio \
+set -g __fluxcli_taking --color --api --save-as --prompt-file -m --model -a --aspect-ratio \
   --output-format --safety-tolerance --watermark --callback-url -o --output --timeout \
   --interval -n --count --max-credits --limit --settle --tag --shard -j --jobs --report \
   --against --port --seconds --fault
@@ -76,8 +76,8 @@ complete -c fluxcli -n "__fluxcli_after config" -a check -d 'Try everything out:
 complete -c fluxcli -n "__fluxcli_after edit" -F -a '(__fluxcli_marked_tasks)'
 complete -c fluxcli -n "__fluxcli_in status download" -x -a '(__fluxcli_tasks)'
 complete -c fluxcli -n "__fluxcli_in build" -r -F
-complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url timeout interval output color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
-complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url timeout interval output color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 
 # Flags.
 complete -c fluxcli -n "__fluxcli_after ''" -n "__fluxcli_new --version" -l version -d 'Show the version.'
@@ -87,6 +87,7 @@ complete -c fluxcli -n "__fluxcli_new -v --verbose" -s v -l verbose -d 'More det
 complete -c fluxcli -n "__fluxcli_new --debug" -l debug -d 'Trace HTTP, without the key.'
 complete -c fluxcli -n "__fluxcli_new --sandbox" -l sandbox -d 'Use the stand-in service: no key, no network, no cost.'
 complete -c fluxcli -n "__fluxcli_new --color" -l color -x -a 'auto always never' -d 'Colours on stderr.'
+complete -c fluxcli -n "__fluxcli_new --api" -l api -x -a 'auto kontext jobs' -d 'Wire format of the service.'
 complete -c fluxcli -n "__fluxcli_new --no-input" -l no-input -d 'Never ask.'
 complete -c fluxcli -n "__fluxcli_new -h --help" -s h -l help -d 'Show this message and exit.'
 complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --save-as" -l save-as -x -d 'Declare the picture in assets.toml, for `build`.'

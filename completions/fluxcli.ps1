@@ -29,9 +29,9 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         }
         @{ In = @('build'); Again = $true; Takes = @('FILE')
         }
-        @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'timeout',
-          'interval', 'output', 'color', 'max_credits', 'json', 'quiet', 'verbose', 'debug',
-          'no_input', 'sandbox', 'generate.model', 'generate.aspect_ratio',
+        @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
+          'timeout', 'interval', 'output', 'color', 'max_credits', 'json', 'quiet', 'verbose',
+          'debug', 'no_input', 'sandbox', 'generate.model', 'generate.aspect_ratio',
           'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
@@ -39,7 +39,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
           'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
         @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
-          'upload_url', 'timeout', 'interval', 'output', 'color', 'generate.model',
+          'upload_url', 'api', 'timeout', 'interval', 'output', 'color', 'generate.model',
           'generate.aspect_ratio', 'generate.output_format', 'generate.safety_tolerance',
           'generate.prompt_upsampling', 'generate.enable_translation', 'generate.upload_cn',
           'generate.watermark', 'generate.callback_url', 'edit.model', 'edit.aspect_ratio',
@@ -63,6 +63,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Use the stand-in service: no key, no network, no cost.' }
         @{ Names = @('--color'); Takes = @('auto', 'always', 'never')
             Again = $false; Help = 'Colours on stderr.' }
+        @{ Names = @('--api'); Takes = @('auto', 'kontext', 'jobs')
+            Again = $false; Help = 'Wire format of the service.' }
         @{ Names = @('--no-input')
             Again = $false; Help = 'Never ask.' }
         @{ Names = @('-h', '--help')

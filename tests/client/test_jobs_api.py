@@ -274,8 +274,8 @@ def test_an_address_with_the_path_is_refused_before_anything_is_sent(path: str) 
     [
         (
             (
-                "Flux.1 Kontext has two tiers: Pro mode at 5 credits per image (~$0.025) and Max mode "
-                "at 10 credits (~$0.05)."
+                "Flux.1 Kontext has two tiers: Pro mode at 5 credits per image (~$0.025) and "
+                "Max mode at 10 credits (~$0.05)."
             ),
             (5.0, 10.0),
         ),

@@ -73,7 +73,7 @@ def test_the_words_below_are_offered(shell: Shell, words: str) -> None:
         ("fluxcli status --settle ", ["not-charged"]),
         ("fluxcli config set edit.m", ["edit.model"]),
         ("fluxcli config get --json c", ["color"]),
-        ("fluxcli config unset api", ["api_key"]),
+        ("fluxcli config unset api_", ["api_key"]),
         ("fluxcli config set color ", []),
         ("fluxcli generate ", []),
         ("fluxcli generate --count ", []),
