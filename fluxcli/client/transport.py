@@ -25,6 +25,7 @@ import httpx
 
 from fluxcli import __version__
 from fluxcli.client.deadline import Deadline
+from fluxcli.client.proxies import proxy_for
 from fluxcli.errors import Code, FluxError
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
@@ -36,7 +37,8 @@ ANSWER_CAP: Final = 4 << 20
 CONNECT_SECONDS: Final = 20.0
 KEEPALIVE_SECONDS: Final = 60.0
 _HEADERS_SENT: Final = "http11.send_request_headers.started"
-_CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR")
+_CA_FILES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_CA_FOLDERS: Final = "SSL_CERT_DIR"
 
 Trace = Callable[[str], None]
 
@@ -133,23 +135,27 @@ class Transport:
         Raises:
             FluxError: a proxy or certificate variable cannot be used.
         """
-        secure, local = url.startswith("https:"), is_loopback(url)
-        name = f"client_{fresh}_{secure}_{local}"
+        secure = url.startswith("https:")
+        # A proxy is never used for this machine itself.
+        direct = self._transport is not None or is_loopback(url)
+        proxy = None if direct else proxy_for(url, self._env)
+        name = f"client_{fresh}_{secure}_{proxy}"
         client: httpx.Client | None = getattr(self._local, name, None)
         if client is None:
-            client = self._make(secure=secure, local=local, fresh=fresh)
+            client = self._make(secure=secure, proxy=proxy, fresh=fresh)
             self._made.append(client)
             setattr(self._local, name, client)
         return client
 
-    def _make(self, *, secure: bool, local: bool, fresh: bool) -> httpx.Client:
+    def _make(self, *, secure: bool, proxy: tuple[str, str] | None, fresh: bool) -> httpx.Client:
+        address, variable = proxy or (None, "")
         try:
             return httpx.Client(
                 transport=self._transport,
                 # Plain http is for loopback and results: no certificates are needed.
                 verify=self._tls() if secure and self._transport is None else False,
-                # A proxy is never used for this machine itself.
-                trust_env=not local and self._transport is None,
+                trust_env=False,
+                proxy=address,
                 follow_redirects=False,
                 headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
                 limits=httpx.Limits(
@@ -160,14 +166,14 @@ class Transport:
         except ImportError:
             raise FluxError(
                 Code.ENVIRONMENT_INVALID,
-                "the proxy variables name a SOCKS proxy, which needs one more package",
+                f"the variable `{variable}` names a SOCKS proxy, which needs one more package",
                 hint="pip install 'fluxcli[socks]'",
             ) from None
         except (ValueError, httpx.InvalidURL) as error:
             raise FluxError(
                 Code.ENVIRONMENT_INVALID,
-                f"the proxy variables cannot be used: {_brief(error)}",
-                hint="env | grep -i _proxy",
+                f"the proxy in the variable `{variable}` cannot be used: {_brief(error)}",
+                hint=f"correct or remove it: echo ${variable}",
             ) from None
 
     def close(self) -> None:
@@ -275,26 +281,53 @@ def _brief(error: BaseException) -> str:
 
 
 def _trust(env: Mapping[str, str]) -> ssl.SSLContext:
-    """Return the certificates to trust: the user's by the standard variables, else certifi's.
+    """Return the certificates to trust: those of the standard variables, else certifi's.
+
+    As in Python's ssl, `SSL_CERT_FILE` and the list of folders in `SSL_CERT_DIR` add up, and a
+    folder of the list that does not exist is skipped.
 
     Raises:
         FluxError: a variable names something that cannot be used.
     """
-    for name in _CA_VARIABLES:
-        place = env.get(name)
-        if not place:
-            continue
-        try:
-            if os.path.isdir(place):  # noqa: PTH112 - ssl wants text
-                return ssl.create_default_context(capath=place)
-            return ssl.create_default_context(cafile=place)
-        except (OSError, ssl.SSLError, ValueError) as error:
-            raise FluxError(
-                Code.ENVIRONMENT_INVALID,
-                f"`{name}` names `{place}`, which holds no usable certificates: {_brief(error)}",
-                hint=f"unset {name}",
-            ) from None
-    return httpx.create_ssl_context(trust_env=False)
+    files = [(name, env[name]) for name in _CA_FILES if env.get(name)][:1]
+    folders = [one for one in env.get(_CA_FOLDERS, "").split(os.pathsep) if one]
+    if not files and not folders:
+        return httpx.create_ssl_context(trust_env=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name, place in files:
+        if os.path.isdir(place):  # noqa: PTH112 - ssl wants text
+            _load(context, name, place, capath=place)
+        else:
+            _load(context, name, place, cafile=place)
+    usable = [one for one in folders if os.path.exists(one)]  # noqa: PTH110 - ssl wants text
+    for place in usable or folders:
+        if not os.path.isdir(place):  # noqa: PTH112 - ssl wants text
+            raise _bad_certificates(_CA_FOLDERS, place, "is no folder")
+        _load(context, _CA_FOLDERS, place, capath=place)
+    return context
+
+
+def _load(
+    context: ssl.SSLContext,
+    variable: str,
+    place: str,
+    *,
+    cafile: str | None = None,
+    capath: str | None = None,
+) -> None:
+    try:
+        context.load_verify_locations(cafile=cafile, capath=capath)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        reason = f"holds no usable certificates: {_brief(error)}"
+        raise _bad_certificates(variable, place, reason) from None
+
+
+def _bad_certificates(variable: str, place: str, reason: str) -> FluxError:
+    return FluxError(
+        Code.ENVIRONMENT_INVALID,
+        f"`{variable}` names `{place}`, which {reason}",
+        hint=f"unset {variable}",
+    )
 
 
 def is_loopback(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import socket
 import ssl
 import threading
@@ -300,6 +301,27 @@ class TestCertificates:
         assert made._tls().cert_store_stats()["x509"] == (0 if is_folder else 1)
         made.close()
 
+    def test_a_file_and_a_list_of_folders_add_up(self, tmp_path: Path) -> None:
+        """As in OpenSSL; a folder of the list that does not exist is skipped."""
+        place = tmp_path / "ca.pem"
+        place.write_text(_some_certificate())
+        folders = []
+        for name in ("a", "b"):
+            folders.append(tmp_path / name)
+            folders[-1].mkdir()
+        listed = os.pathsep.join(map(str, [*folders, tmp_path / "none", ""]))
+        made = Transport(env={"SSL_CERT_FILE": str(place), "SSL_CERT_DIR": listed})
+        made.client("https://h.invalid/")
+        assert made._tls().cert_store_stats()["x509"] == 1
+        made.close()
+
+    def test_a_folder_of_the_list_that_is_a_file_is_named(self, tmp_path: Path) -> None:
+        place = tmp_path / "file"
+        place.write_bytes(b"")
+        listed = f"{tmp_path}{os.pathsep}{place}"
+        with pytest.raises(FluxError, match=f"`SSL_CERT_DIR` names `{place}`"):
+            Transport(env={"SSL_CERT_DIR": listed}).client("https://h.invalid/")
+
     def test_without_a_variable_there_are_certificates_too(self, real: Transport) -> None:
         assert isinstance(real.client("https://h.invalid/"), httpx.Client)
 
@@ -311,40 +333,40 @@ def _some_certificate() -> str:
 
 class TestProxies:
     @pytest.mark.parametrize("url", ["gopher://h:1", "socks4://h:1"])
-    def test_a_proxy_that_nobody_speaks_to(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is a clean error of the environment, told before anything is recorded."""
-        monkeypatch.setenv("HTTPS_PROXY", url)
+    def test_a_proxy_of_an_unknown_kind_is_named(self, url: str) -> None:
+        """It is an error of the environment, before anything is recorded."""
         with pytest.raises(FluxError) as caught:
-            Transport(env={}).client("https://h.invalid/")
+            Transport(env={"HTTPS_PROXY": url}).client("https://h.invalid/")
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
-        assert caught.value.hint == "env | grep -i _proxy"
-        assert "Unknown scheme for proxy URL" in caught.value.message
+        assert f"`HTTPS_PROXY` holds `{url}`" in caught.value.message
 
-    def test_a_socks_proxy_needs_one_more_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The base install speaks no SOCKS; what mends that is ours, not httpx's."""
-        monkeypatch.setenv("HTTPS_PROXY", "socks5://h:1")
-        with pytest.raises(FluxError, match="SOCKS") as caught:
-            Transport(env={}).client("https://h.invalid/")
+    def test_a_socks_proxy_needs_one_more_package(self) -> None:
+        with pytest.raises(FluxError, match="`HTTPS_PROXY` names a SOCKS proxy") as caught:
+            Transport(env={"HTTPS_PROXY": "socks5://h:1"}).client("https://h.invalid/")
         assert caught.value.hint == "pip install 'fluxcli[socks]'"
 
-    def test_a_proxys_password_is_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "gopher://me:hunter2@h:1")
+    def test_a_proxy_s_password_is_not_shown(self) -> None:
         with pytest.raises(FluxError) as caught:
-            Transport(env={}).client("https://h.invalid/")
+            Transport(env={"HTTPS_PROXY": "gopher://me:hunter2@h:1"}).client("https://h.invalid/")
         assert "hunter2" not in caught.value.message
 
-    def test_this_machine_is_never_asked_through_one(
-        self, monkeypatch: pytest.MonkeyPatch, real: Transport
-    ) -> None:
-        monkeypatch.setenv("HTTP_PROXY", "gopher://h:1")
-        assert isinstance(real.client("http://127.0.0.1:1/"), httpx.Client)
+    def test_this_machine_is_never_asked_through_one(self) -> None:
+        made = Transport(env={"HTTP_PROXY": "gopher://h:1"})
+        assert isinstance(made.client("http://127.0.0.1:1/"), httpx.Client)
+        made.close()
+
+    def test_networks_and_brackets_in_no_proxy_are_no_error(self) -> None:
+        env = {"NO_PROXY": "localhost,fe80::/10,fd00::/64,[::1]", "HTTPS_PROXY": "http://h:1"}
+        made = Transport(env=env)
+        assert isinstance(made.client("https://h.invalid/"), httpx.Client)
+        made.close()
 
 
 class TestClients:
     def test_one_for_each_kind_of_address(self, real: Transport) -> None:
         here = real.client("http://127.0.0.1/")
         assert real.client("http://localhost/x") is here
-        assert real.client("http://h.invalid/") is not here
+        assert real.client("https://h.invalid/") is not here
         assert real.client("http://127.0.0.1/", fresh=True) is not here
 
     def test_one_for_each_thread(self, real: Transport) -> None:
