@@ -180,7 +180,7 @@ class Context:
         with ExitStack() as stack:
             sandbox_service = self._make_stand_in(seconds=seconds, faults=faults)
             stack.callback(sandbox_service.close)
-            sandbox_service.count_anew()
+            sandbox_service.reset_fault_counts()
             try:
                 served = stack.enter_context(serve(sandbox_service, port=port))
             except OSError as error:

@@ -16,12 +16,12 @@ def sandbox(
         int, typer.Option(metavar="N", min=0, max=65535, help="Loopback port; 0 finds a free one.")
     ] = 0,
     seconds: Annotated[
-        float, typer.Option(metavar="N", min=0, help="How long a picture takes.")
+        float, typer.Option(metavar="N", min=0, help="How long an image takes.")
     ] = 1.0,
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WHERE:WHAT[@N][xM]",
+            metavar="PLACE:FAULT[@N][xM]",
             help="Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.",
         ),
     ] = None,

@@ -1,6 +1,6 @@
-"""The stand-in service: a playground without a key, and the world that the tests live in.
+"""The stand-in service: rehearsals without a key, and the server that the tests use.
 
-It knows the service's HTTP contract from its documentation and from recorded traffic, by its
-own copies of every fact. It shares no line with the client: a mistake in one must not hide
-the same mistake in the other.
+It knows the service's HTTP contract from its documentation and from recorded traffic, and keeps
+its own copy of every fact. It shares no code with the client, so that a mistake in one cannot
+hide the same mistake in the other.
 """

@@ -1,7 +1,7 @@
-"""The service's answers in its own words: envelopes, recorded refusals, the edge's pages.
+"""The service's answers: envelopes, recorded refusals, pages of the edge.
 
 Source: recorded traffic and the service's documentation. Errors arrive as HTTP 200 with
-another `code` in the body, as nearly every recorded one did. Knows no state.
+another `code` in the body, as nearly every recorded one did.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _PAGE: Final = (
 
 
 def encoded(value: object, *, status: int = 200) -> HttpAnswer:
-    """Return `value` as a JSON answer, written as compactly as the service writes."""
+    """Return `value` as a JSON answer, as compact as the service's."""
     return HttpAnswer(status, (("content-type", JSON),), compact(value).encode())
 
 
 def success(data: object) -> HttpAnswer:
-    """Return the envelope of a call that went well."""
+    """Return the envelope of a successful call."""
     return encoded({"code": 200, "msg": "success", "data": data})
 
 
 def refusal(code: int, message: str, *, status: int = 200) -> HttpAnswer:
-    """Return the envelope of a call that did not."""
+    """Return the envelope of a refused call."""
     return encoded({"code": code, "msg": message, "data": None}, status=status)
 
 
@@ -73,12 +73,12 @@ def uploaded(data: dict[str, object]) -> HttpAnswer:
 
 
 def plain(status: int, text: str) -> HttpAnswer:
-    """Return a plain line, as the edge and the result host speak."""
+    """Return plain text, as the edge and the result host answer."""
     return HttpAnswer(status, (("content-type", "text/plain; charset=UTF-8"),), text.encode())
 
 
 def edge_block() -> HttpAnswer:
-    """Return the edge's refusal of an agent that it does not like; no judgement of the key."""
+    """Return the edge's refusal of a User-Agent; it does not concern the key."""
     return plain(403, "error code: 1010")
 
 
@@ -89,7 +89,7 @@ def page(status: int, title: str) -> HttpAnswer:
 
 
 def packed(answer: HttpAnswer, call: HttpCall) -> HttpAnswer:
-    """Compress a JSON answer for a caller that said it can take that, as the service does."""
+    """Compress a JSON answer for a caller that accepts gzip, as the service does."""
     if answer.header("content-type") != JSON or "gzip" not in call.headers.get(
         "accept-encoding", ""
     ):

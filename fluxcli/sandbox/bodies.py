@@ -1,4 +1,4 @@
-"""Request bodies in JSON: read, or refused in the service's way. Knows no endpoint."""
+"""Request bodies in JSON: read, or refused as the service refuses them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
-class Invalid(Exception):  # noqa: N818 - the service's word for it, not a crash
-    """The request breaks a rule: the answer's `code` and `msg`."""
+class Invalid(Exception):  # noqa: N818 - named after the service's refusal
+    """The request is refused with this `code` and `msg`."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -20,7 +20,7 @@ def read_object(body: bytes, *, code: int) -> dict[str, Any]:
     """Return the JSON object that a body holds.
 
     Raises:
-        Invalid: with `code`, if it holds none, or text that cannot be written down.
+        Invalid: with `code`, if it holds none, or text that cannot be encoded.
     """
     try:
         value = json.loads(body)
@@ -39,7 +39,7 @@ def compact(value: object) -> str:
 
 
 def authority(link: str) -> str:
-    """Return the `host` or `host:port` of an http(s) link; empty if it is none."""
+    """Return the `host` or `host:port` of an http(s) link; empty if it is not one."""
     try:
         parts = urlsplit(link)
         named = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or True)

@@ -1,7 +1,6 @@
-"""The rules of `generate` and `record-info`: what is refused, what becomes of the rest.
+"""The rules of `generate` and `record-info`: what is refused, and how tasks end.
 
-Source: the service's documentation of Flux Kontext and recorded traffic. Pure: knows no
-store, no clock and no HTTP beyond the answers' words.
+Source: the service's documentation of Flux Kontext and recorded traffic.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ FAILURES: Final = frozenset(_ENDINGS)
 
 @dataclass(frozen=True, slots=True)
 class CreationRequest:
-    """A valid request. `ratio` is None where none was asked for."""
+    """A valid request. `ratio` is None where none was given."""
 
     prompt: str
     image: str | None
@@ -63,39 +62,39 @@ def read(body: bytes) -> tuple[CreationRequest, str]:
     Raises:
         Invalid: it breaks a rule.
     """
-    asked = read_object(body, code=422)
-    _check_types(asked)
-    return _wish(asked), compact(asked)
+    fields = read_object(body, code=422)
+    _check_types(fields)
+    return _validated(fields), compact(fields)
 
 
-def _check_types(asked: dict[str, Any]) -> None:
-    prompt = asked.get("prompt")
+def _check_types(fields: dict[str, Any]) -> None:
+    prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise Invalid(500, FIELD_REQUIRED)
     for name in _SWITCHES:
-        if not isinstance(asked.get(name, False), bool):
+        if not isinstance(fields.get(name, False), bool):
             raise Invalid(500, f"{name} must be a boolean")
     for name in _TEXTS:
-        if not isinstance(asked.get(name) or "", str):
+        if not isinstance(fields.get(name) or "", str):
             raise Invalid(500, f"{name} must be a string")
 
 
-def _wish(asked: dict[str, Any]) -> CreationRequest:
-    image = asked.get("inputImage") or None
+def _validated(fields: dict[str, Any]) -> CreationRequest:
+    image = fields.get("inputImage") or None
     if image is not None and not authority(image):
         raise Invalid(422, "inputImage is not a valid URL")
-    ratio = asked.get("aspectRatio") or None
-    form = asked.get("outputFormat") or "jpeg"
-    model = asked.get("model") or "flux-kontext-pro"
+    ratio = fields.get("aspectRatio") or None
+    form = fields.get("outputFormat") or "jpeg"
+    model = fields.get("model") or "flux-kontext-pro"
     _offered("aspectRatio", ratio, (None, *RATIOS))
     _offered("outputFormat", form, FORMATS)
     _offered("model", model, tuple(PRICES))
-    tolerance = asked.get("safetyTolerance", 2)
+    tolerance = fields.get("safetyTolerance", 2)
     whole = isinstance(tolerance, int) and not isinstance(tolerance, bool)
     if not whole or not 0 <= tolerance <= _TOLERANCE["edit" if image else "generate"]:
         raise Invalid(500, "safetyTolerance is not within the range of allowed options")
     return CreationRequest(
-        asked["prompt"], image, ratio, form, PRICES[model], asked.get("callBackUrl") or ""
+        fields["prompt"], image, ratio, form, PRICES[model], fields.get("callBackUrl") or ""
     )
 
 
@@ -104,15 +103,15 @@ def _offered(name: str, value: str | None, offer: tuple[str | None, ...]) -> Non
         raise Invalid(500, f"{name} is not within the range of allowed options")
 
 
-def fate_of(prompt: str) -> str:
-    """Return what the prompt's own words make of its task."""
+def outcome_of(prompt: str) -> str:
+    """Return the outcome that markers in the prompt ask for."""
     if "[moderated]" in prompt:
         return "moderated"
     return "failed" if "[fails]" in prompt else "success"
 
 
 def duration(name: str, seconds: float) -> float:
-    """Return how long the task of this id takes: `seconds` give or take a quarter."""
+    """Return how long the task of this id takes: `seconds` plus or minus a quarter."""
     share = zlib.crc32(name.encode()) % 1001 / 1000
     return seconds * (1 - _SPREAD + 2 * _SPREAD * share)
 
@@ -120,7 +119,7 @@ def duration(name: str, seconds: float) -> float:
 def record(task: SandboxTask, *, now: float, result_url: str) -> dict[str, object]:
     """Return the `data` of a task's record as it is at `now`."""
     over = now >= task.ends
-    flag, code, message = _ENDINGS.get(task.fate, (1, None, None)) if over else (0, None, None)
+    flag, code, message = _ENDINGS.get(task.outcome, (1, None, None)) if over else (0, None, None)
     return {
         "taskId": task.id,
         "paramJson": task.params,
@@ -134,14 +133,14 @@ def record(task: SandboxTask, *, now: float, result_url: str) -> dict[str, objec
 
 
 def is_forgotten(task: SandboxTask, now: float) -> bool:
-    """Tell whether the service has no record of a task any more."""
-    return task.fate == "forgotten" or now >= task.created + RECORD_SECONDS
+    """Return whether the record of a task is gone."""
+    return task.outcome == "forgotten" or now >= task.created + RECORD_SECONDS
 
 
 def response(task: SandboxTask, *, result_url: str) -> dict[str, str | None]:
     """Return a finished task's two links."""
     name = f"{task.id}.{task.form}"
-    # The first is seen absent in each of these ways; which one is the task's own.
+    # The first has been seen missing in each of these ways; the task's id selects one.
     absent: tuple[str | None, ...] = (None, "", "null", f"{result_url}/origin/{name}")
     return {
         "originImageUrl": absent[zlib.crc32(task.id.encode()) // 1001 % len(absent)],
@@ -151,9 +150,9 @@ def response(task: SandboxTask, *, result_url: str) -> dict[str, str | None]:
 
 def callback(task: SandboxTask, *, result_url: str) -> dict[str, object]:
     """Return the body that `callBackUrl` is sent when the task is over."""
-    _, code, message = _ENDINGS.get(task.fate, (1, 200, "BFL image generated successfully."))
+    _, code, message = _ENDINGS.get(task.outcome, (1, 200, "BFL image generated successfully."))
     links: dict[str, str | None] = {"originImageUrl": "", "resultImageUrl": ""}
-    if task.fate not in FAILURES:
+    if task.outcome not in FAILURES:
         links = response(task, result_url=result_url)
     return {"code": code, "msg": message, "data": {"taskId": task.id, "info": links}}
 

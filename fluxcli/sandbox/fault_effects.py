@@ -1,4 +1,4 @@
-"""What a fault does to an answer. Knows the faults' words; see `faults` for their table."""
+"""What a fault does to an answer. `faults` holds the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SLOW_SECONDS: Final = 5.0
 _GARBAGE: Final = bytes(range(0x80, 0x100)) * 4
-_TEXT: Final = b"The requested picture could not be rendered.\n"
+_TEXT: Final = b"The requested image could not be rendered.\n"
 
 _REFUSALS: Final = {
     "401": (401, answers.UNAUTHORIZED),
@@ -35,33 +35,33 @@ _INSTEAD: Final = {
 }
 
 
-def instead(what: str, where: str) -> HttpAnswer | None:
-    """Return the answer that comes in place of any work; None if the work is done."""
-    if what in _REFUSALS:
-        code, message = _REFUSALS[what]
-        return refuse(where, code, message)
-    if what == "expired" and where != "download":
+def instead(kind: str, place: str) -> HttpAnswer | None:
+    """Return the answer that replaces the work; None if the work is done."""
+    if kind in _REFUSALS:
+        code, message = _REFUSALS[kind]
+        return refuse(place, code, message)
+    if kind == "expired" and place != "download":
         return None
-    return _INSTEAD.get(what)
+    return _INSTEAD.get(kind)
 
 
-def refuse(where: str, code: int, message: str) -> HttpAnswer:
-    """Return a refusal in the words of the place: API, uploads or the result host."""
-    if where == "download":
+def refuse(place: str, code: int, message: str) -> HttpAnswer:
+    """Return a refusal in the form of the API, the upload host or the result host."""
+    if place == "download":
         return answers.plain(code, message)
-    if where == "upload":
+    if place == "upload":
         return answers.upload_refusal(code, message)
     return answers.unauthorized() if code == answers.KEY_REFUSED else answers.refusal(code, message)
 
 
-def spoil(what: str, answer: HttpAnswer) -> HttpAnswer:
-    """Return what becomes of the answer to work that was done."""
-    spoiler = _SPOILERS.get(what)
+def spoil(kind: str, answer: HttpAnswer) -> HttpAnswer:
+    """Return the damaged answer to work that was done."""
+    spoiler = _SPOILERS.get(kind)
     return spoiler(answer) if spoiler else answer
 
 
 def _damaged(data: bytes) -> bytes:
-    """Zero a stretch in the middle, as a broken disk or proxy would; the length stays."""
+    """Zero bytes in the middle, as a broken disk or proxy would; the length stays."""
     middle, half = len(data) // 2, min(len(data) // 8, 1024)
     return data[: middle - half] + bytes(2 * half) + data[middle + half :]
 

@@ -1,12 +1,12 @@
-"""Faults on request: which calls go wrong, and how. Pure: no clock, no state, no HTTP.
+"""Faults on request: which calls fail, and how.
 
-A fault is written `WHERE:WHAT[@N][xM]`, or `WHERE:WHAT%P`. It strikes the N-th such call
-(the first, unless told otherwise) and M calls in all (one); or P percent of them, always the
-same ones.
+A fault is written `PLACE:FAULT[@N][xM]`, or `PLACE:FAULT%P`. It strikes the N-th such call
+(default: the first) and M calls in all (default: one), or P percent of them, always the same
+ones.
 
-WHERE: `submit poll upload download credits link`
+PLACE: `submit poll upload download credits link`
 
-| WHAT | what the caller meets | the work |
+| FAULT | kind the caller meets | the work |
 |---|---|---|
 | `refuse` | no connection (on a socket: it breaks at once) | not done |
 | `drop` | the connection breaks before an answer | not done |
@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WHERES: Final = ("submit", "poll", "upload", "download", "credits", "link")
+PLACES: Final = ("submit", "poll", "upload", "download", "credits", "link")
 _ANYWHERE: Final = (
     *("refuse", "reset", "drop", "timeout", "slow"),
     *("429", "402", "429-credits", "433", "455", "401", "500", "502", "503", "521"),
@@ -47,7 +47,7 @@ _ONLY: Final = {
     "link": ("expired",),
 }
 _SPEC: Final = re.compile(
-    r"(?P<where>[^:]+):(?P<what>.+?)(?:(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?|%(?P<percent>\d+))",
+    r"(?P<place>[^:]+):(?P<kind>.+?)(?:(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?|%(?P<percent>\d+))",
 )
 _ALL: Final = 100
 
@@ -57,14 +57,14 @@ class Fault:
     """One fault. `first` and `times` count such calls from 1; `percent` replaces them."""
 
     spec: str
-    where: str
-    what: str
+    place: str
+    kind: str
     first: int = 1
     times: int = 1
     percent: int | None = None
 
     def strikes(self, number: int) -> bool:
-        """Tell whether it strikes the call of this number, counted from 1."""
+        """Return whether it strikes the call of this number, counted from 1."""
         if self.percent is not None:
             return zlib.crc32(f"{self.spec} {number}".encode()) % _ALL < self.percent
         return self.first <= number < self.first + self.times
@@ -74,22 +74,22 @@ def parse(spec: str) -> Fault:
     """Read one fault.
 
     Raises:
-        ValueError: it is not one; the message names the words that are.
+        ValueError: it is not one; the message lists the valid ones.
     """
     found = _SPEC.fullmatch(spec)
     if found is None:
-        raise ValueError(f"`{spec}` is no fault; write `WHERE:WHAT[@N][xM]` or `WHERE:WHAT%P`")
-    where, what = found["where"], found["what"]
-    if where not in WHERES:
-        raise ValueError(f"`{spec}`: `{where}` is no place for a fault; {_offer(WHERES)}")
-    words = (*_ANYWHERE, *_ONLY.get(where, ()))
-    if what not in words:
-        raise ValueError(f"`{spec}`: `{where}` has no fault `{what}`; {_offer(words)}")
+        raise ValueError(f"`{spec}` is not a fault; write `PLACE:FAULT[@N][xM]` or `PLACE:FAULT%P`")
+    place, kind = found["place"], found["kind"]
+    if place not in PLACES:
+        raise ValueError(f"`{spec}`: `{place}` is not a place for a fault; {_list_words(PLACES)}")
+    words = (*_ANYWHERE, *_ONLY.get(place, ()))
+    if kind not in words:
+        raise ValueError(f"`{spec}`: `{place}` has no fault `{kind}`; {_list_words(words)}")
     first, times = int(found["first"] or 1), int(found["times"] or 1)
     percent = None if found["percent"] is None else int(found["percent"])
     if not first or not times or (percent is not None and not 0 < percent <= _ALL):
         raise ValueError(f"`{spec}`: calls are counted from 1, and percent go from 1 to 100")
-    return Fault(spec, where, what, first, times, percent)
+    return Fault(spec, place, kind, first, times, percent)
 
 
 def parse_all(specs: Sequence[str]) -> tuple[Fault, ...]:
@@ -97,5 +97,5 @@ def parse_all(specs: Sequence[str]) -> tuple[Fault, ...]:
     return tuple(parse(spec) for spec in dict.fromkeys(specs))
 
 
-def _offer(words: Sequence[str]) -> str:
+def _list_words(words: Sequence[str]) -> str:
     return "use one of " + ", ".join(f"`{word}`" for word in words)

@@ -1,7 +1,4 @@
-"""What goes over the wire: one call and its answer, the broken answers included.
-
-Knows HTTP's shapes; knows no service, no sockets and no httpx.
-"""
+"""One HTTP call and its answer, broken answers included."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Broken = Literal["no", "refused", "dropped", "reset", "silent", "truncated"]
-"""How the connection fails the caller.
+"""How the connection fails.
 
-`refused`: it never opens. `dropped` and `reset`: it dies after the call was read and before a
+`refused`: it never opens. `dropped` and `reset`: it breaks after the call was read and before a
 byte of the answer; `reset` leaves the work done. `silent`: nothing ever comes. `truncated`:
-the head promises the whole body, and half of it comes.
+the head announces the whole body, and half of it comes.
 """
 
 _ONE_PIECE: Final = 4096
@@ -55,7 +52,7 @@ class HttpAnswer:
         return dict(self.headers).get(name)
 
     def pieces(self) -> list[bytes]:
-        """Return what arrives of the body, in the portions in which it comes."""
+        """Return the parts in which the body arrives."""
         sent = self.body[: len(self.body) // 2] if self.broken == "truncated" else self.body
         if not self.delay or len(sent) <= _ONE_PIECE:
             return [sent]
@@ -65,7 +62,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where the three hosts live: origins without a trailing slash."""
+    """The three hosts: origins without a trailing slash."""
 
     api: str
     uploads: str

@@ -1,8 +1,8 @@
-"""The way to the stand-in inside this process, shaped as httpx's own transport.
+"""An httpx transport that answers from the sandbox inside this process.
 
-The only file of the room that knows httpx. It tells a request's `trace` the same story, in
-the same order, as a real connection does, so that a caller can tell "never sent" from "may
-have been sent"; and it fails with what httpx raises at the moment at which httpx raises it.
+It reports the same events, in the same order, to a request's `trace` as a real connection, so
+that a caller can distinguish "never sent" from "may have been sent", and it raises what httpx
+raises at the same moments.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.http_messages import HttpAnswer
     from fluxcli.sandbox.service import SandboxService
 
-_PATIENCE: Final = 60.0
+_TIMEOUT: Final = 60.0
 """Seconds until a silent answer counts as timed out, if the request does not say."""
 
 
 class SandboxTransport(httpx.BaseTransport):
-    """Carries requests to a stand-in; may be shared by many clients and threads."""
+    """Sends requests to a sandbox; may be shared by many clients and threads."""
 
     def __init__(self, sandbox_service: SandboxService) -> None:
-        self._stand_in = sandbox_service
+        self._service = sandbox_service
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request.
 
         Raises:
-            httpx.TransportError: what the fault that strikes this call asks for.
+            httpx.TransportError: as the fault that strikes this call requires.
         """
-        trace = request.extensions.get("trace") or _deaf
+        trace = request.extensions.get("trace") or _no_trace
         url = request.url
         head = HttpCall(
             request.method,
             url.netloc.decode("ascii"),
             url.raw_path.decode("ascii").partition("?")[0],
         )
-        fault = self._stand_in.meet(head)
-        _connect(request, trace, refused=fault is not None and fault.what == "refuse")
+        fault = self._service.next_fault(head)
+        _connect(request, trace, refused=fault is not None and fault.kind == "refuse")
         call = _sent(request, trace, head)
-        answer = self._stand_in.serve(call, fault)
+        answer = self._service.answer_call(call, fault)
         trace("http11.receive_response_headers.started", {"request": request})
         try:
             self._await_head(request, answer)
@@ -57,18 +57,18 @@ class SandboxTransport(httpx.BaseTransport):
             "http11.receive_response_headers.complete",
             {"return_value": (b"HTTP/1.1", answer.status, b"", headers)},
         )
-        stream = _Body(answer, self._stand_in.sleep, request, trace)
+        stream = _Body(answer, self._service.sleep, request, trace)
         return httpx.Response(answer.status, headers=headers, stream=stream, request=request)
 
     def _await_head(self, request: httpx.Request, answer: HttpAnswer) -> None:
-        """Let the time pass until the head comes, or fail as its connection does."""
-        patience = request.extensions.get("timeout", {}).get("read") or _PATIENCE
+        """Wait until the head comes, or fail as the connection does."""
+        timeout = request.extensions.get("timeout", {}).get("read") or _TIMEOUT
         waiting = answer.delay if len(answer.pieces()) == 1 else 0.0
-        if answer.broken == "silent" or waiting > patience:
-            self._stand_in.sleep(patience)
+        if answer.broken == "silent" or waiting > timeout:
+            self._service.sleep(timeout)
             raise httpx.ReadTimeout("timed out", request=request)
         if waiting:
-            self._stand_in.sleep(waiting)
+            self._service.sleep(waiting)
         if answer.broken == "reset":
             raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
         if answer.broken == "dropped":
@@ -78,7 +78,7 @@ class SandboxTransport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    """An answer's bytes, as slow and as whole as it wants them."""
+    """An answer's body, with its delay and its truncation."""
 
     def __init__(
         self,
@@ -112,14 +112,14 @@ class _Body(httpx.SyncByteStream):
         self._trace("http11.response_closed.complete", {"return_value": None})
 
 
-def _deaf(name: str, info: dict[str, Any]) -> None:
-    """Hear a trace that nobody asked for."""
+def _no_trace(name: str, info: dict[str, Any]) -> None:
+    """Ignore trace events."""
 
 
 def _connect(
     request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], *, refused: bool
 ) -> None:
-    """Pretend to open a connection."""
+    """Report the events of opening a connection."""
     url = request.url
     trace("connection.connect_tcp.started", {"host": url.host, "port": url.port})
     if refused:
@@ -135,7 +135,7 @@ def _connect(
 def _sent(
     request: httpx.Request, trace: Callable[[str, dict[str, Any]], None], head: HttpCall
 ) -> HttpCall:
-    """Take the whole request over, its streamed body included."""
+    """Return the whole call, its streamed body read."""
     trace("http11.send_request_headers.started", {"request": request})
     trace("http11.send_request_headers.complete", {"return_value": None})
     trace("http11.send_request_body.started", {"request": request})

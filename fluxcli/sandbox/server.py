@@ -1,7 +1,4 @@
-"""The stand-in on two loopback ports: API and uploads on one, results on the other.
-
-Knows sockets, and how to break them truly; knows nothing of what is answered.
-"""
+"""The sandbox on two loopback ports: API and uploads on one, results on the other."""
 
 from __future__ import annotations
 
@@ -27,14 +24,14 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.http_messages import HttpAnswer
 
 _LOOPBACK: Final = "127.0.0.1"
-_LOOK_SECONDS: Final = 0.02
+_CHECK_SECONDS: Final = 0.02
 _LINE_CAP: Final = 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER with no seconds: closing sends a reset, not an orderly end."""
 
 
 class Served:
-    """A stand-in that is being served. The origins have no trailing slash."""
+    """A running sandbox server. The origins have no trailing slash."""
 
     def __init__(self, api_url: str, result_url: str, sandbox_service: SandboxService) -> None:
         self.api_url = api_url
@@ -54,17 +51,17 @@ def serve(
     port: int = 0,
     results_port: int = 0,
 ) -> Iterator[Served]:
-    """Serve a stand-in on loopback ports until the block ends; 0 finds a free port.
+    """Serve a sandbox on loopback ports until the block ends; 0 finds a free port.
 
-    `stand_in` is one, which then answers to the served origins, or what makes one for the
-    origins of API, uploads and results.
+    `sandbox_service` is a service, which then uses the served origins, or a function that makes
+    one for the origins of API, uploads and results.
 
     Raises:
         OSError: a port is taken.
     """
     with _LoopbackServer(port) as api, _LoopbackServer(results_port) as results:
         if isinstance(sandbox_service, SandboxService):
-            sandbox_service.settle(api.origin, api.origin, results.origin)
+            sandbox_service.set_origins(api.origin, api.origin, results.origin)
         else:
             sandbox_service = sandbox_service(api.origin, api.origin, results.origin)
         with api.open(sandbox_service), results.open(sandbox_service), Callbacks(sandbox_service):
@@ -82,39 +79,39 @@ class _LoopbackServer(socketserver.ThreadingTCPServer):
         self.authority = f"{_LOOPBACK}:{self.server_address[1]}"
         self.origin = f"http://{self.authority}"
         self.sandbox_service: SandboxService
-        self._visitors: set[socket.socket] = set()
-        self._guard = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def open(self, sandbox_service: SandboxService) -> Iterator[None]:
-        """Answer until the block ends; then every connection ends, and its thread."""
+        """Answer until the block ends; then close every connection."""
         self.sandbox_service = sandbox_service
-        thread = threading.Thread(target=self.serve_forever, args=(_LOOK_SECONDS,))
+        thread = threading.Thread(target=self.serve_forever, args=(_CHECK_SECONDS,))
         thread.start()
         try:
             yield
         finally:
             self.shutdown()
             thread.join()
-            with self._guard:
-                for visitor in self._visitors:
+            with self._lock:
+                for connection in self._connections:
                     with contextlib.suppress(OSError):
-                        visitor.shutdown(socket.SHUT_RDWR)
+                        connection.shutdown(socket.SHUT_RDWR)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - typeshed's
-        """Take a connection."""
-        with self._guard:
-            self._visitors.add(request)
+        """Handle a connection in its own thread."""
+        with self._lock:
+            self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - typeshed's
         """End a connection."""
-        with self._guard:
-            self._visitors.discard(request)
+        with self._lock:
+            self._connections.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - typeshed's
-        """Stay quiet about callers that went away; everything else is a bug to be shown."""
+        """Ignore clients that disconnected; show every other error."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -127,22 +124,22 @@ class _Handler(BaseHTTPRequestHandler):
     server: _LoopbackServer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing."""
+        """Log nothing."""
 
     def version_string(self) -> str:
-        """Return what the Server header says."""
+        """Return the Server header."""
         return "sandbox"
 
-    def _take(self) -> None:
+    def _handle(self) -> None:
         """Answer one call."""
         try:
             body = self._body()
         except ValueError:
             self.close_connection = True
-            self._give(plain(400, "400 Bad Request"))
+            self._send(plain(400, "400 Bad Request"))
             return
         if body is None:
-            # A call that broke off is no call.
+            # An incomplete call is not answered.
             self.close_connection = True
             return
         path, _, query = self.path.partition("?")
@@ -150,12 +147,12 @@ class _Handler(BaseHTTPRequestHandler):
         call = HttpCall(
             self.command, self.server.authority, path, dict(parse_qsl(query)), headers, body
         )
-        self._give(self.server.sandbox_service.handle(call))
+        self._send(self.server.sandbox_service.handle(call))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _take  # noqa: N815 - the base's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the base's names
 
     def _body(self) -> bytes | None:
-        """Return the whole request body; None if the caller went away within it."""
+        """Return the whole request body; None if the client disconnected."""
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
             return self._chunks()
         length = int(self.headers.get("content-length") or 0)
@@ -181,10 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
             pass  # Trailers.
         return bytes(whole)
 
-    def _give(self, answer: HttpAnswer) -> None:
-        """Send an answer, or break the connection as it asks for."""
+    def _send(self, answer: HttpAnswer) -> None:
+        """Send an answer, or break the connection as it requires."""
         if answer.broken == "silent":
-            self._hang()
+            self._wait_for_disconnect()
         if answer.broken not in {"no", "truncated"}:
             self._reset()
             return
@@ -220,13 +217,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         return chunked
 
-    def _hang(self) -> None:
-        """Say nothing until the caller gives up or the server closes."""
-        # An end shows as something to read, also the one that closing brings about.
+    def _wait_for_disconnect(self) -> None:
+        """Send nothing until the client disconnects or the server closes."""
+        # The socket becomes readable at the end of the connection, also when we close it.
         select.select([self.connection], [], [])
 
     def _reset(self) -> None:
-        """Break the connection so that the other side's system sees it broken."""
+        """Reset the connection."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         # The reading end holds the socket open; only the last close sends the reset.

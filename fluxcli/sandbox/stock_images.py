@@ -1,7 +1,4 @@
-"""Pictures: the shipped drawings, made one task's own, and the size of any PNG or JPEG.
-
-Knows the two formats' framing; knows no tasks and no HTTP.
-"""
+"""Stock images, made unique for each task, and the size of any PNG or JPEG."""
 
 from __future__ import annotations
 
@@ -26,9 +23,9 @@ _SCAN: Final = 0xDA
 
 
 def draw(ratio: str, form: str, *, task: str, prompt: str) -> bytes:
-    """Return a whole picture of about one megapixel that no other task has.
+    """Return a whole image of about one megapixel, unique for the task.
 
-    The task and its prompt stand in a text segment, so that any two results differ.
+    The task and its prompt are in a text segment, so that any two results differ.
     """
     drawing = _drawing(ratio, form)
     if form == "png":
@@ -42,7 +39,7 @@ def _drawing(ratio: str, form: str) -> bytes:
 
 
 def _with_text(png: bytes, task: str, prompt: str) -> bytes:
-    """Put a tEXt chunk behind the header chunk."""
+    """Insert a tEXt chunk after the header chunk."""
     data = b"Comment\0" + f"{task} {prompt}".replace("\0", "?").encode("latin-1", "replace")
     kind = b"tEXt" + data
     chunk = struct.pack(">I", len(data)) + kind + struct.pack(">I", zlib.crc32(kind))
@@ -50,7 +47,7 @@ def _with_text(png: bytes, task: str, prompt: str) -> bytes:
 
 
 def _with_comment(jpeg: bytes, text: str) -> bytes:
-    """Put a comment behind the JFIF segment, or behind the start where there is none."""
+    """Insert a comment after the JFIF segment, or after the start if there is none."""
     at = 2
     if jpeg[2:4] == b"\xff\xe0":
         at += 2 + int.from_bytes(jpeg[4:6])

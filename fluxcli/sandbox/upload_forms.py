@@ -1,6 +1,6 @@
-"""Uploads: the three bodies that they come in, and the answer that a stored file gets.
+"""Uploads: their three request bodies, and the answer for a stored file.
 
-Source: recorded traffic. Knows the forms on the wire; knows no store and no clock.
+Source: recorded traffic.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SNIFFS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A file as it was sent. `name` is empty where the service is to choose one."""
+    """A file as it was sent. `name` is empty where the service chooses one."""
 
     folder: str
     name: str
@@ -43,7 +43,7 @@ def read_stream(call: HttpCall) -> Sent:
     """Read a multipart body.
 
     Raises:
-        Invalid: it is none, or misses a part.
+        Invalid: it is not one, or a part is missing.
     """
     parts = _multipart(call)
     if "file" not in parts:
@@ -56,8 +56,8 @@ def read_stream(call: HttpCall) -> Sent:
 
 def read_base64(call: HttpCall) -> Sent:
     """Read a JSON body that holds the file; see `read_stream`."""
-    asked = read_object(call.body, code=400)
-    text = asked.get("base64Data")
+    fields = read_object(call.body, code=400)
+    text = fields.get("base64Data")
     if not isinstance(text, str) or not text:
         raise Invalid(400, "Missing required parameter: base64Data (Base64 encoded file data)")
     found = _DATA_URL.fullmatch(text)
@@ -65,16 +65,16 @@ def read_base64(call: HttpCall) -> Sent:
         data = base64.b64decode(found["data"] if found else text, validate=True)
     except (binascii.Error, ValueError):
         raise Invalid(400, "base64Data is not valid Base64") from None
-    return Sent(_folder(asked.get("uploadPath")), str(asked.get("fileName") or ""), data)
+    return Sent(_folder(fields.get("uploadPath")), str(fields.get("fileName") or ""), data)
 
 
 def read_url(call: HttpCall) -> tuple[str, str, str]:
     """Read a JSON body that names a file elsewhere: link, folder, name; see `read_stream`."""
-    asked = read_object(call.body, code=400)
-    link = asked.get("fileUrl")
+    fields = read_object(call.body, code=400)
+    link = fields.get("fileUrl")
     if not isinstance(link, str) or not link:
         raise Invalid(400, "Missing required parameter: fileUrl (file download URL)")
-    return link, _folder(asked.get("uploadPath")), str(asked.get("fileName") or "")
+    return link, _folder(fields.get("uploadPath")), str(fields.get("fileName") or "")
 
 
 def _folder(text: object) -> str:
@@ -104,13 +104,13 @@ def _multipart(call: HttpCall) -> dict[str, bytes]:
 
 
 def _parameter(header: str, name: str) -> str:
-    """Return a header's parameter; empty if it has none of this name."""
+    """Return a header's parameter; empty if it is missing."""
     found = re.search(rf';\s*{name}=(?:"([^"]*)"|([^\s;]*))', header)
     return (found[1] or found[2] or "") if found else ""
 
 
 def kind_of(name: str, data: bytes) -> tuple[str, str]:
-    """Return the MIME type and the ending, its dot included, that suit a file."""
+    """Return the MIME type and the ending (with its dot) of a file."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp", ".webp"
     for begin, mime, ending in _SNIFFS:
@@ -120,7 +120,7 @@ def kind_of(name: str, data: bytes) -> tuple[str, str]:
 
 
 def safe_name(name: str) -> str:
-    """Return a name without folders; empty if nothing is left of it."""
+    """Return a name without folders; empty if nothing is left."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "" if last in {".", ".."} else last
 

@@ -73,15 +73,15 @@ def test_a_fault_is_read(spec: str, expected: Fault) -> None:
 def test_every_word_is_known_where_it_makes_sense() -> None:
     for place in PLACES:
         for word in [*EVERYWHERE, *ONLY.get(place, [])]:
-            assert parse(f"{place}:{word}").what == word
+            assert parse(f"{place}:{word}").kind == word
 
 
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("", "WHERE:WHAT"),
-        ("reset", "WHERE:WHAT"),
-        ("submit:", "WHERE:WHAT"),
+        ("", "PLACE:FAULT"),
+        ("reset", "PLACE:FAULT"),
+        ("submit:", "PLACE:FAULT"),
         ("pay:reset", "`submit`, `poll`, `upload`, `download`, `credits`, `link`"),
         ("submit:explode", "`refuse`, `reset`"),
         ("submit:explode", "`moderated`"),
@@ -156,7 +156,7 @@ def test_counting_goes_on_in_the_next_process(tmp_path: Path) -> None:
 def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
     for _ in range(2):
         with faulty("credits:500", store=tmp_path / "book") as at:
-            at.sandbox_service.count_anew()
+            at.sandbox_service.reset_fault_counts()
             assert at.get(ways.CREDIT)["code"] == 500
 
 

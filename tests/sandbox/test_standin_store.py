@@ -119,7 +119,7 @@ def test_a_foreign_book_is_refused(tmp_path: Path, statement: str) -> None:
     base = sqlite3.connect(store)
     base.execute(statement)
     base.close()
-    with pytest.raises(ValueError, match="not the sandbox's book"):
+    with pytest.raises(ValueError, match="not a sandbox store"):
         SandboxAccount(store, balance=1)
 
 

@@ -102,7 +102,9 @@ def test_the_trace_is_told_in_a_connection_s_order() -> None:
 def test_plain_http_has_no_tls_in_its_trace() -> None:
     told: list[str] = []
     with client() as (made, at):
-        at.sandbox_service.settle(ways.API.replace("https", "http"), ways.UPLOADS, ways.RESULTS)
+        at.sandbox_service.set_origins(
+            ways.API.replace("https", "http"), ways.UPLOADS, ways.RESULTS
+        )
         trace = {"trace": lambda name, _: told.append(name)}
         made.get(ways.CREDIT.replace("https", "http"), extensions=trace)
     assert "connection.start_tls.started" not in told
