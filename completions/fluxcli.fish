@@ -145,5 +145,5 @@ complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --max-credits" -l 
 complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE, html=FILE or DIR/; may be repeated.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --against" -l against -x -d 'Compare the images in the html report with a commit\'s.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --port" -l port -x -d 'Loopback port; 0 finds a free one.'
-complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long a picture takes.'
+complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long an image takes.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -l fault -x -d 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.'

@@ -170,7 +170,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--port'); Takes = @(); In = @('sandbox')
             Again = $false; Help = 'Loopback port; 0 finds a free one.' }
         @{ Names = @('--seconds'); Takes = @(); In = @('sandbox')
-            Again = $false; Help = 'How long a picture takes.' }
+            Again = $false; Help = 'How long an image takes.' }
         @{ Names = @('--fault'); Takes = @(); In = @('sandbox')
             Again = $true; Help = 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.' }
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.http_messages import HttpCall
 
 JSON: Final = "application/json"
+JSON_UTF8: Final = "application/json;charset=UTF-8"
+"""The Content-Type of every JSON answer, as recorded."""
 
 KEY_REFUSED: Final = 401
 UNAUTHORIZED: Final = (
@@ -25,6 +27,7 @@ UNAUTHORIZED: Final = (
 )
 FIELD_REQUIRED: Final = "This field is required"
 NO_RECORD: Final = "The record does not exist"
+NO_JOBS_RECORD: Final = "recordInfo is null"
 NO_CREDITS: Final = (
     "Credits insufficient : Your current balance isn't enough to run this request. "
     "Please top up to continue."
@@ -42,7 +45,7 @@ _PAGE: Final = (
 
 def encoded(value: object, *, status: int = 200) -> HttpAnswer:
     """Return `value` as a JSON answer, as compact as the service's."""
-    return HttpAnswer(status, (("content-type", JSON),), compact(value).encode())
+    return HttpAnswer(status, (("content-type", JSON_UTF8),), compact(value).encode())
 
 
 def success(data: object) -> HttpAnswer:
@@ -90,9 +93,25 @@ def page(status: int, title: str) -> HttpAnswer:
 
 def packed(answer: HttpAnswer, call: HttpCall) -> HttpAnswer:
     """Compress a JSON answer for a caller that accepts gzip, as the service does."""
-    if answer.header("content-type") != JSON or "gzip" not in call.headers.get(
+    if answer.header("content-type") != JSON_UTF8 or "gzip" not in call.headers.get(
         "accept-encoding", ""
     ):
         return answer
     headers = (*answer.headers, ("content-encoding", "gzip"))
     return replace(answer, headers=headers, body=gzip.compress(answer.body, mtime=0))
+
+
+def marked(answer: HttpAnswer) -> HttpAnswer:
+    """Add the header that identifies the sandbox, and the CORS header."""
+    marks = (("x-fluxcli-sandbox", "1"), ("access-control-allow-origin", "*"))
+    return replace(answer, headers=(*answer.headers, *marks))
+
+
+def preflight() -> HttpAnswer:
+    """Return the answer to a browser's OPTIONS request."""
+    allowed = (
+        ("access-control-allow-methods", "GET, HEAD, POST, OPTIONS"),
+        ("access-control-allow-headers", "Authorization, Content-Type"),
+        ("access-control-max-age", "86400"),
+    )
+    return HttpAnswer(204, allowed)

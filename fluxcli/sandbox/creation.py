@@ -5,6 +5,7 @@ Source: the service's documentation of Flux Kontext and recorded traffic.
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -28,13 +29,27 @@ _TOLERANCE: Final = {"generate": 6, "edit": 2}
 _SWITCHES: Final = ("enableTranslation", "uploadCn", "promptUpsampling")
 _TEXTS: Final = ("inputImage", "aspectRatio", "outputFormat", "model", "callBackUrl", "watermark")
 _SPREAD: Final = 0.25
+JOBS_MODEL: Final = "flux1-kontext"
+UNSUPPORTED_MODEL: Final = "The model name you specified is not supported."
+_JOBS_FIELDS: Final = {
+    "prompt": "prompt",
+    "enableTranslation": "enable_translation",
+    "uploadCn": "upload_cn",
+    "inputImage": "input_image",
+    "aspectRatio": "aspect_ratio",
+    "outputFormat": "output_format",
+    "promptUpsampling": "prompt_upsampling",
+    "safetyTolerance": "safety_tolerance",
+    "watermark": "watermark",
+}
+"""The fields of `generate` and their names in the `input` of `createTask`."""
 
 _ENDINGS: Final = {
-    "moderated": (3, 400, FLAGGED),
-    "failed": (2, 501, "Generation failed, please try again later."),
-    "internal": (3, 500, INTERNAL),
+    "moderated": (2, 400, FLAGGED),
+    "failed": (3, 501, "Generation failed, please try again later."),
+    "internal": (2, 500, INTERNAL),
     "unreachable": (
-        2,
+        3,
         501,
         "Failed to fetch the image. Kindly verify any access limits set by you.",
     ),
@@ -65,6 +80,26 @@ def read(body: bytes) -> tuple[CreationRequest, str]:
     fields = read_object(body, code=422)
     _check_types(fields)
     return _validated(fields), compact(fields)
+
+
+def read_jobs(body: bytes) -> tuple[CreationRequest, str]:
+    """Return the request of a `createTask` body, and its echo; see `read`."""
+    fields = read_object(body, code=422)
+    if fields.get("model") != JOBS_MODEL:
+        raise Invalid(422, UNSUPPORTED_MODEL)
+    given = fields.get("input")
+    if not isinstance(given, dict):
+        raise Invalid(500, FIELD_REQUIRED)
+    names = {new: old for old, new in _JOBS_FIELDS.items()}
+    flat = {names[name]: value for name, value in given.items() if name in names}
+    flat["callBackUrl"] = fields.get("callBackUrl")
+    _check_types(flat)
+    return _validated(flat), compact({"input": compact(given), "model": JOBS_MODEL})
+
+
+def is_jobs(task: SandboxTask) -> bool:
+    """Return whether a task was created by `createTask`."""
+    return bool(json.loads(task.params).get("model") == JOBS_MODEL)
 
 
 def _check_types(fields: dict[str, Any]) -> None:
@@ -129,6 +164,31 @@ def record(task: SandboxTask, *, now: float, result_url: str) -> dict[str, objec
         "successFlag": flag,
         "errorCode": code,
         "errorMessage": message,
+    }
+
+
+def jobs_record(task: SandboxTask, *, now: float, result_url: str) -> dict[str, object]:
+    """Return the `data` of a `recordInfo` answer as it is at `now`."""
+    flat = record(task, now=now, result_url=result_url)
+    flag = flat["successFlag"]
+    over, done = flag != 0, flag == 1
+    links = {"resultUrls": [f"{result_url}/results/{task.id}.{task.form}"]} if done else None
+    failed = over and not done
+    return {
+        "taskId": task.id,
+        "model": JOBS_MODEL,
+        "state": "success" if done else "fail" if failed else "generating",
+        "param": task.params,
+        "resultJson": compact(links) if links else "",
+        "failCode": str(flat["errorCode"]) if failed else None,
+        "failMsg": flat["errorMessage"] if failed else None,
+        "costTime": round(task.ends - task.created) if over else None,
+        "completeTime": flat["completeTime"],
+        "createTime": flat["createTime"],
+        "updateTime": flat["completeTime"] or flat["createTime"],
+        "successFlag": 3 if failed else flag,
+        "response": links,
+        "creditsConsumed": task.credits if done else 0.0 if failed else None,
     }
 
 

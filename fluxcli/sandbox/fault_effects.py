@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox import answers
@@ -23,6 +24,11 @@ _REFUSALS: Final = {
     "433": (433, "The usage limit of this API key has been reached."),
     "455": (455, "The service is under maintenance. Please try again later."),
     "500": (500, answers.INTERNAL),
+    "400": (400, answers.FLAGGED),
+    "408": (408, "Upstream is currently experiencing service issues. Please try again later."),
+    "422": (422, "The request parameters failed validation checks."),
+    "501": (501, "Generation failed, please try again later."),
+    "505": (505, "This feature is currently disabled."),
 }
 _INSTEAD: Final = {
     "refuse": HttpAnswer(broken="refused"),
@@ -37,6 +43,9 @@ _INSTEAD: Final = {
 
 def instead(kind: str, place: str) -> HttpAnswer | None:
     """Return the answer that replaces the work; None if the work is done."""
+    if kind.startswith("http") and kind[4:].isdigit():
+        status = int(kind[4:])
+        return answers.refusal(status, HTTPStatus(status).phrase, status=status)
     if kind in _REFUSALS:
         code, message = _REFUSALS[kind]
         return refuse(place, code, message)

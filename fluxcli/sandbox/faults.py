@@ -4,7 +4,7 @@ A fault is written `PLACE:FAULT[@N][xM]`, or `PLACE:FAULT%P`. It strikes the N-t
 (default: the first) and M calls in all (default: one), or P percent of them, always the same
 ones.
 
-PLACE: `submit poll upload download credits link`
+PLACE: `submit poll upload download credits link kontext jobs`
 
 | FAULT | kind the caller meets | the work |
 |---|---|---|
@@ -16,6 +16,9 @@ PLACE: `submit poll upload download credits link`
 | `429 402 429-credits 433 455 401 500` | HTTP 200 with that `code` (a download: that status) | not done |
 | `503 521` | that HTTP status and a page of the edge | not done |
 | `502` | that HTTP status and a page of the edge | done |
+| `400 408 422 501 505` (submit) | HTTP 200 with that `code` | not done |
+| `http400` … `http503` (submit) | that HTTP status with the envelope | not done |
+| `gone` (kontext, jobs) | code 404 at both paths of that API, at every call | not done |
 | `1010` | HTTP 403, `error code: 1010` | not done |
 | `html garbage truncated` | HTTP 200 with a page, with bytes of no meaning, with two thirds of the JSON | done |
 | `unknown` (poll) | the task is not known yet | not done |
@@ -34,18 +37,23 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLACES: Final = ("submit", "poll", "upload", "download", "credits", "link")
+PLACES: Final = ("submit", "poll", "upload", "download", "credits", "link", "kontext", "jobs")
 _ANYWHERE: Final = (
     *("refuse", "reset", "drop", "timeout", "slow"),
     *("429", "402", "429-credits", "433", "455", "401", "500", "502", "503", "521"),
     *("html", "1010", "garbage", "truncated"),
 )
 _ONLY: Final = {
-    "submit": ("moderated", "failed", "expired"),
+    "submit": (
+        *("moderated", "failed", "expired", "400", "408", "422", "501", "505"),
+        *("http400", "http401", "http402", "http404", "http422", "http429"),
+        *("http500", "http502", "http503"),
+    ),
     "poll": ("unknown", "moderated", "failed", "expired"),
     "download": ("truncate", "corrupt", "not-image", "expired"),
     "link": ("expired",),
 }
+_FORMATS: Final = frozenset({"kontext", "jobs"})
 _SPEC: Final = re.compile(
     r"(?P<place>[^:]+):(?P<kind>.+?)(?:(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?|%(?P<percent>\d+))",
 )
@@ -82,7 +90,7 @@ def parse(spec: str) -> Fault:
     place, kind = found["place"], found["kind"]
     if place not in PLACES:
         raise ValueError(f"`{spec}`: `{place}` is not a place for a fault; {_list_words(PLACES)}")
-    words = (*_ANYWHERE, *_ONLY.get(place, ()))
+    words = (*_ANYWHERE, *_ONLY.get(place, ())) if place not in _FORMATS else ("gone",)
     if kind not in words:
         raise ValueError(f"`{spec}`: `{place}` has no fault `{kind}`; {_list_words(words)}")
     first, times = int(found["first"] or 1), int(found["times"] or 1)

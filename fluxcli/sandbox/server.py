@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-from fluxcli.sandbox.answers import JSON, plain
+from fluxcli.sandbox.answers import JSON_UTF8, plain
 from fluxcli.sandbox.callbacks import Callbacks
 from fluxcli.sandbox.http_messages import HttpCall
 from fluxcli.sandbox.service import SandboxService
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._send(self.server.sandbox_service.handle(call))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the base's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle  # noqa: N815 - the base's names
 
     def _body(self) -> bytes | None:
         """Return the whole request body; None if the client disconnected."""
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, answer: HttpAnswer) -> bool:
         """Send the head; return whether the body goes in chunks, as the service's JSON does."""
         chunked = (
-            answer.header("content-type") == JSON
+            answer.header("content-type") == JSON_UTF8
             and self.request_version == "HTTP/1.1"
             and bool(answer.body)
         )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 GENERATE: Final = "/api/v1/flux/kontext/generate"
 RECORD: Final = "/api/v1/flux/kontext/record-info"
+CREATE_TASK: Final = "/api/v1/jobs/createTask"
+RECORD_INFO: Final = "/api/v1/jobs/recordInfo"
 CREDIT: Final = "/api/v1/chat/credit"
 DOWNLOAD_URL: Final = "/api/v1/common/download-url"
 LEDGER: Final = "/sandbox/ledger"
@@ -29,15 +31,19 @@ LEDGER: Final = "/sandbox/ledger"
 _API: Final = {
     GENERATE: ("POST", "submit"),
     RECORD: ("GET", "poll"),
+    CREATE_TASK: ("POST", "submit"),
+    RECORD_INFO: ("GET", "poll"),
     CREDIT: ("GET", "credits"),
     DOWNLOAD_URL: ("POST", "link"),
 }
+_PATHS_OF: Final = {"kontext": {GENERATE, RECORD}, "jobs": {CREATE_TASK, RECORD_INFO}}
 _UPLOADS: Final = dict.fromkeys((STREAM, BASE64, FROM_URL), ("POST", "upload"))
 _LIMITS: Final = {
     "submit": (creation.SUBMISSIONS, creation.SUBMISSION_WINDOW),
     "poll": (creation.READS, creation.READ_WINDOW),
 }
-_BLOCKED_AGENTS: Final = ("python-httpx", "python-urllib", "python-requests")
+_BLOCKED_AGENT: Final = "Python-urllib/"
+"""The only default agent that was seen refused, in this spelling."""
 _REFUSED_KEY: Final = "refused"
 
 
@@ -74,6 +80,7 @@ class SandboxService:
         result_url: str = "https://results.sandbox.invalid",
     ) -> None:
         self._faults = parse_all(faults)
+        self._gone = [fault.place for fault in self._faults if fault.kind == "gone"]
         self._account = SandboxAccount(store, balance=credits)
         self._seconds = seconds
         self.wall = wall
@@ -117,26 +124,28 @@ class SandboxService:
 
     def answer_call(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         """Answer a call that `next_fault` has seen."""
-        if call.host not in {self.origins.api_host, self.origins.upload_host} and _has_credentials(
-            call
-        ):
+        return answers.marked(answers.packed(self._judged(call, fault), call))
+
+    def _judged(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
+        own = {self.origins.api_host, self.origins.upload_host}
+        if call.host not in own and _has_credentials(call):
             self._account.count("leaks")
-            return answers.plain(400, "a key was sent to a host that must not receive it")
+        if call.method == "OPTIONS":
+            return answers.preflight()
         if call.path == LEDGER and call.host == self.origins.api_host:
             return self._summary()
         if _is_blocked_agent(call.headers.get("user-agent", "")):
             return answers.edge_block()
         if fault is None:
-            answer = self._work(call, "")
-        else:
-            instead = fault_effects.instead(fault.kind, fault.place)
-            answer = instead or fault_effects.spoil(fault.kind, self._work(call, fault.kind))
-        return answers.packed(answer, call)
+            return self._work(call, "")
+        instead = fault_effects.instead(fault.kind, fault.place)
+        return instead or fault_effects.spoil(fault.kind, self._work(call, fault.kind))
 
     def _route(self, call: HttpCall) -> tuple[str, str]:
         """Return the method and place of a path; empty if it is unknown."""
         method, place = "", ""
-        if call.host == self.origins.api_host:
+        gone = any(call.path in _PATHS_OF[format_] for format_ in self._gone)
+        if call.host == self.origins.api_host and not gone:
             method, place = _API.get(call.path, (method, place))
         if call.host == self.origins.upload_host:
             method, place = _UPLOADS.get(call.path, (method, place))
@@ -155,9 +164,9 @@ class SandboxService:
             return self._files.fetch(call, self.wall())
         method, place = self._route(call)
         if not place:
-            return answers.refusal(404, "Not Found", status=404)
+            return answers.refusal(404, "Not Found")
         if call.method != method:
-            return answers.refusal(405, "Method Not Allowed", status=405)
+            return answers.refusal(405, "Method Not Allowed")
         if not _is_authenticated(call):
             return fault_effects.refuse(place, answers.KEY_REFUSED, answers.UNAUTHORIZED)
         now = self.wall()
@@ -189,7 +198,8 @@ class SandboxService:
 
     def _submit(self, call: HttpCall, kind: str, now: float) -> HttpAnswer:
         try:
-            request, params = creation.read(call.body)
+            read = creation.read_jobs if call.path == CREATE_TASK else creation.read
+            request, params = read(call.body)
         except Invalid as error:
             return answers.refusal(error.code, error.message)
         task = self._planned(request, params, kind, now)
@@ -197,6 +207,8 @@ class SandboxService:
             return answers.refusal(402, answers.NO_CREDITS)
         if task.callback and self.on_task is not None:
             self.on_task(task)
+        if call.path == CREATE_TASK:
+            return answers.success({"taskId": task.id, "recordId": task.id})
         return answers.success({"taskId": task.id})
 
     def _planned(
@@ -228,9 +240,11 @@ class SandboxService:
         elif kind == "expired":
             self._account.drop_record(name, now)
         task = self._account.task(name)
-        if task is None or creation.is_forgotten(task, now):
-            return answers.refusal(422, answers.NO_RECORD)
-        return answers.success(creation.record(task, now=now, result_url=self.origins.results))
+        jobs = call.path == RECORD_INFO
+        if task is None or creation.is_forgotten(task, now) or creation.is_jobs(task) != jobs:
+            return answers.refusal(422, answers.NO_JOBS_RECORD if jobs else answers.NO_RECORD)
+        record = creation.jobs_record if jobs else creation.record
+        return answers.success(record(task, now=now, result_url=self.origins.results))
 
     def _issue_link(self, call: HttpCall, kind: str, now: float) -> HttpAnswer:
         try:
@@ -263,7 +277,7 @@ def _has_credentials(call: HttpCall) -> bool:
 
 
 def _is_blocked_agent(agent: str) -> bool:
-    return not agent.strip() or agent.lower().startswith(_BLOCKED_AGENTS)
+    return agent.startswith(_BLOCKED_AGENT)
 
 
 def _is_authenticated(call: HttpCall) -> bool:

@@ -249,7 +249,7 @@ def test_a_task_that_is_not_known_yet() -> None:
 
 
 @pytest.mark.parametrize("place", ["submit", "poll"])
-@pytest.mark.parametrize(("what", "flag"), [("moderated", 3), ("failed", 2)])
+@pytest.mark.parametrize(("what", "flag"), [("moderated", 2), ("failed", 3)])
 def test_a_task_fails(place: str, what: str, flag: int) -> None:
     """It stays failed, and its price is given back."""
     with faulty(f"{place}:{what}") as at:
@@ -324,4 +324,5 @@ def test_a_download_that_is_no_picture_says_it_is() -> None:
 def test_a_leak_is_told_whatever_else_goes_wrong() -> None:
     with faulty("download:500") as at:
         answer = at.call("GET", f"{ways.RESULTS}/results/x.png", headers=AS_JSON)
-        assert answer.status == 400
+        assert answer.status == 500
+        assert at.get(f"{ways.API}/sandbox/ledger")["leaks"] == 1

@@ -56,11 +56,11 @@ def test_a_finished_record(at: Desk) -> None:
     [
         (
             "[moderated]",
-            3,
+            2,
             400,
             "Your prompt was flagged by Website as violating content policies.",
         ),
-        ("[fails]", 2, 501, "Generation failed, please try again later."),
+        ("[fails]", 3, 501, "Generation failed, please try again later."),
     ],
 )
 def test_a_failed_record(at: Desk, prompt: str, flag: int, code: int, message: str) -> None:

@@ -57,9 +57,10 @@ def test_ids_with_odd_characters_are_decoded() -> None:
         assert answer.json()["code"] == 422
 
 
-def test_httpx_s_own_agent_is_refused_by_the_edge() -> None:
+def test_the_agent_of_urllib_is_refused_by_the_edge() -> None:
     with client() as (made, at):
-        plain = httpx.Client(transport=made._transport)
+        agent = {"user-agent": "Python-urllib/3.11"}
+        plain = httpx.Client(transport=made._transport, headers=agent)
         assert plain.get(f"{ways.RESULTS}/x").text == "error code: 1010"
         assert at.sandbox_service.charges() == []
 
@@ -197,5 +198,5 @@ def test_a_truncated_download_breaks_off_half_way() -> None:
 
 def test_a_leaked_key_is_told_to_the_judges() -> None:
     with client() as (made, _):
-        assert made.get(f"{ways.RESULTS}/x").status_code == 400
+        assert made.get(f"{ways.RESULTS}/x").status_code == 404
         assert json.loads(made.get(f"{ways.API}/sandbox/ledger").text)["leaks"] == 1
