@@ -161,6 +161,7 @@ class Context:
                 credits=SANDBOX_CREDITS,
                 api_url=_API,
                 upload_url=_UPLOADS,
+                webhook_key=self.env.get("FLUXCLI_WEBHOOK_HMAC_KEY", ""),
             )
         except (ValueError, OSError) as error:
             message = f"the sandbox cannot be set up: {error}"

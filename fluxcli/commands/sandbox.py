@@ -30,5 +30,6 @@ def sandbox(
     with context.serving(port=port, seconds=seconds, faults=fault or []) as served:
         context.output.answer(f"export FLUXCLI_BASE_URL={served.api_url}")
         context.output.answer(f"export FLUXCLI_UPLOAD_URL={served.upload_url}")
+        context.output.answer("export FLUXCLI_API_KEY=sandbox")
         context.output.note(f"results on {served.result_url}; any key will do; Ctrl-C ends it")
         served.wait()

@@ -217,5 +217,13 @@ def callback(task: SandboxTask, *, result_url: str) -> dict[str, object]:
     return {"code": code, "msg": message, "data": {"taskId": task.id, "info": links}}
 
 
+def jobs_callback(task: SandboxTask, *, result_url: str) -> dict[str, object]:
+    """Return the callback body of a `createTask` task: the record, and code 200 or 501."""
+    data = jobs_record(task, now=task.ends, result_url=result_url)
+    if task.outcome in FAILURES:
+        return {"code": 501, "msg": data["failMsg"], "data": data}
+    return {"code": 200, "msg": "Playground task completed successfully.", "data": data}
+
+
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)

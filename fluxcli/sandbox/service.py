@@ -60,6 +60,7 @@ class SandboxService:
         api_url: the API's origin; where it is `upload_url` too, it takes uploads as well.
         upload_url: the upload host's origin.
         result_url: the origin of results and uploaded files.
+        webhook_key: signs callbacks; empty: they are not signed.
 
     Raises:
         ValueError: a fault is not valid, or the store is another file.
@@ -78,12 +79,14 @@ class SandboxService:
         api_url: str = "https://api.sandbox.invalid",
         upload_url: str = "https://upload.sandbox.invalid",
         result_url: str = "https://results.sandbox.invalid",
+        webhook_key: str = "",
     ) -> None:
         self._faults = parse_all(faults)
         self._gone = [fault.place for fault in self._faults if fault.kind == "gone"]
         self._account = SandboxAccount(store, balance=credits)
         self._seconds = seconds
         self.wall = wall
+        self.webhook_key = webhook_key
         self.sleep = sleep
         self.on_task: Callable[[SandboxTask], None] | None = None
         """Called with each accepted task that has a callback URL."""

@@ -32,7 +32,7 @@ def shell(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as running:
         try:
             assert running.stdout is not None
-            told = [running.stdout.readline().strip() for _ in range(2)]
+            told = [running.stdout.readline().strip() for _ in range(3)]
             pairs = [line.removeprefix("export ").partition("=") for line in told]
             yield running, {name: value for name, _, value in pairs}
         finally:
@@ -48,7 +48,7 @@ def ledger(url: str) -> Any:
 def test_what_is_served_can_be_used_from_another_shell(world: World) -> None:
     """The exported variables are all that a pipeline needs; Ctrl-C ends it with 130."""
     with shell(world, "--seconds", "0", "--fault", "download:truncate") as (running, exported):
-        assert exported.keys() == {"FLUXCLI_BASE_URL", "FLUXCLI_UPLOAD_URL"}
+        assert exported.keys() == {*("FLUXCLI_BASE_URL", "FLUXCLI_UPLOAD_URL", "FLUXCLI_API_KEY")}
         ran = world.run("generate", "a [cat] on a [/open] mat", "-o", "cat.png", env=exported)
         assert (ran.status, ran.lines) == (0, [str(world.cwd / "cat.png")]), ran.err
         judged = ledger(exported["FLUXCLI_BASE_URL"])

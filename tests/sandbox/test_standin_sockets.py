@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fluxcli.sandbox.callbacks import signature
 from fluxcli.sandbox.server import Served, serve
 from fluxcli.sandbox.service import SandboxService
 
@@ -343,6 +344,7 @@ class Listener(HTTPServer):
         self.deaf = deaf
         self.enough = enough
         self.heard: list[tuple[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.come = threading.Event()
 
 
@@ -352,6 +354,7 @@ class Ear(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.heard.append((self.path, json.loads(body)))
+        self.server.headers.append(dict(self.headers))
         self.send_response(500 if len(self.server.heard) <= self.server.deaf else 200)
         self.end_headers()
         if len(self.server.heard) == self.server.enough:
@@ -405,3 +408,24 @@ def test_a_callback_to_nobody_is_given_up() -> None:
         hands.now += 6
         time.sleep(0.3)
         assert len(one.sandbox_service.charges()) == len(urls)
+
+
+def test_the_signature_is_the_documented_one() -> None:
+    assert signature("test-hmac-key", "task12345", 1_700_000_000.9) == {
+        "x-webhook-timestamp": "1700000000",
+        "x-webhook-signature": "iAK10TB94/cmCArw3NRzmTCDpiQFjZRtMLlQ+XL+4Ak=",
+    }
+
+
+def test_callbacks_of_both_apis_are_signed_where_a_key_is_set() -> None:
+    with served() as (one, hands), listening(enough=2) as (listener, url):
+        one.sandbox_service.webhook_key = "secret"
+        generate(one, callBackUrl=url)
+        body = {"model": "flux1-kontext", "callBackUrl": url, "input": {"prompt": "a"}}
+        told(*AS_JSON, "-d", json.dumps(body), f"{one.api_url}/api/v1/jobs/createTask")
+        hands.now += 6
+        assert listener.come.wait(10)
+        for (_, sent), headers in zip(listener.heard, listener.headers, strict=True):
+            task = sent["data"]["taskId"]
+            assert headers.items() >= signature("secret", task, hands.now).items()
+        assert {"info", "resultJson"} <= {key for _, sent in listener.heard for key in sent["data"]}
