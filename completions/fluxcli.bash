@@ -29,7 +29,7 @@ _fluxcli_command() {
   case $command in
     '')
       flags='--version'
-      takes=('generate edit status download build credits sandbox config')
+      takes=('generate edit status download build credits sandbox assets config')
       ;;
     'generate')
       flags='--save-as --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
@@ -56,13 +56,16 @@ _fluxcli_command() {
       takes=('TASK...')
       ;;
     'build')
-      flags='--plan|--dry-run --check --explain --adopt --prune --merge-locks --schema --init
-        --tag... --shard -j|--jobs --fail-fast|--keep-going --locked -f|--force -y|--yes
-        --max-credits --report... --against --timeout --interval'
+      flags='--plan|--dry-run --check --tag... --shard -j|--jobs --fail-fast|--keep-going
+        --locked -f|--force -y|--yes --max-credits --report... --against --timeout --interval'
       takes=('FILE...')
       ;;
-    'credits' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
+    'credits' | 'assets init' | 'assets explain' | 'assets merge' | 'assets schema' | 'config \
+      path' | 'config list' | 'config edit' | 'config check') ;;
     'sandbox') flags='--port --seconds --fault...' ;;
+    'assets') takes=('init explain adopt prune merge schema') ;;
+    'assets adopt') flags='--tag...' ;;
+    'assets prune') flags='-y|--yes -f|--force' ;;
     'config') takes=('path list get set unset edit check') ;;
     'config get')
       takes=('base_url upload_url api timeout interval output color max_credits json quiet

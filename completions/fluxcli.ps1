@@ -13,7 +13,14 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = ''; Word = 'build'; Help = 'Make the pictures that a file declares: what is new or changed, and nothing else.' }
         @{ After = ''; Word = 'credits'; Help = 'Print the account''s balance, in credits.' }
         @{ After = ''; Word = 'sandbox'; Help = 'Serve the stand-in service until Ctrl-C, and print the variables to export.' }
+        @{ After = ''; Word = 'assets'; Help = 'Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.' }
         @{ After = ''; Word = 'config'; Help = 'Show, change and try out the settings.' }
+        @{ After = 'assets'; Word = 'init'; Help = 'Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.' }
+        @{ After = 'assets'; Word = 'explain'; Help = 'Show the resolved request of assets, where each value is set, and why they are stale or not.' }
+        @{ After = 'assets'; Word = 'adopt'; Help = 'Accept the files on disk as the images of assets, e.g.' }
+        @{ After = 'assets'; Word = 'prune'; Help = 'Remove the files that the lock knows and the manifest no longer declares.' }
+        @{ After = 'assets'; Word = 'merge'; Help = 'Join the locks of shards, or any locks of one project, into the manifest''s lock.' }
+        @{ After = 'assets'; Word = 'schema'; Help = 'Print the JSON Schema of manifests, for editors.' }
         @{ After = 'config'; Word = 'path'; Help = 'Print where the config file is, or would be.' }
         @{ After = 'config'; Word = 'list'; Help = 'Show every setting, its value, and where the value comes from.' }
         @{ After = 'config'; Word = 'get'; Help = 'Print one setting''s value; an empty line if it has none.' }
@@ -135,19 +142,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Show what would be done, and why.' }
         @{ Names = @('--check'); In = @('build')
             Again = $false; Help = 'Like --plan; status 10 if there is work to do.' }
-        @{ Names = @('--explain'); In = @('build')
-            Again = $false; Help = 'Show what the ASSETs come to, in full.' }
-        @{ Names = @('--adopt'); In = @('build')
-            Again = $false; Help = 'Take the files on disk as the ASSETs'' results.' }
-        @{ Names = @('--prune'); In = @('build')
-            Again = $false; Help = 'Remove files of assets that are declared no more.' }
-        @{ Names = @('--merge-locks'); In = @('build')
-            Again = $false; Help = 'Join the shards'' locks that are named.' }
-        @{ Names = @('--schema'); In = @('build')
-            Again = $false; Help = 'Print the JSON Schema of such files.' }
-        @{ Names = @('--init'); In = @('build')
-            Again = $false; Help = 'Write an example file.' }
-        @{ Names = @('--tag'); Takes = @(); In = @('build')
+        @{ Names = @('--tag'); Takes = @(); In = @('build', 'assets adopt')
             Again = $true; Help = 'Assets with this tag.' }
         @{ Names = @('--shard'); Takes = @(); In = @('build')
             Again = $false; Help = 'The K-th of N parts, with a lock of its own.' }
@@ -173,6 +168,10 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'How long an image takes.' }
         @{ Names = @('--fault'); Takes = @(); In = @('sandbox')
             Again = $true; Help = 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.' }
+        @{ Names = @('-y', '--yes'); In = @('assets prune')
+            Again = $false; Help = 'Do not ask.' }
+        @{ Names = @('-f', '--force'); In = @('assets prune')
+            Again = $false; Help = 'Remove files that were edited by hand, too.' }
     )
 
     # What stands before the cursor: arguments, flags, and last a flag that waits for its value.

@@ -27,6 +27,7 @@ _WORDS: Final = (
     "status",
     "download",
     "build",
+    "assets",
     "credits",
     "sandbox",
     "config",

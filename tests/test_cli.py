@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from tests.worlds import World
 
-COMMANDS = ("generate", "edit", "status", "download", "config", "build", "credits", "sandbox")
+COMMANDS = (
+    "generate",
+    "edit",
+    "status",
+    "download",
+    "config",
+    "build",
+    "assets",
+    "credits",
+    "sandbox",
+)
 
 
 class TestHelp:

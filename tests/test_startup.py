@@ -118,14 +118,16 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
     }
 
 
-@pytest.mark.parametrize("words", [["--check"], ["--plan"], ["--explain", "hero"]])
+@pytest.mark.parametrize(
+    "words", [["build", "--check"], ["build", "--plan"], ["assets", "explain", "hero"]]
+)
 def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
     words: list[str], tmp_path: Path, env: dict[str, str]
 ) -> None:
     """Neither network nor record is needed to tell what there is to do."""
     file = tmp_path / "assets.toml"
     file.write_text("version = 1\n[assets.hero]\nprompt = 'A lighthouse'\n")
-    loaded = _loaded(_MAIN, "build", str(file), *words, env=env)
+    loaded = _loaded(_MAIN, *words, str(file), env=env)
     rooms = {name.split(".")[1] for name in loaded if name.startswith("fluxcli.")}
     needed = {"build", "files", "tomltext"}
     assert needed <= rooms <= _ROOMS | needed

@@ -28,22 +28,6 @@ class WordOptions:
     check: Annotated[
         bool, typer.Option("--check", help="Like --plan; status 10 if there is work to do.")
     ] = False
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show what the ASSETs come to, in full.")
-    ] = False
-    adopt: Annotated[
-        bool, typer.Option("--adopt", help="Take the files on disk as the ASSETs' results.")
-    ] = False
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Remove files of assets that are declared no more.")
-    ] = False
-    merge_locks: Annotated[
-        bool, typer.Option("--merge-locks", help="Join the shards' locks that are named.")
-    ] = False
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of such files.")
-    ] = False
-    init: Annotated[bool, typer.Option("--init", help="Write an example file.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +87,23 @@ def build(
     assets.lock, says what was made from what; commit it with the pictures.
     """
     context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
-    call = _call(arguments or [], word, options)
+    call = _call(context, arguments or [], word, options)
     _function(call.word)(context, call)
 
 
-def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> BuildCall:
+def _call(
+    context: Context, arguments: list[str], word: WordOptions, options: BuildOptions
+) -> BuildCall:
     from fluxcli.build import options as call
+    from fluxcli.build.manifest.search import default_manifest
+
+    default = default_manifest(context.cwd, context.env.get("HOME"))
 
     chosen: dict[Word, bool] = {
         "plan": word.plan,
         "check": word.check,
-        "explain": word.explain,
-        "adopt": word.adopt,
-        "prune": word.prune,
-        "merge-locks": word.merge_locks,
-        "schema": word.schema,
-        "init": word.init,
     }
-    file, names = call.parted(arguments, _DEFAULT)
+    file, names = call.parted(arguments, default)
     return call.BuildCall(
         word=call.word_of(chosen),
         file=file,
@@ -138,21 +121,10 @@ def _call(arguments: list[str], word: WordOptions, options: BuildOptions) -> Bui
 
 
 def _function(word: Word) -> Callable[[Context, BuildCall], None]:
-    if word in {"plan", "check", "explain"}:
+    if word in {"plan", "check"}:
         from fluxcli.build import planning
 
-        return planning.explain if word == "explain" else planning.show
-    if word == "build":
-        from fluxcli.build import run
+        return planning.show
+    from fluxcli.build import run
 
-        return run.make
-    from fluxcli.build import maintain as tend
-
-    functions: dict[Word, Callable[[Context, BuildCall], None]] = {
-        "adopt": tend.adopt,
-        "prune": tend.prune,
-        "merge-locks": tend.merge_locks,
-        "schema": tend.show_schema,
-        "init": tend.init,
-    }
-    return functions[word]
+    return run.make

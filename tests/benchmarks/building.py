@@ -24,7 +24,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     picture = bench.result(4_000, "png").read_bytes()
     for n in range(_COUNT):
         (bench.root / f"picture-{n}.png").write_bytes(picture)
-    run(bench.flux("build", "--adopt", "*"))
+    run(bench.flux("assets", "adopt", "*"))
     commands = {"bare": bench.bare, "check": bench.flux("build", "--check")}
     spent = side_by_side(commands, min(bench.rounds, 11))
     name = "build --check, 1,000 assets ÷ bare Python"

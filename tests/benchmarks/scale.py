@@ -66,7 +66,7 @@ def _sharded(bench: Bench, count: int, whole: dict[str, Any]) -> Iterator[Figure
     name = f"the same in {_SHARDS} shards side by side"
     yield _wall(f"{name}: wall ÷ floor", count, wall)
     locks = sorted(path.name for path in folder.glob("assets.lock.*"))
-    run(replace(bench.flux("build", "--merge-locks", *locks), cwd=folder))
+    run(replace(bench.flux("assets", "merge", *locks), cwd=folder))
     merged = _lock(folder)
     different = sum(merged.get(asset) != entry for asset, entry in whole.items())
     basis = f"of {len(whole):,}, merged from {len(locks)} locks"

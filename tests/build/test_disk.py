@@ -40,7 +40,7 @@ def test_an_edit_that_shows_in_no_size_and_no_time_is_found(size: int, world: Wo
     (world.cwd / "assets.toml").write_text(MANIFEST)
     for name in NAMES:
         write_png(world.cwd / f"{name}.png", size)
-    assert world.run("build", "--adopt", "*").status == 0
+    assert world.run("assets", "adopt", "*").status == 0
     assert world.run("build", "--check").status == 0
     path = world.cwd / "b.png"
     data, times = path.read_bytes(), path.stat()

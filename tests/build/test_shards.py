@@ -34,7 +34,7 @@ class Machine:
         folder.mkdir()
         (folder / "assets.toml").write_text(MANIFEST, encoding="utf-8")
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, command: str = "build") -> subprocess.Popen[str]:
         root = Path(__file__).parents[2]
         environment = {
             "PATH": os.environ["PATH"],
@@ -43,9 +43,9 @@ class Machine:
             "FLUXCLI_SANDBOX": "1",
             "FLUXCLI_STATE_DIR": str(self.folder / "state"),
         }
-        command = [sys.executable, str(hastener.__file__), *self._clock, "build", *words]
+        arguments = [sys.executable, str(hastener.__file__), *self._clock, command, *words]
         return subprocess.Popen(
-            command,
+            arguments,
             cwd=self.folder,
             env=environment,
             stdout=subprocess.DEVNULL,
@@ -53,8 +53,8 @@ class Machine:
             text=True,
         )
 
-    def run(self, *words: str) -> None:
-        self.end(self.start(*words))
+    def run(self, *words: str, command: str = "build") -> None:
+        self.end(self.start(*words, command=command))
 
     def end(self, process: subprocess.Popen[str]) -> None:
         _, said = process.communicate(timeout=100)
@@ -91,7 +91,7 @@ def test_shards_side_by_side_come_to_what_one_build_comes_to(tmp_path: Path) -> 
         shards.end(process)
     locks = sorted(path.name for path in shards.folder.glob("assets.lock.*"))
     assert len(locks) == 4
-    shards.run("--merge-locks", *locks)
+    shards.run("merge", *locks, command="assets")
     merged, one = shards.lock(), whole.lock()
     assert len(one) == 40
     assert {name: told(name, merged) for name in merged} == {name: told(name, one) for name in one}

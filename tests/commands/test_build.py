@@ -89,6 +89,9 @@ class Site:
     def run(self, *arguments: str, **how: Any) -> Ran:
         return self.world.run("build", *arguments, "--sandbox", **how)
 
+    def assets(self, *arguments: str, **how: Any) -> Ran:
+        return self.world.run("assets", *arguments, "--sandbox", **how)
+
     def build(self, *arguments: str, status: int = 0, **how: Any) -> Ran:
         ran = self.run(*arguments, "--yes", **how)
         assert ran.status == status, ran.err
@@ -135,7 +138,7 @@ def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
     picture_from(site, site.path("photo.jpg"))
     before = site.charges
     assert site.plan()["photo"] == "edited"
-    adopted = site.run("--adopt", "photo")
+    adopted = site.assets("adopt", "photo")
     assert (adopted.status, site.charges) == (0, before)
 
     assert list(site.todo().values()) == ["new"] * MADE
@@ -177,8 +180,8 @@ def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
 
     site.change('[assets.map]\nprompt = "A map"\n', "")
     assert site.todo() == {"map": "orphan"}
-    assert site.run("--prune").status == 7
-    pruned = site.run("--prune", "--yes")
+    assert site.assets("prune").status == 7
+    pruned = site.assets("prune", "--yes")
     assert pruned.lines == [str(site.path("map.png"))]
     assert not site.path("map.png").exists()
 
@@ -203,8 +206,8 @@ def test_nothing_to_do_needs_no_key_and_no_network(site: Site, world: World) -> 
     """What was adopted counts for the service too, so this is no matter of the sandbox."""
     picture_from(site, site.path("flag.png"))
     world.env["FLUXCLI_API_KEY"] = ""
-    assert world.run("build", "--adopt", "flag").status == 0
-    for arguments in ((), ("--check",), ("--plan",), ("--explain",)):
+    assert world.run("assets", "adopt", "flag").status == 0
+    for arguments in ((), ("--check",), ("--plan",)):
         ran = world.run("build", "flag", *arguments)
         assert ran.status == 0, ran.err
     assert world.run("build", "map", "--yes").status == 3
@@ -310,8 +313,13 @@ def test_a_lock_that_cannot_be_read_is_never_taken_for_empty(
     lock = site.folder / "assets.lock"
     lock.write_text(damage(lock.read_text()))
     broken = lock.read_bytes()
-    for arguments in (("--check",), ("--yes",), ("--plan",), ("--prune", "--yes")):
-        ran = site.run(*arguments, "--json")
+    for arguments in (
+        ("build", "--check"),
+        ("build", "--yes"),
+        ("build", "--plan"),
+        ("assets", "prune"),
+    ):
+        ran = site.world.run(*arguments, "--sandbox", "--json")
         assert (ran.status, ran.code) == (2, Code.LOCK_INVALID)
         assert message in ran.err
     assert (lock.read_bytes(), site.charges) == (broken, 1)
@@ -328,7 +336,7 @@ def test_a_part_by_name_pattern_and_tag(site: Site) -> None:
 def test_an_asset_is_explained(site: Site) -> None:
     site.build("night")
     site.change("Make it night", "Make it dusk")
-    ran = site.run("--explain", "night", "--json")
+    ran = site.assets("explain", "night", "--json")
     record = ran.record
     assert (record["name"], record["action"]) == ("night", "changed")
     assert record["reasons"] == ["the prompt changed"]
@@ -417,7 +425,7 @@ def test_nothing_is_made_from_a_picture_that_was_edited_by_hand(site: Site) -> N
     site.path("hero.png").write_bytes((site.folder / "other.png").read_bytes())
     site.change("Make it night", "Make it dusk")
     assert site.todo("night") == {"hero": "edited", "night": "held"}
-    assert site.run("--adopt", "hero").status == 0
+    assert site.assets("adopt", "hero").status == 0
     assert site.todo("night") == {"night": "changed"}
 
 
@@ -428,7 +436,7 @@ def test_shards_merged_equal_the_whole(site: Site) -> None:
     locks = sorted(site.folder.glob("assets.lock.*"))
     assert [lock.name for lock in locks] == [f"assets.lock.{n}-of-4" for n in range(1, 5)]
     assert not (site.folder / "assets.lock").exists()
-    ran = site.run("--merge-locks", *(lock.name for lock in locks))
+    ran = site.assets("merge", *(lock.name for lock in locks))
     assert ran.lines == [str(site.folder / "assets.lock")]
     merged = read(site.folder / "assets.lock")
     assert set(merged) == set(site.plan())
@@ -474,12 +482,11 @@ def test_two_builds_of_one_manifest_do_not_meet(site: Site, world: World) -> Non
 
 
 def test_the_schema_and_the_example_are_at_hand(world: World) -> None:
-    ran = world.run("build", "--schema")
+    ran = world.run("assets", "schema")
     assert json.loads(ran.out) == schema()
     jsonschema.Draft202012Validator.check_schema(json.loads(ran.out))
-    assert world.run("build", "--init").lines == [str(world.cwd / "assets.toml")]
+    assert world.run("assets", "init").lines[0] == str(world.cwd / "assets.toml")
     assert world.run("build", "--check").status == 10
-    assert world.run("build", "--init", "--json").code == Code.WOULD_OVERWRITE
 
 
 def test_a_sandboxs_picture_does_not_pass_for_a_paid_one(site: Site, world: World) -> None:
@@ -537,15 +544,11 @@ def test_reports_are_written(site: Site, world: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--plan", "--prune"), "are two different things"),
+        (("--plan", "--check"), "are two different things"),
         (("a.toml", "b.toml"), "one file is built at a time"),
         (("--report", "pdf=x"), "expected `github`, `junit=FILE` or `html=FILE`"),
         (("--shard", "5/4"), "expected `K/N`"),
         (("nothere.toml",), "there is no `nothere.toml`"),
-        (("--adopt",), "name the assets to adopt"),
-        (("--explain",), "name the assets to explain"),
-        (("--merge-locks",), "name the locks to merge"),
-        (("--adopt", "flag"), "there is no `img/flag.png`"),
     ],
 )
 def test_a_call_that_cannot_work_is_refused(

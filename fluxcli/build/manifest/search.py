@@ -34,6 +34,23 @@ def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path,
     return chosen, shown_from(chosen, cwd)
 
 
+def default_manifest(cwd: Path, home: str | None) -> str:
+    """Return how to write the manifest that is found from `cwd`; `assets.toml` without one."""
+    try:
+        return find_manifest(cwd, None, home)[1]
+    except FluxError:
+        return DEFAULT_NAME
+
+
+def named_or_found(cwd: Path, named: str | None, home: str | None) -> str:
+    """Return the manifest that is named, or how to write the one that is found, from `cwd`.
+
+    Raises:
+        FluxError: MANIFEST_INVALID: none is named and there is none.
+    """
+    return find_manifest(cwd, named, home)[1]
+
+
 def shown_from(path: Path, cwd: Path) -> str:
     """Return a path as it is written relative to `cwd`, with `/`."""
     try:

@@ -1,0 +1,62 @@
+"""What `fluxcli assets init` writes: an example manifest, and lines for git about its files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.build.manifest.example import example
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ATTRIBUTES: Final = "{lock} merge=union"
+_IGNORED: Final = ("{stem}.sandbox.lock", ".sandbox/", ".candidates/")
+
+
+def init(path: Path) -> list[Path]:
+    """Write an example manifest, and lines for git beside it; return the files that changed.
+
+    Lines are added to git's files where they are missing; an existing manifest is kept. So it
+    can run again, and changes nothing.
+
+    Raises:
+        FluxError: USAGE: the name is not that of a manifest; OUTPUT_UNWRITABLE.
+    """
+    if path.suffix != ".toml":
+        message = f"`{path.name}`: the name of a manifest ends in `.toml`"
+        raise FluxError(Code.USAGE, message, hint="fluxcli assets init")
+    changed = []
+    stem = path.name.removesuffix(".toml")
+    attributes = _ATTRIBUTES.format(lock=f"{stem}.lock")
+    ignored = [line.format(stem=stem) for line in _IGNORED]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(path):
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(example())
+            changed.append(path)
+        for name, lines in ((".gitattributes", [attributes]), (".gitignore", ignored)):
+            if _append(path.parent / name, lines):
+                changed.append(path.parent / name)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (getattr(error, "strerror", None) or "not text in UTF-8").lower()
+        raise FluxError(Code.OUTPUT_UNWRITABLE, f"`{path.parent}`: {reason}") from error
+    return changed
+
+
+def _append(path: Path, lines: list[str]) -> bool:
+    """Add the lines that a file does not have, with the line ends that it has."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise FluxError(Code.OUTPUT_UNWRITABLE, f"`{path}` is not a regular file")
+    data = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+    present = {line.strip() for line in data.splitlines()}
+    missing = [line for line in lines if line not in present]
+    if not missing:
+        return False
+    newline = "\r\n" if "\r\n" in data else "\n"
+    gap = "" if not data or data.endswith("\n") else newline
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(gap + "".join(line + newline for line in missing))
+    return True

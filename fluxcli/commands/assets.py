@@ -1,0 +1,197 @@
+"""`fluxcli assets`: maintain the manifest and its lock. No command here spends credits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from fluxcli.commands.options import CommonOptions
+from fluxcli.commands.typer_binding import meant, named, spread
+from fluxcli.context import Context
+from fluxcli.errors import Code, FluxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fluxcli.build.options import BuildCall, Word
+
+_Arguments = list[str]
+Assets = Annotated[
+    _Arguments | None,
+    typer.Argument(metavar="[FILE.toml] ASSET...", help="A manifest, and names or patterns."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneOptions:
+    """What `assets prune` may do unasked."""
+
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Remove files that were edited by hand, too.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagOptions:
+    """Assets by their tags."""
+
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Assets with this tag.")
+    ] = None
+
+
+def assets(_context: Context) -> None:
+    """Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.
+
+    No command here spends credits or needs a key.
+    """
+
+
+def init(
+    context: Context,
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE.toml]", help="Where to write it.")
+    ] = "assets.toml",
+) -> None:
+    """Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.
+
+    Existing files are kept; missing lines are added. It can run again.
+
+    Example: fluxcli assets init && fluxcli build --plan
+    """
+    from fluxcli.build.manifest.scaffold import init as write_files
+
+    path = context.cwd / file
+    changed = write_files(path)
+    if context.output.json:
+        record = {"manifest": str(path), "changed": [str(one) for one in changed]}
+        context.output.record(record)
+        return
+    for one in changed:
+        context.output.answer_path(one)
+    if path not in changed:
+        context.output.note(f"`{file}` already exists and is kept")
+    context.output.hint("fluxcli build --plan")
+
+
+def schema(context: Context) -> None:
+    """Print the JSON Schema of manifests, for editors.
+
+    Example: fluxcli assets schema > assets.schema.json
+    """
+    import json
+
+    from fluxcli.build.manifest.schema import schema as manifest_schema
+
+    context.output.answer(json.dumps(manifest_schema(), indent=2))
+
+
+def explain(context: Context, arguments: Assets = None) -> None:
+    """Show the resolved request of assets, where each value is set, and why they are stale or not.
+
+    Example: fluxcli assets explain hero 'icon[*]'
+    """
+    from fluxcli.build import explaining
+
+    explaining.explain(context, _call(context, "explain", arguments))
+
+
+def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) -> None:
+    """Accept the files on disk as the images of assets, e.g. after optimising them in place.
+
+    The task and the original's hash stay in the lock; edits of the image do not become stale.
+
+    Example: optipng images/hero.png && fluxcli assets adopt hero
+    """
+    from fluxcli.build import maintain
+
+    maintain.adopt(context, _call(context, "adopt", arguments, tags=options.tag))
+
+
+def prune(
+    context: Context,
+    arguments: Annotated[
+        _Arguments | None, typer.Argument(metavar="[FILE.toml]", help="A manifest.")
+    ] = None,
+    *,
+    options: PruneOptions,
+) -> None:
+    """Remove the files that the lock knows and the manifest no longer declares.
+
+    They are listed first, and removed after a question.
+
+    Example: fluxcli assets prune --yes
+    """
+    from fluxcli.build import maintain
+
+    call = _call(context, "prune", arguments, yes=options.yes, force=options.force)
+    maintain.prune(context, call)
+
+
+def merge(
+    context: Context,
+    arguments: Annotated[
+        _Arguments | None,
+        typer.Argument(metavar="[FILE.toml] LOCK...", help="A manifest, and locks."),
+    ] = None,
+) -> None:
+    """Join the locks of shards, or any locks of one project, into the manifest's lock.
+
+    Example: fluxcli assets merge assets.lock.*-of-4
+    """
+    from fluxcli.build import maintain
+
+    maintain.merge_locks(context, _call(context, "merge-locks", arguments))
+
+
+def _call(
+    context: Context,
+    word: Word,
+    arguments: Sequence[str] | None,
+    *,
+    tags: Sequence[str] | None = None,
+    yes: bool = False,
+    force: bool = False,
+) -> BuildCall:
+    from fluxcli.build.manifest.search import named_or_found
+    from fluxcli.build.options import BuildCall
+
+    names = list(arguments or ())
+    files = [one for one in names if one.endswith(".toml")]
+    if len(files) > 1:
+        message = f"`{files[0]}` and `{files[1]}`: one manifest at a time"
+        raise FluxError(Code.USAGE, message, hint="fluxcli assets --help")
+    file = named_or_found(context.cwd, files[0] if files else None, context.env.get("HOME"))
+    return BuildCall(
+        word=word,
+        file=file,
+        names=tuple(one for one in names if one not in files),
+        tags=tuple(tags or ()),
+        yes=yes,
+        force=force,
+    )
+
+
+def group(arguments: Sequence[str]) -> typer.Typer:
+    """Return the words of `fluxcli assets` as typer takes them; or one, if it is typed."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.callback()(spread(assets, CommonOptions))
+    wanted = meant(arguments, _WORDS)
+    for word in wanted:
+        app.command(word)(spread(_WORDS[word], CommonOptions))
+    for word in () if wanted else _WORDS:
+        app.command(word)(named)
+    return app
+
+
+_WORDS: Final[dict[str, Callable[..., None]]] = {
+    "init": init,
+    "explain": explain,
+    "adopt": adopt,
+    "prune": prune,
+    "merge": merge,
+    "schema": schema,
+}
