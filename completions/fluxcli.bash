@@ -153,7 +153,7 @@ _fluxcli() {
     elif [[ $word == -?* ]]; then
       given+="${word%%=*} "
       if _fluxcli_value "$word"; then flag=$word; fi
-    elif [[ -z $command || $command == config ]]; then
+    elif [[ -z $command || $command =~ ^(assets|config)$ ]]; then
       command=${command:+$command }$word
     else
       arguments+=("$word")

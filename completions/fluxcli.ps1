@@ -191,7 +191,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             $arguments += $word
         }
     }
-    $depth = if ("$($arguments | Select-Object -First 1)" -ceq 'config') { 2 } else { 1 }
+    $depth = if ("$($arguments | Select-Object -First 1)" -cin 'assets', 'config') { 2 } else { 1 }
     $command = @($arguments | Select-Object -First $depth) -join ' '
     $first = $arguments.Count -eq $depth
     $mine = @($flags | Where-Object { -not $_.ContainsKey('In') -or $_.In -ccontains $command })
