@@ -60,8 +60,8 @@ _fluxcli_command() {
         --locked -f|--force -y|--yes --max-credits --report... --against --timeout --interval'
       takes=('FILE...')
       ;;
-    'credits' | 'assets init' | 'assets explain' | 'assets merge' | 'assets schema' | 'config \
-      path' | 'config list' | 'config edit' | 'config check') ;;
+    'credits' | 'assets init' | 'assets explain' | 'assets merge' | 'assets schema' | \
+      'config path' | 'config list' | 'config edit' | 'config check') ;;
     'sandbox') flags='--port --seconds --fault...' ;;
     'assets') takes=('init explain adopt prune merge schema') ;;
     'assets adopt') flags='--tag...' ;;

@@ -5,6 +5,7 @@ A line `#: NAME` of the frame is a comment to its shell, and becomes the table o
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 _FOLDER: Final = Path(__file__).parent
 _MARK: Final = "#: "
 _WIDTH: Final = 90
+_PAIR: Final = re.compile("'[^' ]+ [^' ]+'")
+"""A command of two words in quotes, which no line end may part."""
+_JOINED: Final = "\0"
 
 
 def fill(name: str, **tables: Iterable[str]) -> str:
@@ -38,11 +42,13 @@ def _filled(frame: Iterable[str], tables: dict[str, Iterable[str]]) -> Iterator[
 
 def wrap(before: str, words: Iterable[str], after: str = "", *, end: str = "") -> list[str]:
     """Return a line of words, or several, with `end` behind each but the last."""
+    text = before + " ".join(words) + after
     rows = textwrap.wrap(
-        before + " ".join(words) + after,
+        _PAIR.sub(lambda found: found[0].replace(" ", _JOINED), text),
         _WIDTH,
         subsequent_indent="  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    rows = [row.replace(_JOINED, " ") for row in rows]
     return [row + end for row in rows[:-1]] + rows[-1:]
