@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_EARLIER: Final = frozenset({1})
 _BUSY_SECONDS: Final = 60.0
 _SCHEMA: Final = """
 CREATE TABLE tasks (
@@ -104,6 +105,11 @@ class SandboxAccount:
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version == _VERSION:
                 return
+            if version in _EARLIER:
+                # Rehearsals are not worth a migration; the store starts again.
+                for name in ("tasks", "uploads", "links", "calls", "numbers"):
+                    database.execute(f"DROP TABLE IF EXISTS {name}")
+                version = 0
             if version or database.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise sqlite3.DatabaseError(f"version {version}, not {_VERSION}")
             for statement in filter(str.strip, _SCHEMA.split(";")):

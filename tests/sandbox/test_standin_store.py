@@ -126,3 +126,14 @@ def test_a_foreign_book_is_refused(tmp_path: Path, statement: str) -> None:
 def test_a_book_that_cannot_be_opened_is_an_error_of_the_machine(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="cannot be opened"):
         SandboxAccount(tmp_path / "missing" / "book", balance=1)
+
+
+def test_a_store_of_an_earlier_version_starts_again(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    database = sqlite3.connect(store)
+    database.execute("CREATE TABLE tasks (id TEXT, fate TEXT)")
+    database.execute("PRAGMA user_version = 1")
+    database.close()
+    with desk(store=store) as at:
+        at.generate()
+        assert at.credits() == 995.0
