@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from fluxcli.catalog import KEY_PAGE
+from fluxcli.catalog import CREDITS, KEY_PAGE
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import make_private
@@ -251,6 +251,11 @@ class Context:
             return None
         return OriginCache(folder / "origins.json", self.base_url, wall=self.clock.wall)
 
+    def prices(self) -> dict[str, float]:
+        """Return the credits for one image by model: stated by the service, else built in."""
+        stated = self.origin_cache.prices() if self.origin_cache is not None else {}
+        return {model: stated.get(model, float(price)) for model, price in CREDITS.items()}
+
     # -- the rest -----------------------------------------------------------------------
 
     @cached_property
@@ -306,6 +311,7 @@ class Context:
             read_text=self.output.read_stdin,
             read_bytes=self.output.read_stdin_bytes,
             find=self.journal.find,
+            prices=self.prices(),
         )
         return take(asked, around)
 

@@ -80,6 +80,7 @@ class Task:
     `picture` what was saved there. `n` of `count` is its place among one command's pictures.
     `source` is what an edit started from: a URL, `sha256:…` of a file's bytes, or `task:…`.
     `error_code` is a word of `errors.Code`.
+    `wire` is the wire format that it was made in, `credits` what the service reports as charged.
     `created_at` is when we recorded it; `completed_at` when the service says it was done.
     """
 
@@ -100,3 +101,5 @@ class Task:
     picture: Picture | None = None
     error_code: str | None = None
     error_message: str | None = None
+    wire: str | None = None
+    credits: float | None = None

@@ -202,13 +202,17 @@ class Service:
                     hint="--model pro",
                 )
 
-    def read(self, task_id: str, *, form: WireName | None = None) -> Record:
+    def read(self, task_id: str, *, form: str | None = None) -> Record:
         """Read a task in the wire format `form`; None asks in both, the current one first.
 
         Raises:
             FluxError: TASK_NOT_FOUND, or what the answer or the network means.
         """
-        names = [form] if form else sorted(self._wires, key=lambda name: name != self._current)
+        names = (
+            [form]
+            if form in self._wires
+            else sorted(self._wires, key=lambda name: name != self._current)
+        )
         missing: FluxError | None = None
         for name in names:
             reply = self._call("GET", self._base + self._wires[name].record_path(task_id))

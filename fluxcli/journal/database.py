@@ -32,7 +32,7 @@ CREATE TABLE tasks (
     request TEXT NOT NULL, source TEXT, output TEXT NOT NULL, task_id TEXT, url TEXT,
     created_at REAL NOT NULL, sent_at REAL, accepted_at REAL, completed_at REAL, seconds REAL,
     path TEXT, bytes INTEGER, width INTEGER, height INTEGER, sha256 TEXT, format TEXT,
-    error_code TEXT, error_message TEXT
+    error_code TEXT, error_message TEXT, wire TEXT, credits REAL
 );
 CREATE INDEX tasks_run ON tasks (run, n);
 CREATE INDEX tasks_id ON tasks (task_id);

@@ -194,22 +194,25 @@ class Journal:
             )
         return self.get(ref)
 
-    def adopt(self, run: Run, task_id: str, request: Request, *, output: str) -> Task:
+    def adopt(
+        self, run: Run, task_id: str, request: Request, *, output: str, wire: str | None = None
+    ) -> Task:
         """Record a task that was made elsewhere."""
         task = self.begin(run, request, source=None, output=output)
-        return self.accepted(task.ref, task_id)
+        return self.accepted(task.ref, task_id, wire=wire)
 
     def sending(self, ref: str, request: Request) -> None:
         """Mark that the submission's first byte leaves now; until then nothing was sent."""
         request_text = json.dumps(asdict(request))
         self._set(ref, state=State.SENDING, sent_at=self._clock.wall(), request=request_text)
 
-    def accepted(self, ref: str, task_id: str) -> Task:
-        """Record the id: the task exists and is paid for."""
+    def accepted(self, ref: str, task_id: str, *, wire: str | None = None) -> Task:
+        """Record the id, and the wire format: the task exists and is paid for."""
         return self._set(
             ref,
             state=State.RUNNING,
             task_id=task_id,
+            wire=wire,
             accepted_at=self._clock.wall(),
             error_code=None,
             error_message=None,
@@ -227,7 +230,13 @@ class Journal:
         return self._set(ref, state=State.UNKNOWN, error_code=code, error_message=reason)
 
     def succeeded(
-        self, ref: str, *, url: str, completed_at: float | None, seconds: float | None
+        self,
+        ref: str,
+        *,
+        url: str,
+        completed_at: float | None,
+        seconds: float | None,
+        credits: float | None = None,  # noqa: A002 - the column's name
     ) -> Task:
         """Record that the service has finished it, which can be asked again."""
         return self._set(
@@ -237,6 +246,7 @@ class Journal:
             url=url,
             completed_at=completed_at,
             seconds=seconds,
+            credits=credits,
         )
 
     def landing(self, ref: str, picture: Picture) -> None:

@@ -43,6 +43,7 @@ def task_of(row: sqlite3.Row, *, held: bool) -> Task:
         path = None if fields["path"] is None else Path(fields["path"])
         picture = Picture(path=path, **{name: fields[name] for name in names})
     same = ("ref", "n", "count", "output", "created_at", "task_id", "source", "url", "accepted_at")
+    since = ("wire", "credits")
     return Task(
         state=state,
         request=Request(**json.loads(fields["request"])),
@@ -52,5 +53,5 @@ def task_of(row: sqlite3.Row, *, held: bool) -> Task:
         picture=picture,
         error_code=fields["error_code"],
         error_message=message,
-        **{name: fields[name] for name in same},
+        **{name: fields[name] for name in (*same, *since)},
     )

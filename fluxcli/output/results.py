@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fluxcli.errors import FluxError, overall
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.output.json_records import picture_record
+from fluxcli.output.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,7 +56,8 @@ class ResultReporter:
         if self._output.json:
             self._output.record(picture_record(task))
         elif self._ids and task.ref:
-            self._output.answer(task.task_id or task.ref)
+            # An id is the service's text: a control character in it must reach no terminal.
+            self._output.answer(visible(task.task_id or task.ref))
         elif path is not None:
             self._output.answer_path(path)
         if path is not None and self._preview:

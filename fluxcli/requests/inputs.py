@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import RESULT_DAYS
@@ -13,7 +13,7 @@ from fluxcli.settings.parsers import BadValueError, parse_url
 from fluxcli.tasks.options import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from fluxcli.catalog import Mode
@@ -53,6 +53,7 @@ class RequestEnvironment:
     read_text: Callable[[int], str]
     read_bytes: Callable[[int], bytes]
     find: Callable[[str], Task | None]
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 def prompt_of(asked: RawRequest, around: RequestEnvironment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -58,6 +59,7 @@ class ResolvedRequest:
     pictures: tuple[PictureRequest, ...]
     fingerprint: str
     date: str
+    price: float | None = None
 
     @property
     def first(self) -> PictureRequest:
@@ -94,7 +96,8 @@ class ResolvedRequest:
 
     def credits(self, pictures: int) -> int:
         """Return the estimated price of so many of the pictures, in credits."""
-        return CREDITS[self.first.request.model] * pictures
+        price = self.price or CREDITS[self.first.request.model]
+        return math.ceil(price * pictures)
 
     def check_spending(
         self,
@@ -238,6 +241,7 @@ def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
     return ResolvedRequest(
         pictures=pictures,
         fingerprint=_fingerprint(pictures[0], around.origin),
+        price=around.prices.get(request.model),
         date=datetime.fromtimestamp(around.now).astimezone().date().isoformat(),
     )
 

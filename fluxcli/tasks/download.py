@@ -163,7 +163,7 @@ class Downloader:
                 if _EXPIRED.search(error.message):
                     raise self._expired(task, error) from error
         with suppress(FluxError):
-            record = service.read(task.task_id or "")
+            record = service.read(task.task_id or "", form=task.wire)
             is_new = record.state == "succeeded" and record.url not in {None, task.url}
             if is_new and not service.is_foreign(record, task):
                 yield finalize(self._services, task, record).url or ""

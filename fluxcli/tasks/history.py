@@ -97,13 +97,14 @@ class History:
             raise FluxError(
                 Code.USAGE, f"task `{outcome}` is known already, from another submission"
             )
-        if service.is_echo(service.read(outcome), task.request) is False:
+        record = service.read(outcome)
+        if service.is_echo(record, task.request) is False:
             raise FluxError(
                 Code.INVALID_REQUEST,
                 f"task `{outcome}` was not made from this request: its echo differs",
                 hint=f"look for it again at {LOGS_PAGE}",
             )
-        return journal.accepted(task.ref, outcome)
+        return journal.accepted(task.ref, outcome, wire=record.form)
 
     def _adopted(self, task_id: str) -> Task:
         """Take a task that was made elsewhere into the journal, if the service knows it."""
@@ -113,6 +114,6 @@ class History:
         output = parse_target(None, cwd=self.cwd).stored()
         run = tools.journal.open_run(f"adopted:{task_id}", new=True)
         try:
-            return tools.journal.adopt(run, task_id, request, output=output)
+            return tools.journal.adopt(run, task_id, request, output=output, wire=record.form)
         finally:
             tools.journal.let_go(run)

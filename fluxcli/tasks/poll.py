@@ -84,7 +84,7 @@ class Poller:
                 raise _timed_out(task, slowed.last)
 
     def _read(self, task: Task) -> Record:
-        record = self._services.service.read(task.task_id or "")
+        record = self._services.service.read(task.task_id or "", form=task.wire)
         if self._services.service.is_foreign(record, task):
             raise FluxError(
                 Code.SERVICE_ERROR,
@@ -143,6 +143,7 @@ def finalize(services: TaskServices, task: Task, record: Record) -> Task:
         url=record.url or "",
         completed_at=ended or services.clock.wall(),
         seconds=round(ended - begun, 3) if begun and ended and ended >= begun else None,
+        credits=record.credits,
     )
 
 

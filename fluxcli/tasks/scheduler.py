@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.signals import Interrupts
 
-WORKERS: Final = 4
+WORKERS: Final = 16
+"""Threads for calls: a hundred tasks, each read once a second, take as many."""
+
 IN_FLIGHT: Final = 100
 """The service runs so many tasks of one account at once, and more."""
 

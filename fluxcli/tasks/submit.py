@@ -107,8 +107,8 @@ class Submitter:
                 raise refusal
             yield Submitting(key=self._key)
             match self._send(task, request, slot):
-                case responses.SubmissionAccepted(task_id):
-                    accepted = self._accepted(task, task_id)
+                case responses.SubmissionAccepted(task_id, wire=wire):
+                    accepted = self._accepted(task, task_id, wire)
                     yield Accepted(key=self._key, ref=task.ref, task_id=task_id)
                     return accepted
                 case responses.SubmissionUnknown(reason):
@@ -163,9 +163,9 @@ class Submitter:
                     else journal.submission_limiter.release
                 )(slot)
 
-    def _accepted(self, task: Task, task_id: str) -> Task:
+    def _accepted(self, task: Task, task_id: str, wire: str) -> Task:
         try:
-            return self._tools.journal.accepted(task.ref, task_id)
+            return self._tools.journal.accepted(task.ref, task_id, wire=wire)
         except FluxError as error:
             raise FluxError(
                 error.code,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +22,46 @@ def test_the_answer_is_the_number(box: World) -> None:
 
 
 def test_as_json(box: World) -> None:
-    assert box.run("credits", "--json").record == {"credits": float(BALANCE), "sandbox": True}
+    record = box.run("credits", "--json").record
+    assert (record["credits"], record["sandbox"]) == (float(BALANCE), True)
+
+
+class _Stating(BaseHTTPRequestHandler):
+    """A service that states its prices."""
+
+    text = "Pro mode at 7 credits per image and Max mode at 10 credits"
+
+    def do_GET(self) -> None:
+        data = {"pricingDesc": self.text} if self.path.endswith("/price") else 70.0
+        body = json.dumps({"code": 200, "msg": "success", "data": data}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
+        del format, args
+
+
+def test_prices_that_the_service_states_are_announced_once_and_used(world: World) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Stating)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        world.ask(f"http://127.0.0.1:{server.server_port}")
+        first, second = world.run("credits"), world.run("credits", "--json")
+    finally:
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
+    assert "7 credits for flux-kontext-pro (before: 5)" in first.err
+    assert "enough for an estimated 10 with flux-kontext-pro" in first.err
+    assert second.err == ""
+    assert second.record["prices"] == {"flux-kontext-pro": 7.0, "flux-kontext-max": 10.0}
+    plan = world.run("generate", "a fox", "-n", "3", "--dry-run", "--json").record
+    assert plan["estimated_credits"] == 21
+    sandbox = world.run("generate", "a fox", "-n", "3", "--dry-run", "--json", "--sandbox").record
+    assert sandbox["estimated_credits"] == 15
 
 
 def test_quiet(box: World) -> None:
