@@ -4,8 +4,8 @@
 # The flags that a value follows.
 set -g __fluxcli_taking --color --api --save-as --prompt-file -m --model -a --aspect-ratio \
   --output-format --safety-tolerance --watermark --callback-url -o --output --timeout \
-  --interval -n --count --max-credits --limit --settle --tag --shard -j --jobs --report \
-  --against --port --seconds --fault
+  --interval -n --count --max-credits --limit --settle --tag --shard -j --jobs --reroll \
+  --candidates --rate --report --against --port --seconds --fault
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -141,6 +141,10 @@ complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --fail-fast --keep
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --fail-fast --keep-going" -l keep-going -d 'Begin nothing new after a failure.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --locked" -l locked -d 'Fail rather than change the lock.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace files that were edited by hand.'
+complete -c fluxcli -n "__fluxcli_in build" -l reroll -x -d 'Pay again for this asset; repeatable.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --no-children" -l no-children -d 'With --reroll: leave what is made from it.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --candidates" -l candidates -x -d 'N images of one asset to pick from.'
+complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --rate" -l rate -x -d 'Submissions in 10 s; 20, divided by shards.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -y --yes" -s y -l yes -d 'Agree beforehand.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --max-credits" -l max-credits -x -d 'Spend at most so many credits, by estimate.'
 complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE, html=FILE or DIR/; may be repeated.'

@@ -154,6 +154,14 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Fail rather than change the lock.' }
         @{ Names = @('-f', '--force'); In = @('build')
             Again = $false; Help = 'Replace files that were edited by hand.' }
+        @{ Names = @('--reroll'); Takes = @(); In = @('build')
+            Again = $true; Help = 'Pay again for this asset; repeatable.' }
+        @{ Names = @('--no-children'); In = @('build')
+            Again = $false; Help = 'With --reroll: leave what is made from it.' }
+        @{ Names = @('--candidates'); Takes = @(); In = @('build')
+            Again = $false; Help = 'N images of one asset to pick from.' }
+        @{ Names = @('--rate'); Takes = @(); In = @('build')
+            Again = $false; Help = 'Submissions in 10 s; 20, divided by shards.' }
         @{ Names = @('-y', '--yes'); In = @('build')
             Again = $false; Help = 'Agree beforehand.' }
         @{ Names = @('--max-credits'); Takes = @(); In = @('build')

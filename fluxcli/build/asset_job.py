@@ -1,20 +1,27 @@
-"""One asset's picture, made or collected; the lock is told of every transition as it happens.
+"""The work on one asset: its image is made or collected, and the lock records every transition.
 
-Runs in the scheduler's workers: what it records is on the disk before the next step is
-taken, so before a submission leaves, and before anybody hears that it was accepted.
+Runs in the scheduler's workers. What it records is on the disk before the next step: before a
+submission leaves, and before anything else learns that it was accepted.
 """
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import sha256_of
-from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
+from fluxcli.build.lock.entry import (
+    LockedImage,
+    LockedRequest,
+    LockEntry,
+    same_submission,
+    with_history,
+)
 from fluxcli.build.manifest.asset_paths import is_inside
-from fluxcli.build.steps import PlanStep, ask_of
+from fluxcli.build.plan import REFUSALS, paid_before
+from fluxcli.build.project import asset_fingerprint
+from fluxcli.build.steps import PlanStep, locked_request
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
@@ -22,16 +29,20 @@ from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.options import PictureRequest, Source
+from fluxcli.tasks.submit import unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.build.manifest.asset import Asset, Manifest
+    from fluxcli.build.project import TaskRecords
     from fluxcli.journal.journal import Run
     from fluxcli.models import Picture, Task
     from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
+
+_KEPT_SECONDS = 30 * 86400.0
+"""A replaced submission is remembered for longer than the service keeps its result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,68 +51,89 @@ class BuildContext:
 
     manifest: Manifest
     lock: LockFile
-    tools: TaskServices
-    terms: RunOptions
+    records: TaskRecords
+    services: TaskServices
+    options: RunOptions
     origin: str
-    sandbox: bool
     locked: bool = False
 
     def fingerprint(self, asset: Asset, request: str) -> str:
-        """Return what tells this asset's request from every other one of this machine."""
-        parts = ("build", str(self.manifest.path), asset.name, request, self.origin)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        """Return what identifies the run for this asset's request on this machine."""
+        return asset_fingerprint(asset.name, request, self.origin)
 
 
 class AssetJob:
     """The work on one asset that is to be made or collected."""
 
-    def __init__(self, bench: BuildContext, step: PlanStep, asset: Asset) -> None:
-        self._bench = bench
+    def __init__(self, context: BuildContext, step: PlanStep, asset: Asset) -> None:
+        self._context = context
         self._step = step
         self._asset = asset
-        self._path = bench.manifest.place(asset)
-        self._ask: LockedRequest | None = None
+        self._path = context.manifest.place(asset)
+        self._request: LockedRequest | None = None
+        self._collects = step.collects
         self._ref: str | None = None
-        self._open = False
+        self._is_open = False
 
-    def read_limiter(self) -> Iterator[JobStep]:
-        """Do it, telling what happens; the last event is `Finished` or `Failed`."""
+    def steps(self) -> Iterator[JobStep]:
+        """Carry it out and yield what happens; the last event is `Finished` or `Failed`."""
         run = None
         try:
-            work = self._work()
-            run, read_limiter = (
-                self._collecting(work, self._step.collects)
-                if self._step.collects is not None
-                else self._making(work)
+            job = self._job()
+            run, steps = (
+                self._collecting(job, self._collects)
+                if self._collects is not None
+                else self._making(job)
             )
-            for turn in read_limiter:
-                self._note(turn)
-                yield turn
+            for event in steps:
+                self._note(event)
+                yield event
         except FluxError as error:
             yield Failed(key=self._step.name, error=error, task=None)
         finally:
             if run is not None:
-                self._bench.tools.journal.let_go(run)
+                self._context.services.journal.let_go(run)
 
-    def _work(self) -> PictureJob:
-        terms = replace(self._bench.terms, existing="replace", check=self._check)
-        return PictureJob(self._step.name, self._bench.tools, terms)
+    def _job(self) -> PictureJob:
+        options = replace(self._context.options, existing="replace", check=self._check)
+        return PictureJob(self._step.name, self._context.services, options)
 
-    def _making(self, work: PictureJob) -> tuple[Run, Iterator[JobStep]]:
-        """Ask for it, or take up what this machine asked for in an earlier run."""
-        bench, asset = self._bench, self._asset
-        source, identity = self._source()
-        now = bench.tools.clock.wall()
-        self._ask = ask_of(asset, identity, now=now, sandbox=bench.sandbox)
-        wish = PictureRequest(request=asset.request, target=self._target(), source=source)
-        journal = bench.tools.journal
-        run = journal.open_run(bench.fingerprint(asset, self._ask.request), new=False)
-        return run, work.make(wish, run)
+    def _making(self, job: PictureJob) -> tuple[Run, Iterator[JobStep]]:
+        """Submit it, unless its very request was submitted before."""
+        context, asset = self._context, self._asset
+        source, identity = self.source()
+        now = context.services.clock.wall()
+        request = locked_request(asset, identity, now=now)
+        self._request = request = replace(request, origin=context.origin, reroll=self._step.reroll)
+        journal = context.services.journal
+        run = journal.open_run(context.fingerprint(asset, request.hash), new=self._step.reroll)
+        if not self._step.reroll:
+            # Asked again now that the run is held, and the parent's image is known.
+            known = (
+                *self._entry().submissions(),
+                *context.records.submitted_now(asset.name, request.hash),
+            )
+            found = paid_before(known, asset=asset, identity=identity, now=now)
+            if found is not None and found.task_id is None:
+                journal.let_go(run)
+                raise unsettled(found.ref or "", None)
+            if found is not None and self._is_other(run, found):
+                journal.let_go(run)
+                self._collects = found
+                return self._collecting(job, found)
+        wanted = PictureRequest(request=asset.request, target=self._target(), source=source)
+        return run, job.make(wanted, run)
 
-    def _collecting(self, work: PictureJob, ask: LockedRequest) -> tuple[Run, Iterator[JobStep]]:
-        """Fetch what is paid for; a task of another machine is taken into this one's journal."""
-        self._ask = ask
-        journal, task_id = self._bench.tools.journal, ask.task_id or ""
+    def _is_other(self, run: Run, found: LockedRequest) -> bool:
+        """Whether a submission is another one than the run would resume, at this very output."""
+        task = run.tasks.get(1)
+        same = task is not None and task.task_id == found.task_id
+        return not same or (task is not None and task.output != self._target().stored())
+
+    def _collecting(self, job: PictureJob, request: LockedRequest) -> tuple[Run, Iterator[JobStep]]:
+        """Download what is paid for; another machine's task is recorded in this one's journal."""
+        self._request = self._own(request)
+        journal, task_id = self._context.services.journal, request.task_id or ""
         task = journal.find(task_id)
         if task is not None and task.task_id == task_id:
             run = journal.claim(task, {})
@@ -110,58 +142,71 @@ class AssetJob:
             task = run.tasks.get(1) or journal.adopt(
                 run, task_id, self._asset.request, output=self._target().stored()
             )
-        return run, work.collect(task, self._target())
+        return run, job.collect(task, self._target())
+
+    def _own(self, request: LockedRequest) -> LockedRequest:
+        """Return a submission with the short form that the journal does not know."""
+        if request.made_from or self._step.request is None:
+            return request
+        mine = self._step.request
+        return replace(
+            request, made_from=mine.made_from, input=mine.input, input_sha256=mine.input_sha256
+        )
 
     def _target(self) -> OutputTarget:
         return OutputTarget("file", str(self._path))
 
-    def _source(self) -> tuple[Source | None, str | None]:
-        """Return the picture to edit, as it is now, and its identity."""
-        original, manifest = self._asset.original, self._bench.manifest
+    def source(self) -> tuple[Source | None, str | None]:
+        """Return the image to edit, as it is now, and its identity."""
+        original, manifest = self._asset.original, self._context.manifest
         if original is None:
             return None, None
         if original.kind == "url":
             return Source(identity=original.text, url=original.text), original.text
         path, expected = manifest.input(self._asset), None
+        identity = None
         if original.kind == "asset":
-            path, expected = self._parents_picture(original.text)
-        picture = read_input(path or self._path)
-        if expected not in {None, picture.sha256}:
+            made = self._parents_image(original.text)
+            path, expected = manifest.root / made.output, made.sha256
+            identity = made.original_sha256
+        image = read_input(path or self._path)
+        if expected not in {None, image.sha256}:
             raise FluxError(
                 Code.INPUT_UNREADABLE,
                 f"`{original.text}` was edited by hand, so nothing is made from it",
-                hint=f"fluxcli build --adopt '{original.text}'",
+                hint=f"fluxcli assets adopt '{original.text}'",
             )
-        return Source(identity=f"sha256:{picture.sha256}", input=picture), picture.sha256
+        source = Source(identity=f"sha256:{image.sha256}", input=image)
+        return source, identity or image.sha256
 
-    def _parents_picture(self, name: str) -> tuple[Path, str]:
-        entry = self._bench.lock.get(name)
+    def _parents_image(self, name: str) -> LockedImage:
+        entry = self._context.lock.get(name)
         if entry is None or entry.made is None:
-            raise FluxError(Code.INPUT_UNREADABLE, f"`{name}`, to be edited, is not there")
-        return self._bench.manifest.folder / entry.made.output, entry.made.sha256
+            raise FluxError(Code.INPUT_UNREADABLE, f"`{name}`, to be edited, does not exist")
+        return entry.made
 
-    # -- what is written down -----------------------------------------------------------
+    # -- what is recorded ---------------------------------------------------------------
 
-    def _note(self, turn: object) -> None:
-        """Write down what an event means for the lock, before anybody else hears of it."""
-        match turn:
+    def _note(self, event: object) -> None:
+        """Record what an event means for the lock, before anything else learns of it."""
+        match event:
             case Started(ref=ref):
                 self._ref = ref
             case Submitting():
-                self._open = True
+                self._is_open = True
                 self._pend(ref=self._ref)
             case Accepted(task_id=task_id):
-                self._open = False
+                self._is_open = False
                 self._pend(task_id=task_id)
-            case Resumed(task=task) if self._step.collects is None:
-                self._pend(ref=task.ref, task_id=task.task_id, asked_at=task.created_at)
-            case Trouble() if self._open:
-                # Provably refused: whoever comes next may ask again.
-                self._open = False
+            case Resumed(task=task) if self._collects is None:
+                self._pend(ref=task.ref, task_id=task.task_id, submitted_at=task.created_at)
+            case Trouble() if self._is_open:
+                # Provably refused: it may be submitted again.
+                self._is_open = False
                 self._drop()
             case Finished(task=task) if task.state is State.SAVED and task.picture:
                 self._made(task, task.picture)
-                self._bench.tools.journal.close_if_complete(task)
+                self._context.services.journal.close_if_complete(task)
             case Failed(error=error, task=task):
                 self._failed(error, task)
             case _:
@@ -173,107 +218,153 @@ class AssetJob:
         ref: str | None = None,
         task_id: str | None = None,
         landing: str | None = None,
-        asked_at: float | None = None,
+        submitted_at: float | None = None,
     ) -> None:
-        """Record what is asked for; what is None stays as it was."""
-        if self._ask is None:
+        """Record what is submitted; what is None stays as it was."""
+        if self._request is None:
             raise ValueError(self._step.name)
-        given = {"ref": ref, "task_id": task_id, "landing": landing, "asked_at": asked_at}
-        news = {key: value for key, value in given.items() if value is not None}
-        self._ask = replace(self._ask, **news)  # type: ignore[arg-type] # each is its field's
-        # With an id, nobody needs the name any more that stood in for it.
-        told = replace(self._ask, ref=None) if self._ask.task_id else self._ask
-        self._record(replace(self._entry(), pending=told))
+        request = replace(
+            self._request,
+            ref=ref or self._request.ref,
+            task_id=task_id or self._request.task_id,
+            landing=landing or self._request.landing,
+            submitted_at=submitted_at or self._request.submitted_at,
+        )
+        self._request = request
+        entry, before = self._entry(), self._entry().pending
+        history = entry.history
+        if before is not None and not same_submission(before, request):
+            history = with_history(entry, before)
+        # With an id, the journal's name is no longer needed.
+        pending = replace(request, ref=None) if request.task_id else request
+        self._record(replace(entry, pending=pending, history=history))
 
-    def _drop(self) -> None:
-        entry = self._entry()
-        if entry.pending is not None:
-            self._record(replace(entry, pending=None))
+    def _drop(self, error: FluxError | None = None) -> None:
+        """Forget the pending submission; one that the service ended stays in the history."""
+        entry, request, pending = self._entry(), self._request, self._entry().pending
+        if pending is not None and request is not None and self._is_mine(pending, request):
+            pending = None
+        history = entry.history
+        if error is not None and request is not None:
+            ended = replace(request, error=error.code.value, landing=None)
+            if ended.task_id is not None or ended.error in REFUSALS:
+                kept = tuple(one for one in history if not same_submission(one, ended))
+                history = with_history(replace(entry, history=kept), ended)
+        if (pending, history) != (entry.pending, entry.history):
+            self._record(replace(entry, pending=pending, history=history))
+
+    def _is_mine(self, pending: LockedRequest, request: LockedRequest) -> bool:
+        return same_submission(pending, request) or pending.ref == self._ref
 
     def _failed(self, error: FluxError, task: Task | None) -> None:
         """Forget what came to nothing; keep what is, or may be, paid for."""
-        never_sent = task is None and self._ask is not None and self._ask.task_id is None
-        over = task is not None and task.state in {State.FAILED, State.REFUSED}
-        if error.code is not Code.OUTCOME_UNKNOWN and (over or (never_sent and not self._open)):
+        if error.code is Code.OUTCOME_UNKNOWN:
+            return
+        if task is not None and task.state in {State.FAILED, State.REFUSED}:
+            self._drop(error)
+        elif (
+            task is None
+            and not self._is_open
+            and self._request is not None
+            and self._request.task_id is None
+        ):
             self._drop()
 
-    def _made(self, task: Task, picture: Picture) -> None:
-        before = self._entry().made
-        if self._ask is None or (before is not None and self._is_same(before, picture)):
+    def _made(self, task: Task, image: Picture) -> None:
+        entry = self._entry()
+        before, request = entry.made, self._request
+        if request is None or (before is not None and self._is_same(before, image)):
             return
-        ask = replace(self._ask, task_id=task.task_id, ref=None, landing=None)
-        self._record(
-            LockEntry(
-                LockedImage(
-                    ask=ask,
-                    output=self._asset.output,
-                    sha256=picture.sha256,
-                    bytes=picture.bytes,
-                    width=picture.width,
-                    height=picture.height,
-                    format=picture.format,
-                    made_at=task.completed_at or self._bench.tools.clock.wall(),
-                )
-            )
+        request = replace(
+            request, task_id=task.task_id, ref=None, landing=None, reroll=False,
+            origin=request.origin or self._context.origin,
+        )  # fmt: skip
+        now = self._context.services.clock.wall()
+        pending = entry.pending
+        replaced = (before.request if before else None, *(one.request for one in entry.rivals))
+        if pending is not None and not same_submission(pending, request):
+            replaced = (*replaced, pending)
+        history = tuple(
+            one
+            for one in with_history(entry, *replaced)
+            if not same_submission(one, request)
+            and (one.error is not None or now - one.submitted_at < _KEPT_SECONDS)
         )
+        made = LockedImage(
+            request=request,
+            output=self._asset.output,
+            sha256=image.sha256,
+            original_sha256=image.sha256,
+            bytes=image.bytes,
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            created_at=task.completed_at or now,
+        )
+        self._record(LockEntry(made, None, history))
         if before is not None and before.output != self._asset.output:
             self._clear(before)
 
-    def _is_same(self, made: LockedImage, picture: Picture) -> bool:
-        """Tell whether what was fetched is what the lock says, so that it need not change."""
-        again = self._step.collects is not None and self._step.collects == made.ask
-        return again and (made.sha256, made.output) == (picture.sha256, self._asset.output)
+    def _is_same(self, made: LockedImage, image: Picture) -> bool:
+        """Whether what was downloaded is what the lock says, so that it need not change."""
+        again = self._collects is not None and self._collects == made.request
+        return again and (made.sha256, made.output) == (image.sha256, self._asset.output)
 
     def _clear(self, made: LockedImage) -> None:
-        """Remove the picture's former file, if it is still the one that we made."""
-        former = self._bench.manifest.folder / made.output
-        if is_inside(self._bench.manifest.folder, former) and sha256_of(former) == made.sha256:
+        """Remove the image's former file, if it is still the one that we made."""
+        former = self._context.manifest.root / made.output
+        inside = is_inside(self._context.manifest.folder, former)
+        if inside and not former.is_symlink() and sha256_of(former) == made.sha256:
             with suppress(OSError):
                 former.unlink()
 
     def _entry(self) -> LockEntry:
-        return self._bench.lock.get(self._asset.name) or LockEntry()
+        return self._context.lock.get(self._asset.name) or LockEntry()
 
     def _record(self, entry: LockEntry) -> None:
-        if self._bench.locked:
+        if self._context.locked:
             raise FluxError(Code.DRIFT, f"the lock would change for `{self._asset.name}`")
-        if self._bench.lock.get(self._asset.name) != entry:
-            self._bench.lock.record({self._asset.name: entry})
+        if self._context.lock.get(self._asset.name) != entry:
+            self._context.lock.record({self._asset.name: entry})
 
-    # -- before it takes its place ------------------------------------------------------
+    # -- before it replaces anything ----------------------------------------------------
 
-    def _check(self, picture: Picture) -> None:
-        """Judge a whole picture before it replaces anything.
+    def _check(self, image: Picture) -> None:
+        """Judge a whole image before it replaces anything.
 
         Raises:
-            FluxError: it is not acceptable, or what lies in its place is not what we saw.
+            FluxError: it is not acceptable, or the file at its output is not the one planned for.
         """
+        manifest, name = self._context.manifest, self._asset.name
         objections = self._asset.accept.objections(
-            size=picture.bytes, width=picture.width, height=picture.height
+            size=image.bytes, width=image.width, height=image.height
         )
         if objections:
+            task = (self._request.task_id if self._request else None) or "@last"
             raise FluxError(
                 Code.UNACCEPTABLE,
-                f"the picture {' and '.join(objections)}; what was there stays",
-                hint="raise `rev` for another roll, or relax `accept`",
+                f"the image {' and '.join(objections)}; it is paid for, the old file stays",
+                hint=f"fluxcli download {task} -o {name}-rejected.{image.format} shows it; then "
+                f"relax `accept`, or fluxcli build --reroll {name}",
             )
-        if not is_inside(self._bench.manifest.folder, self._path):
-            said = f"`{self._asset.output}` leads out of the manifest's folder"
-            raise FluxError(Code.OUTPUT_UNWRITABLE, said)
-        landed = self._ask.landing if self._ask else None
-        if sha256_of(self._path) not in {self._step.seen, landed, picture.sha256}:
+        if not is_inside(manifest.root, self._path):
+            reason = f"`{self._asset.output}` leads out of the manifest's folder"
+            raise FluxError(Code.OUTPUT_UNWRITABLE, reason)
+        landed = self._request.landing if self._request else None
+        found = sha256_of(self._path)
+        if found not in {self._step.seen, landed, image.sha256}:
             raise FluxError(
                 Code.WOULD_OVERWRITE,
-                f"`{self._asset.output}` was changed by somebody else meanwhile, and is kept",
-                hint="fluxcli build --force",
+                f"`{self._asset.output}` was changed meanwhile and is kept; the task is paid for",
+                hint=f"fluxcli build {name} --force",
             )
-        if self._step.collects is None or self._step.is_fresh:
-            self._pend(landing=picture.sha256)
-        elif self._bench.locked:
-            self._check_locked(picture)
+        if self._collects is None or self._step.is_fresh:
+            self._pend(landing=image.sha256)
+        elif self._context.locked:
+            self._check_locked(image)
 
-    def _check_locked(self, picture: Picture) -> None:
+    def _check_locked(self, image: Picture) -> None:
         made = self._entry().made
-        if made is not None and made.sha256 != picture.sha256:
-            said = f"what the service has of `{self._asset.name}` is not what the lock says"
+        if made is not None and made.sha256 != image.sha256:
+            said = f"the service's image of `{self._asset.name}` is not the locked one"
             raise FluxError(Code.DRIFT, said, hint="fluxcli build")

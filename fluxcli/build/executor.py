@@ -1,4 +1,4 @@
-"""All assets of a plan, carried out: parents before what is made from them, within the cap."""
+"""Carries out a plan: parents before what is made from them, within the credit limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.asset_job import AssetJob, BuildContext
-from fluxcli.build.outcome import Outcome, Result, at_rest
+from fluxcli.build.outcome import Outcome, Result, initial_outcomes
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Resumed
 from fluxcli.tasks.scheduler import Job, Scheduler
@@ -32,59 +32,61 @@ class Limits:
 
 
 class Build:
-    """One build: `run` it, then read the `outcomes`."""
+    """One build: `run` it, then read `outcomes`."""
 
-    def __init__(self, bench: BuildContext, plan: Plan, limits: Limits) -> None:
-        self._bench = bench
+    def __init__(self, context: BuildContext, plan: Plan, limits: Limits) -> None:
+        self._context = context
         self._plan = plan
         self._limits = limits
         self._queue = _Queue(plan, self)
         self._spent = 0
-        self._full = False
-        self._failed = False
+        self._is_full = False
+        self._has_failed = False
         self._accepted: set[str] = set()
-        self.outcomes = at_rest(plan)
+        self.outcomes = initial_outcomes(plan)
 
     def run(self, interrupts: Interrupts) -> Iterator[Event | None]:
-        """Carry the plan out, telling what happens; None is the clock's tick.
+        """Carry the plan out and yield what happens; None is the clock's tick.
 
         Raises:
             FluxError: INTERRUPTED, after the lock and the journal are safe.
         """
-        scheduler = Scheduler(self._bench.tools.clock, interrupts, in_flight=self._limits.in_flight)
+        scheduler = Scheduler(
+            self._context.services.clock, interrupts, in_flight=self._limits.in_flight
+        )
         for event in scheduler.run(self._queue):
             if event is not None:
-                self._see(event)
+                self._count(event)
             yield event
 
     def admits(self, step: PlanStep) -> bool:
-        """Tell whether a step may begin, and count its price."""
-        if self._failed and self._limits.fail_fast:
+        """Return whether a step may begin, and count its price."""
+        if self._has_failed and self._limits.fail_fast:
             return False
         if not step.credits:
             return True
         most = self._limits.max_credits
-        self._full = self._full or (most is not None and self._spent + step.credits > most)
-        if self._full:
+        self._is_full = self._is_full or (most is not None and self._spent + step.credits > most)
+        if self._is_full:
             self._end(step, "capped", error=_over(most or 0))
             return False
         self._spent += step.credits
         return True
 
     def block(self, step: PlanStep) -> None:
-        """Note that a step cannot begin, since what it is made from has come to nothing."""
+        """Record that a step cannot begin, since what it is made from failed."""
         self._end(step, "blocked")
         self._queue.failed(step.name)
 
     def hold(self, step: PlanStep, error: FluxError) -> None:
-        """Note why only a person can settle a step."""
+        """Record why only a person can decide on a step."""
         self._end(step, "held", error=error)
 
     def job(self, step: PlanStep) -> Job:
         """Return the work on a step."""
         if step.asset is None:
             raise ValueError(step.name)
-        return Job(step.name, AssetJob(self._bench, step, step.asset).read_limiter())
+        return Job(step.name, AssetJob(self._context, step, step.asset).steps())
 
     def status(self) -> int:
         """Return the exit status that the outcomes amount to."""
@@ -95,7 +97,7 @@ class Build:
             return Status.PARTIAL
         return overall(errors, done=done)
 
-    def _see(self, event: Event) -> None:
+    def _count(self, event: Event) -> None:
         outcome = self.outcomes[event.key]
         if isinstance(event, Accepted | Resumed):
             self._accepted.add(event.key)
@@ -103,7 +105,7 @@ class Build:
             self._end(outcome.step, "saved", task=event.task)
             self._queue.done(event.key)
         elif isinstance(event, Failed):
-            self._failed = True
+            self._has_failed = True
             if event.key not in self._accepted and event.error.code is not Code.OUTCOME_UNKNOWN:
                 self._spent -= outcome.step.credits
             self._end(outcome.step, "failed", error=event.error, task=event.task)
@@ -123,34 +125,36 @@ class Build:
 def _over(most: int) -> FluxError:
     return FluxError(
         Code.OVER_BUDGET,
-        f"`--max-credits {most}` is reached: nothing more is asked for",
+        f"`--max-credits {most}` is reached: nothing more is submitted",
         hint="fluxcli build --max-credits N",
     )
 
 
-def recorded(bench: BuildContext, step: PlanStep) -> FluxError:
-    """Return the error about a submission of unknown outcome; the journal gets to know it.
+def recorded(context: BuildContext, step: PlanStep) -> FluxError:
+    """Return the error about a submission of unknown outcome, known to this machine's journal.
 
-    A lock that came from another machine names a submission that this one's journal has never
-    heard of. It is written down here, so that `fluxcli status` can settle it.
+    A lock that came from another machine names a submission that this journal has no row for.
+    It is recorded here, so that `fluxcli status` can settle it.
     """
-    entry = step.entry
-    if step.asset is None or entry is None or entry.pending is None:
+    if step.asset is None or step.unknown is None:
         raise ValueError(step.name)
-    journal, pending = bench.tools.journal, entry.pending
-    task = journal.find(pending.ref) if pending.ref else None
-    if task is None or task.ref != pending.ref:
-        run = journal.open_run(bench.fingerprint(step.asset, pending.request), new=False)
+    journal, lost = context.services.journal, step.unknown
+    task = journal.find(lost.ref) if lost.ref else None
+    if task is None or task.ref != lost.ref:
+        run = journal.open_run(context.fingerprint(step.asset, lost.hash), new=False)
         try:
+            output = str(context.manifest.place(step.asset))
             task = run.tasks.get(1) or journal.begin(
-                run, step.asset.request, source=None, output=str(bench.manifest.place(step.asset))
+                run, step.asset.request, source=None, output=output
             )
             journal.sending(task.ref, step.asset.request)
             task = journal.unknown(task.ref, "another machine ended while it waited")
         finally:
             journal.let_go(run)
-        known = replace(entry, pending=replace(pending, ref=task.ref))
-        bench.lock.record({step.name: known})
+        if step.entry is not None and not context.locked:
+            history = tuple(one for one in step.entry.history if one != lost)
+            known = replace(step.entry, pending=replace(lost, ref=task.ref), history=history)
+            context.lock.record({step.name: known})
     return unsettled(task.ref, task.error_message)
 
 
@@ -164,7 +168,7 @@ class _Queue:
     _waiting: dict[str, list[PlanStep]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Sort out who waits for whom."""
+        """Sort the steps into ready and waiting ones."""
         working = {step.name for step in self.plan.steps if step.action.works}
         for step in self.plan.steps:
             parent = step.asset.parent if step.asset else None

@@ -54,6 +54,7 @@ def explanation(step: PlanStep, cwd: Path) -> dict[str, object]:
         "declared": f"{_file(asset, cwd)}:{asset.line}" if asset else None,
         "action": step.action.value,
         "reasons": list(step.reasons),
+        "next": step.next,
         **request,
         "edit": str(asset.original) if asset and asset.original else None,
         "prompt_file": asset.prompt_file if asset else None,
@@ -63,10 +64,10 @@ def explanation(step: PlanStep, cwd: Path) -> dict[str, object]:
         "frozen": asset.frozen if asset else None,
         "output": step.output,
         "sources": sources(asset, cwd) if asset else {},
-        "request_hash": step.ask.request if step.ask else None,
-        "locked_hash": made.ask.request if made else None,
+        "request_hash": step.request.hash if step.request else None,
+        "locked_hash": made.request.hash if made else None,
         "sha256": made.sha256 if made else None,
-        "task_id": made.ask.task_id if made else None,
+        "task_id": made.request.task_id if made else None,
         "estimated_credits": step.credits,
     }
 

@@ -1,13 +1,15 @@
-"""What a plan asks of the files: the hash of each. Every byte is read, none is trusted.
+"""The hashes of files for a plan. Every byte is read.
 
-Times of change say nothing: a checkout sets them anew, and an edit may keep them. The hash
-of a thousand pictures takes less than a second, and several threads share what is large.
+Modification times prove nothing: a checkout sets them, and an edit may keep them. The hashes of
+a thousand images take less than a second, and several threads share the large files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fluxcli.errors import Code, FluxError
@@ -20,7 +22,13 @@ _BLOCK: Final = 1 << 20
 _THREADS: Final = 4
 
 LARGE: Final = 256 << 10
-"""A file of so many bytes is worth a thread's while; smaller ones are read as quickly without."""
+"""In bytes. Smaller files are read as quickly without threads."""
+
+_POINTER: Final = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\r?\n(?:[a-z0-9.-]+ .*\n)*?"
+    rb"oid sha256:([0-9a-f]{64})\r?\n"
+)
+_POINTER_BYTES: Final = 1024
 
 
 class Disk(Protocol):
@@ -28,6 +36,10 @@ class Disk(Protocol):
 
     def sha256(self, path: Path) -> str | None:
         """Return the hash of a file's bytes; None if nothing is there."""
+        ...
+
+    def pointer(self, path: Path) -> str | None:
+        """Return the sha256 that a git-lfs pointer at `path` stands for; None if it is none."""
         ...
 
 
@@ -53,6 +65,10 @@ class FileHashes:
             self._known[name] = sha256_of(path)
         return self._known[name]
 
+    def pointer(self, path: Path) -> str | None:
+        """Return the sha256 that a git-lfs pointer at `path` stands for; None if it is none."""
+        return pointer_of(path)
+
 
 def sha256_of(path: Path) -> str | None:
     """Return the hash of a file as it is now; None if nothing is there.
@@ -71,3 +87,15 @@ def sha256_of(path: Path) -> str | None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FluxError(Code.INPUT_UNREADABLE, f"`{path}` cannot be read: {reason}") from error
+
+
+def pointer_of(path: Path) -> str | None:
+    """Return the sha256 that a git-lfs pointer at `path` stands for; None if it is none."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _POINTER_BYTES:
+            return None
+        match = _POINTER.match(path.read_bytes())
+    except OSError:
+        return None
+    return match[1].decode() if match else None

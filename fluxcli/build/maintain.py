@@ -1,21 +1,20 @@
-"""The words of `fluxcli build` that need no service: adopt, prune, merge, schema, init."""
+"""The commands that need no service: adopt, pick, prune, merge."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from fluxcli.build import maintenance as tending
-from fluxcli.build.lock import lock_file as store
-from fluxcli.build.lock.lock_file import LockFile
-from fluxcli.build.manifest.example import example
+from fluxcli.build import maintenance
 from fluxcli.build.manifest.manifest import read
-from fluxcli.build.manifest.schema import schema
 from fluxcli.build.manifest.selection import select
 from fluxcli.build.opening import held, opened
-from fluxcli.build.project import merge
 from fluxcli.build.steps import Action
 from fluxcli.errors import Code, FluxError
+
+_DRIVER_FILES: Final = 3
+"""git calls a merge driver with the common version, ours and theirs, as `.merge_file_…`."""
 
 if TYPE_CHECKING:
     from fluxcli.build.options import BuildCall
@@ -23,21 +22,52 @@ if TYPE_CHECKING:
 
 
 def adopt(context: Context, call: BuildCall) -> None:
-    """Bless files that lie where assets' pictures belong."""
+    """Confirm the files at assets' outputs as their images."""
     if not call.names and not call.tags:
-        raise FluxError(Code.USAGE, "name the assets to adopt", hint="fluxcli build --adopt hero")
+        raise FluxError(Code.USAGE, "name the assets to adopt", hint="fluxcli assets adopt hero")
     with held(context, call):
         project, _ = opened(context, call)
         chosen = select(project.manifest, call.names, tags=call.tags, parents=False).names
         assets = [asset for asset in project.manifest.assets if asset.name in chosen]
         now = context.clock.wall()
-        blessed = tending.adopt(assets, project.manifest, project.lock, now=now)
-    for name, made in blessed.items():
+        adopted = maintenance.adopt(assets, project.manifest, project.lock, now=now)
+    for one in adopted:
+        name, image = one.name, one.image
+        if one.note is not None:
+            context.output.warn(f"`{name}`: {one.note}")
         if context.output.json:
-            record = {"name": name, "adopted": True, "output": made.output, "sha256": made.sha256}
+            record = {"name": name, "adopted": True, "output": image.output, "sha256": image.sha256}
             context.output.record(record)
         else:
-            context.output.note(f"adopted `{made.output}` as `{name}`")
+            context.output.note(f"adopted `{image.output}` as `{name}`")
+
+
+def pick(context: Context, call: BuildCall) -> None:
+    """Make a candidate, a task's image or a file an asset's image."""
+    if len(call.names) != 2:  # noqa: PLR2004 - an asset and a choice
+        raise FluxError(
+            Code.USAGE,
+            "name an asset and what to pick: a candidate's number, a task or a file",
+            hint="fluxcli assets pick hero 2",
+        )
+    name, choice = call.names
+    with held(context, call):
+        project, _ = opened(context, replace(call, names=()))
+        asset = project.manifest.by_name().get(name)
+        if asset is None:
+            raise FluxError(Code.USAGE, f"no asset is called `{name}`", hint="fluxcli build --plan")
+        picked = maintenance.pick(
+            asset, choice, project.manifest, project.lock, cwd=context.cwd,
+            now=context.clock.wall(),
+        )  # fmt: skip
+    if context.output.json:
+        path = None if picked.path is None else str(picked.path)
+        context.output.record({"name": name, "path": path, "task_id": picked.task_id})
+    elif picked.path is not None:
+        context.output.answer_path(picked.path)
+    else:
+        context.output.note(f"task `{picked.task_id}` becomes `{name}`; no extra charge")
+        context.output.hint(f"fluxcli build {name}")
 
 
 def prune(context: Context, call: BuildCall) -> None:
@@ -47,19 +77,19 @@ def prune(context: Context, call: BuildCall) -> None:
         if not selection.whole:
             raise FluxError(Code.USAGE, "`--prune` takes no assets: it looks at all that is locked")
         plan = project.plan(selection, now=context.clock.wall())
-        free, kept = tending.prunable(plan.only(Action.ORPHAN), project.manifest)
+        free, kept = maintenance.prunable(plan.only(Action.ORPHAN), project.manifest)
         if call.force:
             free, kept = [*free, *kept], []
         for step in free:
             context.output.note(f"- {step.name}  {step.output}")
         for step in kept:
             context.output.warn(f"`{step.output}` was edited by hand and is kept")
-            context.output.hint("fluxcli build --prune --force")
+            context.output.hint("fluxcli assets prune --force")
         if free and not call.yes and not context.output.confirm(f"remove {len(free)} of these?"):
             raise FluxError(
-                Code.NO_CONSENT, "nothing was removed", hint="fluxcli build --prune --yes"
+                Code.NO_CONSENT, "nothing was removed", hint="fluxcli assets prune --yes"
             )
-        removed = tending.prune(free, project.manifest, project.lock)
+        removed = maintenance.prune(free, project.manifest, project.lock)
     if context.output.json:
         context.output.record({"pruned": [step.name for step in free]})
     else:
@@ -68,45 +98,23 @@ def prune(context: Context, call: BuildCall) -> None:
 
 
 def merge_locks(context: Context, call: BuildCall) -> None:
-    """Join the locks of shards with the whole one."""
+    """Join the locks of shards, or any two locks of one project."""
     if not call.names:
         raise FluxError(
             Code.USAGE,
             "name the locks to merge",
-            hint="fluxcli build --merge-locks assets.lock.*-of-*",
+            hint="fluxcli assets merge assets.lock.*-of-*",
         )
-    manifest = read(context.cwd / call.file, shown=call.file)
+    if len(call.names) == _DRIVER_FILES and all(
+        Path(name).name.startswith(".merge_file_") for name in call.names
+    ):
+        _, ours, theirs = (context.cwd / name for name in call.names)
+        maintenance.merge_driver(ours, theirs, context.cwd)
+        return
+    manifest = replace(read(context.cwd / call.file, shown=call.file), sandbox=context.sandbox)
     with held(context, call):
-        entries = merge(manifest, [context.cwd / name for name in call.names])
-        before = store.read(manifest.lock)
-        changed = {name: entry for name, entry in entries.items() if before.get(name) != entry}
-        if changed:
-            LockFile(manifest.lock, before).record(changed)
+        changed = maintenance.merge_locks(manifest, [context.cwd / name for name in call.names])
     if context.output.json:
-        context.output.record({"merged": sorted(changed), "lock": str(manifest.lock)})
+        context.output.record({"merged": changed, "lock": str(manifest.lock)})
     else:
         context.output.answer_path(manifest.lock)
-
-
-def show_schema(context: Context, _call: BuildCall) -> None:
-    """Print the JSON Schema of manifests."""
-    context.output.answer(json.dumps(schema(), indent=2))
-
-
-def init(context: Context, call: BuildCall) -> None:
-    """Write an example manifest, unless one is there."""
-    path = context.cwd / call.file
-    if path.exists() and not call.force:
-        raise FluxError(
-            Code.WOULD_OVERWRITE, f"`{call.file}` is there already", hint="fluxcli build --plan"
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(example(), encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FluxError(Code.OUTPUT_UNWRITABLE, f"`{path}`: {reason}") from error
-    if context.output.json:
-        context.output.record({"manifest": str(path)})
-    else:
-        context.output.answer_path(path)

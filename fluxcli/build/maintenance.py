@@ -1,121 +1,182 @@
-"""What changes the lock and the files without the service: settling, moving, blessing, pruning.
+"""What changes the lock and the files without the service: settling, moving, adopting, pruning.
 
-Nothing is ever removed but what the lock knows, byte for byte, inside the manifest's folder.
+Nothing is removed but what the lock knows, byte for byte, inside the manifest's folder.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import sha256_of
-from fluxcli.build.lock.entry import LockedImage, LockEntry
+from fluxcli.build.lock import lock_text
+from fluxcli.build.lock.entry import (
+    LockedImage,
+    LockedRequest,
+    LockEntry,
+    same_submission,
+    with_history,
+)
+from fluxcli.build.lock.lock_file import LockFile, guarded_hash, read_bytes, write
+from fluxcli.build.lock.merge import merged
+from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.asset_paths import is_inside
-from fluxcli.build.steps import Action, ask_of
+from fluxcli.build.plan import parked
+from fluxcli.build.project import check_outputs
+from fluxcli.build.steps import Action, answers, locked_request
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.steps import Plan, PlanStep
+    from fluxcli.files.image_check import Inspected
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:
-    """Move files to their new places, and let the lock say what is true without any work.
+    """Move files to their new outputs, and record what is true without any work.
 
     Raises:
         FluxError: DISK: a file cannot be moved, or the lock not be written.
     """
-    moves = [
-        (manifest.folder / step.entry.made.output, manifest.folder / step.output)
-        for step in plan.only(Action.MOVED)
-        if step.entry is not None and step.entry.made is not None
-    ]
-    _move([(old, new) for old, new in moves if old != new and old.exists()], manifest.folder)
+    root = manifest.root
+    moves = []
+    for step in plan.only(Action.MOVED):
+        made = step.entry.made if step.entry else None
+        if made is None:
+            continue
+        old, new = step.moved_from or made.output, step.output
+        if old != new and step.seen != made.sha256:
+            moves.append((root / old, root / parked(made.output), root / new))
+    _move(moves, root)
     changes: dict[str, LockEntry | None] = {}
     for step in plan.steps:
         if step.action is Action.ORPHAN or not step.rewrites:
             continue
         if step.known_as not in {None, step.name}:
             changes[step.known_as or ""] = None
-        changes[step.name] = step.anchored
+        changes[step.name] = step.kept
     if changes:
         lock.record(changes)
 
 
-def _move(moves: list[tuple[Path, Path]], folder: Path) -> None:
-    """Move all at once, so that two files may change places."""
-    parked: list[tuple[Path, Path]] = []
+def _move(moves: list[tuple[Path, Path, Path]], root: Path) -> None:
+    """Move all at once, so that two files may change places.
+
+    A file that is between two places has a name that the next plan knows (`plan.parked`), so
+    that a build that is killed here goes on from there.
+    """
     try:
-        for old, new in moves:
-            if not is_inside(folder, new):
+        for old, between, new in moves:
+            if not is_inside(root, new):
                 raise FluxError(Code.OUTPUT_UNWRITABLE, f"`{new}` leads out of the folder")
-            between = old.with_name(f".{old.name}.moving")
-            old.replace(between)
-            parked.append((between, old))
-        for (between, _), (_, new) in zip(list(parked), moves, strict=True):
+            if old != between:
+                old.replace(between)
+        for _, between, new in moves:
             new.parent.mkdir(parents=True, exist_ok=True)
             between.replace(new)
-            parked.pop(0)
     except OSError as error:
         raise FluxError(
-            Code.DISK, f"a picture cannot be moved: {(error.strerror or str(error)).lower()}"
+            Code.DISK,
+            f"an image cannot be moved: {(error.strerror or str(error)).lower()}",
+            hint="fluxcli build",
         ) from error
-    finally:
-        for between, old in parked:
-            with contextlib.suppress(OSError):
-                between.replace(old)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An asset whose file was confirmed. `note` says what else is paid for."""
+
+    name: str
+    image: LockedImage
+    note: str | None = None
 
 
 def adopt(
     assets: Iterable[Asset], manifest: Manifest, lock: LockFile, *, now: float
-) -> dict[str, LockedImage]:
-    """Bless the files on the disk as the assets' results; `assets` stand parents first.
+) -> list[Adopted]:
+    """Confirm the files on the disk as the assets' images; `assets` stand parents first.
+
+    The task and the original's hash stay, so that nothing made from the image becomes stale; a
+    submission that is not downloaded yet moves to the history.
 
     Raises:
-        FluxError: there is no picture, or its parent has none yet.
+        FluxError: there is no image, or its parent has none yet.
     """
+    adopted: dict[str, Adopted] = {}
     changes: dict[str, LockEntry | None] = {}
-    blessed: dict[str, LockedImage] = {}
     for asset in assets:
-        path = manifest.place(asset)
-        try:
-            found = inspect_file(path)
-        except FileNotFoundError:
-            message = f"`{asset.name}` cannot be adopted: there is no `{asset.output}`"
-            raise FluxError(Code.USAGE, message, hint=f"put the picture at {path}") from None
-        except OSError as error:
-            raise FluxError(Code.INPUT_UNREADABLE, f"`{path}`: {error.strerror}") from error
-        if found.format != asset.request.output_format:
-            said = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
-            raise FluxError(Code.USAGE, said, hint="let `output` end as the picture is")
-        ask = ask_of(asset, _identity(asset, manifest, lock, blessed), now=now, sandbox=False)
-        made = LockedImage(
-            ask=ask,
-            output=asset.output,
-            sha256=found.sha256,
-            bytes=found.bytes,
-            width=found.width,
-            height=found.height,
-            format=found.format,
-            made_at=now,
-            adopted=True,
-        )
-        blessed[asset.name] = made
-        changes[asset.name] = LockEntry(made)
+        found = _inspected(asset, manifest)
+        known = {name: one.image for name, one in adopted.items()}
+        identity = _identity(asset, manifest, lock, known)
+        entry = lock.get(asset.name) or LockEntry()
+        changes[asset.name] = after = with_file(asset, entry, found, identity, now=now)
+        note = None
+        if entry.pending is not None and after.made is not None:
+            named = entry.pending.task_id or entry.pending.ref
+            note = f"submission `{named}` is or may be paid for; it stays in the lock's history"
+        if after.made is not None:
+            adopted[asset.name] = Adopted(asset.name, after.made, note)
     lock.record(changes)
-    return blessed
+    return list(adopted.values())
+
+
+def with_file(
+    asset: Asset, entry: LockEntry, found: Inspected, identity: str | None, *, now: float
+) -> LockEntry:
+    """Return an asset's entry once the file at its output is confirmed."""
+    made = entry.made
+    rival = next((one for one in entry.rivals if one.sha256 == found.sha256), None)
+    if rival is not None:
+        made = rival
+    if made is not None and answers(made.request, asset, identity):
+        request, created_at = made.request, made.created_at
+        own = request.task_id is not None or made.sha256 == found.sha256
+        original = made.original_sha256 if own else found.sha256
+        lost: list[LockedRequest | None] = []
+    else:
+        request, created_at = locked_request(asset, identity, now=now), now
+        original, lost = found.sha256, [made.request] if made else []
+    lost += [one.request for one in entry.rivals if one is not rival]
+    image = LockedImage(
+        request=request,
+        output=asset.output,
+        sha256=found.sha256,
+        original_sha256=original,
+        bytes=found.bytes,
+        width=found.width,
+        height=found.height,
+        format=found.format,
+        created_at=created_at,
+        adopted=True,
+    )
+    return LockEntry(image, None, with_history(entry, *lost, entry.pending))
+
+
+def _inspected(asset: Asset, manifest: Manifest) -> Inspected:
+    path = manifest.place(asset)
+    try:
+        found = inspect_file(path)
+    except FileNotFoundError:
+        message = f"`{asset.name}` cannot be adopted: there is no `{asset.output}`"
+        raise FluxError(Code.USAGE, message, hint=f"put the image at {path}") from None
+    except OSError as error:
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{path}`: {error.strerror}") from error
+    if found.format != asset.request.output_format:
+        said = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
+        raise FluxError(Code.USAGE, said, hint="let `output` end as the image does")
+    return found
 
 
 def _identity(
-    asset: Asset, manifest: Manifest, lock: LockFile, blessed: Mapping[str, LockedImage]
+    asset: Asset, manifest: Manifest, lock: LockFile, adopted: Mapping[str, LockedImage]
 ) -> str | None:
-    """Return the identity of the picture that an asset is made from."""
+    """Return the identity of the image that an asset is made from."""
     original = asset.original
     if original is None or original.kind == "url":
         return original.text if original else None
@@ -123,25 +184,208 @@ def _identity(
         path = manifest.input(asset)
         return sha256_of(path) if path else None
     entry = lock.get(original.text)
-    made = blessed.get(original.text) or (entry.made if entry else None)
+    made = adopted.get(original.text) or (entry.made if entry else None)
     if made is None:
         said = f"`{asset.name}` cannot be adopted before `{original.text}`, which it is made from"
-        raise FluxError(Code.USAGE, said, hint=f"fluxcli build --adopt '{original.text}'")
-    return made.sha256
+        raise FluxError(Code.USAGE, said, hint=f"fluxcli assets adopt '{original.text}'")
+    return made.original_sha256
+
+
+# -- picking ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What became an asset's image: its path, or None if `fluxcli build` collects it."""
+
+    name: str
+    path: Path | None
+    task_id: str | None
+
+
+def pick(
+    asset: Asset, choice: str, manifest: Manifest, lock: LockFile, *, cwd: Path, now: float
+) -> Picked:
+    """Make a candidate's number, a task or a file the asset's image.
+
+    The replaced file stays among the candidates. A task whose image is not on this machine is
+    collected by the next build, at no cost.
+
+    Raises:
+        FluxError: USAGE: no such candidate, task or file, or no image.
+    """
+    entry = lock.get(asset.name) or LockEntry()
+    identity = _identity(asset, manifest, lock, {})
+    folder = candidates_folder(manifest, asset)
+    task_id, file = _chosen(choice, folder, entry, cwd)
+    request = locked_request(asset, identity, now=now)
+    if file is None:
+        rival = next((one for one in entry.rivals if one.request.task_id == task_id), None)
+        if rival is not None and guarded_hash(manifest.root, rival.output) == rival.sha256:
+            kept = with_history(entry, *(o.request for o in entry.rivals if o is not rival))
+            lock.record({asset.name: LockEntry(rival, entry.pending, kept)})
+            return Picked(asset.name, manifest.root / rival.output, task_id)
+        lost = [one.request for one in (entry.made, *entry.rivals) if one]
+        history = with_history(entry, entry.pending, *lost)
+        rest = tuple(one for one in history if one.task_id != task_id)
+        pending = replace(request, task_id=task_id)
+        lock.record({asset.name: LockEntry(entry.made, pending, rest)})
+        return Picked(asset.name, None, task_id)
+    try:
+        found = inspect_file(file)
+    except OSError as error:
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{file}`: {error.strerror}") from error
+    if found.format != asset.request.output_format:
+        said = f"`{file}` is {found.format}, not {asset.request.output_format}"
+        raise FluxError(Code.USAGE, said, hint="let `output` end as the image does")
+    _put_aside(manifest, asset, entry, folder)
+    path = manifest.place(asset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, file.read_bytes())
+    lost = [one.request for one in (entry.made, *entry.rivals) if one]
+    image = LockedImage(
+        request=replace(request, task_id=task_id),
+        output=asset.output,
+        sha256=found.sha256,
+        original_sha256=found.sha256,
+        bytes=found.bytes,
+        width=found.width,
+        height=found.height,
+        format=found.format,
+        created_at=now,
+        adopted=task_id is None,
+    )
+    history = with_history(entry, *lost, entry.pending)
+    history = tuple(one for one in history if not same_submission(one, image.request))
+    lock.record({asset.name: LockEntry(image, None, history)})
+    return Picked(asset.name, path, task_id)
+
+
+def candidates_folder(manifest: Manifest, asset: Asset) -> Path:
+    """Return where an asset's candidates lie, and make sure that git ignores them."""
+    return manifest.root / ".candidates" / asset.name.replace(":", "x")
+
+
+def made_ready(folder: Path) -> None:
+    """Make a folder for candidates, which git ignores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignored = folder.parent / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+def _chosen(
+    choice: str, folder: Path, entry: LockEntry, cwd: Path
+) -> tuple[str | None, Path | None]:
+    """Return the task and the file that a choice names; the file None if it is not here."""
+    names = sorted(folder.glob(f"{choice}-*.*")) if choice.isdecimal() else []
+    names = [path for path in names if path.suffix != ".html"]
+    if names:
+        return names[0].stem.partition("-")[2] or None, names[0]
+    for path in sorted(folder.glob("*-*.*")):
+        if path.stem.partition("-")[2] == choice:
+            return choice, path
+    known = {one.task_id for one in entry.submissions()}
+    if choice in known:
+        return choice, None
+    file = cwd / choice
+    if file.is_file() and not choice.isdecimal():
+        return None, file
+    if choice.isdecimal() or "/" in choice or "." in choice:
+        raise FluxError(
+            Code.USAGE,
+            f"`{choice}` is no candidate, task or file; candidates lie in `{folder}`",
+            hint="fluxcli build ASSET --candidates 4",
+        )
+    return choice, None
+
+
+def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path) -> None:
+    """Copy the image that is about to be replaced to the candidates."""
+    path = manifest.place(asset)
+    if not path.is_file() or not is_inside(manifest.root, path):
+        return
+    made_ready(folder)
+    named = entry.made.request.task_id if entry.made else None
+    number = next_number(folder)
+    shutil.copyfile(path, folder / f"{number}-{named or 'replaced'}{path.suffix}")
+
+
+def next_number(folder: Path) -> int:
+    """Return the number of the next candidate."""
+    numbers = [path.name.partition("-")[0] for path in folder.glob("*-*.*")]
+    return 1 + max((int(one) for one in numbers if one.isdecimal()), default=0)
+
+
+# -- merging ----------------------------------------------------------------------------
+
+
+def merge_locks(manifest: Manifest, files: Sequence[Path]) -> list[str]:
+    """Join locks of one project into its own; return the names of the changed assets.
+
+    A shard that had nothing to do has no lock; conflict markers are understood.
+
+    Raises:
+        FluxError: LOCK_INVALID: one does not exist or cannot be read.
+    """
+    own = manifest.lock
+    parts = []
+    before: dict[str, LockEntry] = {}
+    for file in dict.fromkeys((own, *files)):
+        data = read_bytes(file)
+        if data is None:
+            if file != own and "-of-" not in file.name:
+                raise FluxError(Code.LOCK_INVALID, f"there is no lock `{file}`")
+            continue
+        part = lock_text.parse(data, file, conflicts=True)
+        for found in part.values():
+            check_outputs(manifest, {str(n): one for n, one in enumerate(found)}, file)
+        parts.append(part)
+    entries = merged(parts, lambda output: guarded_hash(manifest.root, output))
+    lines = {name: lock_text.lines_of(name, entry) for name, entry in entries.items()}
+    data = read_bytes(own)
+    text = lock_text.joined(lines).encode()
+    if data is not None:
+        lines_of = lock_text.parse(data, own, conflicts=True)
+        before = {name: known[0] for name, known in lines_of.items() if len(known) == 1}
+    if text != data and (lines or data is not None):
+        write(own, text)
+    return sorted(name for name, entry in entries.items() if before.get(name) != entry)
+
+
+def merge_driver(ours: Path, theirs: Path, root: Path) -> None:
+    """Join two versions of a lock for git, as its merge driver: the result replaces `ours`.
+
+    An asset that only one side removed comes back as an orphan.
+
+    Raises:
+        FluxError: LOCK_INVALID.
+    """
+    parts = []
+    for file in (ours, theirs):
+        data = read_bytes(file)
+        if data:
+            parts.append(lock_text.parse(data, file, conflicts=True))
+    entries = merged(parts, lambda output: guarded_hash(root, output))
+    lines = {name: lock_text.lines_of(name, entry) for name, entry in entries.items()}
+    write(ours, lock_text.joined(lines).encode())
+
+
+# -- pruning ----------------------------------------------------------------------------
 
 
 def prunable(
     orphans: Iterable[PlanStep], manifest: Manifest
 ) -> tuple[list[PlanStep], list[PlanStep]]:
-    """Part orphans into those whose file may go (or is gone), and those edited by hand."""
+    """Part orphans into those whose file may be removed (or is gone), and those edited by hand."""
     free: list[PlanStep] = []
     kept: list[PlanStep] = []
     used = {os.path.realpath(manifest.place(asset)) for asset in manifest.assets}
     for step in orphans:
-        path = manifest.folder / step.output
+        path = manifest.root / step.output
         made = step.entry.made if step.entry else None
         found = None if made is None else sha256_of(path)
-        ours = made is not None and found == made.sha256 and is_inside(manifest.folder, path)
+        ours = made is not None and found == made.sha256 and is_inside(manifest.root, path)
         gone = found is None or os.path.realpath(path) in used
         (free if ours or gone else kept).append(step)
     return free, kept
@@ -156,8 +400,9 @@ def prune(orphans: Iterable[PlanStep], manifest: Manifest, lock: LockFile) -> li
     used = {os.path.realpath(manifest.place(asset)) for asset in manifest.assets}
     removed = []
     for step in orphans:
-        path = manifest.folder / step.output
+        path = manifest.root / step.output
         if step.output and path.is_file() and os.path.realpath(path) not in used:
+            Guard(manifest.root).check([step.output], lock.path)
             try:
                 path.unlink()
             except OSError as error:

@@ -1,12 +1,16 @@
-"""What the words of `fluxcli build` begin with: the manifest and its lock, read, and held."""
+"""What every build command begins with: the manifest and its lock are read, and held."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fluxcli.build.lock.merge import shard_lock
+from fluxcli.build.manifest.asset import Manifest
+from fluxcli.build.manifest.dependencies import dependents
 from fluxcli.build.manifest.selection import Selection, parse_shard, select
-from fluxcli.build.project import Project, only_one
+from fluxcli.build.project import Project, TaskRecords
+from fluxcli.build.project import held as lock_held
 from fluxcli.build.report.report import Reports
 
 if TYPE_CHECKING:
@@ -16,21 +20,18 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.selection import Shard
     from fluxcli.build.options import BuildCall
     from fluxcli.context import Context
-    from fluxcli.models import Task
 
 
 def opened(context: Context, call: BuildCall) -> tuple[Project, Selection]:
     """Read the manifest and its lock, and choose the assets that are asked for."""
 
-    def find(name: str) -> Task | None:
-        return context.journal.find(name)  # opened only if anything is under way
-
+    records = TaskRecords(lambda: context.journal, context.base_url, optional=call.word != "build")
     shard = shard_of(call)
     project = Project.open(
         context.cwd / call.file,
         shown=call.file,
         shard=shard,
-        find=find,
+        records=records,
         sandbox=context.sandbox,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
@@ -52,13 +53,12 @@ def reports_for(context: Context, call: BuildCall) -> Reports:
 
 @contextmanager
 def held(context: Context, call: BuildCall) -> Iterator[None]:
-    """Keep every other build of the same manifest out meanwhile."""
-    folder = context.settings.state_dir / "locks"
-    mutex = only_one(_path(context, call), folder, shard=shard_of(call))
-    try:
+    """Keep every other build of the same lock out meanwhile."""
+    path, shard = _path(context, call), shard_of(call)
+    manifest = Manifest(path=path, output_dir=".", assets=(), sandbox=context.sandbox)
+    lock = manifest.lock if shard is None else shard_lock(manifest.lock, str(shard))
+    with lock_held(path, lock):
         yield
-    finally:
-        mutex.release(remove=True)
 
 
 def shard_of(call: BuildCall) -> Shard | None:
@@ -68,3 +68,24 @@ def shard_of(call: BuildCall) -> Shard | None:
 
 def _path(context: Context, call: BuildCall) -> Path:
     return context.cwd / call.file
+
+
+def chosen(
+    call: BuildCall, manifest: Manifest, selection: Selection
+) -> tuple[Selection, frozenset[str]]:
+    """Return the selection with the assets to pay for again, and the names of those.
+
+    `--reroll` alone chooses those assets and what is made from them; without children, nothing
+    that is made from them is touched in this run.
+    """
+    if not call.reroll:
+        return selection, frozenset()
+    again = select(manifest, call.reroll, parents=False).names
+    below = frozenset(dependents(again, manifest.assets))
+    if call.names or call.tags:
+        names = selection.names | select(manifest, call.reroll).names
+        named = selection.named
+    else:
+        names, named = select(manifest, sorted(again | below)).names, frozenset(call.reroll)
+    names = names | below if call.children else names - (below - again)
+    return Selection(names=names, named=named | again, whole=False), again

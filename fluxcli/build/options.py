@@ -1,4 +1,4 @@
-"""A call of `fluxcli build`, as it was typed; plain values, for the front door to fill in."""
+"""A call of `fluxcli build`, as it was typed: plain values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Word = Literal[
-    "build", "plan", "check", "explain", "adopt", "prune", "schema", "init", "merge-locks"
+    "build",
+    "candidates",
+    "plan",
+    "check",
+    "explain",
+    "adopt",
+    "pick",
+    "prune",
+    "schema",
+    "init",
+    "merge-locks",
 ]
 _MANIFEST: Final = ".toml"
 
@@ -30,13 +40,17 @@ class BuildCall:
     force: bool = False
     locked: bool = False
     fail_fast: bool = False
+    reroll: tuple[str, ...] = ()
+    children: bool = True
+    candidates: int | None = None
+    rate: int | None = None
     in_flight: int | None = None
     reports: tuple[tuple[str, Path | None], ...] = field(default=())
     against: str | None = None
 
 
-def parted(arguments: Sequence[str], default: str) -> tuple[str, tuple[str, ...]]:
-    """Part the arguments into the manifest, which ends in `.toml`, and all others.
+def split_arguments(arguments: Sequence[str], default: str) -> tuple[str, tuple[str, ...]]:
+    """Split the arguments into the manifest, which ends in `.toml`, and all others.
 
     Raises:
         FluxError: USAGE: there are two manifests.
@@ -49,14 +63,14 @@ def parted(arguments: Sequence[str], default: str) -> tuple[str, tuple[str, ...]
 
 
 def word_of(chosen: dict[Word, bool]) -> Word:
-    """Return the one thing that was asked for; `build` if nothing else was.
+    """Return the command that the flags choose; `build` without any.
 
     Raises:
-        FluxError: USAGE: two things at once.
+        FluxError: USAGE: two commands at once.
     """
     words = [word for word, wanted in chosen.items() if wanted]
     if len(words) > 1:
-        said = f"`--{words[0]}` and `--{words[1]}` are two different things"
+        said = f"`--{words[0]}` and `--{words[1]}` are two different commands"
         raise FluxError(Code.USAGE, said, hint="fluxcli build --help")
     return words[0] if words else "build"
 
@@ -78,3 +92,41 @@ def reports_of(texts: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
             said = f"`--report {text}`: expected `github`, `junit=FILE` or `html=FILE`"
             raise FluxError(Code.USAGE, said, hint="--report html=build.html")
     return tuple(found)
+
+
+def check_flags(word: Word, given: Sequence[str]) -> None:
+    """Refuse flags that a command does not use; `given` are those that were typed.
+
+    Raises:
+        FluxError: USAGE, naming the first.
+    """
+    unused = [flag for flag in given if flag not in _USED.get(word, ())]
+    if unused:
+        shown = {"build": "fluxcli build", "candidates": "`--candidates`"}.get(word, f"`--{word}`")
+        raise FluxError(
+            Code.USAGE,
+            f"`{unused[0]}` has no effect on {shown}",
+            hint="fluxcli build --help",
+        )
+
+
+_PLANNED: Final = (
+    *("--tag", "--shard", "--force", "--report", "--against"),
+    *("--reroll", "--no-children"),
+)
+_MADE: Final = (
+    *_PLANNED,
+    *("--jobs", "--fail-fast", "--locked", "--yes", "--max-credits", "--timeout", "--interval"),
+    "--rate",
+)
+_USED: Final[dict[str, tuple[str, ...]]] = {
+    "build": _MADE,
+    "candidates": ("--yes", "--max-credits", "--timeout", "--interval", "--rate"),
+    "plan": _PLANNED,
+    "check": _PLANNED,
+    "explain": ("--tag", "--shard", "--force"),
+    "adopt": ("--tag", "--shard"),
+    "prune": ("--yes", "--force"),
+    "init": ("--force",),
+}
+"""The flags that each command uses."""

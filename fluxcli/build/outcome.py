@@ -1,4 +1,4 @@
-"""What becomes of each asset: told by a plan before anything is done, and by a build after."""
+"""What becomes of each asset: as planned, and after a build."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Outcome:
 
     planned  nothing was done yet          saved    made or collected, and on disk
     kept     up to date                    moved    its file or its name was changed
-    edited   a person's file was kept      held     only a person can settle it
-    orphan   the manifest has it no more   failed   see `error`
-    blocked  what it is made from failed   capped   the credits did not reach for it
+    edited   a person's file was kept      held     only a person can decide
+    orphan   no longer in the manifest     failed   see `error`
+    blocked  what it is made from failed   capped   not requested: over the credit limit
     """
 
     step: PlanStep
@@ -33,7 +33,7 @@ class Outcome:
     task: Task | None = None
 
 
-_AT_REST: Final[dict[Action, Result]] = {
+_INITIAL: Final[dict[Action, Result]] = {
     Action.KEEP: "kept",
     Action.MOVED: "moved",
     Action.EDITED: "edited",
@@ -42,9 +42,9 @@ _AT_REST: Final[dict[Action, Result]] = {
 }
 
 
-def at_rest(plan: Plan) -> dict[str, Outcome]:
-    """Return what a plan amounts to before anything is done."""
+def initial_outcomes(plan: Plan) -> dict[str, Outcome]:
+    """Return the outcomes of a plan before anything is done."""
     return {
-        step.name: Outcome(step=step, result=_AT_REST.get(step.action, "planned"))
+        step.name: Outcome(step=step, result=_INITIAL.get(step.action, "planned"))
         for step in plan.steps
     }

@@ -1,10 +1,10 @@
-"""What is to be done to each asset, and why: manifest, lock and files compared. Pure.
+"""What to do with each asset, and why: manifest, lock, files and journal compared. Pure.
 
-Needs no key and no network. The rules, from the strongest:
-- What is paid for is collected, never asked for again.
-- What a person did to a file is kept, unless `force` was asked for.
-- What only a person can settle is held, and the rest goes on.
-- A picture is remade only if its request, or the picture it is made from, is another one.
+Needs no key and no network. The rules, the strongest first:
+- What was paid for is collected, never paid again.
+- What a person made or changed is never replaced unless `force` or a reroll asks for it.
+- What only a person can decide is held, and the rest goes on.
+- An image is remade only if its request or its input is another one.
 """
 
 from __future__ import annotations
@@ -12,33 +12,75 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
-from fluxcli.build.lock.fingerprint import differences, scheme_of
-from fluxcli.build.steps import Action, Plan, PlanStep, Wishes, ask_of, asks_for
+from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry, same_submission
+from fluxcli.build.lock.fingerprint import differences
+from fluxcli.build.steps import (
+    Action,
+    Plan,
+    PlanOptions,
+    PlanStep,
+    answers,
+    hash_of,
+    locked_request,
+)
 from fluxcli.catalog import RESULT_DAYS
+from fluxcli.errors import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fluxcli.build.hashes import Disk
     from fluxcli.build.manifest.asset import Asset, Manifest
 
 _DAY: Final = 86400.0
 _MARGIN: Final = 3600.0
-"""A result that the service drops within the hour is not counted on any more."""
+"""A result that the service drops within the hour is not relied on."""
+
+_IMPLAUSIBLE: Final = 1000 * _DAY
+"""An age beyond this says that a clock was wrong, not that a task is old."""
+
+REFUSALS: Final = frozenset({Code.MODERATED.value, Code.REJECTED.value})
+"""The same request would be refused again."""
 
 
-def plan(manifest: Manifest, lock: Mapping[str, LockEntry], disk: Disk, wishes: Wishes) -> Plan:
-    """Decide what is to be done to each asset.
+def plan(
+    manifest: Manifest, lock: Mapping[str, LockEntry], disk: Disk, options: PlanOptions
+) -> Plan:
+    """Decide what to do with each asset.
 
     Raises:
-        FluxError: INPUT_UNREADABLE: a file is there and cannot be read.
+        FluxError: INPUT_UNREADABLE: a file exists and cannot be read.
     """
-    planner = _Planner(manifest, lock, disk, wishes)
+    planner = _Planner(manifest, lock, disk, options)
     for asset in manifest.assets:
-        if wishes.chosen is None or asset.name in wishes.chosen:
-            planner.take(asset)
+        if options.chosen is None or asset.name in options.chosen:
+            planner.add(asset)
     return Plan((*planner.steps.values(), *planner.orphans()))
+
+
+def parked(output: str) -> str:
+    """Return where an image is kept while several are moved at once."""
+    above, slash, name = output.rpartition("/")
+    return f"{above}{slash}.{name}.moving"
+
+
+def paid_before(
+    known: Iterable[LockedRequest], *, asset: Asset, identity: str | None, now: float
+) -> LockedRequest | None:
+    """Return the submission for exactly this request that may still be collected.
+
+    One of which it is unknown whether it was accepted comes before any other.
+    """
+    found = [one for one in known if one.error is None and answers(one, asset, identity)]
+    lost = next((one for one in found if one.task_id is None and one.ref is not None), None)
+    return lost or next((one for one in found if is_alive(one, one.submitted_at, now=now)), None)
+
+
+def is_alive(request: LockedRequest, since: float, *, now: float) -> bool:
+    """Whether the service still has the result of a task, as far as times can be believed."""
+    age = now - since
+    believed = -_DAY < age < _IMPLAUSIBLE
+    return request.task_id is not None and (not believed or age < RESULT_DAYS * _DAY - _MARGIN)
 
 
 @dataclass(slots=True)
@@ -46,50 +88,51 @@ class _Planner:
     manifest: Manifest
     lock: Mapping[str, LockEntry]
     disk: Disk
-    wishes: Wishes
+    options: PlanOptions
     steps: dict[str, PlanStep] = field(default_factory=dict)
     _claimed: set[str] = field(default_factory=set)
-    _strays: dict[str, list[str]] = field(default_factory=dict)
+    _unnamed: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Sort the entries that no asset of the manifest bears by what they were asked for."""
+        """Sort the entries of no declared asset by their requests."""
         known = self.manifest.by_name()
         for name in sorted(self.lock.keys() - known.keys()):
             entry = self.lock[name]
-            for ask in (entry.made.ask if entry.made else None, entry.pending):
-                if ask is not None:
-                    self._strays.setdefault(ask.request, []).append(name)
+            for request in (entry.made.request if entry.made else None, entry.pending):
+                if request is not None:
+                    self._unnamed.setdefault(request.hash, []).append(name)
 
     def orphans(self) -> list[PlanStep]:
-        """Return what the lock knows and the manifest does not, if all of it was looked at."""
-        if self.wishes.chosen is not None:
+        """Return what the lock has and the manifest does not, if the plan is about all."""
+        if self.options.chosen is not None:
             return []
         names = self.lock.keys() - self.manifest.by_name().keys() - self._claimed
         return [_orphan(name, self.lock[name]) for name in sorted(names)]
 
-    def take(self, asset: Asset) -> None:
+    def add(self, asset: Asset) -> None:
         known_as = self._known_as(asset)
         entry = self.lock.get(known_as or asset.name, LockEntry())
         waits, identity = self._input(asset)
-        ask = None
+        request = None
         if waits is None:
-            now, sandbox = self.wishes.now, self.wishes.sandbox
-            ask = ask_of(asset, identity, now=now, sandbox=sandbox)
+            request = locked_request(asset, identity, now=self.options.now)
         seen = self.disk.sha256(self.manifest.place(asset))
-        case = _Case(self, asset, entry, ask, identity, known_as, seen)
-        step = case.step() if waits is None else case.held_back(waits)
-        if waits is None and step.action.pays and not self._has_input(asset, identity):
-            step = case.held_back(_Waits(asset.parent or "", stuck=True))
+        state = _AssetState(self, asset, entry, request, identity, known_as, seen)
+        step = state.step() if waits is None else state.held_back(waits)
+        if waits is None and step.action.pays and not self._has_input(asset):
+            step = state.held_back(_Waits(asset.parent or "", stuck=True))
         self.steps[asset.name] = step
 
     def _known_as(self, asset: Asset) -> str | None:
-        """Return the name under which the lock knows an asset; another one if it was renamed."""
+        """Return the name under which the lock has an asset; another one if it was renamed."""
         if asset.name in self.lock:
             return asset.name
+        if not self._unnamed:
+            return None
         waits, identity = self._input(asset)
         if waits is not None:
             return None
-        for name in self._strays.get(asks_for(asset, identity), ()):
+        for name in self._unnamed.get(hash_of(asset, identity), ()):
             if name not in self._claimed:
                 self._claimed.add(name)
                 return name
@@ -106,33 +149,29 @@ class _Planner:
             path = self.manifest.input(asset)
             return None, self.disk.sha256(path) if path else None
         parent = self.steps[original.text]
-        made = parent.anchored.made if parent.anchored else None
+        made = parent.kept.made if parent.kept else None
         if parent.is_fresh:
             return _Waits(parent.name), None
         if made is None:
             return _Waits(parent.name, stuck=True), None
-        return None, made.sha256
+        return None, made.original_sha256
 
-    def _has_input(self, asset: Asset, identity: str | None) -> bool:
-        """Tell whether the very picture that an edit starts from is there, or will be."""
+    def _has_input(self, asset: Asset) -> bool:
+        """Whether the locked image that an edit starts from is there, or will be."""
         if asset.parent is None:
             return True
         parent = self.steps[asset.parent]
-        if parent.action not in {Action.EDITED, Action.HELD}:
+        if parent.action in {Action.COLLECT, Action.MOVED} or parent.action.pays:
             return True
-        made = parent.anchored.made if parent.anchored else None
-        return made is not None and self.disk.sha256(self.manifest.folder / made.output) == identity
-
-    def alive(self, ask: LockedRequest, since: float) -> bool:
-        """Tell whether the service still has the result of a task."""
-        age = self.wishes.now - since
-        return ask.task_id is not None and age < RESULT_DAYS * _DAY - _MARGIN
+        made = parent.kept.made if parent.kept else None
+        path = self.manifest.root / made.output if made else None
+        return made is not None and path is not None and self.disk.sha256(path) == made.sha256
 
 
 def _orphan(name: str, entry: LockEntry) -> PlanStep:
     reasons = ["the manifest no longer has it"]
     if entry.pending is not None and entry.pending.task_id:
-        reasons.append(f"task `{entry.pending.task_id}` is paid for and not fetched")
+        reasons.append(f"task `{entry.pending.task_id}` is paid for and not downloaded")
     output = entry.made.output if entry.made else ""
     return PlanStep(
         name=name,
@@ -141,26 +180,27 @@ def _orphan(name: str, entry: LockEntry) -> PlanStep:
         output=output,
         entry=entry,
         known_as=name,
-        anchored=entry,
+        kept=entry,
+        next="fluxcli assets prune",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Waits:
-    """An asset that has to wait for `parent`; `stuck`: in vain, until a person has acted."""
+    """An asset that has to wait for `parent`; `stuck`: until a person has acted."""
 
     parent: str
     stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One asset's case: what is wanted, what the lock says, what lies on the disk."""
+class _AssetState:
+    """One asset: what the manifest wants, what the lock knows, what lies on the disk."""
 
     planner: _Planner
     asset: Asset
     entry: LockEntry
-    ask: LockedRequest | None
+    request: LockedRequest | None
     identity: str | None
     known_as: str | None
     seen: str | None
@@ -168,7 +208,10 @@ class _Case:
     def held_back(self, waits: _Waits) -> PlanStep:
         """Decide on an asset whose input is not there yet."""
         if waits.stuck:
-            return self._step(Action.HELD, f"waits for `{waits.parent}`")
+            step = self.planner.steps[waits.parent]
+            pulled = f"`{waits.parent}` is a git-lfs pointer" if step.action is Action.KEEP else ""
+            reason = pulled or f"waits for `{waits.parent}`"
+            return self._step(Action.HELD, reason, next_="git lfs pull" if pulled else step.next)
         reason = f"`{waits.parent}`, which it is made from, is made first"
         made = self.entry.made
         if made is None:
@@ -177,45 +220,104 @@ class _Case:
 
     def step(self) -> PlanStep:
         """Decide on an asset whose input is known."""
+        if self.entry.rivals:
+            return self._rivals()
+        if self.asset.name in self.planner.options.reroll:
+            return self._rerolled()
         pending, made = self.entry.pending, self.entry.made
         if pending is not None and self._answers(pending):
             if pending.task_id is None:
-                reason = "it is not known whether its submission was accepted"
-                return self._step(Action.HELD, reason, unknown=True)
-            if self.planner.alive(pending, pending.asked_at):
+                return self._unknown(pending)
+            if is_alive(pending, pending.submitted_at, now=self.planner.options.now):
                 return self._collected(pending)
+        if made is not None and self._answers(made.request):
+            return self._answered(made)
+        if made is not None and self._is_frozen:
+            return self._frozen(made, *self._changes(made))
+        found = self._paid_before()
+        if found is not None:
+            return self._unknown(found) if found.task_id is None else self._collected(found)
+        if (refused := self._refusal()) is not None:
+            return refused
         if made is None:
             return self._unless_in_the_way(Action.NEW, *self._lost(pending), "not made yet")
-        if not self._answers(made.ask):
-            return self._outdated(made)
-        return self._answered(made)
+        return self._remade(made, *self._changes(made))
+
+    def _paid_before(self) -> LockedRequest | None:
+        """Return an earlier submission for this very request: of the lock, or of this machine."""
+        options, name = self.planner.options, self.asset.name
+        known = list(self.entry.submissions())
+        if self.request is not None:
+            mine = options.submitted(name, self.request.hash)
+            ended = [one for one in mine if one.error is not None]
+            known = [
+                one
+                for one in (*known, *mine)
+                if not any(same_submission(one, dead) for dead in ended)
+            ]
+        return paid_before(known, asset=self.asset, identity=self.identity, now=options.now)
+
+    def _refusal(self) -> PlanStep | None:
+        """Hold what the service refused: the same request would be refused again."""
+        name, options = self.asset.name, self.planner.options
+        mine = options.submitted(name, self.request.hash) if self.request else ()
+        for one in (*self.entry.history, *mine):
+            if one.error in REFUSALS and self._answers(one):
+                reason = f"the service refused this request ({one.error}); nothing was sent again"
+                return self._step(
+                    Action.HELD,
+                    reason,
+                    next_=f"change its prompt, or fluxcli build --reroll {name}",
+                )
+        return None
+
+    def _rivals(self) -> PlanStep:
+        tasks = [one.request.task_id or one.sha256[:12] for one in self.entry.rivals]
+        reason = f"two branches made it: {' and '.join(f'`{task}`' for task in tasks)}"
+        return self._step(
+            Action.HELD, reason, next_=f"fluxcli assets pick {self.asset.name} {tasks[0]}"
+        )
+
+    def _rerolled(self) -> PlanStep:
+        pending, made = self.entry.pending, self.entry.made
+        if pending is not None and pending.reroll and self._answers(pending):
+            if pending.task_id is None:
+                return self._unknown(pending)
+            if is_alive(pending, pending.submitted_at, now=self.planner.options.now):
+                return self._collected(pending)
+        if made is None:
+            return replace(self._unless_in_the_way(Action.NEW, "reroll"), reroll=True)
+        return replace(self._remade(made, "reroll"), reroll=True)
+
+    def _unknown(self, request: LockedRequest) -> PlanStep:
+        return self._step(
+            Action.HELD,
+            "it is not known whether its submission was accepted",
+            unknown=request,
+            next_=f"fluxcli status {request.ref} --settle TASKID, or --settle not-charged",
+        )
 
     # -- an answer to another request ---------------------------------------------------
 
-    def _outdated(self, made: LockedImage) -> PlanStep:
-        reasons = self._changes(made)
-        return self._frozen(made, *reasons) if self._is_frozen else self._remade(made, *reasons)
-
     def _frozen(self, made: LockedImage, *reasons: str) -> PlanStep:
-        """Keep the picture that is there, whatever would be made today."""
+        """Keep the image that is there, whatever the manifest says now."""
         found = self._sha(made.output)
         if found is None:
             return self._gone(made, "missing")
-        if found != made.sha256:
-            return self._step(Action.EDITED, "edited by hand since it was made")
+        if found != made.sha256 and not self._is_pointer(made):
+            return self._edited()
         return self._step(Action.KEEP, "frozen: it is not made again", *reasons)
 
     def _changes(self, made: LockedImage) -> list[str]:
-        if made.ask.sandbox and not self.planner.wishes.sandbox:
-            return ["it was made by the sandbox"]
-        now = self.ask.made_from if self.ask else ""
-        return differences(made.ask.made_from, now) or ["its request is another one"]
+        now = self.request.made_from if self.request else ""
+        return differences(made.request.made_from, now) or ["its request is another one"]
 
     def _remade(self, made: LockedImage, *reasons: str) -> PlanStep:
         """Make it again, unless a person changed the file meanwhile."""
         found = self._sha(made.output)
-        if found is not None and found != made.sha256 and not self.planner.wishes.force:
-            return self._step(Action.EDITED, "edited by hand since it was made", *reasons)
+        kept = found in {None, made.sha256} or self._is_pointer(made)
+        if not kept and not self.planner.options.force:
+            return self._edited(*reasons)
         if made.output != self.asset.output:
             return self._unless_in_the_way(Action.CHANGED, *reasons)
         return self._step(Action.CHANGED, *reasons)
@@ -225,47 +327,67 @@ class _Case:
     def _answered(self, made: LockedImage) -> PlanStep:
         found = self._sha(made.output)
         if made.sha256 in {found, self.seen}:
-            return self._there(made, found)
-        if (found or self.seen) and not self.planner.wishes.force:
-            if found is not None:
-                return self._step(Action.EDITED, "edited by hand since it was made")
-            return self._in_the_way()
-        return self._gone(made, "edited by hand, and to be replaced" if found else "missing")
+            return self._there(made, made.output if found == made.sha256 else self.asset.output)
+        if self._sha(parked(made.output)) == made.sha256:
+            return self._there(made, parked(made.output))
+        if self._is_pointer(made):
+            return self._step(Action.KEEP, "a git-lfs pointer to the locked image: `git lfs pull`")
+        if (found or self.seen) and not self.planner.options.force:
+            return self._edited() if found is not None else self._in_the_way()
+        return self._gone(made, "edited, and to be replaced" if found else "missing")
 
-    def _there(self, made: LockedImage, found: str | None) -> PlanStep:
-        """The picture is on the disk, here or there."""
-        accept = self.asset.accept
+    def _there(self, made: LockedImage, place: str) -> PlanStep:
+        """The image is on the disk, at `place`."""
+        accept, name = self.asset.accept, self.asset.name
         objections = accept.objections(size=made.bytes, width=made.width, height=made.height)
         if objections and not made.adopted:
-            return self._step(Action.HELD, *objections, "raise `rev` for another roll")
-        if made.output == self.asset.output:
-            if self.known_as not in {None, self.asset.name}:
+            return self._step(
+                Action.HELD,
+                *objections,
+                next_=f"fluxcli build --reroll {name}, fluxcli assets adopt {name}, "
+                "or relax `accept`",
+            )
+        if place == self.asset.output == made.output:
+            if self.known_as not in {None, name}:
                 return self._step(Action.MOVED, f"it was called `{self.known_as}`")
             return self._step(Action.KEEP, "adopted" if made.adopted else "unchanged")
-        if self.seen not in {None, made.sha256} and not self._moves_away(self.asset.output):
+        free = self.seen in {None, made.sha256} or self._moves_away(self.asset.output)
+        if not free:
             return self._in_the_way()
-        was = f"`{made.output}`" if found == made.sha256 else f"`{made.output}`, moved by hand"
-        return self._step(Action.MOVED, f"it was {was}")
+        moved = place == self.asset.output
+        was = f"it was `{made.output}`{', moved by hand' if moved else ''}"
+        return self._step(Action.MOVED, was, moved_from=None if moved else place)
 
     def _gone(self, made: LockedImage, reason: str) -> PlanStep:
-        """The picture is not on the disk."""
-        if self.planner.alive(made.ask, made.made_at):
-            said = "the service still has it"
-            return self._step(Action.COLLECT, reason, said, collects=made.ask)
-        lost = "it was adopted" if made.adopted else "the service has it no longer"
-        if self._is_frozen:
-            return self._step(Action.HELD, "frozen", reason, lost)
-        return self._step(Action.CHANGED, reason, lost)
+        """The image is not on the disk: it is collected, or a person decides."""
+        is_own = made.adopted or made.request.task_id is None
+        alive = is_alive(made.request, made.created_at, now=self.planner.options.now)
+        if alive and not is_own:
+            request = made.request
+            return self._step(Action.COLLECT, reason, "the service still has it", collects=request)
+        lost = "it was adopted" if is_own else f"the service keeps results for {RESULT_DAYS} days"
+        frozen = ("frozen",) if self._is_frozen else ()
+        name = self.asset.name
+        return self._step(
+            Action.HELD,
+            *frozen,
+            reason,
+            lost,
+            next_=f"git checkout -- {made.output}, or fluxcli build --reroll {name} pays again",
+        )
 
     # -- what is paid for ---------------------------------------------------------------
 
     def _collected(self, pending: LockedRequest) -> PlanStep:
         made = self.entry.made
         ours = {None, pending.landing, made.sha256 if made else None}
-        if self.seen not in ours and not self.planner.wishes.force:
+        if self.seen not in ours and not self.planner.options.force and not self._moved_here():
             return self._in_the_way()
-        said = f"task `{pending.task_id}` is paid for"
-        return self._step(Action.COLLECT, said, collects=pending)
+        return self._step(Action.COLLECT, f"task `{pending.task_id}` is paid for", collects=pending)
+
+    def _moved_here(self) -> bool:
+        made = self.entry.made
+        return self._moves_away(self.asset.output) or (made is not None and self._is_pointer(made))
 
     def _lost(self, pending: LockedRequest | None) -> list[str]:
         if pending is None or pending.task_id is None:
@@ -274,20 +396,35 @@ class _Case:
             return [f"the service keeps results for {RESULT_DAYS} days, and this one is gone"]
         return ["what is paid for is the answer to another request"]
 
-    # -- words --------------------------------------------------------------------------
+    # -- reasons ------------------------------------------------------------------------
 
     def _unless_in_the_way(self, action: Action, *reasons: str) -> PlanStep:
         free = self.seen is None or self._moves_away(self.asset.output)
-        if free or self.planner.wishes.force:
+        if free or self.planner.options.force:
             return self._step(action, *reasons)
         return self._in_the_way()
 
     def _in_the_way(self) -> PlanStep:
-        said = f"`{self.asset.output}` is there, and the lock does not know it"
-        return self._step(Action.EDITED, said)
+        reason = f"`{self.asset.output}` exists, and the lock does not know it"
+        return self._step(Action.EDITED, reason, next_=_keep_or_replace(self.asset.name))
+
+    def _edited(self, *reasons: str) -> PlanStep:
+        made = self.entry.made
+        path = self.planner.manifest.root / (made.output if made else self.asset.output)
+        if self.planner.disk.pointer(path) is not None:
+            reason = "a git-lfs pointer to another image than the locked one"
+            pulled = f"git lfs pull, then {_keep_or_replace(self.asset.name)}"
+            return self._step(Action.EDITED, reason, *reasons, next_=pulled)
+        reason = "the file is not the locked image: edited, or a forgotten `git add`"
+        return self._step(Action.EDITED, reason, *reasons, next_=_keep_or_replace(self.asset.name))
+
+    def _is_pointer(self, made: LockedImage) -> bool:
+        """Whether git-lfs has left a pointer to the locked image in its place."""
+        root = self.planner.manifest.root
+        return self.planner.disk.pointer(root / made.output) == made.sha256
 
     def _moves_away(self, output: str) -> bool:
-        """Tell whether what lies at `output` is another asset's, which is going elsewhere."""
+        """Whether the file at `output` is another asset's, which is moved elsewhere."""
         assets = self.planner.manifest.by_name()
         for name, entry in self.planner.lock.items():
             made = entry.made
@@ -297,31 +434,26 @@ class _Case:
             return goes and self._sha(output) == made.sha256
         return False
 
-    def _answers(self, ask: LockedRequest) -> bool:
-        """Tell whether a request is the one that is wanted, by whatever scheme it was hashed."""
-        if ask.sandbox and not self.planner.wishes.sandbox:
-            return False
-        if self.ask is not None and ask.request == self.ask.request:
-            return True
-        scheme = scheme_of(ask.request)
-        ours = scheme and asks_for(self.asset, self.identity, scheme=scheme)
-        return ask.request == ours
+    def _answers(self, request: LockedRequest) -> bool:
+        return answers(request, self.asset, self.identity)
 
     @property
     def _is_frozen(self) -> bool:
-        return self.asset.frozen and self.asset.name not in self.planner.wishes.named
+        return self.asset.frozen and self.asset.name not in self.planner.options.named
 
     def _sha(self, output: str) -> str | None:
         if output == self.asset.output:
             return self.seen
-        return self.planner.disk.sha256(self.planner.manifest.folder / output)
+        return self.planner.disk.sha256(self.planner.manifest.root / output)
 
     def _step(
         self,
         action: Action,
         *reasons: str,
         collects: LockedRequest | None = None,
-        unknown: bool = False,
+        unknown: LockedRequest | None = None,
+        moved_from: str | None = None,
+        next_: str | None = None,
     ) -> PlanStep:
         known = self.known_as is not None
         return PlanStep(
@@ -332,22 +464,22 @@ class _Case:
             asset=self.asset,
             entry=self.entry if known else None,
             known_as=self.known_as,
-            ask=self.ask,
-            anchored=self._anchored(action) if known else None,
+            request=self.request,
+            kept=self._kept(action) if known else None,
             collects=collects,
-            seen=self.seen,
             unknown=unknown,
+            seen=self.seen,
+            moved_from=moved_from,
+            next=next_,
         )
 
-    def _anchored(self, action: Action) -> LockEntry:
-        """Return the entry with its place and anchor as they are to be."""
+    def _kept(self, action: Action) -> LockEntry:
+        """Return the entry with its output as it is to be. A hash is never rewritten."""
         made = self.entry.made
-        if made is None or action not in {Action.KEEP, Action.MOVED} or self.ask is None:
+        if made is None or action is not Action.MOVED:
             return self.entry
-        now = (self.ask.request, self.ask.made_from, self.ask.input, self.asset.output)
-        was = (made.ask.request, made.ask.made_from, made.ask.input, made.output)
-        if now == was or not self._answers(made.ask):
-            return self.entry
-        request, made_from, given, output = now
-        ask = replace(made.ask, request=request, made_from=made_from, input=given)
-        return replace(self.entry, made=replace(made, ask=ask, output=output))
+        return replace(self.entry, made=replace(made, output=self.asset.output))
+
+
+def _keep_or_replace(name: str) -> str:
+    return f"fluxcli assets adopt {name} keeps it, fluxcli build {name} --force replaces it"

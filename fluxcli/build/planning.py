@@ -1,6 +1,6 @@
-"""The words of `fluxcli build` that only look: plan, check, explain.
+"""The commands that change nothing: `--plan`, `--check`, `explain`.
 
-They load nothing that makes pictures: a check is to be as quick as it is free.
+They load nothing that makes images: a check is quick and free.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcli.build.manifest.selection import select
-from fluxcli.build.opening import opened, reports_for
-from fluxcli.build.outcome import at_rest
-from fluxcli.build.terminal import BuildReporter
+from fluxcli.build.opening import chosen, opened, reports_for
+from fluxcli.build.outcome import initial_outcomes
+from fluxcli.build.terminal import reporter_for
 from fluxcli.errors import Code, FluxError, Status
 
 if TYPE_CHECKING:
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 
 def show(context: Context, call: BuildCall) -> None:
-    """Tell what would be done, and why: `--plan` and `--check`. No key, no network."""
+    """Show what would be done, and why: `--plan` and `--check`. No key, no network."""
     with reports_for(context, call) as reports:
         project, selection = opened(context, call)
         reports.manifest = project.manifest
-        plan = project.plan(selection, now=context.clock.wall(), force=call.force)
-        outcomes = reports.outcomes = at_rest(plan)
-    teller = BuildReporter(context.output, sandbox=context.sandbox)
-    teller.plan(plan)
-    teller.document(outcomes, plan.credits)
+        selection, reroll = chosen(call, project.manifest, selection)
+        now = context.clock.wall()
+        plan = project.plan(selection, now=now, force=call.force, reroll=reroll)
+        outcomes = reports.outcomes = initial_outcomes(plan)
+    reporter = reporter_for(context)
+    reporter.plan(plan)
+    reporter.document(outcomes, plan.credits)
     if call.word == "check" and not plan.is_clean:
         context.status = Status.DRIFT
         context.output.note("there is work to do")
@@ -35,13 +37,13 @@ def show(context: Context, call: BuildCall) -> None:
 
 
 def explain(context: Context, call: BuildCall) -> None:
-    """Tell what an asset comes to, and why it is or is not made again."""
+    """Show what an asset resolves to, and why it is or is not made again."""
     if not call.names:
         raise FluxError(
             Code.USAGE, "name the assets to explain", hint="fluxcli build --explain hero"
         )
     project, selection = opened(context, call)
     plan = project.plan(selection, now=context.clock.wall(), force=call.force)
-    teller = BuildReporter(context.output, sandbox=context.sandbox)
+    reporter = reporter_for(context)
     wanted = select(project.manifest, call.names, tags=call.tags, parents=False)
-    teller.explain([step for step in plan.steps if step.name in wanted.names])
+    reporter.explain([step for step in plan.steps if step.name in wanted.names])

@@ -4,131 +4,286 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import LARGE, FileHashes
 from fluxcli.build.lock import lock_file as store
+from fluxcli.build.lock.entry import LockedRequest, with_history
 from fluxcli.build.lock.lock_file import LockFile
-from fluxcli.build.lock.merge import merged, shard_lock
+from fluxcli.build.lock.merge import shard_lock
+from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.manifest import read as read_manifest
 from fluxcli.build.plan import plan
-from fluxcli.build.reconcile import reconciled
-from fluxcli.build.steps import Plan, Wishes
+from fluxcli.build.steps import Plan, PlanOptions
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import FileLock
+from fluxcli.models import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fluxcli.build.lock.entry import LockEntry
     from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.manifest.selection import Selection, Shard
+    from fluxcli.journal.journal import Journal
     from fluxcli.models import Task
+
+_ENDED = (State.FAILED, State.REFUSED)
+
+
+class TaskRecords:
+    """What this machine's journal knows of assets' submissions, wherever they were asked for.
+
+    The journal is opened when it is first needed. With `optional`, for commands that send
+    nothing, a journal that cannot be opened (no home folder) knows nothing.
+    """
+
+    def __init__(self, journal: Callable[[], Journal], origin: str, *, optional: bool) -> None:
+        self._journal = journal
+        self._origin = origin
+        self._optional = optional
+        self._fingerprints: set[str] | None = None
+
+    def find(self, name: str) -> Task | None:
+        """Return the task of an id or a journal's name.
+
+        Raises:
+            FluxError: JOURNAL.
+        """
+        try:
+            return self._journal().find(name)
+        except FluxError:
+            if not self._optional:
+                raise
+            return None
+
+    def submitted(self, asset: str, request_hash: str) -> Sequence[LockedRequest]:
+        """Return the submissions for an asset and a request hash, the newest first.
+
+        Raises:
+            FluxError: JOURNAL.
+        """
+        fingerprint = asset_fingerprint(asset, request_hash, self._origin)
+        try:
+            journal = self._journal()
+            if self._fingerprints is None:
+                # One query instead of one for each of thousands of new assets.
+                self._fingerprints = journal.fingerprints()
+            if fingerprint in self._fingerprints:
+                return self._locked(journal.of_fingerprint(fingerprint), request_hash)
+        except FluxError:
+            if not self._optional:
+                raise
+        return ()
+
+    def submitted_now(self, asset: str, request_hash: str) -> Sequence[LockedRequest]:
+        """Return the same, with what other processes have submitted since the plan."""
+        fingerprint = asset_fingerprint(asset, request_hash, self._origin)
+        return self._locked(self._journal().of_fingerprint(fingerprint), request_hash)
+
+    def _locked(self, tasks: Sequence[Task], request_hash: str) -> Sequence[LockedRequest]:
+        return [
+            _as_locked(task, request_hash, self._origin)
+            for task in reversed(tasks)
+            if task.state is not State.REFUSED or task.error_code == Code.MODERATED.value
+        ]
+
+
+def asset_fingerprint(name: str, request_hash: str, origin: str) -> str:
+    """Return what identifies the run for an asset's request: no folder, no checkout."""
+    parts = ("build", name, request_hash, origin)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _as_locked(task: Task, request_hash: str, origin: str) -> LockedRequest:
+    ended = task.state in _ENDED
+    return LockedRequest(
+        hash=request_hash,
+        made_from="",
+        model=task.request.model,
+        submitted_at=task.completed_at or task.accepted_at or task.created_at,
+        ref=task.ref,
+        task_id=task.task_id,
+        origin=origin,
+        error=(task.error_code or Code.GENERATION_FAILED.value) if ended else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A manifest and what is known of its pictures; nothing has been changed.
-
-    `find` asks the journal for a task by its id or name.
-    """
+    """A manifest and what is known of its images; nothing has been changed."""
 
     manifest: Manifest
     lock: LockFile
-    find: Callable[[str], Task | None]
-    sandbox: bool
+    records: TaskRecords
 
     @classmethod
     def open(
-        cls,
-        path: Path,
-        *,
-        shown: str,
-        shard: Shard | None,
-        find: Callable[[str], Task | None],
-        sandbox: bool,
+        cls, path: Path, *, shown: str, shard: Shard | None, records: TaskRecords, sandbox: bool
     ) -> Project:
         """Read a manifest and its lock; a shard has a lock of its own over the whole one.
 
         Raises:
             FluxError: the manifest or a lock is wrong.
         """
-        manifest = read_manifest(path, shown=shown)
-        base = store.read(manifest.lock)
+        manifest = replace(read_manifest(path, shown=shown), sandbox=sandbox)
+        base = read_lock(manifest, manifest.lock)
         if shard is None:
-            lock = LockFile(manifest.lock, base)
+            lock = LockFile(manifest.lock, base, root=manifest.root)
         else:
             place = shard_lock(manifest.lock, str(shard))
-            lock = LockFile(place, store.read(place), beneath=base)
-        return cls(manifest=manifest, lock=lock, find=find, sandbox=sandbox)
+            own = read_lock(manifest, place)
+            lock = LockFile(place, own, beneath=base, root=manifest.root)
+        return cls(manifest=manifest, lock=lock, records=records)
 
     def known(self) -> dict[str, LockEntry]:
         """Return what the lock says, and where the journal knows better, that."""
         entries = self.lock.entries()
-        return entries | reconciled(entries, self.find)
+        return entries | reconciled(entries, self.records.find)
 
-    def plan(self, selection: Selection, *, now: float, force: bool = False) -> Plan:
-        """Decide what is to be done; changes nothing.
+    def plan(
+        self,
+        selection: Selection,
+        *,
+        now: float,
+        force: bool = False,
+        reroll: Collection[str] = (),
+    ) -> Plan:
+        """Decide what to do; changes nothing.
 
         Raises:
-            FluxError: a file is there and cannot be read.
+            FluxError: a file exists and cannot be read.
         """
         known, files = self.known(), FileHashes()
         chosen = None if selection.whole else selection.names
         files.read(self._large_files(known, selection))
-        wishes = Wishes(
+        options = PlanOptions(
             now=now,
-            sandbox=self.sandbox,
             force=force,
             chosen=chosen,
             named=selection.named,
+            reroll=reroll,
+            submitted=self.records.submitted,
         )
-        return plan(self.manifest, known, files, wishes)
+        return plan(self.manifest, known, files, options)
 
     def reconcile(self) -> None:
-        """Let the lock know what the journal knows better."""
-        changes = reconciled(self.lock.entries(), self.find)
+        """Write to the lock what the journal knows better."""
+        changes = reconciled(self.lock.entries(), self.records.find)
         if changes:
             self.lock.record(changes)
 
     def _large_files(self, known: dict[str, LockEntry], selection: Selection) -> Iterator[Path]:
-        """Yield the files that a plan will ask for and that, by the lock, are large."""
+        """Yield the files that a plan will read and that, by the lock, are large."""
         for asset in self.manifest.assets:
             entry = known.get(asset.name)
             made = entry.made if entry and asset.name in selection.names else None
             if made is not None and made.bytes >= LARGE:
                 yield self.manifest.place(asset)
-                yield self.manifest.folder / made.output
+                yield self.manifest.root / made.output
 
 
-def only_one(path: Path, folder: Path, *, shard: Shard | None) -> FileLock:
-    """Take the lock that keeps two builds of one manifest apart; it lies in the folder `folder`.
+def read_lock(manifest: Manifest, path: Path) -> dict[str, LockEntry]:
+    """Read a lock of the project; every output in it lies inside the project's folder.
 
     Raises:
-        FluxError: BUSY, naming the process that builds.
+        FluxError: LOCK_INVALID.
     """
-    name = f"{os.path.realpath(path)}\0{shard or ''}".encode()
-    mutex = FileLock(folder / f"build-{hashlib.blake2s(name, digest_size=12).hexdigest()}.lock")
-    if mutex.acquire(wait=False):
-        return mutex
-    holder = mutex.holder()
-    who = f"process {holder}" if holder else "another process"
-    raise FluxError(
-        Code.BUSY, f"{who} is building `{path.name}` already", hint="wait for it, then build again"
+    if path.is_symlink() and not _is_within(manifest.folder, path):
+        raise FluxError(
+            Code.LOCK_INVALID, f"`{path}` is a link that leads out of the project's folder"
+        )
+    entries = store.read(path, manifest.root)
+    check_outputs(manifest, entries, path)
+    return entries
+
+
+def check_outputs(manifest: Manifest, entries: Mapping[str, LockEntry], source: Path) -> None:
+    """Make sure that a lock names nothing but images inside the project.
+
+    Raises:
+        FluxError: LOCK_INVALID; no file was touched.
+    """
+    outputs = (
+        image.output
+        for entry in entries.values()
+        for image in (entry.rivals or ((entry.made,) if entry.made else ()))
     )
+    Guard(manifest.root).check(outputs, source)
 
 
-def merge(manifest: Manifest, files: Iterable[Path]) -> dict[str, LockEntry]:
-    """Return what the whole lock and the shards' locks in `files` amount to together.
+def _is_within(folder: Path, path: Path) -> bool:
+    real = os.path.realpath(path)
+    return real.startswith(os.path.realpath(folder).rstrip(os.sep) + os.sep)
+
+
+@contextmanager
+def held(manifest: Path, lock: Path) -> Iterator[None]:
+    """Keep every other build of the same lock out, by a file beside it.
 
     Raises:
-        FluxError: LOCK_INVALID: one is not there, cannot be read, or they contradict.
+        FluxError: BUSY, naming the process that builds; OUTPUT_UNWRITABLE: the folder cannot be
+            written to; nothing was sent.
     """
-    parts = []
-    for file in files:
-        if not file.exists():
-            raise FluxError(Code.LOCK_INVALID, f"there is no lock `{file}`")
-        parts.append((str(file), store.read(file)))
-    return merged(store.read(manifest.lock), parts)
+    mutex = FileLock(lock.with_name(f".{lock.name}.busy"))
+    try:
+        if not lock.parent.is_dir():
+            lock.parent.mkdir()
+            (lock.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+        is_ours = mutex.acquire(wait=False)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FluxError(
+            Code.OUTPUT_UNWRITABLE,
+            f"`{lock.parent}`, where the lock lies, cannot be written to: {reason}; "
+            "nothing was sent, nothing was charged",
+            hint="fluxcli build --plan",
+        ) from error
+    if not is_ours:
+        holder = mutex.holder()
+        who = f"process {holder}" if holder else "another process"
+        raise FluxError(
+            Code.BUSY,
+            f"{who} is building `{manifest.name}` already",
+            hint="wait for it, then build again",
+        )
+    try:
+        yield
+    finally:
+        mutex.release(remove=True)
+
+
+def reconciled(
+    entries: Mapping[str, LockEntry], find: Callable[[str], Task | None]
+) -> dict[str, LockEntry]:
+    """Return the entries of which the journal knows better how far their submissions got."""
+    changes = {}
+    for name, entry in entries.items():
+        if entry.pending is None:
+            continue
+        pending = _known_better(entry.pending, find)
+        if pending is not None and pending.error is not None:
+            changes[name] = replace(entry, pending=None, history=with_history(entry, pending))
+        elif pending != entry.pending:
+            changes[name] = replace(entry, pending=pending)
+    return changes
+
+
+def _known_better(
+    pending: LockedRequest, find: Callable[[str], Task | None]
+) -> LockedRequest | None:
+    named = pending.task_id or pending.ref
+    task = find(named) if named else None
+    if task is None or named not in {task.task_id, task.ref}:
+        return pending
+    if task.state is State.REFUSED and task.task_id is None:
+        code = task.error_code
+        return replace(pending, error=code) if code == Code.MODERATED.value else None
+    if task.state in _ENDED:
+        return replace(pending, error=task.error_code or Code.GENERATION_FAILED.value)
+    if pending.task_id is None and task.task_id is not None:
+        return replace(pending, task_id=task.task_id, ref=None)
+    return pending

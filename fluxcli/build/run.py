@@ -1,22 +1,26 @@
-"""The word of `fluxcli build` that makes pictures."""
+"""`fluxcli build` itself: plan, consent, work, answer."""
 
 from __future__ import annotations
 
+import os
+import secrets
 from typing import TYPE_CHECKING
 
-from fluxcli.build import maintenance as tending
+from fluxcli.build import maintenance
 from fluxcli.build.asset_job import BuildContext
 from fluxcli.build.executor import Build, Limits, recorded
-from fluxcli.build.opening import held, opened, reports_for
-from fluxcli.build.outcome import at_rest
+from fluxcli.build.opening import chosen, held, opened, reports_for
+from fluxcli.build.outcome import initial_outcomes
 from fluxcli.build.steps import Action, Plan
-from fluxcli.build.terminal import BuildReporter
+from fluxcli.build.terminal import reporter_for
+from fluxcli.catalog import SUBMISSIONS
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcli.build.manifest.selection import Selection
     from fluxcli.build.options import BuildCall
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
@@ -27,22 +31,62 @@ if TYPE_CHECKING:
 
 def make(context: Context, call: BuildCall) -> None:
     """Plan, ask once, and make what is new or changed."""
-    with reports_for(context, call) as reports, held(context, call):
+    with reports_for(context, call) as reports:
         project, selection = opened(context, call)
         reports.manifest = project.manifest
-        if not call.locked:
-            project.reconcile()
-        plan = project.plan(selection, now=context.clock.wall(), force=call.force)
-        reports.outcomes = at_rest(plan)
-        if call.locked:
-            _check_locked(plan)
-        _BuildRun(context, call, project, plan, reports).carry_out()
+        plan = _planned(context, call, project, selection)
+        if not plan.writes:
+            # Nothing is written, so a checkout that cannot be written to will do.
+            reports.outcomes = initial_outcomes(plan)
+            _BuildRun(context, call, project, plan, reports).carry_out()
+            return
+        with held(context, call):
+            _make_held(context, call, reports)
+
+
+def _make_held(context: Context, call: BuildCall, reports: Reports) -> None:
+    project, selection = opened(context, call)
+    if not call.locked:
+        project.reconcile()
+    plan = _planned(context, call, project, selection)
+    reports.manifest, reports.outcomes = project.manifest, initial_outcomes(plan)
+    if call.locked:
+        _check_locked(plan)
+    _BuildRun(context, call, project, plan, reports).carry_out()
+
+
+def _planned(context: Context, call: BuildCall, project: Project, selection: Selection) -> Plan:
+    selection, reroll = chosen(call, project.manifest, selection)
+    now = context.clock.wall()
+    return project.plan(selection, now=now, force=call.force, reroll=reroll)
+
+
+def _check_writable(project: Project, plan: Plan) -> None:
+    """Make sure that every image can be put where it belongs, before anything is paid for.
+
+    Raises:
+        FluxError: OUTPUT_UNWRITABLE.
+    """
+    places = {project.manifest.root / step.output for step in plan.steps if step.action.works}
+    for folder in {place.parent for place in places}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            trial = folder / f".{secrets.token_hex(8)}.part"
+            os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            trial.unlink()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise FluxError(
+                Code.OUTPUT_UNWRITABLE,
+                f"`{folder}` cannot be written to: {reason}; nothing was sent, nothing was charged",
+                hint="fluxcli build --plan",
+            ) from error
 
 
 def _check_locked(plan: Plan) -> None:
-    """Refuse whatever would change the lock; fetching what it says is all right."""
+    """Refuse what would change the lock; collecting what it names is allowed."""
     for step in plan.steps:
-        if step.action in {Action.KEEP, Action.COLLECT} and not step.rewrites and not step.is_fresh:
+        if not _changes_lock(step):
             continue
         raise FluxError(
             Code.DRIFT,
@@ -51,8 +95,14 @@ def _check_locked(plan: Plan) -> None:
         )
 
 
+def _changes_lock(step: PlanStep) -> bool:
+    if step.action.pays or step.action is Action.MOVED:
+        return True
+    return step.action is not Action.ORPHAN and (step.rewrites or step.is_fresh)
+
+
 class _BuildRun:
-    """One build on its way: consent, work, answer."""
+    """One build: consent, work, answer."""
 
     def __init__(
         self,
@@ -63,39 +113,41 @@ class _BuildRun:
         reports: Reports,
     ) -> None:
         self._reports = reports
-        self._session = context
+        self._context = context
         self._call = call
         self._project = project
         self._plan = plan
-        self._teller = BuildReporter(context.output, sandbox=context.sandbox)
+        self._reporter = reporter_for(context)
         self._most = context.settings.number("max_credits")
 
     def carry_out(self) -> None:
-        context, project, plan = self._session, self._project, self._plan
+        context, project, plan = self._context, self._project, self._plan
         self._reports.remember(plan)
+        _check_writable(project, plan)
         self._consent()
         if not self._call.locked:
-            tending.settle(plan, project.manifest, project.lock)
-        outcomes, status = at_rest(plan), int(Status.DONE)
+            maintenance.settle(plan, project.manifest, project.lock)
+        outcomes, status = initial_outcomes(plan), int(Status.DONE)
         if any(step.action.works or step.unknown for step in plan.steps):
             build = self._build()
             outcomes = self._reports.outcomes = build.outcomes
             status = self._followed(build)
-        status = status or _unsettled(outcomes)
-        self._teller.summary(outcomes)
-        self._teller.document(outcomes, plan.credits)
+        status = status or _left_over(outcomes)
+        self._reporter.summary(outcomes)
+        self._reporter.document(outcomes, plan.credits)
         context.status = status
 
     def _build(self) -> Build:
-        context, call = self._session, self._call
+        context, call = self._context, self._call
         runner = context.runner(existing="replace")
-        bench = BuildContext(
+        set_rate(context, call)
+        made_with = BuildContext(
             manifest=self._project.manifest,
             lock=self._project.lock,
-            tools=runner.tools,
-            terms=runner.terms,
+            records=self._project.records,
+            services=runner.tools,
+            options=runner.terms,
             origin=context.base_url,
-            sandbox=context.sandbox,
             locked=call.locked,
         )
         limits = Limits(
@@ -103,22 +155,22 @@ class _BuildRun:
             max_credits=self._most,
             fail_fast=call.fail_fast,
         )
-        build = Build(bench, self._plan, limits)
+        build = Build(made_with, self._plan, limits)
         for step in self._plan.steps:
             if step.unknown:
-                build.hold(step, recorded(bench, step))
+                build.hold(step, recorded(made_with, step))
         return build
 
     def _followed(self, build: Build) -> int:
-        """Tell what happens; whatever ends it, the lock gets to know what came of it."""
+        """Report what happens; however it ends, the lock records the result."""
         working = [step for step in self._plan.steps if step.action.works]
         for outcome in build.outcomes.values():
             if outcome.error is not None:
-                self._session.output.problem(outcome.error, key=outcome.step.name)
-        usual = _usual(self._session, working)
+                self._context.output.problem(outcome.error, key=outcome.step.name)
+        usual = _usual(self._context, working)
         try:
-            events = build.run(self._session.interrupts)
-            self._teller.follow(events, count=len(working), usual=usual)
+            events = build.run(self._context.interrupts)
+            self._reporter.follow(events, count=len(working), usual=usual)
         except FluxError as error:
             if error.code is not Code.INTERRUPTED:
                 raise
@@ -130,30 +182,36 @@ class _BuildRun:
         return build.status()
 
     def _consent(self) -> None:
-        """Make sure that the spending is agreed to.
+        """Ask for consent to the spending.
 
         Raises:
             FluxError: NO_CONSENT; nothing was sent.
         """
         estimate = self._plan.credits
-        self._teller.plan(self._plan, aside=True)
+        self._reporter.plan(self._plan, aside=True)
         if not estimate or self._call.yes or self._most is not None:
             return
-        if self._session.output.confirm(f"spend an estimated {estimate} credits?"):
+        if self._context.output.confirm(f"spend an estimated {estimate} credits?"):
             return
         raise FluxError(
             Code.NO_CONSENT,
-            f"an estimated {estimate} credits were not agreed to",
+            "cancelled: nothing was sent, nothing was charged",
             hint=f"fluxcli build --yes, or --max-credits {estimate}",
         )
 
 
-def _unsettled(outcomes: Mapping[str, Outcome]) -> int:
+def _left_over(outcomes: Mapping[str, Outcome]) -> int:
     """Return the status that says that a person is needed, if that is all there is to say."""
     results = {outcome.result for outcome in outcomes.values()}
-    if "held" not in results:
-        return Status.DONE
-    return Status.PARTIAL if "saved" in results else Status.REFUSED
+    return Status.DRIFT if results & {"held", "edited"} else Status.DONE
+
+
+def set_rate(context: Context, call: BuildCall) -> None:
+    """Share the account's submission limit between the machines of a sharded build."""
+    count = 1 if call.shard is None else int(call.shard.rpartition("/")[2])
+    if call.rate is not None or count > 1:
+        limiter = context.journal.submission_limiter
+        limiter.submissions = call.rate or max(1, SUBMISSIONS // count)
 
 
 def _usual(context: Context, working: list[PlanStep]) -> float | None:

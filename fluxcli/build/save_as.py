@@ -1,7 +1,8 @@
-"""One picture graduates: `generate --save-as NAME` declares in the manifest what was just made.
+"""`generate --save-as NAME`: declares in the manifest what was just made.
 
-Judged before anything is spent; written after the picture is on the disk. The manifest's own
-text is kept as it is, and a block is added to its end.
+Judged before anything is spent; written after the image is on the disk. The manifest is read
+again under the lock beside it, so that two runs lose nothing; its own text is kept as it is, and
+a block is added at its end.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.build.manifest.asset import DEFAULT_NAME, Asset, Manifest
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
-from fluxcli.build.steps import ask_of
+from fluxcli.build.project import held
+from fluxcli.build.steps import locked_request
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Finished
+from fluxcli.filelock import FileLock
 from fluxcli.files.templates import escaped
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ class SaveAs:
             FluxError: the manifest is wrong, the name is taken or none, or the place is outside.
         """
         path = context.cwd / DEFAULT_NAME
-        text = path.read_text(encoding="utf-8") if path.exists() else _BEGINNING
+        text = _text(path)
         if folder is None or not is_inside(path.parent, folder):
             raise FluxError(
                 Code.USAGE,
@@ -60,12 +63,12 @@ class SaveAs:
             raise FluxError(
                 Code.USAGE,
                 f"`{DEFAULT_NAME}` has an asset `{name}` already",
-                hint=f"fluxcli build --explain {name}",
+                hint=f"fluxcli assets explain {name}",
             )
         made._read(made._declared(prompt="-", output=f"{name}-{os.urandom(8).hex()}.png"))
         return made
 
-    def seen(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
+    def following(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
         """Pass a run's events on, and declare the picture once it is on the disk."""
         for event in events:
             if isinstance(event, Finished):
@@ -81,12 +84,35 @@ class SaveAs:
         picture = task.picture
         if picture is None or picture.path is None:
             return
+        lock = self.path.with_name(f".{self.path.name}.busy")
+        with FileLock(lock) as mutex:
+            try:
+                # Another run may have declared something since this one began.
+                replace(self, text=_text(self.path)).write(task, picture)
+            finally:
+                mutex.release(remove=True)
+        self.context.output.note(f"declared as `{self.name}` in `{self.path}`")
+
+    def write(self, task: Task, picture: Picture) -> None:
+        """Add the asset to the text that was just read."""
+        if picture.path is None:
+            raise ValueError(picture)
+        if self.path.exists() and self.name in parse(self.text, self.path).by_name():
+            raise FluxError(
+                Code.WOULD_OVERWRITE,
+                f"`{self.name}` was declared meanwhile; the image is saved as `{picture.path}`",
+                hint=f"fluxcli assets explain {self.name}",
+            )
         block = self._block(task, picture.path)
-        manifest = self._read(block)
+        manifest = replace(self._read(block), sandbox=task.sandbox)
         asset = manifest.by_name()[self.name]
         write(self.path, self._with(block).encode())
-        LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
-        self.context.output.note(f"declared as `{self.name}` in `{self.path}`")
+        with held(self.path, manifest.lock):
+            if task.sandbox:
+                # Builds with `--sandbox` have a folder of their own.
+                manifest.place(asset).parent.mkdir(parents=True, exist_ok=True)
+                write(manifest.place(asset), picture.path.read_bytes())
+            LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
 
     def _block(self, task: Task, path: Path) -> str:
         """Write the asset down with whatever the manifest's defaults would not give it."""
@@ -112,22 +138,46 @@ class SaveAs:
         return tomli_w.dumps({"assets": {self.name: fields}})
 
     def _entry(self, asset: Asset, task: Task, picture: Picture) -> LockEntry:
-        asked = ask_of(asset, None, now=task.created_at, sandbox=task.sandbox)
+        request = locked_request(asset, None, now=task.created_at)
         return LockEntry(
             LockedImage(
-                ask=replace(asked, task_id=task.task_id),
+                request=replace(request, task_id=task.task_id, origin=self.context.base_url),
                 output=asset.output,
                 sha256=picture.sha256,
+                original_sha256=picture.sha256,
                 bytes=picture.bytes,
                 width=picture.width,
                 height=picture.height,
                 format=picture.format,
-                made_at=task.completed_at or task.created_at,
+                created_at=task.completed_at or task.created_at,
             )
         )
 
     def _with(self, block: str) -> str:
-        return f"{self.text.rstrip()}\n\n{block}"
+        newline = "\r\n" if "\r\n" in self.text else "\n"
+        return f"{self.text.rstrip()}{newline * 2}{block.replace(chr(10), newline)}"
 
     def _read(self, block: str) -> Manifest:
         return parse(self._with(block), self.path)
+
+
+def _text(path: Path) -> str:
+    """Return a manifest's text with its line ends as they are; the beginning of a new one.
+
+    Raises:
+        FluxError: MANIFEST_INVALID: it is no UTF-8 text, or no file.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return _BEGINNING
+    except UnicodeDecodeError as error:
+        message = f"`{path}` is not UTF-8 text (byte {error.start})"
+        raise FluxError(
+            Code.MANIFEST_INVALID, message, hint="save it as UTF-8, then run the command again"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        message = f"`{path}` cannot be read: {reason}"
+        hint = "move it out of the way, then run the command again"
+        raise FluxError(Code.MANIFEST_INVALID, message, hint=hint) from None

@@ -1,4 +1,4 @@
-"""The words of a plan: what is to be done to an asset, and the request that it comes to."""
+"""What a plan consists of: what to do with each asset, and the request that it resolves to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.entry import LockedRequest
-from fluxcli.build.lock.fingerprint import anchor, made_from
+from fluxcli.build.lock.fingerprint import made_from, request_hash, scheme_of
 from fluxcli.catalog import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from fluxcli.build.lock.entry import LockEntry
     from fluxcli.build.manifest.asset import Asset
@@ -59,14 +59,14 @@ _SIGNS: Final[dict[Action, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStep:
-    """What is to be done to one asset, and the reasons.
+    """What to do with one asset, and why.
 
-    `asset` is None for an orphan. `entry` is what the lock knows, under `known_as` (another
-    name if the asset was renamed). `ask` is the request as the lock would keep it; None while
-    its input is yet to be made. `anchored` is the entry that the lock is to have if nothing
-    else happens; it differs from `entry` after a move, a new name or a new scheme. `collects`
-    is the request whose result is fetched. `seen` is the hash of what lies at the output now.
-    `unknown`: nobody can tell whether it is paid for.
+    `entry` is what the lock knows of it, under the name `known_as`; `kept` the same as it is to
+    be written if the image stays. `request` is the resolved one, None while its input is not
+    there. `collects` is the submission whose image is downloaded, `unknown` one of which it is
+    not known whether it was accepted. `seen` is the hash of the file at the output now,
+    `moved_from` the path of the image that is moved there. `next` is the command to run next
+    where only a person can decide.
     """
 
     name: str
@@ -76,11 +76,14 @@ class PlanStep:
     asset: Asset | None = None
     entry: LockEntry | None = None
     known_as: str | None = None
-    ask: LockedRequest | None = None
-    anchored: LockEntry | None = None
+    request: LockedRequest | None = None
+    kept: LockEntry | None = None
     collects: LockedRequest | None = None
+    unknown: LockedRequest | None = None
     seen: str | None = None
-    unknown: bool = False
+    moved_from: str | None = None
+    reroll: bool = False
+    next: str | None = None
 
     @property
     def credits(self) -> int:
@@ -89,14 +92,16 @@ class PlanStep:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether its picture will be one that nobody has seen yet."""
-        waited = self.entry.pending if self.entry else None
-        return self.action.pays or (self.collects is not None and self.collects is waited)
+        """Whether its image will be another one than the lock knows."""
+        made = self.entry.made if self.entry else None
+        return self.action.pays or (
+            self.collects is not None and (made is None or self.collects is not made.request)
+        )
 
     @property
     def rewrites(self) -> bool:
-        """Whether the lock changes though the picture stays."""
-        return self.known_as not in {None, self.name} or self.anchored != self.entry
+        """Whether the lock changes though the image stays."""
+        return self.known_as not in {None, self.name} or self.kept != self.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,42 +117,61 @@ class Plan:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing to do."""
-        return all(step.action is Action.KEEP for step in self.steps)
+        """Whether there is nothing to do: for the program or for a person."""
+        return all(step.action in {Action.KEEP, Action.ORPHAN} for step in self.steps)
+
+    @property
+    def writes(self) -> bool:
+        """Whether carrying it out changes the lock or a file."""
+        return any(
+            step.action.works or step.action is Action.MOVED or step.unknown or step.rewrites
+            for step in self.steps
+            if step.action is not Action.ORPHAN
+        )
 
     def only(self, *actions: Action) -> list[PlanStep]:
         """Return the steps of these kinds."""
         return [step for step in self.steps if step.action in actions]
 
 
+def _nothing(_name: str, _request_hash: str) -> Sequence[LockedRequest]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class PlanOptions:
     """What a command asks for: `chosen` assets (None: all), those `named` in full, `force`.
 
-    `sandbox`: pictures of the stand-in will do.
+    `reroll` are assets to pay for again. `submitted` returns what this machine has submitted
+    for an asset and a request hash, newest first.
     """
 
     now: float
-    sandbox: bool = False
     force: bool = False
     chosen: Collection[str] | None = None
     named: Collection[str] = ()
+    reroll: Collection[str] = ()
+    submitted: Callable[[str, str], Sequence[LockedRequest]] = _nothing
 
 
-def asks_for(asset: Asset, identity: str | None, *, scheme: int | None = None) -> str:
-    """Return the anchor of an asset whose input has this identity."""
-    return anchor(asset.request, rev=asset.rev, input_identity=identity, scheme=scheme)
+def hash_of(asset: Asset, identity: str | None, *, scheme: int | None = None) -> str:
+    """Return the request hash of an asset whose input has this identity."""
+    return request_hash(asset.request, rev=asset.rev, input_identity=identity, scheme=scheme)
 
 
-def ask_of(asset: Asset, identity: str | None, *, now: float, sandbox: bool) -> LockedRequest:
+def locked_request(asset: Asset, identity: str | None, *, now: float) -> LockedRequest:
     """Return the request for an asset as the lock keeps it before anything is sent."""
     original = asset.original
     return LockedRequest(
-        request=asks_for(asset, identity),
+        hash=hash_of(asset, identity),
         made_from=made_from(asset.request, rev=asset.rev, input_identity=identity),
         model=asset.request.model,
-        asked_at=now,
+        submitted_at=now,
         input=None if original is None else str(original),
         input_sha256=identity if original is not None and original.kind != "url" else None,
-        sandbox=sandbox,
     )
+
+
+def answers(request: LockedRequest, asset: Asset, identity: str | None) -> bool:
+    """Whether a request is the one that an asset resolves to, by the scheme it was hashed by."""
+    return request.hash == hash_of(asset, identity, scheme=scheme_of(request.hash))

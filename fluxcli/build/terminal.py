@@ -1,7 +1,8 @@
-"""A build, told: its plan with the reasons, its progress, the saved paths, the document."""
+"""What a build prints: its plan with reasons, its progress, the saved paths, the document."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,38 +15,52 @@ if TYPE_CHECKING:
 
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.steps import Plan, PlanStep
+    from fluxcli.context import Context
     from fluxcli.events import Event, Finished
     from fluxcli.output.json_records import Record
     from fluxcli.output.output import Output
 
-_TOLD: dict[str, str] = {
+_MANY = 20
+"""More steps of one kind and reason than this are shown as one line."""
+
+_RESULTS: dict[str, str] = {
     "saved": "saved",
     "moved": "moved",
     "failed": "failed",
     "blocked": "blocked by what they are made from",
-    "capped": "not asked for: the credits are used up",
+    "capped": "not submitted: over the credit limit",
     "planned": "not begun",
     "edited": "kept as edited by hand",
     "held": "waiting for you",
-    "orphan": "no longer in the manifest: `fluxcli build --prune`",
+    "orphan": "no longer in the manifest: `fluxcli assets prune`",
     "kept": "up to date",
 }
 
 
 class BuildReporter:
-    """Tells a build."""
+    """Prints a build."""
 
-    def __init__(self, output: Output, *, sandbox: bool) -> None:
+    def __init__(
+        self, output: Output, *, sandbox: bool, quiet: bool = False, verbose: bool = False
+    ) -> None:
         self._output = output
         self._sandbox = sandbox
+        self._quiet = quiet
+        self._verbose = verbose
 
     def plan(self, plan: Plan, *, aside: bool = False) -> None:
-        """Show the steps, one a line; `aside`: to people, what there is to do only."""
+        """Show the steps, one a line; `aside`: on stderr, only what there is to do.
+
+        More than 20 of one kind and reason are one line, unless `-v` is given. With `-q`, the
+        totals are the answer.
+        """
         if self._output.json and not aside:
             return
+        if self._quiet and not aside:
+            self._output.answer(_totals(plan))
+            return
         shown = [step for step in plan.steps if not aside or step.action is not Action.KEEP]
-        width = max((len(step.name) for step in shown), default=0)
-        lines = [_line(step, width) for step in shown]
+        lines = _lines(shown, whole=self._verbose)
         if aside:
             for line in lines:
                 self._output.note(line)
@@ -55,7 +70,7 @@ class BuildReporter:
         self._output.note(_totals(plan))
 
     def explain(self, steps: Sequence[PlanStep]) -> None:
-        """Show what assets come to, in full, and why."""
+        """Show what assets resolve to, in full, and why."""
         for step in steps:
             record = explanation(step)
             if self._output.json:
@@ -79,9 +94,9 @@ class BuildReporter:
                     self._output.problem(event.error, key=event.key)
 
     def summary(self, outcomes: Mapping[str, Outcome]) -> None:
-        """Say in one line how it came out."""
+        """Report the result in one line."""
         counts = _counts(outcomes)
-        words = [f"{counts[result]} {said}" for result, said in _TOLD.items() if counts[result]]
+        words = [f"{counts[result]} {said}" for result, said in _RESULTS.items() if counts[result]]
         self._output.note(", ".join(words) or "nothing to do")
 
     def document(self, outcomes: Mapping[str, Outcome], estimate: int) -> None:
@@ -93,6 +108,17 @@ class BuildReporter:
         picture = event.task.picture
         if not self._output.json and picture is not None and picture.path is not None:
             self._output.answer_path(picture.path)
+
+
+def reporter_for(context: Context) -> BuildReporter:
+    """Return what prints a build of this run."""
+    settings = context.settings
+    return BuildReporter(
+        context.output,
+        sandbox=context.sandbox,
+        quiet=settings.flag("quiet"),
+        verbose=settings.flag("verbose"),
+    )
 
 
 def build_record(outcomes: Mapping[str, Outcome], estimate: int, *, sandbox: bool) -> Record:
@@ -113,7 +139,7 @@ def build_record(outcomes: Mapping[str, Outcome], estimate: int, *, sandbox: boo
 
 
 def explanation(step: PlanStep) -> Record:
-    """Return what one asset comes to: the resolved request, and why it is or is not stale."""
+    """Return what one asset resolves to: the resolved request, and why it is or is not stale."""
     asset = step.asset
     request = asdict(asset.request) if asset else {}
     request.pop("input_image", None)
@@ -122,14 +148,15 @@ def explanation(step: PlanStep) -> Record:
         "name": step.name,
         "action": step.action.value,
         "reasons": list(step.reasons),
+        "next": step.next,
         **request,
         "edit": str(asset.original) if asset and asset.original else None,
         "rev": asset.rev if asset else None,
         "output": step.output,
-        "request_hash": step.ask.request if step.ask else None,
-        "locked_hash": made.ask.request if made else None,
+        "request_hash": step.request.hash if step.request else None,
+        "locked_hash": made.request.hash if made else None,
         "sha256": made.sha256 if made else None,
-        "task_id": made.ask.task_id if made else None,
+        "task_id": made.request.task_id if made else None,
         "estimated_credits": step.credits,
     }
 
@@ -138,11 +165,12 @@ def _asset_record(outcome: Outcome) -> Record:
     step, error = outcome.step, outcome.error
     made = step.entry.made if step.entry else None
     picture = outcome.task.picture if outcome.task else None
-    task_id = made.ask.task_id if made else None
+    task_id = made.request.task_id if made else None
     return {
         "name": step.name,
         "action": step.action.value,
         "reasons": list(step.reasons),
+        "next": step.next,
         "state": outcome.result,
         "output": step.output or None,
         "sha256": picture.sha256 if picture else made.sha256 if made else None,
@@ -153,15 +181,42 @@ def _asset_record(outcome: Outcome) -> Record:
 
 
 def _counts(outcomes: Mapping[str, Outcome]) -> dict[str, int]:
-    counts = dict.fromkeys(_TOLD, 0)
+    counts = dict.fromkeys(_RESULTS, 0)
     for outcome in outcomes.values():
         counts[outcome.result] += 1
     return counts
 
 
+def _lines(steps: Sequence[PlanStep], *, whole: bool) -> list[str]:
+    """Return a line for each step, and one for many steps of one kind and reason."""
+    kinds = Counter((step.action, step.reasons) for step in steps)
+    width = max((len(step.name) for step in steps), default=0)
+    lines, done = [], set()
+    for step in steps:
+        kind = (step.action, step.reasons)
+        if whole or kinds[kind] <= _MANY:
+            lines.append(_line(step, width))
+        elif kind not in done:
+            done.add(kind)
+            same = [one for one in steps if (one.action, one.reasons) == kind]
+            lines.append(_counted(same))
+    return lines
+
+
+def _counted(steps: Sequence[PlanStep]) -> str:
+    first, last = steps[0], steps[-1]
+    total = sum(step.credits for step in steps)
+    price = f" ({in_words(total)})" if total else ""
+    next_ = f"; {first.next.replace(first.name, 'ASSET')}" if first.next else ""
+    reasons = "; ".join(first.reasons)
+    names = f"{first.name} … {last.name}"
+    return f"{first.action.sign} {len(steps)} assets  {reasons}{next_}{price}  ({names}; -v lists)"
+
+
 def _line(step: PlanStep, width: int) -> str:
     price = f" ({in_words(step.credits)})" if step.credits else ""
-    return f"{step.action.sign} {step.name:{width}}  {'; '.join(step.reasons)}{price}"
+    next_ = f"; {step.next}" if step.next else ""
+    return f"{step.action.sign} {step.name:{width}}  {'; '.join(step.reasons)}{next_}{price}"
 
 
 def _totals(plan: Plan) -> str:

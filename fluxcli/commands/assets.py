@@ -111,6 +111,19 @@ def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) ->
     maintain.adopt(context, _call(context, "adopt", arguments, tags=options.tag))
 
 
+def pick(context: Context, arguments: Assets = None) -> None:
+    """Make a candidate's number, a task or a file the image of an asset, at no cost.
+
+    The replaced image stays among the candidates. A task that is not here yet is collected by
+    the next build.
+
+    Example: fluxcli build hero --candidates 4 --yes && fluxcli assets pick hero 2
+    """
+    from fluxcli.build import maintain
+
+    maintain.pick(context, _call(context, "pick", arguments))
+
+
 def prune(
     context: Context,
     arguments: Annotated[
@@ -139,6 +152,8 @@ def merge(
     ] = None,
 ) -> None:
     """Join the locks of shards, or any locks of one project, into the manifest's lock.
+
+    As git's merge driver: `fluxcli assets merge %O %A %B`.
 
     Example: fluxcli assets merge assets.lock.*-of-4
     """
@@ -191,6 +206,7 @@ _WORDS: Final[dict[str, Callable[..., None]]] = {
     "init": init,
     "explain": explain,
     "adopt": adopt,
+    "pick": pick,
     "prune": prune,
     "merge": merge,
     "schema": schema,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from fluxcli.commands.options import WaitOptions
 from fluxcli.context import Context
+from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,26 @@ class BuildOptions:
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Replace files that were edited by hand.")
     ] = False
+    reroll: Annotated[
+        list[str] | None,
+        typer.Option("--reroll", metavar="ASSET", help="Pay again for this asset; repeatable."),
+    ] = None
+    no_children: Annotated[
+        bool,
+        typer.Option("--no-children", help="With --reroll: leave what is made from it."),
+    ] = False
+    candidates: Annotated[
+        int | None,
+        typer.Option(
+            "--candidates", metavar="N", min=1, max=100, help="N images of one asset to pick from."
+        ),
+    ] = None
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            "--rate", metavar="N", min=1, max=20, help="Submissions in 10 s; 20, divided by shards."
+        ),
+    ] = None
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree beforehand.")] = False
     max_credits: Annotated[
         str | None, typer.Option(metavar="N", help="Spend at most so many credits, by estimate.")
@@ -88,6 +109,9 @@ def build(
     """
     context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
     call = _call(context, arguments or [], word, options)
+    from fluxcli.build.options import check_flags
+
+    check_flags(call.word, _given(options, wait))
     _function(call.word)(context, call)
 
 
@@ -100,10 +124,11 @@ def _call(
     default = default_manifest(context.cwd, context.env.get("HOME"))
 
     chosen: dict[Word, bool] = {
+        "candidates": options.candidates is not None,
         "plan": word.plan,
         "check": word.check,
     }
-    file, names = call.parted(arguments, default)
+    file, names = call.split_arguments(arguments, default)
     return call.BuildCall(
         word=call.word_of(chosen),
         file=file,
@@ -115,9 +140,22 @@ def _call(
         locked=options.locked,
         fail_fast=options.fail_fast,
         in_flight=options.jobs,
+        reroll=tuple(options.reroll or ()),
+        children=not options.no_children,
+        candidates=options.candidates,
+        rate=options.rate,
         reports=call.reports_of(options.report or []),
         against=options.against,
     )
+
+
+def _given(options: BuildOptions, wait: WaitOptions) -> list[str]:
+    """Return the flags that were typed, apart from those that choose the command."""
+    values = {**asdict(options), **asdict(wait)}
+    del values["candidates"]
+    if options.no_children and not options.reroll:
+        raise FluxError(Code.USAGE, "`--no-children` needs `--reroll`", hint="--reroll ASSET")
+    return [f"--{name.replace('_', '-')}" for name, value in values.items() if value]
 
 
 def _function(word: Word) -> Callable[[Context, BuildCall], None]:
@@ -125,6 +163,10 @@ def _function(word: Word) -> Callable[[Context, BuildCall], None]:
         from fluxcli.build import planning
 
         return planning.show
+    if word == "candidates":
+        from fluxcli.build import candidates
+
+        return candidates.make
     from fluxcli.build import run
 
     return run.make

@@ -68,7 +68,7 @@ def ask_for(
         wanted = [picture for picture in order.pictures if picture.n not in skipped]
         events = runner.produce(wanted, order.fingerprint, new=flags.spend.new)
         context.status = telling.follow(
-            events if graduation is None else graduation.seen(events),
+            events if graduation is None else graduation.following(events),
             count=len(order.pictures) - len(kept),
             usual=runner.usual_seconds(order.first.request),
         )

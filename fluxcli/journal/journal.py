@@ -79,6 +79,21 @@ class Journal:
         earlier = self._open_run(fingerprint)
         return None if earlier is None else self._newest(earlier)
 
+    def of_fingerprint(self, fingerprint: str) -> list[Task]:
+        """Return the tasks of every run of this fingerprint, open or closed, oldest first."""
+        return self._seen(
+            self._store.rows(
+                "SELECT * FROM tasks WHERE sandbox = ? AND run IN"
+                " (SELECT run FROM runs WHERE fingerprint = ?) ORDER BY created_at, rowid",
+                self._sandbox,
+                fingerprint,
+            )
+        )
+
+    def fingerprints(self) -> set[str]:
+        """Return the fingerprints of all runs, open or closed."""
+        return {str(row["fingerprint"]) for row in self._store.rows("SELECT fingerprint FROM runs")}
+
     def claim(self, task: Task, held: Mapping[str, Run]) -> Run:
         """Hold the run that a task belongs to, so that nobody else works on it.
 

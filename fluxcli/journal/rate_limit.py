@@ -38,6 +38,8 @@ class SubmissionLimiter:
     def __init__(self, store: Database, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self.submissions = SUBMISSIONS
+        """How many in a window: fewer where several machines share the account."""
         self._guard = threading.Lock()
         self._expected: list[float] = []
         """When this process's waiters come back, in order, by the monotonic clock."""
@@ -63,7 +65,7 @@ class SubmissionLimiter:
                 " ORDER BY answered_at IS NULL, answered_at",
                 (account,),
             ).fetchall()
-            if len(rows) < SUBMISSIONS:
+            if len(rows) < self.submissions:
                 row = db.execute(
                     "INSERT INTO submissions (account, pid, started_at) VALUES (?, ?, ?)",
                     (account, os.getpid(), now),
@@ -80,10 +82,10 @@ class SubmissionLimiter:
             return _RECHECK_SECONDS
         # One without an answer is free a window from now at the earliest.
         free = sorted((now if age is None else age) + WINDOW_SECONDS - now for age in ages)
-        free = free[len(ages) - SUBMISSIONS :]
+        free = free[len(ages) - self.submissions :]
 
         def after(turn: int) -> float:
-            rounds, place = divmod(turn, SUBMISSIONS)
+            rounds, place = divmod(turn, self.submissions)
             return free[place] + rounds * WINDOW_SECONDS
 
         moment = self._clock.monotonic()

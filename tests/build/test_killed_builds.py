@@ -36,7 +36,7 @@ MANIFEST: Final = (
 )
 
 
-class Cradle:
+class BuildForker:
     """The process that builds are forked from."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Cradle:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.build.mortal"],
+            [sys.executable, "-m", "tests.build.killable"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -60,20 +60,20 @@ class Cradle:
     ) -> None:
         self._process.communicate(timeout=60)
 
-    def run(self, root: Path, *arguments: str, strike: int = 0) -> dict[str, Any]:
+    def run(self, root: Path, *arguments: str, kill_at: int = 0) -> dict[str, Any]:
         """Run one command line in the world at `root`."""
-        # No process lives before the one that went before it.
+        # Each process runs later than the one before it.
         self._age += 3600
-        asked = {"root": str(root), "arguments": arguments, "strike": strike, "age": self._age}
+        job = {"root": str(root), "arguments": arguments, "kill_at": kill_at, "age": self._age}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        print(json.dumps(job), file=self._process.stdin, flush=True)
         return dict(json.loads(self._process.stdout.readline()))
 
 
 @pytest.fixture(scope="module")
-def cradle() -> Iterator[Cradle]:
-    with Cradle() as made:
+def forker() -> Iterator[BuildForker]:
+    with BuildForker() as made:
         yield made
 
 
@@ -98,11 +98,11 @@ def elsewhere(root: Path, other: Path) -> Path:
     return other
 
 
-def build(cradle: Cradle, root: Path, *, strike: int = 0) -> dict[str, Any]:
-    return cradle.run(root, "build", "--yes", "--json", "--sandbox", strike=strike)
+def build(forker: BuildForker, root: Path, *, kill_at: int = 0) -> dict[str, Any]:
+    return forker.run(root, "build", "--yes", "--json", "--sandbox", kill_at=kill_at)
 
 
-def settle(cradle: Cradle, root: Path, document: dict[str, Any]) -> None:
+def settle(forker: BuildForker, root: Path, document: dict[str, Any]) -> None:
     """Look up, as a person would in the service's log, what came of each lost answer."""
     known = {charge.prompt: charge.id for charge in charges(root)}
     for asset in document["assets"]:
@@ -112,39 +112,41 @@ def settle(cradle: Cradle, root: Path, document: dict[str, Any]) -> None:
         kind, number = asset["name"][0], asset["name"][1:]
         prompt = f"{'picture' if kind == 'a' else 'edit'} {number}"
         outcome = known.get(prompt, "not-charged")
-        ran = cradle.run(root, "status", error["ref"], "--settle", outcome, "--sandbox")
+        ran = forker.run(root, "status", error["ref"], "--settle", outcome, "--sandbox")
         assert ran["status"] == 0, ran["err"]
 
 
-def finish(cradle: Cradle, root: Path) -> int:
+def finish(forker: BuildForker, root: Path) -> int:
     """Build until everything is there; return how often a person was asked."""
     for asked in range(6):
-        ran = build(cradle, root)
+        ran = build(forker, root)
         if ran["status"] == 0:
             return asked
         assert ran["status"] in {9, 11}, ran["err"]
-        settle(cradle, root, json.loads(ran["out"]))
+        settle(forker, root, json.loads(ran["out"]))
     pytest.fail(f"no end in sight: {ran['err']}")
 
 
-def test_a_killed_build_is_finished_without_paying_twice(cradle: Cradle, tmp_path: Path) -> None:
-    whole = build(cradle, site(tmp_path / "whole"))
+def test_a_killed_build_is_finished_without_paying_twice(
+    forker: BuildForker, tmp_path: Path
+) -> None:
+    whole = build(forker, site(tmp_path / "whole"))
     assert whole["status"] == 0, whole["err"]
     total, killed, asked = whole["calls"], 0, 0
     for point in range(POINTS):
         root = site(tmp_path / f"here-{point}")
-        strike = total * (point + 1) // (POINTS + 1)
-        killed += build(cradle, root, strike=strike)["status"] == -9
+        kill_at = total * (point + 1) // (POINTS + 1)
+        killed += build(forker, root, kill_at=kill_at)["status"] == -9
         if point % 2:
             root = elsewhere(root, tmp_path / f"there-{point}")
-        asked += finish(cradle, root)
+        asked += finish(forker, root)
         paid = Counter(charge.prompt for charge in charges(root))
         assert len(paid) == ASSETS
-        assert set(paid.values()) == {1}, f"paid twice, killed at call {strike}"
-        assert cradle.run(root, "build", "--check", "--sandbox")["status"] == 0
+        assert set(paid.values()) == {1}, f"paid twice, killed at call {kill_at}"
+        assert forker.run(root, "build", "--check", "--sandbox")["status"] == 0
         # Elsewhere, nobody can tell whose half a picture is that came with the copy.
         litter = [path.name for path in (root / "work").rglob(".*")]
-        assert point % 2 or not litter, f"killed at call {strike}"
+        assert point % 2 or not litter, f"killed at call {kill_at}"
         shutil.rmtree(root)
     assert killed >= POINTS * 9 // 10
     print(f"{killed} of {POINTS} killed; a person was asked {asked} times")  # noqa: T201 - with -s

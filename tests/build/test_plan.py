@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fluxcli.build.lock import fingerprint as anchor
+from fluxcli.build.lock import fingerprint
 from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.manifest.manifest import parse
 from fluxcli.build.plan import plan
-from fluxcli.build.steps import Action, Plan, Wishes, ask_of
+from fluxcli.build.steps import Action, Plan, PlanOptions, locked_request
 
 if TYPE_CHECKING:
     import pytest
@@ -34,6 +34,9 @@ class Shelf:
     def sha256(self, path: Path) -> str | None:
         return self.files.get(path)
 
+    def pointer(self, _path: Path) -> str | None:
+        return None
+
 
 def manifest(text: str = TEXT) -> Manifest:
     return parse(text, AT)
@@ -43,7 +46,7 @@ def ask(
     found: Manifest, name: str = "a", *, source: str | None = None, task: str = "t"
 ) -> LockedRequest:
     asset = found.by_name()[name]
-    asked = ask_of(asset, source, now=NOW - DAY, sandbox=False)
+    asked = locked_request(asset, source, now=NOW - DAY)
     return replace(asked, task_id=task)
 
 
@@ -51,21 +54,22 @@ def made(
     found: Manifest, name: str = "a", sha: str = "sha-a", source: str | None = None
 ) -> LockedImage:
     return LockedImage(
-        ask=ask(found, name, source=source),
+        request=ask(found, name, source=source),
         output=found.by_name()[name].output,
         sha256=sha,
+        original_sha256=sha,
         bytes=10,
         width=1,
         height=1,
         format="jpeg",
-        made_at=NOW - DAY,
+        created_at=NOW - DAY,
     )
 
 
 def decide(
     found: Manifest, lock: dict[str, LockEntry], shelf: Shelf, *, force: bool = False
 ) -> Plan:
-    return plan(found, lock, shelf, Wishes(now=NOW, force=force))
+    return plan(found, lock, shelf, PlanOptions(now=NOW, force=force))
 
 
 def actions(found: Plan) -> dict[str, Action]:
@@ -89,17 +93,18 @@ def test_a_missing_file_is_fetched_while_the_service_has_it() -> None:
     found = manifest()
     entry = LockEntry(made(found))
     assert actions(decide(found, {"a": entry}, Shelf())) == {"a": Action.COLLECT}
-    old = LockEntry(replace(made(found), made_at=NOW - 14 * DAY))
+    old = LockEntry(replace(made(found), created_at=NOW - 14 * DAY))
     result = decide(found, {"a": old}, Shelf())
-    assert result.steps[0].reasons == ("missing", "the service has it no longer")
-    assert actions(result) == {"a": Action.CHANGED}
+    assert result.steps[0].reasons == ("missing", "the service keeps results for 14 days")
+    assert actions(result) == {"a": Action.HELD}, "never paid for again unasked"
+    assert "--reroll a" in (result.steps[0].next or "")
 
 
 def test_what_is_paid_for_is_collected_and_after_two_weeks_is_lost() -> None:
     found = manifest()
-    pending = replace(ask(found), asked_at=NOW - 13 * DAY)
+    pending = replace(ask(found), submitted_at=NOW - 13 * DAY)
     assert actions(decide(found, {"a": LockEntry(None, pending)}, Shelf())) == {"a": Action.COLLECT}
-    lost = replace(pending, asked_at=NOW - 14 * DAY)
+    lost = replace(pending, submitted_at=NOW - 14 * DAY)
     result = decide(found, {"a": LockEntry(None, lost)}, Shelf())
     assert actions(result) == {"a": Action.NEW}
     assert "this one is gone" in result.steps[0].reasons[0]
@@ -128,7 +133,7 @@ def test_a_submission_of_unknown_outcome_waits_for_a_person() -> None:
     pending = replace(ask(found), task_id=None, ref="ref")
     result = decide(found, {"a": LockEntry(None, pending)}, Shelf())
     assert actions(result) == {"a": Action.HELD, "b": Action.HELD}
-    assert [step.unknown for step in result.steps] == [True, False]
+    assert [step.unknown for step in result.steps] == [pending, None]
     assert result.steps[1].reasons == ("waits for `a`",)
 
 
@@ -153,36 +158,26 @@ def test_force_replaces_what_was_edited_free_where_it_can() -> None:
     assert actions(decide(found, {"a": entry}, shelf, force=True)) == {"a": Action.COLLECT}
 
 
-def test_a_new_scheme_anchors_anew_without_paying(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lock is rewritten, the picture stays, and nothing counts as work to do."""
+def test_a_lock_of_an_older_scheme_is_not_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image stays, and the lock does not claim values that it was not made with."""
     found = manifest()
     lock = {"a": LockEntry(made(found))}
 
     def second(request: object, rev: int, identity: str | None) -> str:
         return hashlib.sha256(f"2 {request} {rev} {identity}".encode()).hexdigest()
 
-    monkeypatch.setattr(anchor, "SCHEMES", {**anchor.SCHEMES, 2: second})
-    monkeypatch.setattr(anchor, "CURRENT", 2)
+    monkeypatch.setattr(fingerprint, "SCHEMES", {**fingerprint.SCHEMES, 2: second})
+    monkeypatch.setattr(fingerprint, "CURRENT", 2)
     result = decide(found, lock, Shelf(a_jpg="sha-a"))
     (step,) = result.steps
-    assert (result.is_clean, step.rewrites) == (True, True)
-    assert step.anchored is not None
-    assert step.anchored.made is not None
-    assert step.anchored.made.ask.request.startswith("2:")
+    assert (result.is_clean, step.rewrites) == (True, False)
 
 
-def test_a_request_hashed_by_a_scheme_of_the_future_is_not_understood() -> None:
+def test_an_orphan_is_listed_only_where_all_is_planned() -> None:
     found = manifest()
-    strange = replace(made(found), ask=replace(ask(found), request="9:abc"))
-    result = decide(found, {"a": LockEntry(strange)}, Shelf(a_jpg="sha-a"))
-    assert actions(result) == {"a": Action.CHANGED}
-
-
-def test_an_orphan_is_told_only_where_all_is_looked_at() -> None:
-    found = manifest()
-    lock = {"gone": LockEntry(replace(made(found), ask=replace(ask(found), request="1:x")))}
+    lock = {"gone": LockEntry(replace(made(found), request=replace(ask(found), hash="1:x")))}
     assert actions(decide(found, lock, Shelf())) == {"a": Action.NEW, "gone": Action.ORPHAN}
-    part = plan(found, lock, Shelf(), Wishes(now=NOW, chosen={"a"}))
+    part = plan(found, lock, Shelf(), PlanOptions(now=NOW, chosen={"a"}))
     assert actions(part) == {"a": Action.NEW}
 
 

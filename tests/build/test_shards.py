@@ -61,7 +61,7 @@ class Machine:
         assert process.returncode == 0, said
 
     def lock(self) -> dict[str, LockEntry]:
-        return read(self.folder / "assets.lock")
+        return read(self.folder / ".sandbox" / "assets.sandbox.lock")
 
 
 def told(name: str, lock: dict[str, LockEntry]) -> tuple[object, ...]:
@@ -73,7 +73,7 @@ def told(name: str, lock: dict[str, LockEntry]) -> tuple[object, ...]:
     made = lock[name].made
     assert made is not None
     assert lock[name].pending is None
-    ask, request = made.ask, made.ask.request
+    ask, request = made.request, made.request.hash
     parts = ask.made_from.split()
     if ask.input is not None:
         parent = lock[ask.input.removeprefix("@")].made
@@ -89,7 +89,7 @@ def test_shards_side_by_side_come_to_what_one_build_comes_to(tmp_path: Path) -> 
     whole.run("--yes", "--quiet")
     for process in [shards.start("--shard", f"{n}/4", "--yes", "--quiet") for n in range(1, 5)]:
         shards.end(process)
-    locks = sorted(path.name for path in shards.folder.glob("assets.lock.*"))
+    locks = sorted(str(path) for path in (shards.folder / ".sandbox").glob("*.lock.*"))
     assert len(locks) == 4
     shards.run("merge", *locks, command="assets")
     merged, one = shards.lock(), whole.lock()
@@ -97,5 +97,5 @@ def test_shards_side_by_side_come_to_what_one_build_comes_to(tmp_path: Path) -> 
     assert {name: told(name, merged) for name in merged} == {name: told(name, one) for name in one}
     shards.run("--check")
     for lock in locks:
-        (shards.folder / lock).unlink()
+        Path(lock).unlink()
     shards.run("--check")

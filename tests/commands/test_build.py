@@ -12,6 +12,7 @@ import pytest
 
 from fluxcli.build.lock.lock_file import read
 from fluxcli.build.manifest.schema import schema
+from fluxcli.build.project import held
 from fluxcli.errors import Code
 from tests.worlds import SwiftClock
 
@@ -109,7 +110,8 @@ class Site:
         """Return what is not up to date; `--check` has to agree."""
         plan = self.plan(*arguments)
         todo = {name: action for name, action in plan.items() if action != "up_to_date"}
-        assert self.run(*arguments, "--check").status == (10 if todo else 0)
+        work = {name for name, action in todo.items() if action != "orphan"}
+        assert self.run(*arguments, "--check").status == (10 if work else 0)
         return todo
 
     @property
@@ -118,7 +120,16 @@ class Site:
             return len(context.sandbox_service.charges())
 
     def path(self, name: str) -> Path:
-        return self.folder / "img" / name
+        return self.root / "img" / name
+
+    @property
+    def root(self) -> Path:
+        """Where builds with `--sandbox` put lock and images."""
+        return self.folder / ".sandbox"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "assets.sandbox.lock"
 
 
 @pytest.fixture
@@ -145,7 +156,7 @@ def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
     first = site.build()
     assert site.charges - before == MADE
     assert len(first.lines) == MADE
-    assert sorted(first.lines) == sorted(str(path) for path in (site.folder / "img").rglob("*.png"))
+    assert sorted(first.lines) == sorted(str(path) for path in (site.root / "img").rglob("*.png"))
 
     assert site.todo() == {}
     assert site.build().lines == []
@@ -166,7 +177,7 @@ def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
     with site.path("flag.png").open("ab") as file:
         file.write(b"retouched")
     assert site.todo() == {"flag": "edited"}
-    site.build()
+    site.build(status=10)
     assert site.path("flag.png").read_bytes().endswith(b"retouched")
     site.build("--force")
     assert site.todo() == {}
@@ -179,7 +190,7 @@ def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
     assert not site.path("icons/mail-1x1.png").exists()
 
     site.change('[assets.map]\nprompt = "A map"\n', "")
-    assert site.todo() == {"map": "orphan"}
+    assert site.plan()["map"] == "orphan"
     assert site.assets("prune").status == 7
     pruned = site.assets("prune", "--yes")
     assert pruned.lines == [str(site.path("map.png"))]
@@ -204,7 +215,7 @@ def test_what_is_frozen_is_made_again_only_by_name(site: Site) -> None:
 
 def test_nothing_to_do_needs_no_key_and_no_network(site: Site, world: World) -> None:
     """What was adopted counts for the service too, so this is no matter of the sandbox."""
-    picture_from(site, site.path("flag.png"))
+    picture_from(site, site.folder / "img" / "flag.png")
     world.env["FLUXCLI_API_KEY"] = ""
     assert world.run("assets", "adopt", "flag").status == 0
     for arguments in ((), ("--check",), ("--plan",)):
@@ -239,7 +250,7 @@ def test_two_files_may_change_places(site: Site) -> None:
 def test_without_a_terminal_there_is_no_spending_unasked(site: Site) -> None:
     ran = site.run("--json")
     assert (ran.status, ran.code, site.charges) == (7, Code.NO_CONSENT, 0)
-    assert not (site.folder / "assets.lock").exists()
+    assert not (site.lock).exists()
 
 
 def test_on_a_terminal_it_asks_once_and_no_is_the_default(site: Site) -> None:
@@ -271,7 +282,7 @@ def test_one_moderated_asset_stops_only_what_is_made_from_it(world: World) -> No
     states = {asset["name"]: asset["state"] for asset in ran.record["assets"]}
     assert (states.pop("bad"), states.pop("b"), states.pop("c")) == ("failed", "blocked", "blocked")
     assert set(states.values()) == {"saved"}
-    assert site.todo() == {"bad": "new", "b": "new", "c": "new"}
+    assert site.todo() == {"bad": "held", "b": "held", "c": "held"}
     site.change(" [moderated]", "")
     site.build()
     assert site.charges == 20
@@ -297,20 +308,20 @@ def test_ten_mistakes_are_ten_messages(world: World) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text[: len(text) // 2], "assets.lock:"),
-        (lambda text: text.replace("version = 1", "version = 99"), "written by a later fluxcli"),
+        (lambda text: text[: len(text) // 2], "assets.sandbox.lock:"),
+        (lambda text: text.replace(": 2}", ": 99}"), "written by a later fluxcli"),
         (
             lambda text: f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> theirs\n",
-            "assets.lock:1:1`: git left a merge conflict here",
+            "assets.sandbox.lock:1`: git left a merge conflict here",
         ),
-        (lambda _text: "", "does not say `version = 1`"),
+        (lambda _text: "", "does not begin with"),
     ],
 )
 def test_a_lock_that_cannot_be_read_is_never_taken_for_empty(
     site: Site, damage: Any, message: str
 ) -> None:
     site.build("flag")
-    lock = site.folder / "assets.lock"
+    lock = site.lock
     lock.write_text(damage(lock.read_text()))
     broken = lock.read_bytes()
     for arguments in (
@@ -352,6 +363,7 @@ def test_the_document_has_these_fields(site: Site) -> None:
         "name",
         "action",
         "reasons",
+        "next",
         "state",
         "output",
         "sha256",
@@ -365,13 +377,13 @@ def test_the_document_has_these_fields(site: Site) -> None:
 
 def test_locked_fetches_but_changes_nothing(site: Site) -> None:
     site.build("flag", "map")
-    lock = (site.folder / "assets.lock").read_bytes()
+    lock = (site.lock).read_bytes()
     site.path("flag.png").unlink()
     assert site.build("flag", "map", "--locked").lines == [str(site.path("flag.png"))]
-    assert (site.folder / "assets.lock").read_bytes() == lock
+    assert (site.lock).read_bytes() == lock
     ran = site.build("--locked", status=10)
     assert "`--locked`: `hero` is new" in ran.err
-    assert (site.folder / "assets.lock").read_bytes() == lock
+    assert (site.lock).read_bytes() == lock
 
 
 def test_another_machine_fetches_what_the_lock_knows(site: Site, world: World) -> None:
@@ -402,7 +414,7 @@ def test_a_picture_that_became_unacceptable_waits_for_a_person(site: Site) -> No
     site.build("flag")
     site.change('prompt = "A flag"', 'prompt = "A flag"\naccept = { min_width = 9000 }')
     assert site.todo("flag") == {"flag": "held"}
-    assert site.build("flag", status=8).lines == []
+    assert site.build("flag", status=10).lines == []
     site.change("min_width = 9000", "min_width = 90")
     assert site.todo("flag") == {}
 
@@ -412,7 +424,7 @@ def test_a_file_in_the_way_is_kept(site: Site) -> None:
     picture_from(site, path)
     mine = path.read_bytes()
     assert site.todo("flag") == {"flag": "edited"}
-    site.build("flag")
+    site.build("flag", status=10)
     assert (path.read_bytes(), site.charges) == (mine, 1)
     site.build("flag", "--force")
     assert path.read_bytes() != mine
@@ -433,12 +445,12 @@ def test_shards_merged_equal_the_whole(site: Site) -> None:
     """Each asset is in one shard, families stay together, and no two locks disagree."""
     for number in range(1, 5):
         site.build("--shard", f"{number}/4")
-    locks = sorted(site.folder.glob("assets.lock.*"))
-    assert [lock.name for lock in locks] == [f"assets.lock.{n}-of-4" for n in range(1, 5)]
-    assert not (site.folder / "assets.lock").exists()
-    ran = site.assets("merge", *(lock.name for lock in locks))
-    assert ran.lines == [str(site.folder / "assets.lock")]
-    merged = read(site.folder / "assets.lock")
+    locks = sorted(site.root.glob("*.lock.*"))
+    assert [lock.name for lock in locks] == [f"assets.sandbox.lock.{n}-of-4" for n in range(1, 5)]
+    assert not (site.lock).exists()
+    ran = site.assets("merge", *(str(lock) for lock in locks))
+    assert ran.lines == [str(site.lock)]
+    merged = read(site.lock)
     assert set(merged) == set(site.plan())
     assert (site.todo(), site.charges) == ({}, MADE + 1)
     for lock in locks:
@@ -448,7 +460,7 @@ def test_shards_merged_equal_the_whole(site: Site) -> None:
 
 def test_a_lock_that_git_breaks_during_a_build_is_left_to_its_person(site: Site) -> None:
     """What was paid for by then is collected once the conflict is resolved."""
-    lock, conflict = site.folder / "assets.lock", b"<<<<<<< HEAD\n"
+    lock, conflict = site.lock, b"<<<<<<< HEAD\n"
 
     class Merging(SwiftClock):
         def sleep(self, seconds: float) -> None:
@@ -468,17 +480,13 @@ def test_a_lock_that_git_breaks_during_a_build_is_left_to_its_person(site: Site)
     assert paid == MADE + 1 - 3, "all that are not made from others were under way"
 
 
-def test_two_builds_of_one_manifest_do_not_meet(site: Site, world: World) -> None:
-    from fluxcli.build.project import only_one  # noqa: PLC0415 - this test alone
-
-    mutex = only_one(site.folder / "assets.toml", world.state / "locks", shard=None)
-    try:
+def test_two_builds_of_one_manifest_do_not_meet(site: Site) -> None:
+    site.root.mkdir()
+    with held(site.folder / "assets.toml", site.lock):
         ran = site.run("--yes", "--json")
         assert (ran.status, ran.code) == (5, Code.BUSY)
         assert "is building `assets.toml` already" in ran.err
         assert site.run("--plan").status == 0
-    finally:
-        mutex.release(remove=True)
 
 
 def test_the_schema_and_the_example_are_at_hand(world: World) -> None:
@@ -493,7 +501,8 @@ def test_a_sandboxs_picture_does_not_pass_for_a_paid_one(site: Site, world: Worl
     site.build("flag")
     ran = world.run("build", "flag", "--plan", "--json")
     (asset,) = ran.record["assets"]
-    assert (asset["action"], asset["reasons"]) == ("changed", ["it was made by the sandbox"])
+    assert (asset["action"], asset["reasons"]) == ("new", ["not made yet"])
+    assert not (site.folder / "img").exists()
 
 
 def test_a_lost_answer_is_never_paid_for_twice(site: Site) -> None:
@@ -544,7 +553,7 @@ def test_reports_are_written(site: Site, world: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--plan", "--check"), "are two different things"),
+        (("--plan", "--check"), "are two different commands"),
         (("a.toml", "b.toml"), "one file is built at a time"),
         (("--report", "pdf=x"), "expected `github`, `junit=FILE` or `html=FILE`"),
         (("--shard", "5/4"), "expected `K/N`"),
@@ -558,7 +567,7 @@ def test_a_call_that_cannot_work_is_refused(
     assert (ran.status, message in ran.err) == (2, True), ran.err
 
 
-def test_one_picture_graduates(world: World) -> None:
+def test_save_as_declares_one_image(world: World) -> None:
     """What was made by hand is declared, with what the manifest's defaults would not say."""
     site = Site(world, "version = 1\noutput_dir = 'img'\n[defaults]\nmodel = 'max'\n")
     site.change("[defaults]", "[assets.x]\nprompt = 'x'\n[defaults]")
@@ -586,7 +595,7 @@ def test_one_picture_graduates(world: World) -> None:
         (("--save-as", "new", "-n", "2"), "declares one picture"),
     ],
 )
-def test_what_cannot_graduate_is_refused_before_it_is_paid(
+def test_what_cannot_be_declared_is_refused_before_it_is_paid(
     site: Site, arguments: tuple[str, ...], message: str
 ) -> None:
     ran = site.world.run("generate", "x", *arguments, "--sandbox")

@@ -1,4 +1,4 @@
-"""The words of the lock: what was asked for, what came of it. All frozen.
+"""The records of the lock: what was requested, and what was made of it. All frozen.
 
 Times are seconds since the epoch (float, UTC; the file keeps whole seconds), sizes bytes,
 widths and heights pixels, hashes sha256 in hex.
@@ -13,53 +13,104 @@ from dataclasses import dataclass
 class LockedRequest:
     """One request, as far as it got.
 
-    `request` is its anchor and `made_from` what it was made from, in short (see `anchor`).
-    `input` is the picture that was edited, as the manifest writes it, `input_sha256` its
-    bytes' hash (None for a URL). `ref` is the journal's name for it; `task_id` None while
-    nobody knows whether it was accepted, or where nothing was asked for. `landing` is the
-    sha256 of the picture that is about to be put in its place.
+    `hash` is its fingerprint and `made_from` its short form (see `fingerprint`). `input` is
+    the edited image as the manifest writes it, `input_sha256` the hash of its bytes (None for a
+    URL). `ref` is the journal's name for the submission; `task_id` is None while it is unknown
+    whether it was accepted, and for images that were never requested. `landing` is the sha256 of
+    the image that is about to be moved to its output. `origin` is the address of the service,
+    `api` its wire format. `reroll`: requested again on purpose. `error` is the code with which
+    the service ended the task for good.
     """
 
-    request: str
+    hash: str
     made_from: str
     model: str
-    asked_at: float
+    submitted_at: float
     input: str | None = None
     input_sha256: str | None = None
     ref: str | None = None
     task_id: str | None = None
     landing: str | None = None
-    sandbox: bool = False
+    origin: str | None = None
+    api: str | None = None
+    reroll: bool = False
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedImage:
-    """A picture that lies, or has lain, at `output`, and the request that it answers.
+    """An image that lies, or has lain, at `output`, and the request that it answers.
 
-    `output` is relative to the manifest's folder, with `/`. `adopted` pictures were put there
-    by hand and blessed.
+    `output` is relative to the project's folder, with `/`. `sha256` is the hash of the file,
+    `original_sha256` the hash of what the service delivered: dependents are stale when that
+    changes. They differ for an image that was processed and then adopted. `adopted` files were
+    put there by a person and confirmed with `assets adopt`.
     """
 
-    ask: LockedRequest
+    request: LockedRequest
     output: str
     sha256: str
+    original_sha256: str
     bytes: int
     width: int
     height: int
     format: str
-    made_at: float
+    created_at: float
     adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LockEntry:
-    """One asset: what is there, and what is paid for and not there yet."""
+    """What the lock knows of one asset.
+
+    `made` is its image, `pending` the submission whose image is not there yet, `history` earlier
+    submissions that are replaced but may still be collected, oldest first. `rivals` are the
+    images of two branches that both made the asset, until a person picks one.
+    """
 
     made: LockedImage | None = None
     pending: LockedRequest | None = None
+    history: tuple[LockedRequest, ...] = ()
+    rivals: tuple[LockedImage, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return self == _EMPTY
 
     @property
     def changed_at(self) -> float:
         """When it last changed."""
-        made = self.made.made_at if self.made else 0.0
-        return max(made, self.pending.asked_at if self.pending else 0.0)
+        made = self.made.created_at if self.made else 0.0
+        return max(made, self.pending.submitted_at if self.pending else 0.0)
+
+    def submissions(self) -> tuple[LockedRequest, ...]:
+        """Return every submission that may have been paid for, the newest first."""
+        made = (self.made.request,) if self.made else ()
+        pending = (self.pending,) if self.pending else ()
+        rivals = tuple(one.request for one in self.rivals)
+        return (*pending, *made, *rivals, *reversed(self.history))
+
+
+_EMPTY = LockEntry()
+
+
+def same_submission(first: LockedRequest, second: LockedRequest) -> bool:
+    """Whether two records are about one submission."""
+    if first.task_id is not None and second.task_id is not None:
+        return first.task_id == second.task_id
+    return first.ref is not None and first.ref == second.ref
+
+
+def with_history(entry: LockEntry, *replaced: LockedRequest | None) -> tuple[LockedRequest, ...]:
+    """Return an entry's history with the submissions that are replaced now.
+
+    What was never submitted has nothing to be remembered for.
+    """
+    history = list(entry.history)
+    for one in replaced:
+        if one is None or (one.task_id is None and one.ref is None and one.error is None):
+            continue
+        if not any(same_submission(one, known) for known in history):
+            history.append(one)
+    return tuple(history)

@@ -1,9 +1,9 @@
-"""Whether a request is still the one that was answered: its hash, and what it is made from.
+"""Whether a request is still the one that was answered: its hash and its short form.
 
-The hash covers everything that the picture depends on: the resolved request, the bytes of
-the picture that is edited, the roll (`rev`). It does not cover where the picture goes, who is
-told, how long we wait, the order of keys, or this program's version. A later scheme may
-cover something else; earlier ones stay here, so that a lock is anchored anew without paying.
+The hash covers everything that the image depends on: the resolved request, the original bytes
+of the edited image, and `rev`. It does not cover the output, callbacks, timeouts, the order of
+keys, or the version of this program. A later scheme may cover something else; earlier ones stay
+here, so that a lock is still understood. A hash in a lock is never rewritten.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _IN_ORDER: Final = sorted((*_COVERED, "input", "rev"))
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 _DIGEST: Final = 12
 _HIDDEN: Final = ("prompt", "watermark", "input")
-"""What is told apart by a digest, being long or not ours to repeat."""
+"""Shown as a digest: long, or not to be repeated."""
 
 _USUAL: Final[Mapping[str, object]] = {
     "safety_tolerance": 2,
@@ -44,7 +44,7 @@ _USUAL: Final[Mapping[str, object]] = {
     "upload_cn": False,
     "rev": 1,
 }
-"""What goes without saying in `made_from`."""
+"""Defaults, which `made_from` leaves out."""
 
 
 def _first(request: Request, rev: int, input_identity: str | None) -> str:
@@ -57,28 +57,28 @@ SCHEMES: Final[Mapping[int, Callable[[Request, int, str | None], str]]] = {1: _f
 CURRENT: Final = max(SCHEMES)
 
 
-def anchor(
+def request_hash(
     request: Request, *, rev: int, input_identity: str | None, scheme: int | None = None
 ) -> str:
-    """Return `1:…`, the scheme's number and the hash of a request; by the newest unless told.
+    """Return `1:…`, the scheme's number and the hash of a request; by the newest unless given.
 
-    `input_identity` is the sha256 of the picture that is edited, or its URL; None if none is.
+    `input_identity` is the original sha256 of the edited image, or its URL; None if none is.
     """
     number = CURRENT if scheme is None else scheme
     return f"{number}:{SCHEMES[number](request, rev, input_identity)}"
 
 
 def scheme_of(text: str) -> int | None:
-    """Return the number of the scheme that an anchor was made by; None if it is not ours."""
+    """Return the number of the scheme that a hash was made by; None if it is not ours."""
     number, _, digest = text.partition(":")
     known = number.isdecimal() and len(number) <= 4 and int(number) in SCHEMES and digest  # noqa: PLR2004 - no scheme will have a longer number
     return int(number) if known else None
 
 
 def made_from(request: Request, *, rev: int, input_identity: str | None) -> str:
-    """Return what a request is made from in one line: short values as they are, others digested.
+    """Return a request's short form in one line: short values as they are, others digested.
 
-    What is usual is left out.
+    Defaults are left out.
     """
     parts = {key: getattr(request, key) for key in _COVERED}
     parts |= {"input": input_identity, "rev": rev}
@@ -90,7 +90,7 @@ def made_from(request: Request, *, rev: int, input_identity: str | None) -> str:
 
 
 def differences(old: str, new: str) -> list[str]:
-    """Say in words how two requests differ, by what they are made from."""
+    """Return in words how two requests differ, by their short forms."""
     before, after = _parts(old), _parts(new)
     return [
         _difference(key, before.get(key), after.get(key))

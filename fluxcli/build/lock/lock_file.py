@@ -1,45 +1,53 @@
 """The lock's file: read whole, rewritten whole at every transition, never seen half written.
 
-A change is on the disk when `record` returns. Changes that several threads record at the
-same time share one rewriting; nobody returns before his own is safe. What somebody else did
-to the file meanwhile (git pulled, a person resolved a conflict) is taken over, not overwritten.
+A change is on the disk when `record` returns. Changes that several threads record at the same
+time share one rewriting; none returns before its own is safe. What another program did to the
+file meanwhile (a `git pull`, a resolved conflict) is taken over, not overwritten.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock import lock_text as text
-from fluxcli.build.lock.merge import overlaid
+from fluxcli.build.lock.merge import merged, overlaid
 from fluxcli.errors import Code, FluxError
+from fluxcli.files.atomic import TemporaryFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fluxcli.build.lock.entry import LockEntry
 
 _LARGEST: Final = 256 << 20
+_OPEN: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def read(path: Path) -> dict[str, LockEntry]:
-    """Read the lock at `path`; one that is not there is empty.
+def read(path: Path, root: Path | None = None) -> dict[str, LockEntry]:
+    """Read the lock at `path`; one that does not exist is empty. Outputs lie below `root`.
 
     Raises:
-        FluxError: LOCK_INVALID: it cannot be read in full.
+        FluxError: LOCK_INVALID: it cannot be read in full, or names what it must not.
     """
-    data = _bytes(path)
-    return {} if data is None else text.parse(data, path)
+    data = read_bytes(path)
+    return {} if data is None else _single(text.parse(data, path), root or path.parent)
 
 
-def _bytes(path: Path) -> bytes | None:
-    """Return what a lock's file holds; None if there is none."""
+def read_bytes(path: Path) -> bytes | None:
+    """Return what a lock's file holds; None if there is none. A FIFO is refused, not waited for.
+
+    Raises:
+        FluxError: LOCK_INVALID.
+    """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, _OPEN), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FluxError(Code.LOCK_INVALID, f"`{path}` is not a plain file")
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
         return None
@@ -49,6 +57,21 @@ def _bytes(path: Path) -> bytes | None:
     if len(data) > _LARGEST:
         raise FluxError(Code.LOCK_INVALID, f"`{path}` is too large for a lock")
     return data
+
+
+def _single(found: Mapping[str, Sequence[LockEntry]], root: Path) -> dict[str, LockEntry]:
+    """Return one entry for each asset; where branches disagree, the bytes on the disk decide."""
+    if all(len(entries) == 1 for entries in found.values()):
+        return {name: entries[0] for name, entries in found.items()}
+    return merged([found], lambda output: guarded_hash(root, output))
+
+
+def guarded_hash(root: Path, output: str) -> str | None:
+    """Return the hash of the file at an output, read only if it may be; None if there is none."""
+    from fluxcli.build.lock.output_names import Guard
+
+    Guard(root).check([output], root)
+    return sha256_of(root / output)
 
 
 class LockFile:
@@ -63,11 +86,13 @@ class LockFile:
         entries: Mapping[str, LockEntry],
         *,
         beneath: Mapping[str, LockEntry] | None = None,
+        root: Path | None = None,
     ) -> None:
         self.path = path
         self._entries = overlaid(beneath or {}, entries)
         self._unwritten = entries
-        self._blocks: dict[str, str] = {}
+        self._root = root or path.parent
+        self._lines: dict[str, str] = {}
         self._seen: dict[str, str] = {}
         self._file: bytes | None = None
         self._guard = threading.Lock()
@@ -77,7 +102,7 @@ class LockFile:
 
     @classmethod
     def open(cls, path: Path) -> LockFile:
-        """Read the lock at `path`; one that is not there is empty.
+        """Read the lock at `path`; one that does not exist is empty.
 
         Raises:
             FluxError: LOCK_INVALID.
@@ -99,97 +124,77 @@ class LockFile:
 
         Raises:
             FluxError: DISK: the file cannot be written; the one that was there is untouched.
-                LOCK_INVALID: somebody else changed it, and left nothing that can be read.
+                LOCK_INVALID: another program changed it, and it cannot be read any more.
         """
         with self._guard:
             self._write_down()
             for name, entry in changes.items():
-                self._take(name, entry)
+                self._set(name, entry)
             self._wanted += 1
             mine = self._wanted
         with self._writing:
             if self._written >= mine:
                 return  # Another thread's rewriting has covered it.
-            self._take_in_others()
+            self._take_over()
             with self._guard:
-                blocks, covered = dict(self._blocks), self._wanted
-            data = text.joined(blocks).encode()
+                lines, covered = dict(self._lines), self._wanted
+            data = text.joined(lines).encode()
             write(self.path, data)
-            self._written, self._seen, self._file = covered, blocks, data
+            self._written, self._seen, self._file = covered, lines, data
 
     def _write_down(self) -> None:
-        """Make blocks of what was read, once something is recorded; to look, nobody needs them."""
-        blocks = {name: text.block(name, entry) for name, entry in self._unwritten.items()}
-        self._blocks |= blocks
-        self._seen |= blocks
+        """Make lines of what was read, once something is recorded; a plan does not need them."""
+        lines = {name: text.lines_of(name, entry) for name, entry in self._unwritten.items()}
+        self._lines |= lines
+        self._seen |= lines
         self._unwritten = {}
 
-    def _take_in_others(self) -> None:
-        """Take over what somebody else wrote since we last did, of all that we have not changed."""
-        data = _bytes(self.path)
+    def _take_over(self) -> None:
+        """Take over what another program wrote since, for all that we have not changed."""
+        data = read_bytes(self.path)
         if data == self._file and data is not None:
             return
-        theirs = {} if data is None else text.parse(data, self.path)
-        blocks = {name: text.block(name, entry) for name, entry in theirs.items()}
+        theirs = {} if data is None else _single(text.parse(data, self.path), self._root)
+        lines = {name: text.lines_of(name, entry) for name, entry in theirs.items()}
         with self._guard:
-            for name in self._seen.keys() | blocks.keys():
+            for name in self._seen.keys() | lines.keys():
                 seen = self._seen.get(name)
-                if blocks.get(name) != seen and self._blocks.get(name) == seen:
-                    self._take(name, theirs.get(name))
+                if lines.get(name) != seen and self._lines.get(name) == seen:
+                    self._set(name, theirs.get(name))
 
-    def _take(self, name: str, entry: LockEntry | None) -> None:
-        if entry is None or (entry.made is None and entry.pending is None):
+    def _set(self, name: str, entry: LockEntry | None) -> None:
+        if entry is None or entry.is_empty:
             self._entries.pop(name, None)
-            self._blocks.pop(name, None)
+            self._lines.pop(name, None)
         else:
             self._entries[name] = entry
-            self._blocks[name] = text.block(name, entry)
+            self._lines[name] = text.lines_of(name, entry)
 
 
 def write(path: Path, data: bytes) -> None:
     """Put `data` at `path` in one step; a link stays, and the file that it names is replaced.
 
+    The temporary file is new and never reached through a link.
+
     Raises:
         FluxError: DISK: it cannot be written; what was there is untouched.
     """
-    target = Path(os.path.realpath(path))
-    # One name for all: what a killed run left is overwritten by the next.
-    part = target.with_name(f".{target.name}.part")
     try:
-        _spill(part, data, mode=_mode(target))
-        part.replace(target)
-        _sync(target.parent)
+        part = TemporaryFile(Path(os.path.realpath(path)), token="write")
+        try:
+            with os.fdopen(part.handle, "wb", closefd=False) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.install(replace=True)
+        finally:
+            part.discard()
+            os.close(part.handle)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         reason = (error.strerror or str(error)).lower()
         raise FluxError(
             Code.DISK,
             f"the lock `{path}` cannot be written: {reason}",
-            hint="make room or mend its rights, then fluxcli build: what is paid for is collected",
+            hint="free some space or change its permissions, then run `fluxcli build` again: "
+            "what is paid for is collected at no cost",
         ) from error
-
-
-def _spill(part: Path, data: bytes, *, mode: int | None) -> None:
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    with os.fdopen(handle, "wb") as file:
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _mode(path: Path) -> int | None:
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except OSError:
-        return None
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

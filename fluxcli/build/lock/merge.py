@@ -1,16 +1,22 @@
-"""The locks of shards, joined: each knows other assets, so nothing is ever in conflict. Pure."""
+"""Several lines about one asset as one entry: two branches, two locks, or the shards of a build.
+
+Nothing that was submitted is forgotten: what does not win moves to the history. Pure.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.build.lock.entry import LockEntry, same_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from fluxcli.build.lock.entry import LockEntry
+    from fluxcli.build.lock.entry import LockedImage, LockedRequest
+
+    FileHash = Callable[[str], str | None]
+    """Returns the sha256 of the file at an output; None if there is none."""
 
 
 def shard_lock(path: Path, shard: str) -> Path:
@@ -29,23 +35,64 @@ def overlaid(base: Mapping[str, LockEntry], part: Mapping[str, LockEntry]) -> di
 
 
 def merged(
-    base: Mapping[str, LockEntry], parts: Iterable[tuple[str, Mapping[str, LockEntry]]]
+    parts: Iterable[Mapping[str, Sequence[LockEntry]]], file_hash: FileHash
 ) -> dict[str, LockEntry]:
-    """Join the locks of shards, given by their files' names, with the whole one.
+    """Return what several locks of one project say together."""
+    found: dict[str, list[LockEntry]] = {}
+    for part in parts:
+        for name, entries in part.items():
+            found.setdefault(name, []).extend(entries)
+    return {name: combined(entries, file_hash) for name, entries in found.items()}
 
-    Raises:
-        FluxError: LOCK_INVALID: two of them say different things of one asset, so they are not
-            the shards of one build.
+
+def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
+    """Return one entry for all that is said of an asset.
+
+    The image whose bytes lie on the disk wins; without any, one that replaced the others; else
+    all stay as rivals.
     """
-    found: dict[str, tuple[str, LockEntry]] = {}
-    for file, entries in parts:
-        for name, entry in entries.items():
-            other, known = found.setdefault(name, (file, entry))
-            if known != entry:
-                raise FluxError(
-                    Code.LOCK_INVALID,
-                    f"`{other}` and `{file}` say different things of `{name}`: "
-                    "they are not shards of one build",
-                    hint="merge the locks of one `--shard` run only",
-                )
-    return overlaid(base, {name: entry for name, (_, entry) in found.items()})
+    if len(entries) == 1:
+        return entries[0]
+    images = [one for entry in entries for one in (entry.rivals or (entry.made,)) if one]
+    history = [one for entry in entries for one in entry.history]
+    rivals = _winners(list(dict.fromkeys(images)), history, file_hash)
+    kept = [one.request for one in rivals]
+    lost = [one.request for one in images if one not in rivals]
+    open_ones = _unique(entry.pending for entry in entries if entry.pending)
+    open_ones = [one for one in open_ones if not _is_among(one, [*kept, *lost, *history])]
+    # What nobody knows the outcome of comes first, so that it is seen.
+    open_ones.sort(key=lambda one: (one.task_id is not None, -one.submitted_at))
+    earlier = _unique([*history, *(one for one in lost if one.task_id), *open_ones[1:]])
+    return LockEntry(
+        made=rivals[0] if len(rivals) == 1 else None,
+        pending=open_ones[0] if open_ones else None,
+        history=tuple(one for one in earlier if not _is_among(one, kept)),
+        rivals=tuple(rivals) if len(rivals) > 1 else (),
+    )
+
+
+def _winners(
+    images: list[LockedImage], history: Sequence[LockedRequest], file_hash: FileHash
+) -> list[LockedImage]:
+    if len(images) < 2:  # noqa: PLR2004 - one has no rival
+        return images
+    there = [one for one in images if file_hash(one.output) == one.sha256]
+    if there:
+        return [max(there, key=lambda one: one.created_at)]
+    images = [one for one in images if not _is_among(one.request, history)] or images
+    first = images[0].request
+    if all(same_submission(one.request, first) for one in images):
+        return [max(images, key=lambda one: (one.created_at, one.adopted))]
+    return images
+
+
+def _unique(requests: Iterable[LockedRequest]) -> list[LockedRequest]:
+    found: list[LockedRequest] = []
+    for one in requests:
+        if one not in found and not _is_among(one, found):
+            found.append(one)
+    return found
+
+
+def _is_among(request: LockedRequest, others: Iterable[LockedRequest]) -> bool:
+    return any(same_submission(request, one) for one in others)

@@ -18,6 +18,9 @@ DEFAULT_NAME: Final = "assets.toml"
 
 VERSION: Final = 1
 
+SANDBOX_FOLDER: Final = ".sandbox"
+"""Where a build with `--sandbox` keeps its lock and its images; git ignores it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
@@ -124,13 +127,15 @@ class Manifest:
     """A checked manifest. `assets` stand parents first, else in the file's order.
 
     `path` is absolute; `output_dir` relative to its folder, with `/`. `files` are the manifest
-    and all that it includes.
+    and all that it includes. `sandbox`: outputs and lock lie in a folder of their own, so that a
+    rehearsal replaces nothing.
     """
 
     path: Path
     output_dir: str
     assets: tuple[Asset, ...]
     files: tuple[Path, ...] = ()
+    sandbox: bool = False
 
     @property
     def folder(self) -> Path:
@@ -138,14 +143,19 @@ class Manifest:
         return self.path.parent
 
     @property
+    def root(self) -> Path:
+        """The folder that outputs are relative to."""
+        return self.folder / SANDBOX_FOLDER if self.sandbox else self.folder
+
+    @property
     def lock(self) -> Path:
         """Where the lock of this manifest lies: `assets.lock` for `assets.toml`."""
         name = self.path.name.removesuffix(".toml")
-        return self.path.with_name(f"{name}.lock")
+        return self.root / (f"{name}.sandbox.lock" if self.sandbox else f"{name}.lock")
 
     def place(self, asset: Asset) -> Path:
         """Return the absolute path of an asset's image."""
-        return self.folder / asset.output
+        return self.root / asset.output
 
     def input(self, asset: Asset) -> Path | None:
         """Return the absolute path of the file that an asset edits, if it is a file."""

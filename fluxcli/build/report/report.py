@@ -97,8 +97,8 @@ class Reports:
         left = _KEPT_BYTES
         for step in plan.only(Action.CHANGED, Action.COLLECT):
             made = step.entry.made if step.entry else None
-            path = self.manifest.folder / made.output if made else None
-            if made is None or path is None or not is_inside(self.manifest.folder, path):
+            path = self.manifest.root / made.output if made else None
+            if made is None or path is None or not is_inside(self.manifest.root, path):
                 continue
             data = read_image(path) if made.bytes <= left else None
             if data is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,26 +13,29 @@ import pytest
 from fluxcli.build.lock import lock_file as store
 from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.lock.lock_file import LockFile, read
-from fluxcli.build.lock.merge import merged, overlaid, shard_lock
+from fluxcli.build.lock.merge import overlaid, shard_lock
 from fluxcli.errors import Code, FluxError
+from fluxcli.files.atomic import TemporaryFile
 
-ASK = LockedRequest(request="1:a", made_from="prompt=1", model="m", asked_at=1000.0)
+ASK = LockedRequest(hash="1:a", made_from="prompt=1", model="m", submitted_at=1000.0, ref="r")
 
 
 def made(output: str, at: float = 2000.0) -> LockEntry:
+    output = output if output.endswith(".png") else f"{output}.png"
     ask = LockedRequest(
-        request="1:a", made_from="prompt=1", model="m", asked_at=1000.0, task_id="t"
+        hash="1:a", made_from="prompt=1", model="m", submitted_at=1000.0, task_id="t"
     )
     return LockEntry(
         LockedImage(
-            ask=ask,
+            request=ask,
             output=output,
             sha256="0" * 64,
+            original_sha256="0" * 64,
             bytes=1,
             width=1,
             height=1,
             format="png",
-            made_at=at,
+            created_at=at,
         )
     )
 
@@ -77,26 +82,39 @@ def test_a_link_and_the_rights_of_the_file_stay(tmp_path: Path) -> None:
     assert set(read(real)) == {"a", "b"}
 
 
-def test_a_lock_that_cannot_be_written_is_untouched(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_written_is_untouched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = LockFile.open(tmp_path / "assets.lock")
     lock.record({"a": made("a")})
     before = lock.path.read_bytes()
-    (tmp_path / ".assets.lock.part").mkdir()
-    with pytest.raises(FluxError) as caught:
-        lock.record({"b": made("b")})
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TemporaryFile, "install", full)
+        with pytest.raises(FluxError) as caught:
+            lock.record({"b": made("b")})
     assert caught.value.code is Code.DISK
     assert lock.path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [lock.path]
+    lock.record({"c": made("c")})
+    assert set(read(lock.path)) == {"a", "b", "c"}, "a failed change is written with the next"
 
 
-def test_a_failed_change_is_written_with_the_next(tmp_path: Path) -> None:
-    lock = LockFile.open(tmp_path / "assets.lock")
-    blocker = tmp_path / ".assets.lock.part"
-    blocker.mkdir()
-    with pytest.raises(FluxError):
-        lock.record({"a": made("a")})
-    blocker.rmdir()
-    lock.record({"b": made("b")})
-    assert set(read(lock.path)) == {"a", "b"}
+def test_a_committed_link_in_the_temporary_files_place_is_not_written_through(
+    tmp_path: Path,
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in (".assets.lock.part", ".assets.lock.write.part"):
+        (folder / name).symlink_to(victim)
+    LockFile.open(folder / "assets.lock").record({"a": made("a")})
+    assert victim.read_text() == "precious"
+    assert set(read(folder / "assets.lock")) == {"a"}
 
 
 def test_what_somebody_else_wrote_meanwhile_is_taken_over(tmp_path: Path) -> None:
@@ -158,23 +176,10 @@ def test_a_file_too_large_to_be_a_lock_is_not_read(
         read(tmp_path / "assets.lock")
 
 
-def test_shards_join_without_conflict() -> None:
-    base = {"a": made("old"), "z": made("z")}
-    parts = [("1", {"a": made("new", at=3000.0)}), ("2", {"b": made("b")})]
-    assert merged(base, parts) == {"a": made("new", at=3000.0), "b": made("b"), "z": made("z")}
-
-
 def test_a_stale_shard_does_not_hide_what_is_newer() -> None:
     assert overlaid({"a": made("new", at=3000.0)}, {"a": made("old")})["a"] == made(
         "new", at=3000.0
     )
-
-
-def test_locks_that_are_not_of_one_build_are_refused() -> None:
-    with pytest.raises(FluxError) as caught:
-        merged({}, [("one", {"a": made("x")}), ("two", {"a": made("y")})])
-    assert caught.value.code is Code.LOCK_INVALID
-    assert "`one` and `two` say different things of `a`" in caught.value.message
 
 
 def test_a_shards_lock_lies_beside_the_whole_one() -> None:

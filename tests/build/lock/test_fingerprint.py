@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fluxcli.build.lock.fingerprint import anchor, differences, made_from, scheme_of
+from fluxcli.build.lock.fingerprint import differences, made_from, request_hash, scheme_of
 from fluxcli.models import Request
 
 REQUEST = Request(
@@ -22,7 +22,7 @@ REQUEST = Request(
 
 def test_the_first_scheme_never_changes() -> None:
     """Every committed lock depends on this very hash: a new one is a new scheme's."""
-    assert anchor(REQUEST, rev=1, input_identity=None) == (
+    assert request_hash(REQUEST, rev=1, input_identity=None) == (
         "1:ee89d449d2407849c3fe5a30b18b8c414282f637404942b216c2a9d3d02244e2"
     )
 
@@ -43,20 +43,24 @@ def test_the_first_scheme_never_changes() -> None:
     ],
 )
 def test_every_field_that_the_picture_depends_on_counts(change: dict[str, Any]) -> None:
-    same = anchor(REQUEST, rev=1, input_identity=None)
-    assert anchor(replace(REQUEST, **change), rev=1, input_identity=None) != same
+    same = request_hash(REQUEST, rev=1, input_identity=None)
+    assert request_hash(replace(REQUEST, **change), rev=1, input_identity=None) != same
 
 
 def test_the_roll_and_the_input_count() -> None:
     found = {
-        anchor(REQUEST, rev=rev, input_identity=source) for rev in (1, 2) for source in (None, "a")
+        request_hash(REQUEST, rev=rev, input_identity=source)
+        for rev in (1, 2)
+        for source in (None, "a")
     }
     assert len(found) == 4
 
 
 def test_who_is_told_and_where_the_input_was_uploaded_do_not_count() -> None:
     told = replace(REQUEST, callback_url="https://e.com", input_image="https://up/1")
-    assert anchor(told, rev=1, input_identity=None) == anchor(REQUEST, rev=1, input_identity=None)
+    assert request_hash(told, rev=1, input_identity=None) == request_hash(
+        REQUEST, rev=1, input_identity=None
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,162 @@
+"""`fluxcli build ASSET --candidates N`: several images of one asset to choose from.
+
+They lie in `.candidates/ASSET/`, which git ignores, with a contact sheet. Neither the lock nor
+the asset's output changes: `fluxcli assets pick ASSET N` makes one of them the asset's image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fluxcli.build.asset_job import AssetJob, BuildContext
+from fluxcli.build.maintenance import candidates_folder, made_ready, next_number
+from fluxcli.build.opening import held, opened
+from fluxcli.build.run import set_rate
+from fluxcli.build.steps import Action, PlanStep, hash_of
+from fluxcli.build.terminal import reporter_for
+from fluxcli.catalog import CREDITS
+from fluxcli.errors import Code, FluxError, overall
+from fluxcli.events import Failed, Finished
+from fluxcli.files.output_path import parse_target
+from fluxcli.files.templates import escaped
+from fluxcli.tasks.options import PictureRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from fluxcli.build.manifest.asset import Asset
+    from fluxcli.build.options import BuildCall
+    from fluxcli.build.project import Project
+    from fluxcli.context import Context
+    from fluxcli.events import Event
+
+
+def make(context: Context, call: BuildCall) -> None:
+    """Make candidates of the one asset that is named.
+
+    Raises:
+        FluxError: USAGE, NO_CONSENT, OVER_BUDGET: nothing was sent.
+    """
+    project, _ = opened(context, call)
+    asset = _asset(call, project)
+    count = call.candidates or 1
+    _consent(context, call, count * CREDITS[asset.request.model])
+    with held(context, call):
+        set_rate(context, call)
+        _Candidates(context, project, asset).make(count)
+
+
+def _asset(call: BuildCall, project: Project) -> Asset:
+    asset = project.manifest.by_name().get(call.names[0]) if len(call.names) == 1 else None
+    if asset is None:
+        raise FluxError(
+            Code.USAGE,
+            "`--candidates` makes images of one asset: name one",
+            hint=f"fluxcli build {project.manifest.assets[0].name} --candidates 4",
+        )
+    return asset
+
+
+def _consent(context: Context, call: BuildCall, estimate: int) -> None:
+    most = context.settings.number("max_credits")
+    if most is not None and estimate > most:
+        raise FluxError(
+            Code.OVER_BUDGET,
+            f"the estimate of {estimate} credits is over `--max-credits {most}`; nothing was sent",
+            hint=f"--max-credits {estimate}",
+        )
+    if call.yes or most is not None:
+        return
+    if not context.output.confirm(f"spend an estimated {estimate} credits?"):
+        raise FluxError(
+            Code.NO_CONSENT,
+            "cancelled: nothing was sent, nothing was charged",
+            hint=f"--yes, or --max-credits {estimate}",
+        )
+
+
+class _Candidates:
+    """The candidates of one asset."""
+
+    def __init__(self, context: Context, project: Project, asset: Asset) -> None:
+        self._context = context
+        self._project = project
+        self._asset = asset
+        self._folder = candidates_folder(project.manifest, asset)
+        self._errors: list[FluxError] = []
+        self._saved = 0
+
+    def make(self, count: int) -> None:
+        context, asset = self._context, self._asset
+        runner = context.runner(existing="beside")
+        step = PlanStep(name=asset.name, action=Action.NEW, reasons=(), output=asset.output)
+        made_with = BuildContext(
+            manifest=self._project.manifest,
+            lock=self._project.lock,
+            records=self._project.records,
+            services=runner.tools,
+            options=runner.terms,
+            origin=context.base_url,
+        )
+        source, identity = AssetJob(made_with, step, asset).source()
+        made_ready(self._folder)
+        first = next_number(self._folder)
+        pictures = [
+            PictureRequest(
+                request=asset.request,
+                target=parse_target(
+                    f"{escaped(str(self._folder))}/{first + number}-{{id}}.{{ext}}",
+                    cwd=context.cwd,
+                ),
+                source=source,
+                n=number + 1,
+                count=count,
+            )
+            for number in range(count)
+        ]
+        parts = ("candidates", asset.name, hash_of(asset, identity), context.base_url, str(count))
+        fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        events = runner.produce(pictures, fingerprint, new=False)
+        usual = runner.usual_seconds(asset.request)
+        reporter = reporter_for(context)
+        reporter.follow(self._counted(events), count=count, usual=usual)
+        sheet = self._folder / "index.html"
+        sheet.write_text(contact_sheet(asset, self._folder), encoding="utf-8")
+        context.output.note(f"contact sheet: {sheet}")
+        context.output.hint(f"fluxcli assets pick '{asset.name}' {first}")
+        context.status = overall(self._errors, done=self._saved)
+
+    def _counted(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
+        for event in events:
+            if isinstance(event, Finished):
+                self._saved += 1
+            elif isinstance(event, Failed):
+                self._errors.append(event.error)
+            yield event
+
+
+def contact_sheet(asset: Asset, folder: Path) -> str:
+    """Return the HTML page of an asset's candidates, each under its number."""
+    files = [one for one in folder.glob("*-*.*") if one.name.partition("-")[0].isdecimal()]
+    files.sort(key=lambda path: int(path.name.partition("-")[0]))
+    cells = "".join(
+        f'<figure><img src="{quote(path.name)}" alt="candidate {escape(path.name)}">'
+        f"<figcaption><b>{escape(path.name.partition('-')[0])}</b> "
+        f"<code>{escape(path.stem.partition('-')[2])}</code></figcaption></figure>"
+        for path in files
+    )
+    name, prompt = escape(asset.name), escape(asset.request.prompt)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Candidates of {name}</title><style>:root{{color-scheme:light dark}}"
+        "body{font:1rem system-ui,sans-serif;margin:2rem}main{display:grid;gap:1rem;"
+        "grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr))}"
+        "figure{margin:0}img{width:100%}code{overflow-wrap:anywhere}</style>"
+        f"<h1>Candidates of {name}</h1><p>{prompt}</p><main>{cells}</main>"
+        f"<p><code>fluxcli assets pick {name} N</code></p></html>\n"
+    )
