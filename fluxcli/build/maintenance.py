@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import sha256_of
@@ -32,6 +31,7 @@ from fluxcli.files.image_check import inspect_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.steps import Plan, PlanStep
@@ -329,6 +329,9 @@ def merge_locks(manifest: Manifest, files: Sequence[Path]) -> list[str]:
         FluxError: LOCK_INVALID: one does not exist or cannot be read.
     """
     own = manifest.lock
+    if not any(file.exists() for file in files):
+        # An unmatched pattern, or the shards of a rehearsal, whose locks lie elsewhere.
+        files = [*files, *sorted(own.parent.glob(f"{own.name}.*-of-*"))]
     parts = []
     before: dict[str, LockEntry] = {}
     for file in dict.fromkeys((own, *files)):

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.selection import Shard
     from fluxcli.build.options import BuildCall
     from fluxcli.context import Context
+    from fluxcli.journal.journal import Journal
 
 
 def opened(context: Context, call: BuildCall) -> tuple[Project, Selection]:
     """Read the manifest and its lock, and choose the assets that are asked for."""
-
-    records = TaskRecords(lambda: context.journal, context.base_url, optional=call.word != "build")
+    records = records_for(context, optional=call.word != "build")
     shard = shard_of(call)
     project = Project.open(
         context.cwd / call.file,
@@ -35,6 +35,17 @@ def opened(context: Context, call: BuildCall) -> tuple[Project, Selection]:
         sandbox=context.sandbox,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
+
+
+def records_for(context: Context, *, optional: bool) -> TaskRecords:
+    """Return what this machine knows of submissions; `optional`: without a journal, nothing."""
+
+    def journal() -> Journal | None:
+        if optional and not (context.settings.state_dir / "journal.sqlite3").exists():
+            return None
+        return context.journal
+
+    return TaskRecords(journal, context.base_url, optional=optional)
 
 
 def reports_for(context: Context, call: BuildCall) -> Reports:

@@ -225,23 +225,38 @@ class _AssetState:
         if self.asset.name in self.planner.options.reroll:
             return self._rerolled()
         pending, made = self.entry.pending, self.entry.made
-        if pending is not None and self._answers(pending):
-            if pending.task_id is None:
-                return self._unknown(pending)
-            if is_alive(pending, pending.submitted_at, now=self.planner.options.now):
-                return self._collected(pending)
+        if pending is not None and (step := self._pending(pending)) is not None:
+            return step
         if made is not None and self._answers(made.request):
             return self._answered(made)
+        return self._unanswered(made, pending)
+
+    def _unanswered(self, made: LockedImage | None, pending: LockedRequest | None) -> PlanStep:
+        """Decide on an asset whose image, if any, answers another request."""
         if made is not None and self._is_frozen:
             return self._frozen(made, *self._changes(made))
-        found = self._paid_before()
-        if found is not None:
-            return self._unknown(found) if found.task_id is None else self._collected(found)
-        if (refused := self._refusal()) is not None:
-            return refused
+        step = self._known_submission()
+        if step is not None:
+            return step
         if made is None:
             return self._unless_in_the_way(Action.NEW, *self._lost(pending), "not made yet")
         return self._remade(made, *self._changes(made))
+
+    def _pending(self, pending: LockedRequest) -> PlanStep | None:
+        """Collect what is on its way, if it is what the manifest asks for."""
+        if not self._answers(pending):
+            return None
+        if pending.task_id is None:
+            return self._unknown(pending)
+        alive = is_alive(pending, pending.submitted_at, now=self.planner.options.now)
+        return self._collected(pending) if alive else None
+
+    def _known_submission(self) -> PlanStep | None:
+        """Decide by an earlier submission for this very request: collect it, or hold."""
+        found = self._paid_before()
+        if found is None:
+            return self._refusal()
+        return self._unknown(found) if found.task_id is None else self._collected(found)
 
     def _paid_before(self) -> LockedRequest | None:
         """Return an earlier submission for this very request: of the lock, or of this machine."""
@@ -280,11 +295,11 @@ class _AssetState:
 
     def _rerolled(self) -> PlanStep:
         pending, made = self.entry.pending, self.entry.made
-        if pending is not None and pending.reroll and self._answers(pending):
-            if pending.task_id is None:
-                return self._unknown(pending)
-            if is_alive(pending, pending.submitted_at, now=self.planner.options.now):
-                return self._collected(pending)
+        if pending is not None and pending.reroll:
+            # An unfinished reroll is resumed, not paid for twice.
+            step = self._pending(pending)
+            if step is not None:
+                return step
         if made is None:
             return replace(self._unless_in_the_way(Action.NEW, "reroll"), reroll=True)
         return replace(self._remade(made, "reroll"), reroll=True)

@@ -41,7 +41,9 @@ class TaskRecords:
     nothing, a journal that cannot be opened (no home folder) knows nothing.
     """
 
-    def __init__(self, journal: Callable[[], Journal], origin: str, *, optional: bool) -> None:
+    def __init__(
+        self, journal: Callable[[], Journal | None], origin: str, *, optional: bool
+    ) -> None:
         self._journal = journal
         self._origin = origin
         self._optional = optional
@@ -54,7 +56,8 @@ class TaskRecords:
             FluxError: JOURNAL.
         """
         try:
-            return self._journal().find(name)
+            journal = self._journal()
+            return None if journal is None else journal.find(name)
         except FluxError:
             if not self._optional:
                 raise
@@ -69,6 +72,8 @@ class TaskRecords:
         fingerprint = asset_fingerprint(asset, request_hash, self._origin)
         try:
             journal = self._journal()
+            if journal is None:
+                return ()
             if self._fingerprints is None:
                 # One query instead of one for each of thousands of new assets.
                 self._fingerprints = journal.fingerprints()
@@ -82,13 +87,16 @@ class TaskRecords:
     def submitted_now(self, asset: str, request_hash: str) -> Sequence[LockedRequest]:
         """Return the same, with what other processes have submitted since the plan."""
         fingerprint = asset_fingerprint(asset, request_hash, self._origin)
-        return self._locked(self._journal().of_fingerprint(fingerprint), request_hash)
+        journal = self._journal()
+        return self._locked(journal.of_fingerprint(fingerprint) if journal else (), request_hash)
 
     def _locked(self, tasks: Sequence[Task], request_hash: str) -> Sequence[LockedRequest]:
         return [
             _as_locked(task, request_hash, self._origin)
             for task in reversed(tasks)
-            if task.state is not State.REFUSED or task.error_code == Code.MODERATED.value
+            # What is being sent belongs to the run that is held, which knows how far it got.
+            if task.state is not State.SENDING
+            and (task.state is not State.REFUSED or task.error_code == Code.MODERATED.value)
         ]
 
 

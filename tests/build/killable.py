@@ -1,7 +1,8 @@
 """Builds that are killed: forked from one process, each ended by SIGKILL at a given call.
 
 Run as a program, it takes one JSON object a line: what to run and where, how many seconds after
-noon, and at which call of our own functions, counted over all threads, the process is killed (0: never). It answers with the process's status and the number of calls.
+noon, and at which call of our own functions, counted over all threads, the process is killed
+(0: never). It answers with the process's status and the number of calls.
 """
 
 from __future__ import annotations

@@ -124,4 +124,4 @@ def test_the_workflow_says_only_what_fluxcli_understands(tmp_path: Path) -> None
         run(tmp_path, "sh", "-c", shard.replace("${{ matrix.shard }}", str(number)))
     run(tmp_path, "sh", "-c", merge)
     run(tmp_path, "sh", "-c", check)
-    assert len(list((tmp_path / "images").iterdir())) == 8
+    assert len(list((tmp_path / ".sandbox" / "images").iterdir())) == 8

@@ -180,7 +180,7 @@ def write(path: Path, data: bytes) -> None:
         FluxError: DISK: it cannot be written; what was there is untouched.
     """
     try:
-        part = TemporaryFile(Path(os.path.realpath(path)), token="write")
+        part = TemporaryFile(Path(os.path.realpath(path)), token="write")  # noqa: S106 - the name of a temporary file
         try:
             with os.fdopen(part.handle, "wb", closefd=False) as file:
                 file.write(data)

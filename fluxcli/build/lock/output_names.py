@@ -11,18 +11,20 @@ import os
 import posixpath
 import re
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 ENDINGS: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif"})
 _LONGEST: Final = 1024
 _GIT: Final = re.compile(r"\.git[. ]*|git~\d+", re.IGNORECASE)
-_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$) *(?:\..*)?", re.I)
+_DEVICE: Final = re.compile(
+    r"(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$) *(?:\..*)?", re.IGNORECASE
+)
 
 
 def problem_with(output: str) -> str | None:
@@ -30,22 +32,17 @@ def problem_with(output: str) -> str | None:
 
     The rules of every system hold on every system, since a lock travels between them.
     """
-    if not output or len(output) > _LONGEST or not output.isprintable():
-        return "is not a printable path"
-    if "\\" in output or ":" in output.partition("/")[0][1:2] or output.startswith("/"):
-        return "is not a relative path"
     parts = output.split("/")
-    if ".." in parts:
-        return "leads out of the project's folder"
-    if posixpath.normpath(output) != output:
-        return "is not in its plain form"
-    if any(_GIT.fullmatch(part) for part in parts):
-        return "lies in git's own folder"
-    if any(_DEVICE.fullmatch(part) for part in parts):
-        return "is a device on Windows"
-    if posixpath.splitext(output)[1].lower() not in ENDINGS:
-        return "does not end as an image does"
-    return None
+    problems = (
+        (not output or len(output) > _LONGEST or not output.isprintable(), "is no printable path"),
+        ("\\" in output or output.startswith("/") or output[1:2] == ":", "is no relative path"),
+        (".." in parts, "leads out of the project's folder"),
+        (posixpath.normpath(output) != output, "is not in its plain form"),
+        (any(_GIT.fullmatch(part) for part in parts), "lies in git's own folder"),
+        (any(_DEVICE.fullmatch(part) for part in parts), "is a device on Windows"),
+        (posixpath.splitext(output)[1].lower() not in ENDINGS, "does not end as an image does"),
+    )
+    return next((words for found, words in problems if found), None)
 
 
 class Guard:
