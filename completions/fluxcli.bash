@@ -5,6 +5,7 @@
 _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
+    --api) next='auto kontext jobs' ;;
     --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
       --max-credits | --limit | --tag | --shard | -j | --jobs | --reroll | --candidates | \
       --rate | --report | --against | --port | --seconds | --fault) next='' ;;
@@ -23,12 +24,12 @@ _fluxcli_value() {
 
 # The flags of the command, one name or another, and what its arguments are.
 _fluxcli_command() {
-  local shared='--json -q|--quiet -v|--verbose --debug --sandbox --color --no-input
+  local shared='--json -q|--quiet -v|--verbose --debug --sandbox --color --api --no-input
     -h|--help'
   case $command in
     '')
       flags='--version'
-      takes=('generate edit status download build credits sandbox config')
+      takes=('generate edit status download build credits sandbox assets config')
       ;;
     'generate')
       flags='--save-as --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
@@ -55,25 +56,29 @@ _fluxcli_command() {
       takes=('TASK...')
       ;;
     'build')
-      flags='--plan|--dry-run --check --explain --adopt --prune --merge-locks --schema --init
-        --tag... --shard -j|--jobs --fail-fast|--keep-going --locked -f|--force --reroll...
-        --no-children --candidates --rate -y|--yes --max-credits --report... --against --timeout
-        --interval'
+      flags='--plan|--dry-run --check --tag... --shard -j|--jobs --fail-fast|--keep-going
+        --locked -f|--force --reroll... --no-children --candidates --rate -y|--yes --max-credits
+        --report... --against --timeout --interval'
       takes=('FILE...')
       ;;
-    'credits' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
+    'credits' | 'assets init' | 'assets explain' | 'assets pick' | 'assets merge' | \
+      'assets schema' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
     'sandbox') flags='--port --seconds --fault...' ;;
+    'assets') takes=('init explain adopt pick prune merge schema') ;;
+    'assets adopt') flags='--tag...' ;;
+    'assets prune') flags='-y|--yes -f|--force' ;;
     'config') takes=('path list get set unset edit check') ;;
     'config get')
-      takes=('base_url upload_url timeout interval output color max_credits json quiet verbose
-        debug no_input sandbox generate.model generate.aspect_ratio generate.output_format
-        generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
-        generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
-        edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
-        edit.upload_cn edit.watermark edit.callback_url')
+      takes=('base_url upload_url api timeout interval output color max_credits json quiet
+        verbose debug no_input sandbox generate.model generate.aspect_ratio
+        generate.output_format generate.safety_tolerance generate.prompt_upsampling
+        generate.enable_translation generate.upload_cn generate.watermark generate.callback_url
+        edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance
+        edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark
+        edit.callback_url')
       ;;
     'config set' | 'config unset')
-      takes=('api_key base_url upload_url timeout interval output color generate.model
+      takes=('api_key base_url upload_url api timeout interval output color generate.model
         generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
@@ -149,7 +154,7 @@ _fluxcli() {
     elif [[ $word == -?* ]]; then
       given+="${word%%=*} "
       if _fluxcli_value "$word"; then flag=$word; fi
-    elif [[ -z $command || $command == config ]]; then
+    elif [[ -z $command || $command =~ ^(assets|config)$ ]]; then
       command=${command:+$command }$word
     else
       arguments+=("$word")

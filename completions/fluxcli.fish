@@ -68,6 +68,7 @@ complete -c fluxcli -n "__fluxcli_after ''" -a config -d 'Show, change and try o
 complete -c fluxcli -n "__fluxcli_after assets" -a init -d 'Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.'
 complete -c fluxcli -n "__fluxcli_after assets" -a explain -d 'Show the resolved request of assets, where each value is set, and why they are stale or not.'
 complete -c fluxcli -n "__fluxcli_after assets" -a adopt -d 'Accept the files on disk as the images of assets, e.g.'
+complete -c fluxcli -n "__fluxcli_after assets" -a pick -d 'Make a candidate\'s number, a task or a file the image of an asset, at no cost.'
 complete -c fluxcli -n "__fluxcli_after assets" -a prune -d 'Remove the files that the lock knows and the manifest no longer declares.'
 complete -c fluxcli -n "__fluxcli_after assets" -a merge -d 'Join the locks of shards, or any locks of one project, into the manifest\'s lock.'
 complete -c fluxcli -n "__fluxcli_after assets" -a schema -d 'Print the JSON Schema of manifests, for editors.'

@@ -18,6 +18,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = 'assets'; Word = 'init'; Help = 'Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.' }
         @{ After = 'assets'; Word = 'explain'; Help = 'Show the resolved request of assets, where each value is set, and why they are stale or not.' }
         @{ After = 'assets'; Word = 'adopt'; Help = 'Accept the files on disk as the images of assets, e.g.' }
+        @{ After = 'assets'; Word = 'pick'; Help = 'Make a candidate''s number, a task or a file the image of an asset, at no cost.' }
         @{ After = 'assets'; Word = 'prune'; Help = 'Remove the files that the lock knows and the manifest no longer declares.' }
         @{ After = 'assets'; Word = 'merge'; Help = 'Join the locks of shards, or any locks of one project, into the manifest''s lock.' }
         @{ After = 'assets'; Word = 'schema'; Help = 'Print the JSON Schema of manifests, for editors.' }
