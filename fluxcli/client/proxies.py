@@ -63,7 +63,7 @@ def _is_excluded(host: str, port: int, env: Mapping[str, str]) -> bool:
         return False
     name, value = found
     entries = [entry for entry in re.split(r"[,\s]+", value) if entry]
-    # All of them are read, so that a bad one is reported whatever the host is.
+    # All of them are read, so that a bad one is reported for every host.
     matches = [_matches(entry, host, port, name) for entry in entries]
     return any(matches)
 

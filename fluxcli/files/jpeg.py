@@ -27,7 +27,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     """Read a JPEG up to its end; return width and height in pixels.
 
     Raises:
-        Broken: it is none.
+        BrokenImageError: it is none.
     """
     yield from reader.skip(2)
     width = height = scans = segments = 0

@@ -63,7 +63,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     """Read a PNG up to its end; return width and height in pixels.
 
     Raises:
-        Broken: it is none.
+        BrokenImageError: it is none.
     """
     yield from reader.skip(len(SIGNATURE))
     width, height, pixels = _header((yield from _first_chunk(reader)))

@@ -48,7 +48,7 @@ _EXPIRED: Final = re.compile(
 """How a service reports that a result is gone for good."""
 
 _UNMADE: Final = {"webp", "gif", "avif", "heic"}
-"""Formats that nobody asked for: saved under their own ending."""
+"""Formats that cannot be requested: saved under their own ending."""
 
 
 class Downloader:
@@ -192,7 +192,7 @@ class Downloader:
                 if self._options.check is not None:
                     self._options.check(picture)
                 self._services.journal.landing(task.ref, picture)
-                # A file that has another ending than was asked for is nobody's to replace.
+                # `--force` covers the file that was named, not one with another ending.
                 own = picture.format not in _UNMADE
                 return landing.commit(replace=own and self._options.existing == "replace")
 

@@ -1,4 +1,4 @@
-"""A network of one script: each call is answered, or broken, as the next line of it says."""
+"""A scripted transport: each call is answered, or fails, as the script's next entry says."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Script(httpx.BaseTransport):
     sent: list[bytes] = field(default_factory=list)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Act as httpcore does, telling when bytes leave."""
+        """Act as httpcore does, reporting when bytes leave."""
         act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
         self.calls.append(request)
         if isinstance(act, Unsent):
@@ -63,7 +63,7 @@ class Script(httpx.BaseTransport):
 
 
 def transport(script: httpx.BaseTransport, **options: Callable[[str], None]) -> Transport:
-    """Return a way to the script."""
+    """Return a transport to the script."""
     return Transport(env={}, transport=script, **options)
 
 

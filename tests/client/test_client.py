@@ -1,4 +1,4 @@
-"""The calls that the house makes, against a network that is a script."""
+"""The calls to the service, against a scripted transport."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ class TestSubmitting:
         def fail() -> None:
             raise FluxError(Code.JOURNAL, "disk full")
 
-        verdict = made.submit(REQUEST, on_sent=fail)
-        assert isinstance(verdict, SubmissionRefused)
-        assert (verdict.error.code, verdict.again) == (Code.JOURNAL, False)
+        result = made.submit(REQUEST, on_sent=fail)
+        assert isinstance(result, SubmissionRefused)
+        assert (result.error.code, result.again) == (Code.JOURNAL, False)
         assert script.sent == []
 
     @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ class TestSubmitting:
         [httpx.ConnectError("refused"), httpx.ConnectTimeout(""), httpx.ProxyError("403")],
     )
     def test_what_never_left_may_be_sent_again(self, error: Exception) -> None:
-        verdict = submitted(Unsent(error))
-        assert isinstance(verdict, SubmissionRefused)
-        assert (verdict.error.code, verdict.again) == (Code.NETWORK, True)
+        result = submitted(Unsent(error))
+        assert isinstance(result, SubmissionRefused)
+        assert (result.error.code, result.again) == (Code.NETWORK, True)
 
     @pytest.mark.parametrize(
         "error",
@@ -122,9 +122,9 @@ class TestSubmitting:
         ],
     )
     def test_what_left_without_an_answer_is_unknown(self, error: Exception) -> None:
-        verdict = submitted(error)
-        assert isinstance(verdict, SubmissionUnknown)
-        assert "api.invalid" in verdict.reason
+        result = submitted(error)
+        assert isinstance(result, SubmissionUnknown)
+        assert "api.invalid" in result.reason
 
     def test_an_id_that_came_before_the_break_settles_it(self) -> None:
         body = BrokenImageError(bodies.GENERATE[:-1], httpx.ReadError("reset"))
@@ -213,7 +213,7 @@ def answering(content: bytes) -> Iterator[tuple[str, list[object]]]:
 def test_how_long_each_call_may_be_silent(
     call: Callable[[Service], object], seconds: float
 ) -> None:
-    """A submission outlasts the edge's patience; nobody waits 20 s for a connection."""
+    """A submission waits longer than the edge does, and 20 s for a connection."""
     made, script = service(httpx.ReadError("reset"))
     with suppress(FluxError):
         call(made)
@@ -378,14 +378,14 @@ class TestFetching:
     @pytest.mark.parametrize(
         ("packed", "encoding"),
         [
-            (gzip.compress(b"abc" * 99), "gzip"),
-            (gzip.compress(b"abc" * 99), None),
+            (gzip.compress(b"abc" * 99, mtime=0), "gzip"),
+            (gzip.compress(b"abc" * 99, mtime=0), None),
             (zlib.compress(b"abc" * 99), "deflate"),
             (zlib.compress(b"abc" * 99)[2:-4], "deflate"),
         ],
     )
     def test_a_compressed_result_is_decompressed(self, packed: bytes, encoding: str | None) -> None:
-        """Though nobody asked for it; a gzip file is known without its header too."""
+        """Even if it was not requested; a gzip file is known without its header too."""
         headers = {"content-encoding": encoding} if encoding else {}
         headers["content-length"] = str(len(packed))
         pieces = [packed[at : at + 1] for at in range(len(packed))]
@@ -395,7 +395,7 @@ class TestFetching:
 
     @pytest.mark.parametrize("cut", [20, 12])
     def test_half_a_compressed_result_is_a_failure(self, cut: int) -> None:
-        packed = gzip.compress(bytes(range(200)))[:cut]
+        packed = gzip.compress(bytes(range(200)), mtime=0)[:cut]
         headers = {"content-encoding": "gzip"}
         made = service(httpx.Response(200, headers=headers, stream=httpx.ByteStream(packed)))[0]
         with pytest.raises(FluxError) as caught:

@@ -95,7 +95,7 @@ def _curl_version() -> tuple[int, ...]:
 @pytest.mark.skipif(_curl_version() < (7, 86), reason="curl knows networks since 7.86")
 @pytest.mark.parametrize(("no_proxy", "host", "direct"), TABLE)
 def test_curl_decides_the_same(proxy: str, no_proxy: str, host: str, *, direct: bool) -> None:
-    """A direct connection goes to a port of this machine that nobody listens at."""
+    """A direct connection goes to a closed port of this machine."""
     env = {"PATH": os.environ["PATH"], "http_proxy": proxy, "NO_PROXY": no_proxy}
     command = ["curl", "-gs", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5"]
     command += ["--resolve", "api.invalid:1:127.0.0.1", f"http://{host}:1/x"]

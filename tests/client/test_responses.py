@@ -1,4 +1,4 @@
-"""What an answer means: for the money, and for what the user does next."""
+"""What an answer means: whether it was charged, and what the user does next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def body(code: int, message: str = "") -> bytes:
     return json.dumps({"code": code, "msg": message, "data": None}).encode()
 
 
-def judged(http: int, content: bytes, retry_after: str | None = None) -> SubmissionResult:
+def result_of(http: int, content: bytes, retry_after: str | None = None) -> SubmissionResult:
     return of_submission(decode(http, content, retry_after))
 
 
@@ -68,7 +68,7 @@ def test_codes_that_prove_a_refusal(
     again: bool,  # noqa: FBT001 - a column
 ) -> None:
     """Nothing was made and nothing is paid; only what passes by itself is sent again."""
-    found = judged(200, body(code, message))
+    found = result_of(200, body(code, message))
     assert isinstance(found, SubmissionRefused)
     assert (found.error.code, found.again) == (expected, again)
 
@@ -112,7 +112,7 @@ def test_codes_that_prove_a_refusal(
 )
 def test_codes_that_prove_nothing(code: int, message: str) -> None:
     """It may have been accepted, so it is never sent again."""
-    assert isinstance(judged(200, body(code, message)), SubmissionUnknown)
+    assert isinstance(result_of(200, body(code, message)), SubmissionUnknown)
 
 
 REFUSALS = "400 401 402 403 404 405 422 433 505"
@@ -120,9 +120,11 @@ HTTP_REFUSALS = "411 413 414 415 431"
 
 
 def test_which_codes_prove_by_themselves_that_nothing_was_made() -> None:
-    """Of all others, whatever they may mean, a submission's outcome is not known."""
+    """With all others the outcome of a submission is unknown."""
     found = [
-        code for code in range(201, 600) if isinstance(judged(200, body(code)), SubmissionRefused)
+        code
+        for code in range(201, 600)
+        if isinstance(result_of(200, body(code)), SubmissionRefused)
     ]
     assert found == sorted([*map(int, REFUSALS.split()), 429, 455])
 
@@ -130,7 +132,9 @@ def test_which_codes_prove_by_themselves_that_nothing_was_made() -> None:
 def test_which_statuses_of_the_edge_prove_it() -> None:
     """Without an answer of the service: what the edge alone says, or a proxy."""
     found = [
-        http for http in range(201, 600) if isinstance(judged(http, b"<html>"), SubmissionRefused)
+        http
+        for http in range(201, 600)
+        if isinstance(result_of(http, b"<html>"), SubmissionRefused)
     ]
     assert found == sorted(
         [*map(int, f"{REFUSALS} {HTTP_REFUSALS}".split()), 429, 455, 521, 522, 523, 525, 526, 530]
@@ -139,14 +143,14 @@ def test_which_statuses_of_the_edge_prove_it() -> None:
 
 @pytest.mark.parametrize("http", [521, 522, 523, 525, 526, 530])
 def test_the_edge_that_never_reached_the_service(http: int) -> None:
-    found = judged(http, b"<html>Web server is down</html>")
+    found = result_of(http, b"<html>Web server is down</html>")
     assert isinstance(found, SubmissionRefused)
     assert found.again
 
 
 @pytest.mark.parametrize("http", [500, 502, 503, 504, 520, 524, 408])
 def test_http_failures_that_prove_nothing(http: int) -> None:
-    assert isinstance(judged(http, b"<html>oops</html>"), SubmissionUnknown)
+    assert isinstance(result_of(http, b"<html>oops</html>"), SubmissionUnknown)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def test_http_failures_that_prove_nothing(http: int) -> None:
     ],
 )
 def test_http_statuses_that_prove_a_refusal(http: int, content: bytes, code: Code) -> None:
-    found = judged(http, content)
+    found = result_of(http, content)
     assert isinstance(found, SubmissionRefused)
     assert found.error.code is code
 
@@ -175,7 +179,7 @@ def test_http_statuses_that_prove_a_refusal(http: int, content: bytes, code: Cod
     [b"", b"<html>One moment, please...</html>", b'{"code":200,"msg":"succ', b"null", b"\x80\xff"],
 )
 def test_a_success_without_an_id_proves_nothing(content: bytes) -> None:
-    found = judged(200, content)
+    found = result_of(200, content)
     assert isinstance(found, SubmissionUnknown)
     assert "HTTP 200" in found.reason
 
@@ -197,18 +201,18 @@ def test_a_success_without_an_id_proves_nothing(content: bytes) -> None:
         (200, b'{"code":500,"msg":"x","data":{"taskId":"e730dcfe4e5d59332daf52c08a960085"}}'),
     ],
 )
-def test_an_id_in_whatever_arrived_settles_it(http: int, content: bytes) -> None:
-    assert judged(http, content) == SubmissionAccepted(bodies.TASK)
+def test_an_id_anywhere_in_the_answer_means_accepted(http: int, content: bytes) -> None:
+    assert result_of(http, content) == SubmissionAccepted(bodies.TASK)
 
 
 def test_a_pause_that_the_service_asks_for_is_kept() -> None:
-    found = judged(429, body(429, "slow down"), "7")
+    found = result_of(429, body(429, "slow down"), "7")
     assert isinstance(found, SubmissionRefused)
     assert found.retry_after == 7.0
 
 
 def test_a_pause_that_the_service_asks_for_in_maintenance_is_kept() -> None:
-    found = judged(455, body(455, "back soon"), "60")
+    found = result_of(455, body(455, "back soon"), "60")
     assert isinstance(found, SubmissionRefused)
     assert (found.again, found.retry_after) == (True, 60.0)
 
@@ -248,7 +252,7 @@ def test_what_the_user_reads(code: int, said: str, message: str, hint: str | Non
         (500, body(500, "y" * 400), "y" * 300 + " (HTTP 500)"),
     ],
 )
-def test_what_arrived_is_told(http: int, content: bytes, words: str) -> None:
+def test_what_arrived_is_described(http: int, content: bytes, words: str) -> None:
     assert described(decode(http, content)) == words
 
 
@@ -272,7 +276,7 @@ def test_the_edge_is_not_mistaken_for_a_bad_key() -> None:
     assert "the key is not at fault" in (error.hint or "")
 
 
-def test_a_strangers_text_is_told_short_and_in_one_line() -> None:
+def test_text_from_outside_is_shown_short_and_in_one_line() -> None:
     error = error_of(decode(500, b"<html>\n" + b"a\r\n" * 5000))
     assert "\n" not in error.message
     assert len(error.message) < 200

@@ -117,19 +117,19 @@ class _Parts(httpx.SyncByteStream):
 
 class TestTheTrace:
     def test_calls_and_answers_without_the_key(self) -> None:
-        told: list[str] = []
+        traced: list[str] = []
         script = Script([httpx.Response(200, stream=httpx.ByteStream(bodies.CREDIT))])
         request = httpx.Request("GET", "https://h.invalid/c", headers={"authorization": "Bearer k"})
-        transport(script, trace=told.append).call(Exchange(), request, seconds=5)
-        assert told == ["> GET https://h.invalid/c", f"< 200 {bodies.CREDIT.decode()}"]
+        transport(script, trace=traced.append).call(Exchange(), request, seconds=5)
+        assert traced == ["> GET https://h.invalid/c", f"< 200 {bodies.CREDIT.decode()}"]
 
     def test_of_a_long_answer_its_beginning(self) -> None:
-        told: list[str] = []
+        traced: list[str] = []
         script = Script([httpx.Response(500, stream=httpx.ByteStream(b"\xff" + b"x" * 3000))])
-        transport(script, trace=told.append).call(
+        transport(script, trace=traced.append).call(
             Exchange(), httpx.Request("GET", "https://h.invalid/"), seconds=5
         )
-        assert told[1] == "< 500 \N{REPLACEMENT CHARACTER}" + "x" * 1999
+        assert traced[1] == "< 500 \N{REPLACEMENT CHARACTER}" + "x" * 1999
 
 
 class TestAFlight:
@@ -255,7 +255,7 @@ class TestWhatAFailureProves:
         with pytest.raises(FluxError, match="before the request was sent"):
             real.call(Exchange(), httpx.Request("GET", "ftp://127.0.0.1/"), seconds=5)
 
-    def test_what_a_stranger_says_is_told_short_and_in_one_line(self) -> None:
+    def test_an_exception_is_shown_short_and_in_one_line(self) -> None:
         script = Script([httpx.ReadError("line\n" * 200)])
         with pytest.raises(FluxError) as caught:
             transport(script).call(
@@ -271,7 +271,7 @@ class TestWhatAFailureProves:
 
 
 class TestCertificates:
-    """The user's own, by the standard variables; a bad one is told at once."""
+    """The user's own, by the standard variables; a bad one is reported at once."""
 
     @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"])
     @pytest.mark.parametrize("content", [None, b"", b"no certificate"])

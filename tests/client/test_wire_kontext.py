@@ -146,7 +146,7 @@ class TestTheEnvelope:
 
     @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"code":' + b"9" * 5000 + b"}", b"\xff"])
     def test_hostile_json_is_no_json(self, body: bytes) -> None:
-        """Neither depth nor length of a stranger's JSON ends the program."""
+        """Neither depth nor length of JSON from outside ends the program."""
         assert load(body) is None
 
 
@@ -230,7 +230,7 @@ class TestRecords:
         ],
     )
     def test_flags(self, flag: object, state: str) -> None:
-        """2 and 3 are final both; whatever is unknown still runs."""
+        """2 and 3 are both final; an unknown flag means still running."""
         record = record_with(successFlag=flag, response={"resultImageUrl": "https://h/x"})
         assert record.state == state
 
@@ -340,7 +340,7 @@ def test_links(value: object, found: str | None) -> None:
 
 
 class TestEchoes:
-    """A record's echo tells whose request it was."""
+    """A record's echo shows which request it belongs to."""
 
     def test_the_same_request(self) -> None:
         assert KONTEXT.echoes(KONTEXT.body(REQUEST), REQUEST) is True
@@ -370,7 +370,7 @@ class TestEchoes:
         assert KONTEXT.echoes(echo, REQUEST) is None
 
     def test_a_request_read_back(self) -> None:
-        """What a stranger's task was asked with, for the journal."""
+        """The request of a task that was made elsewhere, for the journal."""
         found = KONTEXT.request(
             {
                 "prompt": "p",

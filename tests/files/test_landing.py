@@ -106,7 +106,7 @@ def test_what_may_be_replaced_need_not_be_there(target: Path, png: bytes) -> Non
 
 
 def test_a_picture_is_no_program(target: Path, png: bytes) -> None:
-    """Where the umask leaves everything, everybody may read and write it; nobody runs it."""
+    """With an umask of 0 everyone may read and write it, and no one may execute it."""
     with umask(0):
         land(target, png)
     assert mode_of(target) == 0o666
@@ -121,7 +121,7 @@ def test_until_it_is_whole_it_is_private_and_elsewhere(target: Path, png: bytes)
 
 
 def test_a_part_of_a_picture_never_lands(target: Path, png: bytes) -> None:
-    """The old file stays, whatever is wrong with the new one."""
+    """The old file stays if anything is wrong with the new one."""
     land(target, png)
     for data in (png[:-1], b"<html>" * 20, b""):
         with pytest.raises(FluxError) as caught:
@@ -192,7 +192,9 @@ def test_a_claimed_name_is_given_back(
     assert listing(target.parent) == []
 
 
-def test_a_failing_disk_is_told(target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_is_reported(
+    target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "link", failing(errno.EDQUOT))
     error = disk_error(target, png, replace=False)
     assert error.message == (
@@ -201,7 +203,7 @@ def test_a_failing_disk_is_told(target: Path, png: bytes, monkeypatch: pytest.Mo
     assert listing(target.parent) == []
 
 
-def test_a_failure_without_a_number_is_told_too(
+def test_a_failure_without_a_number_is_reported_too(
     target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", failing(OSError("Odd words")))
@@ -341,7 +343,7 @@ def test_without_locks_a_picture_lands_all_the_same(
 def test_a_part_that_others_hold_is_not_used(
     target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where every new part is taken away before it is locked, that is told, not worked around."""
+    """A temporary file that disappears each time before it is locked is reported."""
     monkeypatch.setattr("fcntl.flock", failing(errno.EWOULDBLOCK))
     assert "file exists" in disk_error(target, png).message
 
@@ -436,7 +438,7 @@ def test_use_out_of_turn_is_a_bug(target: Path, png: bytes) -> None:
 
 
 class TestWhatIsRefused:
-    """It is told of the file by its name, with the command that fetches it again."""
+    """The message names the file, and the command that downloads it again."""
 
     @pytest.mark.parametrize("announced", [-1, 1])
     def test_a_length_other_than_announced(self, target: Path, png: bytes, announced: int) -> None:

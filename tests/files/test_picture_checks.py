@@ -1,4 +1,4 @@
-"""A picture is whole or refused with the reason, however its bytes arrive."""
+"""An image is whole, or refused with the reason, however its bytes arrive."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def refusal(data: bytes, expected: int | None = None) -> str:
 def test_chunking_does_not_matter(
     pictures: dict[str, bytes], kind: str, cuts: list[int], tail: bytes
 ) -> None:
-    """Any cutting gives the same verdict; bytes after the end are allowed, and hashed."""
+    """The size of the pieces changes nothing; bytes after the end are allowed, and hashed."""
     data = pictures[kind] + tail
     edges = [0, *sorted(cuts), len(data)]
     found = inspect(data[a:b] for a, b in itertools.pairwise(edges))
@@ -82,7 +82,7 @@ def test_a_flipped_bit_in_a_png_is_seen(png: bytes, data: st.DataObject) -> None
 def test_damage_gives_a_verdict(
     pictures: dict[str, bytes], kind: str, junk: bytes, data: st.DataObject
 ) -> None:
-    """Whatever is damaged, the answer is a verdict, never another exception."""
+    """Any damage is reported as `not_an_image`, never as another exception."""
     whole = pictures[kind]
     at = data.draw(st.integers(0, len(whole)))
     with contextlib.suppress(FluxError):
@@ -248,7 +248,7 @@ SCAN = bytes.fromhex("ffda 0008 01 01 00 00 3f 00")
         (FRAME.replace(b"\x00\x08", b"\x00\x00") + SCAN + b"12\xff\xd9", "does not say how high"),
     ],
 )
-def test_damage_in_a_jpeg_is_told(body: bytes, reason: str) -> None:
+def test_damage_in_a_jpeg_is_reported(body: bytes, reason: str) -> None:
     assert reason in refusal(b"\xff\xd8" + body)
 
 
@@ -260,7 +260,12 @@ def test_damage_in_a_jpeg_is_told(body: bytes, reason: str) -> None:
         FRAME.replace(b"\x00\x08", b"\x00\x00") + SCAN + b"12\xff\xdc\x00\x04\x00\x08\xff\xd9",
         FRAME + SCAN + b"12\xff\xdc\x00\x04\x00\x09\xff\xd9",
     ],
-    ids=["stuffing, restarts, fill", "second frame, lone marks", "height told late", "told twice"],
+    ids=[
+        "stuffing, restarts, fill",
+        "second frame, lone marks",
+        "height stated late",
+        "stated twice",
+    ],
 )
 def test_rare_jpegs_are_whole(body: bytes) -> None:
     """What the format allows is not refused: such a picture is paid for, too."""
@@ -271,7 +276,7 @@ def test_rare_jpegs_are_whole(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("code", range(0xC0, 0xD0))
-def test_which_segments_tell_the_size(code: int) -> None:
+def test_which_segments_state_the_size(code: int) -> None:
     """All that begin a frame: three of their row mean something else."""
     body = b"\xff\xd8\xff" + bytes([code]) + FRAME[2:] + SCAN + b"12\xff\xd9"
     if code in {0xC4, 0xC8, 0xCC}:

@@ -190,7 +190,7 @@ def test_the_ending_asks_for_a_format(text: str, expected: str | None) -> None:
     ],
 )
 def test_several_pictures_get_numbers(text: str, expected: str) -> None:
-    """Numbers go before the ending, unless the template tells the pictures apart itself."""
+    """Numbers go before the ending, unless the template distinguishes the images itself."""
     assert name_of(text, replace(FACTS, n=2, count=3)) == expected
 
 

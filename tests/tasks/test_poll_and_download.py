@@ -1,4 +1,4 @@
-"""From a task to its file: looking, fetching, landing, each as often as it takes."""
+"""From a task to its file: polling, downloading and saving."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def collected(desk: Desk, task: Task, timeout: float = 900.0) -> list[Event]:
     return desk.drive(work.collect(task))
 
 
-class TestLooking:
+class TestPolling:
     def test_until_it_is_done(self, desk: Desk) -> None:
         running = answer(RUNNING)
         desk.answers["record-info"] = [running, running, finished()]
@@ -78,7 +78,7 @@ class TestLooking:
         last(desk.make(during=others_finish))
         assert desk.clock.monotonic() - begun == pytest.approx(2.0, abs=0.5)
 
-    def test_its_own_time_is_told_where_the_service_tells_it(self, desk: Desk) -> None:
+    def test_the_service_s_own_time_is_used_where_it_is_known(self, desk: Desk) -> None:
         desk.answers["record-info"] = [
             finished(createTime="1787093500000", completeTime="1787093512345")
         ]
@@ -112,7 +112,7 @@ class TestLooking:
         assert desk.journal.recent(None)[0].state is State.RUNNING
 
     def test_a_task_that_the_service_does_not_know_yet(self, desk: Desk) -> None:
-        """For a moment after its creation; it is not even told."""
+        """For a moment after its creation; this is not reported."""
         unknown = answer(bodies.NO_RECORD)
         desk.answers["record-info"] = [unknown, unknown, finished()]
         events = desk.make()
@@ -216,13 +216,13 @@ class TestLooking:
         assert steps == pytest.approx([7.0] * 3, abs=0.2)
 
     def test_without_an_end(self, desk: Desk) -> None:
-        looks = [answer(RUNNING)] * 500
-        desk.answers["record-info"] = [*looks, finished()]
+        reads = [answer(RUNNING)] * 500
+        desk.answers["record-info"] = [*reads, finished()]
         last(desk.make(timeout=float("inf")))
         assert desk.clock.monotonic() > 5_000
 
 
-class TestFetching:
+class TestDownloading:
     def test_trouble_passes(self, desk: Desk, jpeg: bytes) -> None:
         desk.answers["results.invalid"] = [
             httpx.ReadError("reset"),
@@ -348,8 +348,8 @@ class TestFetching:
         assert desk.journal.recent(None)[0].state is State.FAILED
 
 
-class TestLanding:
-    def test_another_format_than_was_asked_for_is_told(self, desk: Desk, png: bytes) -> None:
+class TestSaving:
+    def test_another_format_than_requested_is_reported(self, desk: Desk, png: bytes) -> None:
         desk.answers["results.invalid"] = [answer(png)]
         events = desk.make()
         (warned,) = (event for event in events if isinstance(event, Warned))
@@ -407,7 +407,7 @@ class TestLanding:
         assert desk.asked == []
         assert (desk.folder / "fox.jpg").read_bytes() == jpeg
 
-    def test_a_stranger_s_file_in_its_place_is_not_its_own(self, desk: Desk) -> None:
+    def test_another_file_in_its_place_is_not_its_own(self, desk: Desk) -> None:
         task = last(desk.make())
         desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
         (desk.folder / "fox.jpg").write_bytes(b"something else")
@@ -432,8 +432,8 @@ class TestLanding:
         assert picture is not None
         assert picture.path is None
 
-    def test_a_judge_has_the_last_word(self, desk: Desk) -> None:
-        """Nothing is put in place that he does not accept."""
+    def test_an_image_that_a_check_refuses_is_not_saved(self, desk: Desk) -> None:
+        """`check` decides before the image takes its place."""
 
         def judge(picture: Picture) -> None:
             raise FluxError(Code.REJECTED, f"{picture.width} pixels are too few")
