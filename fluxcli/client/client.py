@@ -124,6 +124,7 @@ class Service:
             "kontext": KontextWireFormat(),
             "jobs": JobsWireFormat(),
         }
+        self._gone: set[str] = set()
         known = memory.wire() if memory is not None and api == "auto" else None
         self._current: WireName = "jobs" if api == "jobs" else known or "kontext"
 
@@ -153,14 +154,20 @@ class Service:
             except FluxError as error:
                 return SubmissionRefused(error, again=error.code is Code.NETWORK)
         result = self._submitted(request, self._wires[name], on_sent)
-        if isinstance(result, SubmissionAccepted) and name == "jobs" and self._memory is not None:
-            with suppress(FluxError):
-                self._memory.remember_wire("jobs")
+        if (
+            isinstance(result, SubmissionAccepted)
+            and self._memory is not None
+            and self._api == "auto"
+        ):
+            if name == "jobs" or self._gone:
+                self._memory.remember_wire(name)
         if not isinstance(result, SubmissionRefused) or not result.gone:
             return result
-        if self._api == "auto" and name == "kontext":
-            self._current = "jobs"
-            return SubmissionRefused(result.error, again=True, switched="jobs")
+        self._gone.add(name)
+        other: WireName = "jobs" if name == "kontext" else "kontext"
+        if self._api == "auto" and other not in self._gone:
+            self._current = other
+            return SubmissionRefused(result.error, again=True, switched=other)
         return SubmissionRefused(wire_gone(result.error))
 
     def _submitted(

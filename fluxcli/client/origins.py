@@ -38,7 +38,7 @@ class OriginCache:
 
     def remember_wire(self, name: WireName) -> None:
         """Keep the wire format that works, for a day."""
-        if self.wire() != name:
+        if (self.wire() or "kontext") != name:
             self._keep(wire=name, wire_at=self._wall())
 
     def prices(self) -> dict[str, float]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEFAULT_NAME = "{prompt}-{id}.{ext}"
+_IS_WINDOWS = os.name == "nt"
 _PATH_LIMIT = 4095
 _ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,10}\Z")
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})\Z")
@@ -95,6 +96,8 @@ def parse_target(text: str | None, *, cwd: Path) -> OutputTarget:
     Raises:
         FluxError: `invalid_request`: an unknown placeholder, a lone brace, no possible path.
     """
+    # A list that was written on Windows, or a paste, may leave a carriage return or blanks.
+    text = text.rstrip() if text else text
     if text == "-" or (text and descriptor(Path(text)) == 1):
         return STDOUT
     return _checked(_default(cwd) if text is None else _meant(text, cwd))
@@ -270,7 +273,11 @@ def _checked(target: OutputTarget) -> OutputTarget:
         raise _impossible(f"the output path {quoted(target.text)} is not UTF-8")
     if components.size(target.text) > _PATH_LIMIT:
         raise _impossible(f"the output path is longer than {_PATH_LIMIT} bytes")
-    for name in map(templates.literal, Path(target.stored()).parts):
+    names = [templates.literal(part) for part in Path(target.stored()).parts]
+    for name in names[1:] if _IS_WINDOWS and target.kind != "stdout" else ():
+        if problem := components.portability_problem(name):
+            raise _impossible(f"the output {quoted(target.text)} cannot be used: {problem}")
+    for name in names:
         if components.size(name) > components.HARD_LIMIT:
             shown = quoted(f"{name[:40]}…")
             raise _impossible(f"the name {shown} is longer than {components.HARD_LIMIT} bytes")

@@ -204,6 +204,16 @@ class TestAuto:
         now[0] = 0.0
         assert memory.wire() is None
 
+    def test_a_remembered_format_that_is_gone_gives_way_too(self, tmp_path: Path) -> None:
+        memory = OriginCache(tmp_path / "o.json", API, wall=lambda: 1000.0)
+        memory.remember_wire("jobs")
+        served = Served({"kontext/generate": bodies.GENERATE, "createTask": GONE}, memory=memory)
+        first = served.submit()
+        assert isinstance(first, SubmissionRefused)
+        assert first.switched == "kontext"
+        assert served.submit() == SubmissionAccepted(bodies.TASK, wire="kontext")
+        assert memory.wire() is None
+
     def test_a_broken_cache_is_no_error(self, tmp_path: Path) -> None:
         path = tmp_path / "o.json"
         path.write_text('{"https://api.invalid": [1]')

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.files import filename as components
+from fluxcli.files import output_path
 from fluxcli.files.output_path import (
     DEFAULT_NAME,
     STDOUT,
@@ -364,3 +365,21 @@ def test_long_values_stay_different() -> None:
 )
 def test_words_are_cut_to_exactly_what_fits(limit: int, cut: str) -> None:
     assert components.shortened("a-lighthouse-at-dawn-in-a-fog", limit) == cut
+
+
+@pytest.mark.parametrize("tail", ["\r", " ", " \t\r\n"])
+def test_blanks_and_a_carriage_return_at_the_end_are_removed(tmp_path: Path, tail: str) -> None:
+    assert parse_target(f"x.png{tail}", cwd=tmp_path) == parse_target("x.png", cwd=tmp_path)
+    assert parse_target(f"-{tail}", cwd=tmp_path).kind == "stdout"
+
+
+@pytest.mark.parametrize("name", ["con.png", "q?.png", "a:b.png", "nul/x.png", "d./x.png"])
+def test_names_that_windows_cannot_hold_are_refused_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    target = parse_target(name, cwd=tmp_path)
+    assert target.text == str(tmp_path / name)
+    monkeypatch.setattr(output_path, "_IS_WINDOWS", True)
+    with pytest.raises(FluxError, match="Windows") as caught:
+        parse_target(name, cwd=tmp_path)
+    assert caught.value.status == 2
