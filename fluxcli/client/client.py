@@ -154,13 +154,9 @@ class Service:
             except FluxError as error:
                 return SubmissionRefused(error, again=error.code is Code.NETWORK)
         result = self._submitted(request, self._wires[name], on_sent)
-        if (
-            isinstance(result, SubmissionAccepted)
-            and self._memory is not None
-            and self._api == "auto"
-        ):
-            if name == "jobs" or self._gone:
-                self._memory.remember_wire(name)
+        is_news = self._api == "auto" and (name == "jobs" or bool(self._gone))
+        if is_news and self._memory is not None and isinstance(result, SubmissionAccepted):
+            self._memory.remember_wire(name)
         if not isinstance(result, SubmissionRefused) or not result.gone:
             return result
         self._gone.add(name)

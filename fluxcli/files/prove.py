@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import stat
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,15 +63,9 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
 def _prove_device(path: Path) -> None:
     number = descriptor(path)
     found = path.stat() if number is None else os.fstat(number)
-    is_full = (
-        stat.S_ISCHR(found.st_mode)
-        and (
-            os.major(found.st_rdev),
-            os.minor(found.st_rdev),
-        )
-        == _FULL_DEVICE
-    )
-    if is_full:
+    if sys.platform != "linux" or not stat.S_ISCHR(found.st_mode):
+        return
+    if (os.major(found.st_rdev), os.minor(found.st_rdev)) == _FULL_DEVICE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
