@@ -91,6 +91,7 @@ _GONE: Final = frozenset({403, 404, 410})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _GZIP: Final = b"\x1f\x8b"
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_PASSING: Final = (Code.NETWORK, Code.RATE_LIMITED, Code.SERVICE_ERROR, Code.MAINTENANCE)
 _SHORTEST_KEY: Final = 8
 _ESCAPED: Final = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 _SCHEMA_PATH: Final = f"/api/v1/models/{MODEL}/schema"
@@ -152,7 +153,7 @@ class Service:
             try:
                 self._find_tiers(request)
             except FluxError as error:
-                return SubmissionRefused(error, again=error.code is Code.NETWORK)
+                return SubmissionRefused(error, again=error.code in _PASSING)
         result = self._submitted(request, self._wires[name], on_sent)
         is_news = self._api == "auto" and (name == "jobs" or bool(self._gone))
         if is_news and self._memory is not None and isinstance(result, SubmissionAccepted):
@@ -197,7 +198,10 @@ class Service:
         """
         jobs = self._wires["jobs"]
         if isinstance(jobs, JobsWireFormat) and request.model not in jobs.tier:
-            jobs.tier = tiers_of(self._good(self._call("GET", self._base + _SCHEMA_PATH)).data)
+            reply = self._call("GET", self._base + _SCHEMA_PATH)
+            if not reply.good and (error := error_of(reply)).code is not Code.REJECTED:
+                raise error
+            jobs.tier = tiers_of(reply.data)
             if request.model not in jobs.tier:
                 raise FluxError(
                     Code.REJECTED if self._api == "auto" else Code.INVALID_REQUEST,

@@ -88,7 +88,7 @@ def test_a_disk_without_space(tmp_path: Path) -> None:
 
 def test_space_is_needed_for_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(os.statvfs(tmp_path))
-    found[4] = (50 << 20) // found[1]
+    found[4] = (15 << 20) // found[1]
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(found))
     prove("x.png", tmp_path, count=10)
     assert "no space left" in refusal("x.png", tmp_path, count=20)
