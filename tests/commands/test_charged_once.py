@@ -1,0 +1,139 @@
+"""What a user pays where an answer is odd, an input is broken, or a file changes."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.commands.balance import spent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.worlds import World
+
+
+@dataclass
+class Account:
+    """A service that creates a task for each submission, whatever it answers."""
+
+    answer: bytes = b""
+    http: int = 200
+    charges: int = 0
+    uploads: list[bytes] = field(default_factory=list)
+    during_upload: Callable[[], int] = lambda: 200
+
+
+def _handler(account: Account) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            if "upload" in self.path:
+                status = account.during_upload()
+                account.uploads.append(content)
+                data = {"downloadUrl": "https://h.invalid/u.png"}
+                body = json.dumps({"success": True, "code": status, "data": data}).encode()
+                self._send(status, body)
+                return
+            account.charges += 1
+            self._send(account.http, account.answer)
+
+        def _send(self, http: int, content: bytes) -> None:
+            self.send_response(http)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
+            del format, args
+
+    return Handler
+
+
+@pytest.fixture
+def account(world: World) -> Iterator[Account]:
+    """An account whose service this world uses."""
+    made = Account()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    world.ask(f"http://127.0.0.1:{server.server_port}")
+    yield made
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+def refusing(code: int, message: str) -> bytes:
+    return json.dumps({"code": code, "msg": message, "data": None}).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (500, "String index out of range: -1"),
+        (500, "Parameter index out of range"),
+        (500, "A retry is required"),
+        (500, "the worker must be restarted"),
+        (500, "prompt is required to be queued again"),
+        (500, "您的积分不足"),
+        (501, "generation failed"),
+        (408, "no output for 10 minutes"),
+        (503, "busy"),
+    ],
+)
+@pytest.mark.parametrize("http", [200, None])
+def test_an_unproven_refusal_is_unknown_and_never_paid_twice(
+    world: World, account: Account, code: int, message: str, http: int | None
+) -> None:
+    account.answer, account.http = refusing(code, message), http or code
+    for _ in range(3):
+        assert world.run("generate", "a fox", "-o", "a.jpg").status == 11
+    assert account.charges == 1
+
+
+@pytest.mark.parametrize("http", [200, 500])
+def test_a_recorded_refusal_is_no_charge_and_may_be_tried_again(
+    world: World, account: Account, http: int
+) -> None:
+    account.answer, account.http = refusing(500, "This field is required"), http
+    for _ in range(2):
+        assert world.run("generate", "a fox", "-o", "a.jpg").status == 8
+    assert account.charges == 2
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_half_an_input_costs_nothing(world: World, form: str) -> None:
+    file = io.BytesIO()
+    Image.linear_gradient("L").save(file, form)
+    for size in (3, len(file.getvalue()) // 2, len(file.getvalue()) - 3):
+        (world.cwd / "in").write_bytes(file.getvalue()[:size])
+        for image, data in (("in", b""), ("-", file.getvalue()[:size])):
+            ran = world.run("edit", image, "make it night", "--sandbox", stdin=data)
+            assert ran.status == 2
+    assert spent(world) == 0
+
+
+def test_an_input_that_changes_before_a_second_upload_is_not_paid_for(
+    world: World, account: Account
+) -> None:
+    """The first upload fails in passing; what would be sent then is another file."""
+    path = world.cwd / "in.png"
+    Image.new("RGB", (16, 9), "teal").save(path)
+
+    def changes() -> int:
+        Image.new("RGB", (16, 9), "red").save(path)
+        return next(statuses)
+
+    statuses = iter([500, 200, 200])
+    account.during_upload = changes
+    ran = world.run("edit", "in.png", "make it night", "-o", "a.jpg", "--json")
+    assert (ran.status, ran.code) == (2, "input_unreadable")
+    assert (account.charges, len(account.uploads) >= 1) == (0, True)
