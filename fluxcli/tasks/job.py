@@ -67,7 +67,8 @@ class PictureJob:
             yield from self._finish(task, None, young=False)
             return
         prove_writable(wish.target, request_values(wish, self._tools.clock.wall()))
-        if task is None or task.state is not State.REFUSED:
+        elsewhere = task is not None and task.output != wish.target.stored()
+        if task is None or task.state is not State.REFUSED or elsewhere:
             task = self._tools.journal.begin(
                 run,
                 wish.request,
