@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+"""A link in the place of a lock file, as a checkout may bring, is never written through."""
+
+
 def alive(pid: int) -> bool:
     """Tell whether a process of this number runs; a number used again counts as alive."""
     try:
@@ -54,7 +58,7 @@ class FileLock:
         """
         make_private(self._path.parent)
         while True:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self._path, _OPEN, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
                 if self._names(handle):

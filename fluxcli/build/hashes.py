@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 1 << 20
 _THREADS: Final = 4
+_OPEN: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 LARGE: Final = 256 << 10
 """In bytes. Smaller files are read as quickly without threads."""
@@ -77,7 +78,10 @@ def sha256_of(path: Path) -> str | None:
         FluxError: INPUT_UNREADABLE: something is there and cannot be read.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        # A FIFO in the place of an image is refused, not waited for.
+        with os.fdopen(os.open(path, _OPEN), "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FluxError(Code.INPUT_UNREADABLE, f"`{path}` is not a plain file")
             digest = hashlib.sha256()
             while block := file.read(_BLOCK):
                 digest.update(block)

@@ -28,6 +28,7 @@ from fluxcli.errors import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from fluxcli.build.hashes import Disk
     from fluxcli.build.manifest.asset import Asset, Manifest
@@ -92,9 +93,11 @@ class _Planner:
     steps: dict[str, PlanStep] = field(default_factory=dict)
     _claimed: set[str] = field(default_factory=set)
     _unnamed: dict[str, list[str]] = field(default_factory=dict)
+    root: Path = field(init=False)
 
     def __post_init__(self) -> None:
         """Sort the entries of no declared asset by their requests."""
+        self.root = self.manifest.root
         known = self.manifest.by_name()
         for name in sorted(self.lock.keys() - known.keys()):
             entry = self.lock[name]
@@ -116,7 +119,7 @@ class _Planner:
         request = None
         if waits is None:
             request = locked_request(asset, identity, now=self.options.now)
-        seen = self.disk.sha256(self.manifest.place(asset))
+        seen = self.disk.sha256(self.root / asset.output)
         state = _AssetState(self, asset, entry, request, identity, known_as, seen)
         step = state.step() if waits is None else state.held_back(waits)
         if waits is None and step.action.pays and not self._has_input(asset):
@@ -164,7 +167,7 @@ class _Planner:
         if parent.action in {Action.COLLECT, Action.MOVED} or parent.action.pays:
             return True
         made = parent.kept.made if parent.kept else None
-        path = self.manifest.root / made.output if made else None
+        path = self.root / made.output if made else None
         return made is not None and path is not None and self.disk.sha256(path) == made.sha256
 
 
@@ -425,7 +428,7 @@ class _AssetState:
 
     def _edited(self, *reasons: str) -> PlanStep:
         made = self.entry.made
-        path = self.planner.manifest.root / (made.output if made else self.asset.output)
+        path = self.planner.root / (made.output if made else self.asset.output)
         if self.planner.disk.pointer(path) is not None:
             reason = "a git-lfs pointer to another image than the locked one"
             pulled = f"git lfs pull, then {_keep_or_replace(self.asset.name)}"
@@ -435,7 +438,7 @@ class _AssetState:
 
     def _is_pointer(self, made: LockedImage) -> bool:
         """Whether git-lfs has left a pointer to the locked image in its place."""
-        root = self.planner.manifest.root
+        root = self.planner.root
         return self.planner.disk.pointer(root / made.output) == made.sha256
 
     def _moves_away(self, output: str) -> bool:
@@ -450,6 +453,8 @@ class _AssetState:
         return False
 
     def _answers(self, request: LockedRequest) -> bool:
+        if self.request is not None and self.request.hash == request.hash:
+            return True
         return answers(request, self.asset, self.identity)
 
     @property
@@ -459,7 +464,7 @@ class _AssetState:
     def _sha(self, output: str) -> str | None:
         if output == self.asset.output:
             return self.seen
-        return self.planner.disk.sha256(self.planner.manifest.root / output)
+        return self.planner.disk.sha256(self.planner.root / output)
 
     def _step(
         self,

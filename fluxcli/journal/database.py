@@ -138,7 +138,7 @@ def explained(path: Path) -> Iterator[None]:
         raise FluxError(
             Code.JOURNAL,
             f"the journal `{path}` cannot be used: {error}",
-            hint="fluxcli config check",
+            hint="FLUXCLI_STATE_DIR=FOLDER names another folder; fluxcli config check",
         ) from error
 
 

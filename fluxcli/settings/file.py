@@ -60,7 +60,7 @@ def read(path: Path) -> Document:
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Document(path)
     except OSError as error:
         raise FluxError(Code.CONFIG_INVALID, _failure(path, "read", error)) from error

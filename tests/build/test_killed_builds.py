@@ -98,6 +98,13 @@ def elsewhere(root: Path, other: Path) -> Path:
     return other
 
 
+def fresh(root: Path, other: Path) -> Path:
+    """Check the project out anew: without lock and images, with the journal of the killed job."""
+    site(other)
+    shutil.copytree(root / "state", other / "state", dirs_exist_ok=True)
+    return other
+
+
 def build(forker: BuildForker, root: Path, *, kill_at: int = 0) -> dict[str, Any]:
     return forker.run(root, "build", "--yes", "--json", "--sandbox", kill_at=kill_at)
 
@@ -137,8 +144,10 @@ def test_a_killed_build_is_finished_without_paying_twice(
         root = site(tmp_path / f"here-{point}")
         kill_at = total * (point + 1) // (POINTS + 1)
         killed += build(forker, root, kill_at=kill_at)["status"] == -9
-        if point % 2:
+        if point % 4 == 1:
             root = elsewhere(root, tmp_path / f"there-{point}")
+        elif point % 4 == 3:
+            root = fresh(root, tmp_path / f"there-{point}")
         asked += finish(forker, root)
         paid = Counter(charge.prompt for charge in charges(root))
         assert len(paid) == ASSETS

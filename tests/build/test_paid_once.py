@@ -451,6 +451,24 @@ def test_a_lock_names_nothing_outside_the_project(checkout: Checkout, output: st
     assert checkout.charges == 1
 
 
+@pytest.mark.parametrize("name", [".assets.sandbox.lock.busy", ".assets.sandbox.lock.write.part"])
+def test_a_committed_link_is_not_written_through(checkout: Checkout, name: str) -> None:
+    checkout.build("hero")
+    victim = checkout.folder / "victim"
+    victim.write_text("precious")
+    (checkout.root / name).symlink_to(victim)
+    checkout.build(status=None)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["hero.png", ".hero.png.moving"])
+def test_a_fifo_in_an_images_place_is_not_waited_for(checkout: Checkout, name: str) -> None:
+    checkout.build("hero")
+    (checkout.root / "hero.png").unlink()
+    os.mkfifo(checkout.root / name)
+    checkout.run("build", "--plan", status=2)
+
+
 def test_save_as_loses_no_declaration_and_keeps_line_ends(checkout: Checkout) -> None:
     """Another program declares an asset while the image is made."""
     path = checkout.folder / "assets.toml"
