@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import io
 import itertools
@@ -417,6 +418,23 @@ def test_other_formats_are_checked_whole(options: dict[str, Any]) -> None:
             _fed(part, whole[:cut])
 
 
+@given(
+    form=st.sampled_from(["webp", "gif", "avif"]),
+    at=st.integers(0, 5000),
+    junk=st.binary(max_size=12),
+    cut=st.integers(0, 40),
+)
+def test_damage_in_other_formats_is_a_refusal_or_nothing(
+    form: str, at: int, junk: bytes, cut: int
+) -> None:
+    """Never another exception, and never an endless read."""
+    data = sample(form)
+    at %= len(data)
+    data = (data[:at] + junk + data[at + cut :])[: len(data)]
+    with contextlib.suppress(FluxError):
+        _fed(checks.Inspector(), data)
+
+
 def failure_of(call: Callable[[Any], object], value: object) -> FluxError:
     with pytest.raises(FluxError) as caught:
         call(value)
@@ -428,6 +446,7 @@ def _fed(inspector: checks.Inspector, data: bytes) -> None:
     inspector.finish()
 
 
+@functools.cache
 def sample(form: str, colour: str = "teal") -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (24, 16), colour).save(file, form.upper())
