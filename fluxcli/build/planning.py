@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.build.manifest.selection import select
 from fluxcli.build.opening import chosen, opened, reports_for
 from fluxcli.build.outcome import initial_outcomes
 from fluxcli.build.terminal import reporter_for
-from fluxcli.errors import Code, FluxError, Status
+from fluxcli.errors import Status
 
 if TYPE_CHECKING:
     from fluxcli.build.options import BuildCall
@@ -34,16 +33,3 @@ def show(context: Context, call: BuildCall) -> None:
         context.status = Status.DRIFT
         context.output.note("there is work to do")
         context.output.hint("fluxcli build")
-
-
-def explain(context: Context, call: BuildCall) -> None:
-    """Show what an asset resolves to, and why it is or is not made again."""
-    if not call.names:
-        raise FluxError(
-            Code.USAGE, "name the assets to explain", hint="fluxcli build --explain hero"
-        )
-    project, selection = opened(context, call)
-    plan = project.plan(selection, now=context.clock.wall(), force=call.force)
-    reporter = reporter_for(context)
-    wanted = select(project.manifest, call.names, tags=call.tags, parents=False)
-    reporter.explain([step for step in plan.steps if step.name in wanted.names])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fluxcli.build.steps import Action
@@ -69,19 +68,6 @@ class BuildReporter:
             self._output.answer("\n".join(lines))
         self._output.note(_totals(plan))
 
-    def explain(self, steps: Sequence[PlanStep]) -> None:
-        """Show what assets resolve to, in full, and why."""
-        for step in steps:
-            record = explanation(step)
-            if self._output.json:
-                self._output.record(record)
-                continue
-            for key, value in record.items():
-                for text in value if isinstance(value, list | tuple) else [value]:
-                    if text is not None:
-                        shown = str(text).lower() if isinstance(text, bool) else str(text)
-                        self._output.answer(f"{key:18}  {shown}")
-
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
         """Show progress while a build runs; saved paths are the answer."""
         from fluxcli.events import Failed, Finished
@@ -135,29 +121,6 @@ def build_record(outcomes: Mapping[str, Outcome], estimate: int, *, sandbox: boo
             "estimated_credits": estimate,
             "sandbox": sandbox,
         },
-    }
-
-
-def explanation(step: PlanStep) -> Record:
-    """Return what one asset resolves to: the resolved request, and why it is or is not stale."""
-    asset = step.asset
-    request = asdict(asset.request) if asset else {}
-    request.pop("input_image", None)
-    made = step.entry.made if step.entry else None
-    return {
-        "name": step.name,
-        "action": step.action.value,
-        "reasons": list(step.reasons),
-        "next": step.next,
-        **request,
-        "edit": str(asset.original) if asset and asset.original else None,
-        "rev": asset.rev if asset else None,
-        "output": step.output,
-        "request_hash": step.request.hash if step.request else None,
-        "locked_hash": made.request.hash if made else None,
-        "sha256": made.sha256 if made else None,
-        "task_id": made.request.task_id if made else None,
-        "estimated_credits": step.credits,
     }
 
 
