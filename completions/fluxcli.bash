@@ -7,9 +7,9 @@ _fluxcli_value() {
     --color) next='auto always never' ;;
     --api) next='auto kontext jobs' ;;
     --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
-      --max-credits | --limit | --tag | --shard | -j | --jobs | --reroll | --candidates | \
-      --rate | --report | --against | --port | --seconds | --fault) next='' ;;
-    --prompt-file | -o | --output) next='FILE' ;;
+      --max-credits | --limit | --search | --since | --state | --tag | --shard | -j | --jobs | \
+      --reroll | --candidates | --rate | --report | --against | --port | --seconds | --fault) next='' ;;
+    --prompt-file | -o | --output | --html) next='FILE' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
@@ -47,7 +47,8 @@ _fluxcli_command() {
       takes=('IMAGE')
       ;;
     'status')
-      flags='--wait --limit --all --offline --settle --timeout --interval'
+      flags='--wait --limit --all --search --since --state --html --offline --settle --timeout
+        --interval'
       takes=('TASK...')
       ;;
     'download')
@@ -61,10 +62,11 @@ _fluxcli_command() {
         --report... --against --timeout --interval'
       takes=('FILE...')
       ;;
-    'credits' | 'assets init' | 'assets explain' | 'assets pick' | 'assets merge' | \
-      'assets schema' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
+    'credits') flags='--since' ;;
     'sandbox') flags='--port --seconds --fault...' ;;
     'assets') takes=('init explain adopt pick prune merge schema') ;;
+    'assets init' | 'assets explain' | 'assets pick' | 'assets merge' | 'assets schema' | \
+      'config path' | 'config list' | 'config edit' | 'config check') ;;
     'assets adopt') flags='--tag...' ;;
     'assets prune') flags='-y|--yes -f|--force' ;;
     'config') takes=('path list get set unset edit check') ;;

@@ -4,8 +4,9 @@
 # The flags that a value follows.
 set -g __fluxcli_taking --color --api --save-as --prompt-file -m --model -a --aspect-ratio \
   --output-format --safety-tolerance --watermark --callback-url -o --output --timeout \
-  --interval -n --count --max-credits --limit --settle --tag --shard -j --jobs --reroll \
-  --candidates --rate --report --against --port --seconds --fault
+  --interval -n --count --max-credits --limit --search --since --state --html --settle \
+  --tag --shard -j --jobs --reroll --candidates --rate --report --against --port --seconds \
+  --fault
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -58,10 +59,10 @@ complete -c fluxcli -f
 # Commands.
 complete -c fluxcli -n "__fluxcli_after ''" -a generate -d 'Make a picture from words: submit, wait, save.'
 complete -c fluxcli -n "__fluxcli_after ''" -a edit -d 'Change a picture by words: upload, submit, wait, save.'
-complete -c fluxcli -n "__fluxcli_after ''" -a status -d 'Show how tasks stand; without names, the recent ones of this machine.'
+complete -c fluxcli -n "__fluxcli_after ''" -a status -d 'Show the state of tasks; without names, the recent ones of this machine.'
 complete -c fluxcli -n "__fluxcli_after ''" -a download -d 'Save pictures of tasks, waiting for those that still run.'
 complete -c fluxcli -n "__fluxcli_after ''" -a build -d 'Make the pictures that a file declares: what is new or changed, and nothing else.'
-complete -c fluxcli -n "__fluxcli_after ''" -a credits -d 'Print the account\'s balance, in credits.'
+complete -c fluxcli -n "__fluxcli_after ''" -a credits -d 'Print the account\'s balance, in credits; with `--since`, this machine\'s spending.'
 complete -c fluxcli -n "__fluxcli_after ''" -a sandbox -d 'Serve the stand-in service until Ctrl-C, and print the variables to export.'
 complete -c fluxcli -n "__fluxcli_after ''" -a assets -d 'Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.'
 complete -c fluxcli -n "__fluxcli_after ''" -a config -d 'Show, change and try out the settings.'
@@ -127,10 +128,14 @@ complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --open" -l open -d 'Open the picture in the system\'s viewer.'
 complete -c fluxcli -n "__fluxcli_in edit" -n "__fluxcli_new --safety-tolerance" -l safety-tolerance -x -a '0 1 2' -d '0 (strictest) to 6; to 2 when editing.'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --wait" -l wait -d 'Wait until every named task is final.'
-complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --limit" -l limit -x -d 'So many of the latest tasks.'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --limit" -l limit -x -d 'Number of latest tasks to list.'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --all" -l all -d 'All tasks of this machine.'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --search" -l search -x -d 'Only tasks whose prompt has these words.'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --since" -l since -x -d 'Only tasks of the last such period, as `7d`.'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --state" -l state -x -d 'Only tasks in this state, or `unsaved`.'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --html" -l html -r -F -d 'Write the tasks with their images as an HTML page.'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --offline" -l offline -d 'Do not ask the service; needs no key.'
-complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --settle" -l settle -x -a 'not-charged' -d 'Say what became of a submission of unknown outcome.'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --settle" -l settle -x -a 'not-charged' -d 'Record what became of a submission of unknown outcome.'
 complete -c fluxcli -n "__fluxcli_in download" -n "__fluxcli_new --unsaved" -l unsaved -d 'Everything that is paid for and not yet saved.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --plan --dry-run" -l plan -d 'Show what would be done, and why.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --plan --dry-run" -l dry-run -d 'Show what would be done, and why.'
@@ -150,6 +155,7 @@ complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new -y --yes" -s y -l 
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --max-credits" -l max-credits -x -d 'Spend at most so many credits, by estimate.'
 complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE, html=FILE or DIR/; may be repeated.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --against" -l against -x -d 'Compare the images in the html report with a commit\'s.'
+complete -c fluxcli -n "__fluxcli_in credits" -n "__fluxcli_new --since" -l since -x -d 'What this machine has spent since then, by day; needs no key.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --port" -l port -x -d 'Loopback port; 0 finds a free one.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long an image takes.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -l fault -x -d 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.'

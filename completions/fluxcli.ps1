@@ -8,10 +8,10 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
     $words = @(
         @{ After = ''; Word = 'generate'; Help = 'Make a picture from words: submit, wait, save.' }
         @{ After = ''; Word = 'edit'; Help = 'Change a picture by words: upload, submit, wait, save.' }
-        @{ After = ''; Word = 'status'; Help = 'Show how tasks stand; without names, the recent ones of this machine.' }
+        @{ After = ''; Word = 'status'; Help = 'Show the state of tasks; without names, the recent ones of this machine.' }
         @{ After = ''; Word = 'download'; Help = 'Save pictures of tasks, waiting for those that still run.' }
         @{ After = ''; Word = 'build'; Help = 'Make the pictures that a file declares: what is new or changed, and nothing else.' }
-        @{ After = ''; Word = 'credits'; Help = 'Print the account''s balance, in credits.' }
+        @{ After = ''; Word = 'credits'; Help = 'Print the account''s balance, in credits; with `--since`, this machine''s spending.' }
         @{ After = ''; Word = 'sandbox'; Help = 'Serve the stand-in service until Ctrl-C, and print the variables to export.' }
         @{ After = ''; Word = 'assets'; Help = 'Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.' }
         @{ After = ''; Word = 'config'; Help = 'Show, change and try out the settings.' }
@@ -130,13 +130,21 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--wait'); In = @('status')
             Again = $false; Help = 'Wait until every named task is final.' }
         @{ Names = @('--limit'); Takes = @(); In = @('status')
-            Again = $false; Help = 'So many of the latest tasks.' }
+            Again = $false; Help = 'Number of latest tasks to list.' }
         @{ Names = @('--all'); In = @('status')
             Again = $false; Help = 'All tasks of this machine.' }
+        @{ Names = @('--search'); Takes = @(); In = @('status')
+            Again = $false; Help = 'Only tasks whose prompt has these words.' }
+        @{ Names = @('--since'); Takes = @(); In = @('status')
+            Again = $false; Help = 'Only tasks of the last such period, as `7d`.' }
+        @{ Names = @('--state'); Takes = @(); In = @('status')
+            Again = $false; Help = 'Only tasks in this state, or `unsaved`.' }
+        @{ Names = @('--html'); Takes = @('FILE'); In = @('status')
+            Again = $false; Help = 'Write the tasks with their images as an HTML page.' }
         @{ Names = @('--offline'); In = @('status')
             Again = $false; Help = 'Do not ask the service; needs no key.' }
         @{ Names = @('--settle'); Takes = @('not-charged'); In = @('status')
-            Again = $false; Help = 'Say what became of a submission of unknown outcome.' }
+            Again = $false; Help = 'Record what became of a submission of unknown outcome.' }
         @{ Names = @('--unsaved'); In = @('download')
             Again = $false; Help = 'Everything that is paid for and not yet saved.' }
         @{ Names = @('--plan', '--dry-run'); In = @('build')
@@ -171,6 +179,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $true; Help = 'github, junit=FILE, html=FILE or DIR/; may be repeated.' }
         @{ Names = @('--against'); Takes = @(); In = @('build')
             Again = $false; Help = 'Compare the images in the html report with a commit''s.' }
+        @{ Names = @('--since'); Takes = @(); In = @('credits')
+            Again = $false; Help = 'What this machine has spent since then, by day; needs no key.' }
         @{ Names = @('--port'); Takes = @(); In = @('sandbox')
             Again = $false; Help = 'Loopback port; 0 finds a free one.' }
         @{ Names = @('--seconds'); Takes = @(); In = @('sandbox')

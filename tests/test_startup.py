@@ -114,6 +114,7 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
     assert commands == {
         "fluxcli.commands.options",
         "fluxcli.commands.status",
+        "fluxcli.commands.task_names",
         "fluxcli.commands.typer_binding",
     }
 

@@ -1,9 +1,12 @@
-"""`fluxcli credits`: the balance of the account, and the prices that the service states."""
+"""`fluxcli credits`: the balance and the prices of the service, or what this machine spent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from fluxcli.commands.task_names import period
 from fluxcli.context import Context
 from fluxcli.errors import FluxError
 
@@ -11,8 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def credits(context: Context) -> None:  # noqa: A001 - the word that the user types
-    """Print the account's balance, in credits."""
+def credits(  # noqa: A001 - the word that the user types
+    context: Context,
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="What this machine has spent since then, by day; needs no key."
+        ),
+    ] = None,
+) -> None:
+    """Print the account's balance, in credits; with `--since`, this machine's spending."""
+    if since is not None:
+        _show_spending(context, since)
+        return
     balance = context.service.credits()
     prices = _stated(context)
     if context.output.json:
@@ -43,3 +58,36 @@ def _stated(context: Context) -> Mapping[str, float]:
     if stated and context.origin_cache is not None:
         context.origin_cache.remember_prices(dict(stated))
     return stated
+
+
+def _show_spending(context: Context, since: str) -> None:
+    """Print the estimated spending by day and model, from the journal alone."""
+    from fluxcli.output.spending import spent_by_day
+    from fluxcli.output.text import credits as in_words
+
+    earliest = context.clock.wall() - period(since)
+    days = spent_by_day(context.journal.recent(None), earliest)
+    total = sum(float(str(day["estimated_credits"])) for day in days)
+    unknown = sum(int(str(day["unknown"])) for day in days)
+    if context.output.json:
+        context.output.record(
+            {
+                "since": since,
+                "days": days,
+                "estimated_credits": total,
+                "unknown": unknown,
+                "sandbox": context.sandbox,
+            }
+        )
+        return
+    if days:
+        rows = [
+            [f"{day[name]}" for name in ("day", "model", "images", "estimated_credits")]
+            for day in days
+        ]
+        context.output.table(rows, ("DAY", "MODEL", "IMAGES", "CREDITS"))
+    context.output.note(f"an estimated {in_words(total)} spent by this machine")
+    if unknown:
+        context.output.warn(
+            f"{unknown} of unknown outcome may be charged too and are not counted", always=True
+        )

@@ -9,6 +9,7 @@ import typer
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
 from fluxcli.commands.pictures import result_reporter, take_places_and_times
+from fluxcli.commands.task_names import check_names
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
@@ -40,6 +41,7 @@ def download(
         raise FluxError(
             Code.USAGE, "name tasks, or ask for `--unsaved`", hint="fluxcli download --unsaved"
         )
+    check_names(context, tasks or [])
     wanted = context.journal.unsaved() if unsaved else context.history().named(tasks or [])
     target = context.target(wanted)
     if wanted:

@@ -53,7 +53,9 @@ def ask_for(
     skipped = order.skipped(taken, force=force, skip=skip)
     owed = order.owed(taken, skipped)
     if flags.spend.dry_run:
-        context.output.plan(order.first.request, order.names(), order.credits(owed))
+        context.output.plan(
+            order.first.request, order.names(), order.credits(owed), _input_of(order)
+        )
         return
     graduation = _graduation(context, order, save_as) if save_as is not None else None
     kept = [order.kept(number, sandbox=context.sandbox) for number in sorted(skipped)]
@@ -96,6 +98,14 @@ def _making(context: Context, flags: PictureOptions) -> TaskRunner:
         save=not flags.no_wait,
         existing="replace" if flags.place.force else "beside",
     )
+
+
+def _input_of(order: ResolvedRequest) -> str | None:
+    """Return what is edited: a file with its hash, a URL or a task; None for `generate`."""
+    source = order.first.source
+    if source is None or source.input is None or source.input.path is None:
+        return source.identity if source else None
+    return f"{source.input.path} ({source.identity})"
 
 
 def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptions) -> None:

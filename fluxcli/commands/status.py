@@ -1,4 +1,4 @@
-"""`fluxcli status`: how tasks stand; without names, the history of this machine."""
+"""`fluxcli status`: the state of tasks; without names, the history of this machine."""
 
 from __future__ import annotations
 
@@ -7,34 +7,58 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import WaitOptions
+from fluxcli.commands.task_names import check_names, period
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, overall
 from fluxcli.models import State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fluxcli.models import Task
     from fluxcli.output.task_table import TaskReporter
 
 RECENT: Final = 20
-_TOLD_BY_STATE: Final = frozenset(
+_SHOWN_BY_STATE: Final = frozenset(
     {Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED, Code.OUTCOME_UNKNOWN}
 )
+_STATES: Final = {
+    "unsaved": frozenset({State.RUNNING, State.SUCCEEDED}),
+    **{state.value: frozenset({state}) for state in State},
+}
 
 
 def status(
     context: Context,
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TASK]...", help="Ids, their beginnings, refs, or `@last`."),
+        typer.Argument(
+            metavar="[TASK]...",
+            help="Ids, their first 4 or more characters, refs, `@last`, or image files.",
+        ),
     ] = None,
     *,
     until_final: Annotated[
         bool, typer.Option("--wait", help="Wait until every named task is final.")
     ] = False,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, help="So many of the latest tasks.")
+        int, typer.Option(metavar="N", min=1, help="Number of latest tasks to list.")
     ] = RECENT,
     everything: Annotated[bool, typer.Option("--all", help="All tasks of this machine.")] = False,
+    search: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Only tasks whose prompt has these words.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Only tasks of the last such period, as `7d`."),
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Only tasks in this state, or `unsaved`.")
+    ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the tasks with their images as an HTML page."),
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not ask the service; needs no key.")
     ] = False,
@@ -42,24 +66,40 @@ def status(
         str | None,
         typer.Option(
             metavar="TASKID|not-charged",
-            help="Say what became of a submission of unknown outcome.",
+            help="Record what became of a submission of unknown outcome.",
         ),
     ] = None,
     wait: WaitOptions,
 ) -> None:
-    """Show how tasks stand; without names, the recent ones of this machine."""
-    shown = None if everything else limit
+    """Show the state of tasks; without names, the recent ones of this machine. Free."""
     context.configure(timeout=wait.timeout, interval=wait.interval)
-    report = _reporter(context)
     if settle is not None:
-        _check_settling(tasks, offline=offline)
-        report.show([context.history().settle((tasks or [""])[0], settle)])
-    elif offline:
-        report.show(_known(context, tasks) if tasks else context.journal.recent(shown))
-    elif tasks:
-        _show_named(context, tasks, wait=until_final)
+        _check_settling(tasks or [], offline=offline)
+    names = [_named(context, name) for name in tasks or []]
+    check_names(context, names)
+    if settle is not None:
+        _reporter(context).show([context.history().settle(names[0], settle)])
+        return
+    shown: list[Task]
+    errors: list[FluxError] = []
+    if names and not offline:
+        shown, errors = _polled(context, names, wait=until_final)
+    elif names:
+        shown = _known(context, names)
     else:
-        report.show(_refreshed(context, context.journal.recent(shown)))
+        shown = _selected(context, search=search, since=since, state=state)
+        shown = shown if everything or html else shown[:limit]
+        shown = shown if offline else _refreshed(context, shown)
+    if html is not None:
+        _write_page(context, context.cwd / html, shown)
+    elif names:
+        _reporter(context).cards(shown, context.journal.recent(None))
+    else:
+        found_none = "no task matches" if search or since or state else "no tasks yet"
+        _reporter(context).show(shown, none=found_none)
+        if not offline:
+            _mention_others(context)
+    _report(context, errors)
 
 
 def _reporter(context: Context) -> TaskReporter:
@@ -68,8 +108,93 @@ def _reporter(context: Context) -> TaskReporter:
     return TaskReporter(context.output, context.clock.wall())
 
 
-def _check_settling(tasks: list[str] | None, *, offline: bool) -> None:
-    if len(tasks or []) != 1 or offline:
+def _named(context: Context, name: str) -> str:
+    """Return the id of the task that made the image file `name`; other names as they are."""
+    from pathlib import PurePath
+
+    path = context.cwd / name
+    if not (PurePath(name).suffix or "/" in name) or not path.is_file():
+        return name
+    import hashlib
+
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        message = f"`{name}` cannot be read: {(error.strerror or str(error)).lower()}"
+        raise FluxError(Code.INPUT_UNREADABLE, message) from None
+    for task in context.journal.recent(None):
+        if task.picture is not None and task.picture.sha256 == digest:
+            return task.task_id or task.ref
+    raise FluxError(
+        Code.TASK_NOT_FOUND,
+        f"`{name}` is not an image that a task of this machine saved, or it was changed since",
+        hint="fluxcli status",
+    )
+
+
+def _selected(
+    context: Context, *, search: str | None, since: str | None, state: str | None
+) -> list[Task]:
+    """Return the tasks of this machine that match all filters, newest first."""
+    states = None if state is None else _STATES.get(state)
+    if state is not None and states is None:
+        raise FluxError(
+            Code.USAGE, f"`--state {state}`: expected one of {', '.join(_STATES)}", hint="unsaved"
+        )
+    earliest = _earliest(context, since)
+    words = (search or "").casefold().split()
+    return [
+        task
+        for task in context.journal.recent(None)
+        if (states is None or task.state in states)
+        and task.created_at >= earliest
+        and all(word in task.request.prompt.casefold() for word in words)
+    ]
+
+
+def _earliest(context: Context, since: str | None) -> float:
+    """Return when a period such as `7d` before now began, in seconds since the epoch."""
+    return 0.0 if since is None else context.clock.wall() - period(since)
+
+
+def _write_page(context: Context, path: Path, tasks: list[Task]) -> None:
+    """Write the gallery page in one step, and print its path."""
+    from fluxcli.files.atomic import TemporaryFile
+    from fluxcli.output.gallery import page
+
+    text = page(tasks, context.journal.recent(None), context.clock.wall())
+    try:
+        file = TemporaryFile(path, token="gallery")  # noqa: S106 - part of a file name
+        try:
+            with open(file.handle, "wb", closefd=False) as stream:
+                stream.write(text.encode(errors="replace"))
+            placed = file.install(replace=True)
+        finally:
+            file.discard()
+    except OSError as error:
+        message = f"cannot write `{path}`: {(error.strerror or str(error)).lower()}"
+        raise FluxError(Code.OUTPUT_UNWRITABLE, message) from None
+    context.output.answer_path(placed)
+
+
+def _mention_others(context: Context) -> None:
+    """Note how many tasks belong to the sandbox, or to the service in a run with `--sandbox`."""
+    from fluxcli.journal.journal import Journal
+
+    other = Journal(context.settings.state_dir, clock=context.clock, sandbox=not context.sandbox)
+    try:
+        count = len(other.recent(None))
+    finally:
+        other.close()
+    if count:
+        tasks = "1 task" if count == 1 else f"{count} tasks"
+        whose, flag = ("service", "") if context.sandbox else ("sandbox", " --sandbox")
+        context.output.note(f"{tasks} of the {whose}: `fluxcli status{flag}`")
+
+
+def _check_settling(names: list[str], *, offline: bool) -> None:
+    if len(names) != 1 or offline:
         raise FluxError(
             Code.USAGE,
             "`--settle` takes one task, and asks the service",
@@ -90,24 +215,34 @@ def _known(context: Context, names: list[str]) -> list[Task]:
     return [task for task in found.values() if task is not None]
 
 
-def _show_named(context: Context, names: list[str], *, wait: bool) -> None:
-    """Poll the named tasks, and set the exit status that they add up to."""
+def _polled(
+    context: Context, names: list[str], *, wait: bool
+) -> tuple[list[Task], list[FluxError]]:
+    """Poll the named tasks, set the exit status; return them and their errors."""
     history = context.history(wait=wait)
     tasks = history.named(names)
-    report = _reporter(context)
-    seen, errors = report.watch(
+    seen, errors = _reporter(context).watch(
         history.refreshed(tasks),
         count=len(tasks),
         usual=history.usual_seconds(tasks),
         brief=not wait,
     )
+    context.status = overall(errors, done=len(tasks) - len(errors))
     fresh = {task.ref: task for task in seen}
-    report.show([fresh[task.ref] for task in tasks if task.ref in fresh])
+    return [fresh[task.ref] for task in tasks if task.ref in fresh], errors
+
+
+def _report(context: Context, errors: list[FluxError]) -> None:
+    """Print the errors of tasks whose records are printed already."""
     for error in errors:
         # Where the task's own record tells of the failure, a script needs no second object.
-        told = error.code in _TOLD_BY_STATE
-        (context.output.problem if told else context.output.error)(error)
-    context.status = overall(errors, done=len(tasks) - len(errors))
+        if error.code is Code.OUTCOME_UNKNOWN:
+            context.output.problem(error)
+        elif error.code in _SHOWN_BY_STATE:
+            # The card ends with the next command; the hint would lead back to this card.
+            context.output.problem(FluxError(error.code, error.message))
+        else:
+            context.output.error(error)
 
 
 def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
@@ -122,7 +257,7 @@ def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
         if error.code is Code.INTERRUPTED:
             raise
         seen, errors = [], [error]
-    for message in {error.message for error in errors if error.code not in _TOLD_BY_STATE}:
+    for message in {error.message for error in errors if error.code not in _SHOWN_BY_STATE}:
         context.output.warn(f"not brought up to date: {message}")
     fresh = {task.ref: task for task in seen}
     return [fresh.get(task.ref, task) for task in tasks]

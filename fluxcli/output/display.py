@@ -19,6 +19,8 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
+from fluxcli.output.terminal_status import TerminalStatus
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -60,6 +62,8 @@ class Display:
             no_color=False,
             _environ=env,
         )
+        self._status = TerminalStatus(env)
+        self._reported = ""
         self._live: Live | None = None
         self._rows: Sequence[Text] = ()
 
@@ -80,6 +84,7 @@ class Display:
                 redirect_stderr=False,
             )
             self._live.start()
+            self._write_status(self._status.begin)
 
     def show(self, rows: Sequence[Text]) -> None:
         """Replace the rows by `rows`, which fit `size`."""
@@ -88,6 +93,19 @@ class Display:
                 self._follow_size()
                 self._rows = rows
                 self._live.update(Group(*rows), refresh=True)
+
+    def report(self, done: int, total: int, *, failed: bool) -> None:
+        """Show progress outside the text too, where the terminal can."""
+        with self._lock:
+            text = self._status.at(done, total, failed=failed)
+            if self._live is not None and text != self._reported:
+                self._reported = text
+                self._write_status(text)
+
+    def _write_status(self, text: str) -> None:
+        if text:
+            with contextlib.suppress(OSError):
+                self.channel.write(text)
 
     def above(self, line: str) -> None:
         """Write a permanent line, above the rows if there are any; colours in it are kept."""
@@ -103,6 +121,8 @@ class Display:
                 # Rich draws once more before it ends, which would only flicker.
                 self._live.update("")
                 self._live.stop()
+                self._write_status(self._status.end)
+                self._reported = ""
             self._live, self._rows = None, ()
 
     @contextlib.contextmanager
@@ -133,7 +153,9 @@ class Display:
         if self._live is not None:
             # As many lines as rich left, for it goes back to the first; but nothing is in them.
             self._rows = [Text()] * len(self._rows)
-            self.channel.write_at_once(_HIDE_CURSOR + "\n" * (len(self._rows) - 1))
+            self.channel.write_at_once(
+                self._status.begin + _HIDE_CURSOR + "\n" * (len(self._rows) - 1)
+            )
 
     def _follow_size(self) -> None:
         """Set rich's size to the terminal's; clear what a narrower terminal has folded."""
@@ -147,7 +169,7 @@ class Display:
         if self._live is not None:
             above = [_UP, _ERASE] * (self._standing() - 1)
             erasure = Control(ControlType.CARRIAGE_RETURN, _ERASE, *above)
-            self.channel.write_at_once(str(erasure) + _SHOW_CURSOR)
+            self.channel.write_at_once(str(erasure) + _SHOW_CURSOR + self._status.end)
 
     def _standing(self) -> int:
         """How many lines the drawn rows take: more than one each, if the terminal shrank."""

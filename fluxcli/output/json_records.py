@@ -26,7 +26,8 @@ def picture_record(task: Task) -> Record:
     """Return the object for one picture; whatever is not known, or not there, is None.
 
     `path` is None too when the picture went to stdout. `estimated_credits` is what the
-    model costs by the price list, whether or not the task has been billed.
+    model costs by the price list, whether or not the task has been billed; `credits` is what the
+    service says it charged, None where it does not say.
     """
     # What is about to be put in its place is known before it is there.
     request, picture = task.request, task.picture if task.state is State.SAVED else None
@@ -40,6 +41,8 @@ def picture_record(task: Task) -> Record:
         "prompt": request.prompt,
         "aspect_ratio": request.aspect_ratio,
         "output_format": request.output_format,
+        "format": picture.format if picture else None,
+        "input": task.source,
         "path": None if path is None else str(path),
         "url": task.url,
         "bytes": picture.bytes if picture else None,
@@ -50,6 +53,7 @@ def picture_record(task: Task) -> Record:
         "completed_at": timestamp(task.completed_at),
         "seconds": task.seconds,
         "estimated_credits": CREDITS.get(request.model),
+        "credits": task.credits,
         "sandbox": task.sandbox,
     }
 
@@ -68,9 +72,16 @@ def error_record(error: FluxError) -> Record:
     }
 
 
-def plan_record(request: Request, paths: Sequence[str], estimate: int) -> Record:
-    """Return the object for a `--dry-run`: what would be asked for, put where, at what price."""
-    return {"request": asdict(request), "outputs": list(paths), "estimated_credits": estimate}
+def plan_record(
+    request: Request, paths: Sequence[str], estimate: int, source: str | None = None
+) -> Record:
+    """Return the object for a `--dry-run`: the request, its input, the outputs, the estimate."""
+    return {
+        "request": asdict(request),
+        "outputs": list(paths),
+        "estimated_credits": estimate,
+        "input": source,
+    }
 
 
 def timestamp(seconds: float | None) -> str | None:

@@ -20,7 +20,7 @@ from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
-from fluxcli.output.style import ColorMode, Style, is_colored
+from fluxcli.output.style import ColorMode, Marks, Style, is_colored
 from fluxcli.output.text import cells, pad, visible
 
 if TYPE_CHECKING:
@@ -72,12 +72,24 @@ class Output:
         self._no_input = no_input
         colored = is_colored(terminal=self._err.is_terminal, env=env, mode=color)
         self._style = Style(colored)
+        terminal = self._out.is_terminal
+        self.stdout_style = Style(terminal and is_colored(terminal=terminal, env=env, mode=color))
+        self.stdout_marks = Marks.choose(self._out.can_show)
         self._display: Display | None = None
 
     @property
     def stdout_is_terminal(self) -> bool:
         """Whether the answer is read by a person rather than a program."""
         return self._out.is_terminal
+
+    @property
+    def stdout_columns(self) -> int | None:
+        """The width of the terminal that stdout is; None if it is no terminal."""
+        return self._size_of(self._out)[0] if self._out.is_terminal else None
+
+    def shown(self, text: str) -> str:
+        """Return `text` as stdout can show it: control characters and secrets replaced."""
+        return self._out.shown(text)
 
     @property
     def interactive(self) -> bool:
@@ -105,6 +117,11 @@ class Output:
             text = visible(text, keep="\n\t")
         with self._answering():
             self._out.write(text + "\n")
+
+    def answer_styled(self, lines: Sequence[str]) -> None:
+        """Write lines whose outside text went through `shown` and that may hold colours."""
+        with self._answering():
+            self._out.write("".join(line + "\n" for line in lines))
 
     def answer_path(self, path: str | os.PathLike[str]) -> None:
         """Write a path and a line end: its own bytes in a pipe, harmless on a terminal."""
@@ -215,16 +232,23 @@ class Output:
             if problem.hint:
                 self._hint(problem.hint)
 
-    def plan(self, request: Request, paths: Sequence[str], estimate: int) -> None:
-        """Answer `--dry-run`: the request, where the pictures will lie, the estimated credits."""
+    def plan(
+        self, request: Request, paths: Sequence[str], estimate: int, source: str | None = None
+    ) -> None:
+        """Answer `--dry-run`: the request, its input, the output paths, the estimated credits."""
         if self.json:
             from fluxcli.output import json_records as records
 
-            self.record(records.plan_record(request, paths, estimate))
+            self.record(records.plan_record(request, paths, estimate, source))
             return
-        fields = {**asdict(request), "output": "  ".join(paths), "estimated_credits": estimate}
-        width = max(map(len, fields))
-        for name, value in fields.items():
+        fields: list[tuple[str, object]] = [
+            *asdict(request).items(),
+            ("input", source),
+            *(("output" if not number else "", path) for number, path in enumerate(paths)),
+            ("estimated_credits", estimate),
+        ]
+        width = max(len(name) for name, _ in fields)
+        for name, value in fields:
             if value is not None:
                 shown = str(value).lower() if isinstance(value, bool) else str(value)
                 self.answer(f"{name:{width}}  {visible(shown)}")
@@ -358,8 +382,11 @@ class Output:
         )
 
     def _size(self) -> tuple[int, int]:
-        """Columns and lines of stderr's terminal; `COLUMNS` and `LINES` may narrow them."""
-        handle = self._err.handle
+        return self._size_of(self._err)
+
+    def _size_of(self, stream: Stream) -> tuple[int, int]:
+        """Columns and lines of a terminal; `COLUMNS` and `LINES` may narrow them."""
+        handle = stream.handle
         columns, lines = 80, 24
         with contextlib.suppress(OSError):
             columns, lines = os.get_terminal_size(handle) if handle is not None else (80, 24)

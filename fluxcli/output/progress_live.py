@@ -58,6 +58,7 @@ class Live(ProgressReporter):
             return
         self._next_frame = now + _FRAME
         self._second, self._stale = second, False
+        self._report()
         self._display.show(
             self._layout.rows(
                 self._state,
@@ -67,6 +68,12 @@ class Live(ProgressReporter):
                 size=self._display.size,
             )
         )
+
+    def _report(self) -> None:
+        state = self._state
+        over = sum(row.is_over for row in state.rows.values())
+        total = state.total(self._run.count)
+        self._display.report(over, total, failed=bool(state.count(*BAD)))
 
     def close(self) -> None:
         """Clear the display; one line is the summary."""

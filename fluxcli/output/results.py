@@ -63,8 +63,32 @@ class ResultReporter:
         if path is not None and self._preview:
             self._output.preview(path)
         if path is not None and self._launch is not None:
-            self._launch(str(path))
+            self._open(str(path))
+
+    def _open(self, path: str) -> None:
+        """Open a saved image in the system's viewer; a note says so where there is none."""
+        try:
+            status = self._launch(path) if self._launch is not None else 0
+        except OSError:
+            status = 1
+        if status:
+            self._output.note(f"no viewer was found to open `{path}`")
 
     def _failed(self, event: Failed, *, several: bool) -> None:
         self._errors.append(event.error)
-        self._output.error(event.error, key=event.key if several else None)
+        self._output.error(_with_task(event.error), key=event.key if several else None)
+
+
+def _with_task(error: FluxError) -> FluxError:
+    """The same error; a hint at the list of tasks names the one it is about."""
+    name = error.task_id or error.ref
+    if error.hint != "fluxcli status" or name is None:
+        return error
+    return FluxError(
+        error.code,
+        error.message,
+        hint=f"fluxcli status {name}",
+        task_id=error.task_id,
+        ref=error.ref,
+        status=error.status,
+    )

@@ -52,7 +52,7 @@ class TestTheAnswer:
     def test_a_long_wait_gives_signs_of_life(self, box: World) -> None:
         """At most one every 30 seconds, on stderr."""
         ran = box.run("generate", "a fox", "-o", "fox.jpg", env={"FLUXCLI_SANDBOX_SECONDS": "120"})
-        beats = [line for line in ran.err.splitlines() if line.startswith("still at work")]
+        beats = [line for line in ran.err.splitlines() if line.startswith("still working")]
         assert 1 <= len(beats) <= 5
 
     def test_debug_traces_http_without_the_key(self, box: World) -> None:
@@ -76,6 +76,9 @@ class TestJson:
             "prompt": "a fox",
             "aspect_ratio": "1:1",
             "output_format": "png",
+            "format": "png",
+            "input": None,
+            "credits": None,
             "path": str(box.cwd / "fox.png"),
             "url": record["url"],
             "bytes": len(data),

@@ -182,7 +182,7 @@ class TestNamedTasks:
     def test_a_prefix_of_two(self, box: World) -> None:
         """No id that comes from the service is chosen here, so the shortest one is tried."""
         ran = box.run("status", "abc", "--offline", "--json")
-        assert (ran.status, ran.code) == (8, "task_not_found")
+        assert (ran.status, ran.code) == (2, "usage")
 
 
 class TestSettling:

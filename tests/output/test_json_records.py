@@ -27,6 +27,8 @@ def test_a_saved_picture(task_for: Callable[..., Task]) -> None:
         ("prompt", "a lighthouse at dawn"),
         ("aspect_ratio", "16:9"),
         ("output_format", "png"),
+        ("format", "png"),
+        ("input", None),
         ("path", "out/dawn.png"),
         ("url", "https://r.test/1.png"),
         ("bytes", 70),
@@ -37,6 +39,7 @@ def test_a_saved_picture(task_for: Callable[..., Task]) -> None:
         ("completed_at", "2026-11-22T10:00:12Z"),
         ("seconds", 12.5),
         ("estimated_credits", 5),
+        ("credits", None),
         ("sandbox", False),
     ]
 
@@ -46,7 +49,7 @@ def test_what_is_absent_is_null(task_for: Callable[..., Task]) -> None:
     absent = {name for name, value in record.items() if value is None}
     assert absent == {
         *("task_id", "path", "url", "bytes", "width", "height", "sha256"),
-        *("completed_at", "seconds"),
+        *("completed_at", "seconds", "format", "input", "credits"),
     }
 
 

@@ -47,6 +47,8 @@ def picture(tmp_path: Path) -> Callable[..., Path]:
         ({"TERM_PROGRAM": "Apple_Terminal"}, "blocks"),
         (KITTY | {"TMUX": "/run/tmux"}, "blocks"),
         (ITERM | {"STY": "1.pts"}, "blocks"),
+        ({"TERM": "foot"}, "sixel"),
+        ({"TERM": "foot", "TMUX": "x"}, "blocks"),
         ({}, "blocks"),
     ],
 )
@@ -143,11 +145,11 @@ def test_what_cannot_be_shown_is_a_note(desk: Callable[..., Desk], tmp_path: Pat
     colored: dict[str, bool | str] = {"terminal": True}
     assert (
         refused(desk(terminal=True, color="never"), broken)
-        == "no preview: without colour there is nothing to draw with"
+        == "no preview: this terminal needs colour to show it, and colour is off"
     )
     one = desk(**colored)
     one.output.preview(broken)
-    assert one.err.startswith("no preview: the file is not a picture that can be read\n")
+    assert one.err.startswith("no preview: the file is not an image that can be read\n")
     one = desk(**colored)
     one.output.preview(tmp_path / "none.png")
     assert one.err.startswith("no preview: no such file or directory\n")
@@ -162,5 +164,38 @@ def test_without_pillow_a_jpeg_on_kitty_is_a_note(
     one = desk(terminal=True, env=KITTY)
     one.output.preview(path)
     assert one.err.startswith(
-        "no preview: this terminal needs the extra `fluxcli[preview]` to draw it\n"
+        "no preview: kitty's protocol shows PNG only, and converting needs Pillow: "
+        "`pip install 'fluxcli[preview]'`\n"
     )
+
+
+def test_kitty_gets_a_jpeg_as_png(desk: Callable[..., Desk], picture: Callable[..., Path]) -> None:
+    one = desk(terminal=True, env=KITTY)
+    one.output.preview(picture("p.jpg"))
+    pieces = re.findall(r"\x1b_G[^;]*;([^\x1b]*)\x1b", one.err)
+    assert base64.b64decode("".join(pieces)).startswith(b"\x89PNG")
+
+
+def test_sixel_draws_every_pixel_once(
+    desk: Callable[..., Desk], picture: Callable[..., Path]
+) -> None:
+    """Each pixel of a band belongs to exactly one layer."""
+    one = desk(terminal=True, env={"TERM": "foot"}, columns=9)
+    one.output.preview(picture(size=(64, 32)))
+    text = one.err
+    assert text.startswith('\x1bPq"1;1;64;32')
+    assert text.endswith("\x1b\\\n")
+    body = text[text.index("#0") : -3]
+    bands = [band for band in body.split("-") if band]
+    assert len(bands) == 6
+    for number, band in enumerate(bands):
+        rows = 6 if number < 5 else 2
+        filled = [0] * 64
+        for layer in re.sub(r"#\d+;2;\d+;\d+;\d+", "", band).split("$"):
+            expanded = re.sub(
+                r"!(\d+)(.)", lambda run: run[2] * int(run[1]), re.sub(r"^#\d+", "", layer)
+            )
+            for column, sign in enumerate(expanded):
+                assert not filled[column] & (ord(sign) - 63)
+                filled[column] |= ord(sign) - 63
+        assert filled == [2**rows - 1] * 64

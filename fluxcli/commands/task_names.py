@@ -1,0 +1,94 @@
+"""The names of tasks as they are typed, checked before anything is asked for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.errors import Code, FluxError
+from fluxcli.models import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcli.context import Context
+    from fluxcli.models import Task
+
+_SHORTEST: Final = 4
+_LISTED: Final = 5
+_USABLE: Final = frozenset({State.RUNNING, State.SUCCEEDED, State.SAVED})
+
+
+def check_names(context: Context, names: Sequence[str]) -> None:
+    """Make sure that each name can mean one task.
+
+    Raises:
+        FluxError: USAGE for a prefix that is too short or that several ids begin with, which
+            are listed; TASK_NOT_FOUND for `@last` where every task failed.
+    """
+    for name in names:
+        if name == "@last":
+            _check_last(context)
+        else:
+            _check_prefix(context, name.removeprefix("@"))
+
+
+def _check_last(context: Context) -> None:
+    tasks = context.journal.recent(None)
+    if tasks and not any(task.state in _USABLE for task in tasks):
+        latest = tasks[0]
+        raise FluxError(
+            Code.TASK_NOT_FOUND,
+            f"`@last` names no task: none of the {len(tasks)} tasks of this machine succeeded; "
+            f"the latest one is {latest.state}",
+            hint=f"fluxcli status {latest.task_id or latest.ref}",
+        )
+
+
+def _check_prefix(context: Context, name: str) -> None:
+    if len(name) < _SHORTEST:
+        found = [task for task in context.journal.recent(None) if _begins(task, name)]
+        raise FluxError(
+            Code.USAGE,
+            f"`{name}` is too short: give at least {_SHORTEST} characters of the task's id",
+            hint=f"fluxcli status {_name(found[0])}" if len(found) == 1 else "fluxcli status",
+        )
+    found = [task for task in context.journal.recent(None) if _begins(task, name)]
+    if len({task.task_id for task in found}) > 1 and not any(
+        name in {task.task_id, task.ref} for task in found
+    ):
+        listed = ", ".join(f"`{_name(task)}`" for task in found[:_LISTED])
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        raise FluxError(
+            Code.USAGE,
+            f"`{name}` begins the ids of {len(found)} tasks: {listed}{more}",
+            hint=f"fluxcli status {_name(found[0])}",
+        )
+
+
+def _begins(task: Task, name: str) -> bool:
+    return name != "" and _name(task).startswith(name)
+
+
+def _name(task: Task) -> str:
+    return task.task_id or task.ref
+
+
+def period(text: str) -> float:
+    """Return a period such as `7d`, `12h` or `90` (seconds), in seconds.
+
+    Raises:
+        FluxError: INVALID_REQUEST.
+    """
+    from fluxcli.settings.parsers import BadValueError, parse_duration
+
+    days, unit, rest = text.strip().lower().partition("d")
+    try:
+        if unit and not rest and days.isdecimal():
+            return int(days) * 86400.0
+        return parse_duration(text)
+    except BadValueError:
+        raise FluxError(
+            Code.INVALID_REQUEST,
+            f"`--since {text}`: expected a duration such as `12h` or `30d`",
+            hint="--since 30d",
+        ) from None

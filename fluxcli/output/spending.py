@@ -1,0 +1,49 @@
+"""What this machine has spent, by day and model, as an estimate from its own tasks. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fluxcli.catalog import CREDITS
+from fluxcli.models import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fluxcli.models import Task
+
+_UNPAID = frozenset({State.SENDING, State.REFUSED, State.FAILED})
+
+
+def spent_by_day(tasks: Iterable[Task], since: float) -> list[dict[str, object]]:
+    """Return a record for each local day and model, newest first.
+
+    Each has `day`, `model`, `images`, `estimated_credits`, and `unknown`, the number of
+    submissions that may have been charged and are not counted. Refused and failed tasks cost
+    nothing (failed ones are refunded). What the service reported as charged counts, else the
+    price list.
+    """
+    counts: dict[tuple[str, str], list[int]] = {}
+    amounts: dict[tuple[str, str], float] = {}
+    for task in tasks:
+        paid_at = task.accepted_at or task.created_at
+        if paid_at < since or task.state in _UNPAID:
+            continue
+        day = datetime.fromtimestamp(paid_at).astimezone().date().isoformat()
+        count = counts.setdefault((day, task.request.model), [0, 0])
+        is_unknown = task.state is State.UNKNOWN
+        count[is_unknown] += 1
+        if not is_unknown:
+            price = CREDITS.get(task.request.model, 0) if task.credits is None else task.credits
+            amounts[day, task.request.model] = amounts.get((day, task.request.model), 0) + price
+    return [
+        {
+            "day": day,
+            "model": model,
+            "images": images,
+            "estimated_credits": amounts.get((day, model), 0),
+            "unknown": unknown,
+        }
+        for (day, model), (images, unknown) in sorted(counts.items(), reverse=True)
+    ]

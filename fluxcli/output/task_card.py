@@ -1,0 +1,131 @@
+"""All details of one task, as names and values. Pure; the values are not escaped."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.catalog import CREDITS, RESULT_DAYS
+from fluxcli.models import State
+from fluxcli.output.json_records import timestamp
+from fluxcli.output.text import age, duration, size
+from fluxcli.output.text import credits as in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcli.models import Task
+
+_DAY: Final = 86400.0
+_MEANING: Final = {
+    State.SENDING: "not answered yet",
+    State.RUNNING: "already paid",
+    State.SUCCEEDED: "already paid, not saved on this machine",
+    State.SAVED: "",
+    State.FAILED: "",
+    State.REFUSED: "not charged",
+    State.UNKNOWN: "may be paid",
+}
+
+
+def card(task: Task, known: Sequence[Task], now: float) -> list[tuple[str, str]]:
+    """Return the lines of a card; what is not known is left out."""
+    meaning = _MEANING[task.state]
+    fields: list[tuple[str, object]] = [
+        ("task", task.task_id or "(no id)"),
+        ("ref", task.ref),
+        ("state", f"{task.state} ({meaning})" if meaning else str(task.state)),
+        ("created", f"{timestamp(task.created_at)} ({age(now - task.created_at)})"),
+        ("completed", timestamp(task.completed_at)),
+        ("took", None if task.seconds is None else duration(task.seconds)),
+    ]
+    request = asdict(task.request)
+    fields.extend((name.replace("_", " "), value) for name, value in request.items())
+    fields.append(("input", task.source))
+    fields.extend(_lineage(task, known))
+    fields.append(("output", task.output))
+    picture = task.picture if task.state is State.SAVED else None
+    if picture is not None:
+        shape = f"{picture.width}x{picture.height} {picture.format}, {size(picture.bytes)}"
+        fields += [
+            ("file", str(picture.path) if picture.path else "(stdout)"),
+            ("image", shape),
+            ("sha256", picture.sha256),
+        ]
+    fields += [
+        ("url", task.url),
+        ("kept for", days_left(task, now)),
+        ("estimate", _estimate(task)),
+        ("charged", None if task.credits is None else in_words(task.credits)),
+        ("service", "sandbox" if task.sandbox else None),
+        ("error", _error(task)),
+        ("next", next_command(task)),
+    ]
+    return [(name, _text(value)) for name, value in fields if value not in {None, ""}]
+
+
+def next_command(task: Task) -> str:
+    """Return the command that a person most likely wants next for this task."""
+    name = task.task_id or task.ref
+    sandbox = " --sandbox" if task.sandbox else ""
+    if task.state in {State.RUNNING, State.SUCCEEDED}:
+        return f"fluxcli download {name}{sandbox}"
+    if task.state is State.UNKNOWN:
+        return f"fluxcli status {name} --settle TASKID|not-charged{sandbox}"
+    if task.state is State.SAVED:
+        return f'fluxcli edit @{name} "what to change"{sandbox}'
+    if task.state is State.SENDING:
+        return f"fluxcli status {name}{sandbox}"
+    return _again(task) + sandbox
+
+
+def days_left(task: Task, now: float) -> str:
+    """Return how long the service still keeps a result that is not saved: `13 d`; else nothing."""
+    if task.state is not State.SUCCEEDED:
+        return ""
+    left = (task.completed_at or task.created_at) + RESULT_DAYS * _DAY - now
+    return f"{max(0, int(left // _DAY))} d" if left > 0 else "gone"
+
+
+def _again(task: Task) -> str:
+    """The command that asks for the same image again."""
+    request = task.request
+    words = ["fluxcli", request.mode]
+    if request.mode == "edit":
+        kind, _, name = (task.source or "").partition(":")
+        linked = (task.source or "").startswith(("http://", "https://"))
+        words.append(f"@{name}" if kind == "task" else task.source or "" if linked else "IMAGE")
+    words.append(request.prompt)
+    model = request.model.rpartition("-")[2]
+    return shlex.join([*words, *(["-m", model] if model != "pro" else [])])
+
+
+def _lineage(task: Task, known: Sequence[Task]) -> list[tuple[str, object]]:
+    by_id = {other.task_id: other for other in known if other.task_id}
+    chain, source = [], task.source or ""
+    while source.startswith("task:") and (name := source.removeprefix("task:")) not in chain:
+        chain.append(name)
+        parent = by_id.get(name)
+        source = parent.source or "" if parent else ""
+    mine = f"task:{task.task_id}"
+    edits = [other.task_id or other.ref for other in known if other.source == mine]
+    return [("edit of", ", itself of ".join(chain)), ("edited in", ", ".join(edits))]
+
+
+def _estimate(task: Task) -> str | None:
+    price = CREDITS.get(task.request.model)
+    if price is None:
+        return None
+    free = task.state in {State.FAILED, State.REFUSED}
+    return f"{in_words(price)}{', not charged or refunded' if free else ''}"
+
+
+def _error(task: Task) -> str | None:
+    if task.error_code is None and task.error_message is None:
+        return None
+    return f"{task.error_message or 'no message'} ({task.error_code or 'unknown'})"
+
+
+def _text(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -1,0 +1,162 @@
+"""`fluxcli status` as people see it: the list at every width, the card, filters, the page."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.output.text import cells
+from tests.commands.test_status import begun, lost
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+HOSTILE = "<script>alert(1)</script> [/] \x1b[2J \u202e 灯台の夜明け"
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+def furnished(box: World) -> None:
+    """A saved image, an edit of it, a failed, a running and an unknown task."""
+    box.run("generate", "a fox in the snow, flat vector, two colours", "-o", "fox.jpg")
+    box.run("edit", "@last", HOSTILE, "-o", "night.jpg")
+    begun(box, "a [moderated] fox")
+    box.clock.sleep(20)
+    box.run("status")
+    begun(box, "a running dog")
+    lost(box, "a lost cat")
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80])
+@pytest.mark.parametrize("color", ["never", "always"])
+def test_the_list_fits_the_terminal(box: World, columns: int, color: str) -> None:
+    furnished(box)
+    ran = box.run(
+        "status", "--offline", "--color", color, terminal=True, env={"COLUMNS": str(columns)}
+    )
+    assert len(ran.lines) == 6
+    assert max(cells(plain(line)) for line in ran.lines) < columns
+    assert ("\x1b" in ran.out.decode()) == (color == "always")
+    assert all(plain(line).isprintable() for line in ran.lines)
+    if columns >= 40:
+        states = {line.split()[1] for line in map(plain, ran.lines[1:])}
+        assert states == {"saved", "failed", "running", "unknown"}
+
+
+def test_a_pipe_gets_whole_ids_and_no_colour(box: World) -> None:
+    task_id = begun(box)
+    ran = box.run("status", "--offline", "--color", "always", env={"COLUMNS": "40"})
+    assert ran.lines[1].startswith(task_id)
+    assert "\x1b" not in ran.out.decode()
+
+
+def test_an_edit_names_its_parent(box: World) -> None:
+    furnished(box)
+    parent = box.run("status", "--offline", "--json").records[-1]["task_id"]
+    ran = box.run("status", "--offline", terminal=True, env={"COLUMNS": "80"})
+    assert f"← {parent[:8]}" in ran.out.decode()
+
+
+class TestTheCard:
+    def test_has_the_request_with_its_input_and_the_lineage(self, box: World) -> None:
+        furnished(box)
+        edit, original = box.run("status", "--offline", "--json").records[-2:]
+        card = box.run("status", edit["task_id"]).out.decode()
+        assert re.search(rf"^input +task:{original['task_id']}$", card, re.MULTILINE)
+        assert re.search(rf"^edit of +{original['task_id']}$", card, re.MULTILINE)
+        assert "night.jpg" in card
+        assert edit["sha256"] in card
+        assert f"edited in               {edit['task_id']}" in re.sub(
+            r"(edited in) +",
+            r"\1               ",
+            box.run("status", original["task_id"]).out.decode(),
+        )
+
+    def test_ends_with_a_command_that_helps(self, box: World) -> None:
+        """Never with the command that was just typed."""
+        furnished(box)
+        for record in box.run("status", "--offline", "--json").records:
+            name = record["task_id"] or record["ref"]
+            ran = box.run("status", name)
+            command = ran.lines[-1].split(maxsplit=1)[1]
+            assert command.startswith("fluxcli ")
+            assert command != f"fluxcli status {name}"
+            assert "hint: fluxcli status\n" not in ran.err
+
+    def test_recognises_a_saved_image(self, box: World) -> None:
+        furnished(box)
+        fox = box.run("status", "--offline", "--json").records[-1]
+        record = box.run("status", "fox.jpg", "--json").record
+        assert record["task_id"] == fox["task_id"]
+        (box.cwd / "other.jpg").write_bytes(b"other")
+        ran = box.run("status", "other.jpg", "--json")
+        assert (ran.status, ran.code) == (8, "task_not_found")
+
+
+class TestNames:
+    @pytest.mark.parametrize("command", ["status", "download"])
+    def test_a_short_prefix_says_how_long_it_must_be(self, box: World, command: str) -> None:
+        begun(box)
+        ran = box.run(command, "c4", "--json")
+        assert (ran.status, ran.code) == (2, "usage")
+        assert "give at least 4 characters" in ran.err
+
+    def test_last_with_failed_tasks_only(self, box: World) -> None:
+        task_id = begun(box, "a [moderated] fox")
+        box.clock.sleep(20)
+        box.run("status")
+        ran = box.run("status", "@last")
+        assert ran.status == 8
+        assert "none of the 1 tasks of this machine succeeded" in ran.err
+        assert f"hint: fluxcli status {task_id}" in ran.err
+
+
+class TestFilters:
+    def test_words_period_and_state(self, box: World) -> None:
+        furnished(box)
+
+        def found(*flags: str) -> int:
+            return len(box.run("status", "--offline", "--json", *flags).records)
+
+        assert found("--search", "SNOW fox") == 1
+        assert found("--state", "unsaved") == 1
+        assert found("--state", "failed") == 1
+        box.clock.sleep(3 * 86400)
+        begun(box, "a new fox")
+        assert found("--since", "1d") == 1
+        assert found("--since", "7d", "--search", "fox") == 3
+
+    @pytest.mark.parametrize("flags", [["--state", "lost"], ["--since", "soon"]])
+    def test_a_bad_value_is_refused(self, box: World, flags: list[str]) -> None:
+        assert box.run("status", "--offline", *flags).status == 2
+
+
+def test_the_page_holds_the_images_and_escapes_everything(box: World) -> None:
+    furnished(box)
+    ran = box.run("status", "--offline", "--html", "page.html")
+    assert ran.lines == [str(box.cwd / "page.html")]
+    text = (box.cwd / "page.html").read_text()
+    assert text.count('src="data:image/') == 2
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_plain_status_mentions_the_sandbox(world: World) -> None:
+    world.env["FLUXCLI_SANDBOX_SECONDS"] = "0"
+    world.run("generate", "a fox", "--sandbox")
+    assert "1 task of the sandbox: `fluxcli status --sandbox`" in world.run("status").err
+
+
+def test_spending_needs_no_key_and_counts_what_was_charged(box: World) -> None:
+    furnished(box)
+    record = box.run("credits", "--since", "30d", "--json").record
+    assert (record["estimated_credits"], record["unknown"]) == (15, 1)
+    assert record["days"][0]["images"] == 3
+    box.clock.sleep(40 * 86400)
+    assert box.run("credits", "--since", "30d", "--json").record["days"] == []
