@@ -109,6 +109,7 @@ class Context:
             color=settings.text("color") or "auto",  # type: ignore[arg-type] # its parser knows no other words
             no_input=settings.flag("no_input"),
             secrets=self.secrets,
+            interrupted=lambda: self.interrupts.number is not None,
         )
 
     def plain_output(self, *, json: bool) -> Output:

@@ -32,7 +32,7 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed(Event):
-    """An earlier run's task was found unfinished and is taken up again; nothing is paid."""
+    """An earlier run's task is resumed; no extra charge."""
 
     task: Task
 

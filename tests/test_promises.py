@@ -39,6 +39,9 @@ PICTURE: Final = [
     "seconds",
     "estimated_credits",
     "sandbox",
+    "format",
+    "input",
+    "credits",
 ]
 
 STATUS_OF_CODE: Final = {
@@ -96,10 +99,11 @@ FLAGS: Final = {
     "": "--version",
     "generate": PICTURES,
     "edit": PICTURES,
-    "status": "--wait --limit --all --offline --settle --timeout --interval",
+    "status": "--wait --limit --all --search --since --state --html --offline --settle"
+    " --timeout --interval",
     "download": "--unsaved -o --output -f --force --skip-existing --timeout --interval"
     " --preview --open",
-    "credits": "",
+    "credits": "--since",
     "sandbox": "--port --seconds --fault",
     "config": "",
     "config set": "",
@@ -126,7 +130,17 @@ class TestJson:
         assert kinds == dict(
             zip(
                 PICTURE,
-                [*["str"] * 10, *["int"] * 3, *["str"] * 3, "float", "int", "bool"],
+                [
+                    *["str"] * 10,
+                    *["int"] * 3,
+                    *["str"] * 3,
+                    "float",
+                    "int",
+                    "bool",
+                    "str",
+                    "NoneType",
+                    "NoneType",
+                ],
                 strict=True,
             )
         )
@@ -135,7 +149,8 @@ class TestJson:
         record = world.run("generate", "a fox", "--sandbox", "--json", "--no-wait").record
         absent = {name for name, value in record.items() if value is None}
         assert absent == {
-            *("path", "url", "bytes", "width", "height", "sha256", "completed_at", "seconds")
+            *("path", "url", "bytes", "width", "height", "sha256", "completed_at", "seconds"),
+            *("format", "input", "credits"),
         }
 
     def test_times_are_iso_in_utc(self, world: World) -> None:

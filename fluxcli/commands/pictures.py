@@ -53,8 +53,14 @@ def ask_for(
     skipped = order.skipped(taken, force=force, skip=skip)
     owed = order.owed(taken, skipped)
     if flags.spend.dry_run:
-        context.output.plan(
-            order.first.request, order.names(), order.credits(owed), _input_of(order)
+        from fluxcli.output.dry_run import show_dry_run
+
+        show_dry_run(
+            context.output,
+            order.first.request,
+            order.names(),
+            order.credits(owed),
+            _input_of(order),
         )
         return
     graduation = _graduation(context, order, save_as) if save_as is not None else None

@@ -41,8 +41,6 @@ def picture_record(task: Task) -> Record:
         "prompt": request.prompt,
         "aspect_ratio": request.aspect_ratio,
         "output_format": request.output_format,
-        "format": picture.format if picture else None,
-        "input": task.source,
         "path": None if path is None else str(path),
         "url": task.url,
         "bytes": picture.bytes if picture else None,
@@ -53,8 +51,10 @@ def picture_record(task: Task) -> Record:
         "completed_at": timestamp(task.completed_at),
         "seconds": task.seconds,
         "estimated_credits": CREDITS.get(request.model),
-        "credits": task.credits,
         "sandbox": task.sandbox,
+        "format": picture.format if picture else None,
+        "input": task.source,
+        "credits": task.credits,
     }
 
 
@@ -73,7 +73,7 @@ def error_record(error: FluxError) -> Record:
 
 
 def plan_record(
-    request: Request, paths: Sequence[str], estimate: int, source: str | None = None
+    request: Request, paths: Sequence[str], estimate: float, source: str | None = None
 ) -> Record:
     """Return the object for a `--dry-run`: the request, its input, the outputs, the estimate."""
     return {

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.errors import Code, FluxError, ProblemsError
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.clock import Clock
-    from fluxcli.models import Request
     from fluxcli.output.display import Display
     from fluxcli.output.progress_lines import Progress
 
@@ -43,6 +41,7 @@ class Output:
     `stdin`, `stdout` and `stderr` may be None, as Python makes them when the shell has closed
     them. `json` makes records the answer; stderr stays as it is. `quiet` leaves errors only.
     `secrets` names what must never be printed; it is asked for every line, so it must be quick.
+    `interrupted` returns whether a signal has arrived.
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class Output:
         color: ColorMode = "auto",
         no_input: bool = False,
         secrets: Callable[[], Sequence[str]] = tuple,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         redact = Redactor(secrets)
         self._stdin = stdin
@@ -70,6 +70,7 @@ class Output:
         self._quiet = quiet
         self._verbose = verbose
         self._no_input = no_input
+        self._interrupted = interrupted
         colored = is_colored(terminal=self._err.is_terminal, env=env, mode=color)
         self._style = Style(colored)
         terminal = self._out.is_terminal
@@ -232,27 +233,6 @@ class Output:
             if problem.hint:
                 self._hint(problem.hint)
 
-    def plan(
-        self, request: Request, paths: Sequence[str], estimate: int, source: str | None = None
-    ) -> None:
-        """Answer `--dry-run`: the request, its input, the output paths, the estimated credits."""
-        if self.json:
-            from fluxcli.output import json_records as records
-
-            self.record(records.plan_record(request, paths, estimate, source))
-            return
-        fields: list[tuple[str, object]] = [
-            *asdict(request).items(),
-            ("input", source),
-            *(("output" if not number else "", path) for number, path in enumerate(paths)),
-            ("estimated_credits", estimate),
-        ]
-        width = max(len(name) for name, _ in fields)
-        for name, value in fields:
-            if value is not None:
-                shown = str(value).lower() if isinstance(value, bool) else str(value)
-                self.answer(f"{name:{width}}  {visible(shown)}")
-
     def progress(
         self, count: int | None, usual_seconds: float | None, *, brief: bool = False
     ) -> Progress:
@@ -273,6 +253,7 @@ class Output:
             say=self._say,
             style=self._style,
             brief=brief,
+            interrupted=self._interrupted,
         )
         if self._quiet or (brief and not self._is_live):
             return WarningsOnly(run)

@@ -40,6 +40,7 @@ class ProgressRun:
     """What every display needs: the number of images (None: not known), and where to print.
 
     `usual` is how long the service usually takes for one, in seconds. `brief`: no summary.
+    `interrupted` returns whether a signal has arrived, so that the run is ending.
     """
 
     count: int | None
@@ -48,6 +49,7 @@ class ProgressRun:
     say: Callable[[str], None]
     style: Style
     brief: bool = False
+    interrupted: Callable[[], bool] = lambda: False
 
 
 class Progress:
@@ -83,18 +85,6 @@ class Progress:
         """End the display."""
 
 
-class WarningsOnly(Progress):
-    """What `-q` shows: warnings, which are about money or a wrong format."""
-
-    def __init__(self, run: ProgressRun) -> None:
-        self._run = run
-
-    def see(self, event: Event) -> None:
-        """Print a warning."""
-        if isinstance(event, events.Warned):
-            self._run.say(_warning(event, self._run.style))
-
-
 class ProgressReporter(Progress):
     """What the live display and the plain lines have in common: the permanent lines."""
 
@@ -104,6 +94,7 @@ class ProgressReporter(Progress):
         self._began = run.clock.monotonic()
         self._printed_at = self._began
         self._troubles: dict[str, float] = {}
+        self._waiting_printed = False
 
     @property
     def _several(self) -> bool:
@@ -127,6 +118,19 @@ class ProgressReporter(Progress):
         line = self._announcement(event)
         if line and not self._is_repeated(event):
             self._print(self._prefix(event.key) + line)
+
+    def _announce_waiting(self) -> None:
+        """After Ctrl-C: print that the answer to a submission is still awaited, once."""
+        waiting = self._state.count(Stage.SUBMITTING)
+        if self._waiting_printed or not waiting or not self._run.interrupted():
+            return
+        self._waiting_printed = True
+        answers, images = (
+            ("the answer", "image") if waiting == 1 else (f"{waiting} answers", "images")
+        )
+        self._print(
+            f"waiting up to 5 s for {answers}; Ctrl-C again quits, and the {images} may be charged"
+        )
 
     def _print(self, line: str) -> None:
         self._printed_at = self._run.clock.monotonic()
@@ -158,6 +162,20 @@ class ProgressReporter(Progress):
                 return None
 
 
+class WarningsOnly(ProgressReporter):
+    """What `-q` shows: warnings, which are about money or a wrong format."""
+
+    def see(self, event: Event) -> None:
+        """Print a warning."""
+        self._fold(event)
+        if isinstance(event, events.Warned):
+            self._announce(event)
+
+    def tick(self) -> None:
+        """Print that an answer is awaited before the run ends."""
+        self._announce_waiting()
+
+
 class Lines(ProgressReporter):
     """Plain lines, for a file, a pipe or a CI's log: each change, and a heartbeat.
 
@@ -182,6 +200,7 @@ class Lines(ProgressReporter):
 
     def tick(self) -> None:
         """Print that the run is still working, if nothing was printed for a while."""
+        self._announce_waiting()
         if self._run.clock.monotonic() - self._printed_at >= _HEARTBEAT:
             self._print(f"still working after {duration(self._elapsed)}: {self._standing()}")
 

@@ -52,6 +52,7 @@ class Live(ProgressReporter):
 
     def tick(self) -> None:
         """Redraw the display, if anything changed and the last frame is old enough."""
+        self._announce_waiting()
         now = self._run.clock.monotonic()
         second = int(now - self._began)
         if now < self._next_frame or not (self._stale or second != self._second):

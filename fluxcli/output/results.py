@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import FluxError, overall
-from fluxcli.events import Event, Failed, Finished
+from fluxcli.errors import Code, FluxError, overall
+from fluxcli.events import Accepted, Event, Failed, Finished, Resumed
 from fluxcli.output.json_records import picture_record
 from fluxcli.output.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from fluxcli.models import Task
     from fluxcli.output.output import Output
+
+
+_PAST_SENDING: Final = (Accepted, Resumed, Finished, Failed)
+"""Events after which something may be paid for."""
 
 
 class ResultReporter:
@@ -41,8 +46,10 @@ class ResultReporter:
         self, events: Iterable[Event | None], *, count: int | None, usual: float | None
     ) -> int:
         """Print all events; return the exit status that they add up to."""
-        with self._output.progress(count, usual) as progress:
+        reached = False
+        with self._output.progress(count, usual) as progress, _unpaid(lambda: not reached):
             for event in progress.through(events):
+                reached = reached or isinstance(event, _PAST_SENDING)
                 if isinstance(event, Finished):
                     self.finished(event.task)
                 elif isinstance(event, Failed):
@@ -92,3 +99,19 @@ def _with_task(error: FluxError) -> FluxError:
         ref=error.ref,
         status=error.status,
     )
+
+
+@contextmanager
+def _unpaid(is_unpaid: Callable[[], bool]) -> Iterator[None]:
+    """Add to the error of an interrupted run that nothing was sent, where that is so.
+
+    A hint on it names what is paid for or may be.
+    """
+    try:
+        yield
+    except FluxError as error:
+        if error.code is not Code.INTERRUPTED or error.hint is not None or not is_unpaid():
+            raise
+        message = f"{error.message}; nothing was sent, nothing was charged"
+        hint = "run the same command again"
+        raise FluxError(error.code, message, hint=hint, status=error.status) from error

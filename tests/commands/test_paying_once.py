@@ -30,7 +30,7 @@ class TestNotWaiting:
         first = box.run("generate", "a fox", "--no-wait").lines
         again = box.run("generate", "a fox", "--no-wait")
         assert again.lines == first
-        assert "taken up again, at no cost" in again.err
+        assert "no extra charge" in again.err
         assert spent(box) == 5
 
 
@@ -45,7 +45,7 @@ class TestRunningAgain:
         assert "is still running; already paid" in error["message"]
         again = box.run("generate", "a fox", "-o", "fox.jpg")
         assert (again.status, again.lines) == (0, [str(box.cwd / "fox.jpg")])
-        assert f"task {error['task_id']} taken up again, at no cost" in again.err
+        assert f"resuming task {error['task_id']}; no extra charge" in again.err
         assert spent(box) == 5
 
     def test_once_answered_it_means_a_new_picture(self, box: World) -> None:

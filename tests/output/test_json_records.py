@@ -27,8 +27,6 @@ def test_a_saved_picture(task_for: Callable[..., Task]) -> None:
         ("prompt", "a lighthouse at dawn"),
         ("aspect_ratio", "16:9"),
         ("output_format", "png"),
-        ("format", "png"),
-        ("input", None),
         ("path", "out/dawn.png"),
         ("url", "https://r.test/1.png"),
         ("bytes", 70),
@@ -39,8 +37,10 @@ def test_a_saved_picture(task_for: Callable[..., Task]) -> None:
         ("completed_at", "2026-11-22T10:00:12Z"),
         ("seconds", 12.5),
         ("estimated_credits", 5),
-        ("credits", None),
         ("sandbox", False),
+        ("format", "png"),
+        ("input", None),
+        ("credits", None),
     ]
 
 

@@ -9,9 +9,10 @@ import pytest
 from fluxcli import events
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import State
+from fluxcli.output.results import ResultReporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from fluxcli.models import Request, Task
     from tests.output.conftest import Desk
@@ -97,3 +98,40 @@ def test_what_failed_is_always_shown(
         progress.tick()
         assert any(line.startswith("✗ 29 ") for line in one.shown())
         assert "… 10 more" in one.shown()[-1]
+
+
+@pytest.mark.parametrize("setting", [{}, {"terminal": True}, {"quiet": True}])
+def test_after_ctrl_c_the_answer_is_awaited_aloud(
+    desk: Callable[..., Desk], request_for: Callable[..., Request], setting: dict[str, bool]
+) -> None:
+    arrived: list[int] = []
+    one = desk(color="never", interrupted=lambda: bool(arrived), **setting)
+    with one.output.progress(2, None) as progress:
+        progress.see(events.Started(key="1", ref="k7", request=request_for()))
+        progress.tick()
+        arrived.append(2)
+        progress.tick()
+        assert "waiting up to" not in one.err
+        progress.see(events.Submitting(key="1"))
+        for _ in range(3):
+            progress.tick()
+    text = "waiting up to 5 s for the answer; Ctrl-C again quits, and the image may be charged\n"
+    assert one.err.count(text) == 1
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_an_interrupted_run_says_that_nothing_was_sent(
+    desk: Callable[..., Desk],
+    request_for: Callable[..., Request],
+    accepted: bool,  # noqa: FBT001 - both ways
+) -> None:
+    def happened() -> Iterator[events.Event]:
+        yield events.Started(key="1", ref="k7", request=request_for())
+        if accepted:
+            yield events.Accepted(key="1", ref="k7", task_id="e730")
+        raise FluxError(Code.INTERRUPTED, "stopped by SIGINT", status=130)
+
+    with pytest.raises(FluxError, match="stopped by SIGINT") as caught:
+        ResultReporter(desk().output).follow(happened(), count=1, usual=None)
+    assert ("nothing was sent, nothing was charged" in caught.value.message) != accepted
+    assert caught.value.status == 130
