@@ -71,7 +71,7 @@ class TestRunningAgain:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:402@2"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3")
         assert (ran.status, len(ran.lines)) == (9, 2)
-        assert "2 of 3 saved, 1 failed" in ran.err
+        assert "2 of 3 saved, 1 refused" in ran.err
         again = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3")
         assert again.status == 0
         assert sorted(again.lines) == [str(box.cwd / f"fox-{n}.jpg") for n in (1, 2, 3)]
