@@ -45,7 +45,8 @@ def _check_last(context: Context) -> None:
 
 
 def _check_prefix(context: Context, name: str) -> None:
-    if len(name) < _SHORTEST:
+    # Bytes that are no text are in no id: the search reports that.
+    if len(name) < _SHORTEST and name.isprintable():
         found = [task for task in context.journal.recent(None) if _begins(task, name)]
         raise FluxError(
             Code.USAGE,

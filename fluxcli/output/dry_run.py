@@ -29,7 +29,7 @@ def show_dry_run(
     fields: list[tuple[str, object]] = [
         *asdict(request).items(),
         ("input", source),
-        *(("" if number else "output", path) for number, path in enumerate(paths)),
+        *(("output", path) for path in paths),
         ("estimated_credits", estimate),
     ]
     width = max(len(name) for name, _ in fields)

@@ -183,6 +183,7 @@ class Lines(ProgressReporter):
     """
 
     _counted = 0
+    _held_until = 0.0
 
     def see(self, event: Event) -> None:
         """Print what changed."""
@@ -190,6 +191,8 @@ class Lines(ProgressReporter):
         if self._state.total(self._run.count) > _MANY:
             if isinstance(event, _PRINTED_FOR_MANY):
                 self._announce(event)
+            elif isinstance(event, events.Held):
+                self._show_held(event)
             self._show_counter()
             return
         self._announce(event)
@@ -209,6 +212,13 @@ class Lines(ProgressReporter):
         self._state.end()
         if self._several and not self._run.brief:
             self._print(self._result())
+
+    def _show_held(self, event: events.Held) -> None:
+        """Print that the limit of submissions is reached, once for all that wait for it."""
+        now = self._run.clock.monotonic()
+        if now >= self._held_until:
+            self._held_until = now + max(event.seconds, _HEARTBEAT)
+            self._print(_plain(event, Stage.HELD, 0.0))
 
     def _show_counter(self) -> None:
         """Print how many are done, if there are more of them and the last line is old enough."""
