@@ -306,7 +306,7 @@ class AssetJob:
             self._clear(before)
 
     def _is_same(self, made: LockedImage, image: Picture) -> bool:
-        """Whether what was downloaded is what the lock says, so that it need not change."""
+        """Whether what was downloaded is what the lock has, so that it need not change."""
         again = self._collects is not None and self._collects == made.request
         return again and (made.sha256, made.output) == (image.sha256, self._asset.output)
 
@@ -366,5 +366,5 @@ class AssetJob:
     def _check_locked(self, image: Picture) -> None:
         made = self._entry().made
         if made is not None and made.sha256 != image.sha256:
-            said = f"the service's image of `{self._asset.name}` is not the locked one"
-            raise FluxError(Code.DRIFT, said, hint="fluxcli build")
+            message = f"the service's image of `{self._asset.name}` is not the locked one"
+            raise FluxError(Code.DRIFT, message, hint="fluxcli build")

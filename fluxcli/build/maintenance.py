@@ -90,7 +90,7 @@ def _move(moves: list[tuple[Path, Path, Path]], root: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """An asset whose file was confirmed. `note` says what else is paid for."""
+    """An asset whose file was confirmed. `note` names what else is paid for."""
 
     name: str
     image: LockedImage
@@ -168,8 +168,8 @@ def _inspected(asset: Asset, manifest: Manifest) -> Inspected:
     except OSError as error:
         raise FluxError(Code.INPUT_UNREADABLE, f"`{path}`: {error.strerror}") from error
     if found.format != asset.request.output_format:
-        said = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
-        raise FluxError(Code.USAGE, said, hint="let `output` end as the image does")
+        message = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
+        raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
     return found
 
 
@@ -186,8 +186,10 @@ def _identity(
     entry = lock.get(original.text)
     made = adopted.get(original.text) or (entry.made if entry else None)
     if made is None:
-        said = f"`{asset.name}` cannot be adopted before `{original.text}`, which it is made from"
-        raise FluxError(Code.USAGE, said, hint=f"fluxcli assets adopt '{original.text}'")
+        message = (
+            f"`{asset.name}` cannot be adopted before `{original.text}`, which it is made from"
+        )
+        raise FluxError(Code.USAGE, message, hint=f"fluxcli assets adopt '{original.text}'")
     return made.original_sha256
 
 
@@ -236,8 +238,8 @@ def pick(
     except OSError as error:
         raise FluxError(Code.INPUT_UNREADABLE, f"`{file}`: {error.strerror}") from error
     if found.format != asset.request.output_format:
-        said = f"`{file}` is {found.format}, not {asset.request.output_format}"
-        raise FluxError(Code.USAGE, said, hint="let `output` end as the image does")
+        message = f"`{file}` is {found.format}, not {asset.request.output_format}"
+        raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
     _put_aside(manifest, asset, entry, folder)
     path = manifest.place(asset)
     path.parent.mkdir(parents=True, exist_ok=True)

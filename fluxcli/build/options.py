@@ -57,8 +57,8 @@ def split_arguments(arguments: Sequence[str], default: str) -> tuple[str, tuple[
     """
     files = [one for one in arguments if one.endswith(_MANIFEST)]
     if len(files) > 1:
-        said = f"`{files[0]}` and `{files[1]}`: one file is built at a time"
-        raise FluxError(Code.USAGE, said, hint=f"fluxcli build {files[0]}")
+        message = f"`{files[0]}` and `{files[1]}`: one file is built at a time"
+        raise FluxError(Code.USAGE, message, hint=f"fluxcli build {files[0]}")
     return (files or [default])[0], tuple(one for one in arguments if one not in files)
 
 
@@ -70,8 +70,8 @@ def word_of(chosen: dict[Word, bool]) -> Word:
     """
     words = [word for word, wanted in chosen.items() if wanted]
     if len(words) > 1:
-        said = f"`--{words[0]}` and `--{words[1]}` are two different commands"
-        raise FluxError(Code.USAGE, said, hint="fluxcli build --help")
+        message = f"`--{words[0]}` and `--{words[1]}` are two different commands"
+        raise FluxError(Code.USAGE, message, hint="fluxcli build --help")
     return words[0] if words else "build"
 
 
@@ -89,8 +89,8 @@ def reports_of(texts: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
         elif kind in {"junit", "html"} and file:
             found.append((kind, Path(file)))
         else:
-            said = f"`--report {text}`: expected `github`, `junit=FILE` or `html=FILE`"
-            raise FluxError(Code.USAGE, said, hint="--report html=build.html")
+            message = f"`--report {text}`: expected `github`, `junit=FILE` or `html=FILE`"
+            raise FluxError(Code.USAGE, message, hint="--report html=build.html")
     return tuple(found)
 
 

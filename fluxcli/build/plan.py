@@ -38,7 +38,7 @@ _MARGIN: Final = 3600.0
 """A result that the service drops within the hour is not relied on."""
 
 _IMPLAUSIBLE: Final = 1000 * _DAY
-"""An age beyond this says that a clock was wrong, not that a task is old."""
+"""An age beyond this means that a clock was wrong, not that a task is old."""
 
 REFUSALS: Final = frozenset({Code.MODERATED.value, Code.REJECTED.value})
 """The same request would be refused again."""
@@ -318,7 +318,7 @@ class _AssetState:
     # -- an answer to another request ---------------------------------------------------
 
     def _frozen(self, made: LockedImage, *reasons: str) -> PlanStep:
-        """Keep the image that is there, whatever the manifest says now."""
+        """Keep the image that is there, even if the manifest changed."""
         found = self._sha(made.output)
         if found is None:
             return self._gone(made, "missing")

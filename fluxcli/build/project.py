@@ -148,7 +148,7 @@ class Project:
         return cls(manifest=manifest, lock=lock, records=records)
 
     def known(self) -> dict[str, LockEntry]:
-        """Return what the lock says, and where the journal knows better, that."""
+        """Return the lock's entries, corrected by what the journal knows better."""
         entries = self.lock.entries()
         return entries | reconciled(entries, self.records.find)
 
@@ -177,6 +177,16 @@ class Project:
             submitted=self.records.submitted,
         )
         return plan(self.manifest, known, files, options)
+
+    def check_reconciled(self) -> None:
+        """Refuse a lock that the journal would correct.
+
+        Raises:
+            FluxError: DRIFT.
+        """
+        for name in reconciled(self.lock.entries(), self.records.find):
+            message = f"`--locked`: the lock would change for `{name}`, whose submission has ended"
+            raise FluxError(Code.DRIFT, message, hint="fluxcli build")
 
     def reconcile(self) -> None:
         """Write to the lock what the journal knows better."""

@@ -46,7 +46,9 @@ def make(context: Context, call: BuildCall) -> None:
 
 def _make_held(context: Context, call: BuildCall, reports: Reports) -> None:
     project, selection = opened(context, call)
-    if not call.locked:
+    if call.locked:
+        project.check_reconciled()
+    else:
         project.reconcile()
     plan = _planned(context, call, project, selection)
     reports.manifest, reports.outcomes = project.manifest, initial_outcomes(plan)
@@ -201,7 +203,7 @@ class _BuildRun:
 
 
 def _left_over(outcomes: Mapping[str, Outcome]) -> int:
-    """Return the status that says that a person is needed, if that is all there is to say."""
+    """Return status 10 if a person has to decide on something, else 0."""
     results = {outcome.result for outcome in outcomes.values()}
     return Status.DRIFT if results & {"held", "edited"} else Status.DONE
 

@@ -45,7 +45,7 @@ class SaveAs:
 
     @classmethod
     def prepare(cls, context: Context, name: str, folder: Path | None) -> SaveAs:
-        """Judge whether a picture that goes to `folder` can be declared as `name`.
+        """Check whether an image that goes to `folder` can be declared as `name`.
 
         Raises:
             FluxError: the manifest is wrong, the name is taken or none, or the place is outside.
@@ -69,7 +69,7 @@ class SaveAs:
         return made
 
     def following(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
-        """Pass a run's events on, and declare the picture once it is on the disk."""
+        """Pass a run's events on, and declare the image once it is on the disk."""
         for event in events:
             if isinstance(event, Finished):
                 self.declare(event.task)
@@ -115,7 +115,7 @@ class SaveAs:
             LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
 
     def _block(self, task: Task, path: Path) -> str:
-        """Write the asset down with whatever the manifest's defaults would not give it."""
+        """Return the asset's block, with every field that the defaults do not give."""
         head = self._read(self._declared(prompt="-"))
         home = self.path.parent / head.output_dir
         output = os.path.relpath(os.path.realpath(path), os.path.realpath(home))

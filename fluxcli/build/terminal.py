@@ -82,8 +82,10 @@ class BuildReporter:
     def summary(self, outcomes: Mapping[str, Outcome]) -> None:
         """Report the result in one line."""
         counts = _counts(outcomes)
-        words = [f"{counts[result]} {said}" for result, said in _RESULTS.items() if counts[result]]
-        self._output.note(", ".join(words) or "nothing to do")
+        parts = [
+            f"{counts[result]} {words}" for result, words in _RESULTS.items() if counts[result]
+        ]
+        self._output.note(", ".join(parts) or "nothing to do")
 
     def document(self, outcomes: Mapping[str, Outcome], estimate: int) -> None:
         """With `--json`, write everything as one document."""
@@ -184,6 +186,6 @@ def _line(step: PlanStep, width: int) -> str:
 
 def _totals(plan: Plan) -> str:
     counts = [(action.sign, len(plan.only(action))) for action in Action]
-    said = "  ".join(f"{sign} {count}" for sign, count in counts if count)
+    words = "  ".join(f"{sign} {count}" for sign, count in counts if count)
     price = f", an estimated {in_words(plan.credits)}" if plan.credits else ""
-    return f"{said or 'no assets'}{price}"
+    return f"{words or 'no assets'}{price}"

@@ -106,9 +106,9 @@ def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) ->
 
     Example: optipng images/hero.png && fluxcli assets adopt hero
     """
-    from fluxcli.build import maintain
+    from fluxcli.build import asset_commands
 
-    maintain.adopt(context, _call(context, "adopt", arguments, tags=options.tag))
+    asset_commands.adopt(context, _call(context, "adopt", arguments, tags=options.tag))
 
 
 def pick(context: Context, arguments: Assets = None) -> None:
@@ -119,9 +119,9 @@ def pick(context: Context, arguments: Assets = None) -> None:
 
     Example: fluxcli build hero --candidates 4 --yes && fluxcli assets pick hero 2
     """
-    from fluxcli.build import maintain
+    from fluxcli.build import asset_commands
 
-    maintain.pick(context, _call(context, "pick", arguments))
+    asset_commands.pick(context, _call(context, "pick", arguments))
 
 
 def prune(
@@ -138,10 +138,10 @@ def prune(
 
     Example: fluxcli assets prune --yes
     """
-    from fluxcli.build import maintain
+    from fluxcli.build import asset_commands
 
     call = _call(context, "prune", arguments, yes=options.yes, force=options.force)
-    maintain.prune(context, call)
+    asset_commands.prune(context, call)
 
 
 def merge(
@@ -157,9 +157,9 @@ def merge(
 
     Example: fluxcli assets merge assets.lock.*-of-4
     """
-    from fluxcli.build import maintain
+    from fluxcli.build import asset_commands
 
-    maintain.merge_locks(context, _call(context, "merge-locks", arguments))
+    asset_commands.merge_locks(context, _call(context, "merge-locks", arguments))
 
 
 def _call(

@@ -403,6 +403,67 @@ def test_two_machines_in_one_checkout_do_not_build_at_once(checkout: Checkout) -
     assert checkout.charges == 2
 
 
+def test_locked_changes_nothing_and_collects_what_the_lock_names(checkout: Checkout) -> None:
+    checkout.build()
+    lock = checkout.lock.read_bytes()
+    (checkout.root / "hero.png").unlink()
+    checkout.build("--locked")
+    checkout.write(FAMILY.replace("'A lighthouse'", "'A lighthouse' # a comment"))
+    checkout.build("--locked")
+    checkout.write(FAMILY.replace("At night", "At dusk"))
+    checkout.build("--locked", status=10)
+    assert (checkout.lock.read_bytes(), checkout.charges) == (lock, 2)
+
+
+@pytest.mark.parametrize("how", ["markers", "driver", "files"])
+def test_two_versions_of_a_lock_are_merged(checkout: Checkout, how: str) -> None:
+    """With conflict markers, as git's merge driver, and as two files; no task is forgotten."""
+    checkout.build()
+    base = checkout.lock.read_text()
+    checkout.build("--reroll", "hero", "--no-children")
+    ours = checkout.lock.read_text()
+    header, first, second = base.splitlines(keepends=True)
+    theirs = header + second + first.replace('"asset": "hero"', '"asset": "zebra"')
+    shared = checkout.root / "other.lock"
+    words = ["assets", "merge"]
+    if how == "markers":
+        body = ours.removeprefix(header)
+        marked = f"{header}<<<<<<< HEAD\n{body}=======\n{theirs.removeprefix(header)}>>>>>>> x\n"
+        checkout.lock.write_text(marked)
+        assert "assets merge" in checkout.run("build", "--plan", status=2).err
+        words.append(str(checkout.lock))
+    elif how == "driver":
+        for name, text in (("O", base), ("A", ours), ("B", theirs)):
+            (checkout.folder / f".merge_file_{name}").write_text(text)
+        words += [f".merge_file_{name}" for name in "OAB"]
+    else:
+        shared.write_text(theirs)
+        words.append(str(shared))
+    checkout.run(*words)
+    if how == "driver":
+        checkout.lock.write_bytes((checkout.folder / ".merge_file_A").read_bytes())
+    merged = read(checkout.lock)
+    assert set(merged) == {"hero", "night", "zebra"}
+    hero, mine = merged["hero"].made, json.loads(ours.splitlines()[1])
+    assert hero is not None
+    assert hero.request.task_id == mine["task_id"]
+    assert merged["hero"].history
+
+
+def test_shards_with_nothing_to_do_are_merged(checkout: Checkout) -> None:
+    checkout.build()
+    checkout.run("assets", "merge", "assets.lock.1-of-2", "assets.lock.2-of-2")
+    checkout.run("build", "--check")
+
+
+def test_a_shard_submits_its_share_of_the_limit(checkout: Checkout) -> None:
+    text = "".join(f"[assets.a{n}]\nprompt = 'p{n}'\n" for n in range(12))
+    checkout.write(HEAD + text)
+    started = checkout.world.clock.wall()
+    checkout.build("--shard", "1/1", "--rate", "2")
+    assert checkout.world.clock.wall() - started > 45, "twelve, two in ten seconds"
+
+
 def damaged(checkout: Checkout, output: str) -> Path:
     """Build, and let the lock name `output` for an asset that is no longer declared."""
     checkout.build("hero")

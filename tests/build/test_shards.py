@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxcli.build.lock.entry import LockEntry
 
 SPEED: Final = 20
-"""Forty pictures take at least ten seconds; nobody need wait for them."""
+"""Forty pictures take at least ten seconds; the clock runs faster."""
 
 MANIFEST: Final = (
     "version = 1\noutput_dir = 'images'\n"
@@ -64,8 +64,8 @@ class Machine:
         return read(self.folder / ".sandbox" / "assets.sandbox.lock")
 
 
-def told(name: str, lock: dict[str, LockEntry]) -> tuple[object, ...]:
-    """Return what a lock says of an asset, but for what is a build's own: ids, times, bytes.
+def comparable(name: str, lock: dict[str, LockEntry]) -> tuple[object, ...]:
+    """Return what a lock has for an asset, without what differs between builds: ids, times, bytes.
 
     What an edit's request is hashed from has its parent's bytes in it, so that it is compared
     by its parts, and those bytes with the parent's.
@@ -94,7 +94,9 @@ def test_shards_side_by_side_come_to_what_one_build_comes_to(tmp_path: Path) -> 
     shards.run("merge", *locks, command="assets")
     merged, one = shards.lock(), whole.lock()
     assert len(one) == 40
-    assert {name: told(name, merged) for name in merged} == {name: told(name, one) for name in one}
+    assert {name: comparable(name, merged) for name in merged} == {
+        name: comparable(name, one) for name in one
+    }
     shards.run("--check")
     for lock in locks:
         Path(lock).unlink()

@@ -387,7 +387,7 @@ def test_locked_fetches_but_changes_nothing(site: Site) -> None:
 
 
 def test_another_machine_fetches_what_the_lock_knows(site: Site, world: World) -> None:
-    """A fresh checkout without the pictures, and with an empty journal."""
+    """A fresh checkout without the images, and with an empty journal."""
     site.build("night")
     (world.state / "journal.sqlite3").unlink()
     site.path("hero.png").unlink()
@@ -458,7 +458,7 @@ def test_shards_merged_equal_the_whole(site: Site) -> None:
     assert site.todo() == {}
 
 
-def test_a_lock_that_git_breaks_during_a_build_is_left_to_its_person(site: Site) -> None:
+def test_a_lock_that_git_breaks_during_a_build_is_not_overwritten(site: Site) -> None:
     """What was paid for by then is collected once the conflict is resolved."""
     lock, conflict = site.lock, b"<<<<<<< HEAD\n"
 

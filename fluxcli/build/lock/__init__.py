@@ -1,6 +1,7 @@
-"""What a build has made and what it is waiting for: `assets.lock`, committed with the pictures.
+"""What a build has made and what is pending: `assets.lock`, committed with the images.
 
-`entry` holds the words, `anchor` the hash that tells whether a request is still the same,
-`text` the file's form, `store` its rewriting at every transition, `merging` the joining of
-the locks of shards. Knows files and hashes; no manifest, no service, no plan.
+`entry` holds the records, `fingerprint` the hash that shows whether a request is still the same,
+`lock_text` the file's form, `output_names` the check of every path in it, `lock_file` its
+rewriting at every transition, `merge` the joining of branches and shards. Knows files and hashes;
+no manifest, no service, no plan.
 """

@@ -75,7 +75,7 @@ def guarded_hash(root: Path, output: str) -> str | None:
 
 
 class LockFile:
-    """The lock at `path`, as one process holds and changes it; `entries` are what its file says.
+    """The lock at `path`, as one process holds and changes it; `entries` are those of its file.
 
     `beneath` is the whole lock under a shard's own: it is read and never written.
     """
@@ -110,12 +110,12 @@ class LockFile:
         return cls(path, read(path))
 
     def entries(self) -> dict[str, LockEntry]:
-        """Return what it says now, by assets' names."""
+        """Return its entries now, by assets' names."""
         with self._guard:
             return dict(self._entries)
 
     def get(self, name: str) -> LockEntry | None:
-        """Return what it says of an asset."""
+        """Return an asset's entry."""
         with self._guard:
             return self._entries.get(name)
 

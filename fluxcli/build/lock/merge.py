@@ -37,7 +37,7 @@ def overlaid(base: Mapping[str, LockEntry], part: Mapping[str, LockEntry]) -> di
 def merged(
     parts: Iterable[Mapping[str, Sequence[LockEntry]]], file_hash: FileHash
 ) -> dict[str, LockEntry]:
-    """Return what several locks of one project say together."""
+    """Return the entries of several locks of one project, joined."""
     found: dict[str, list[LockEntry]] = {}
     for part in parts:
         for name, entries in part.items():
@@ -46,7 +46,7 @@ def merged(
 
 
 def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
-    """Return one entry for all that is said of an asset.
+    """Return one entry for all lines of an asset.
 
     The image whose bytes lie on the disk wins; without any, one that replaced the others; else
     all stay as rivals.
@@ -60,7 +60,7 @@ def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
     lost = [one.request for one in images if one not in rivals]
     open_ones = _unique(entry.pending for entry in entries if entry.pending)
     open_ones = [one for one in open_ones if not _is_among(one, [*kept, *lost, *history])]
-    # What nobody knows the outcome of comes first, so that it is seen.
+    # A submission of unknown outcome comes first, so that it is held.
     open_ones.sort(key=lambda one: (one.task_id is not None, -one.submitted_at))
     earlier = _unique([*history, *(one for one in lost if one.task_id), *open_ones[1:]])
     return LockEntry(

@@ -56,9 +56,9 @@ def test_the_roll_and_the_input_count() -> None:
     assert len(found) == 4
 
 
-def test_who_is_told_and_where_the_input_was_uploaded_do_not_count() -> None:
-    told = replace(REQUEST, callback_url="https://e.com", input_image="https://up/1")
-    assert request_hash(told, rev=1, input_identity=None) == request_hash(
+def test_callbacks_and_upload_addresses_do_not_count() -> None:
+    other = replace(REQUEST, callback_url="https://e.com", input_image="https://up/1")
+    assert request_hash(other, rev=1, input_identity=None) == request_hash(
         REQUEST, rev=1, input_identity=None
     )
 
@@ -78,7 +78,7 @@ def test_what_a_request_is_made_from_is_short() -> None:
     )
 
 
-def test_differences_are_told_in_words() -> None:
+def test_differences_are_listed_in_words() -> None:
     old = made_from(REQUEST, rev=1, input_identity=None)
     changed = replace(REQUEST, prompt="a dog", safety_tolerance=0, watermark="w", aspect_ratio=None)
     new = made_from(changed, rev=2, input_identity="x")

@@ -117,7 +117,7 @@ def test_a_committed_link_in_the_temporary_files_place_is_not_written_through(
     assert set(read(folder / "assets.lock")) == {"a"}
 
 
-def test_what_somebody_else_wrote_meanwhile_is_taken_over(tmp_path: Path) -> None:
+def test_what_another_program_wrote_meanwhile_is_taken_over(tmp_path: Path) -> None:
     """Of an asset that both changed, ours is the later: it was paid for just now."""
     lock = LockFile.open(tmp_path / "assets.lock")
     lock.record({name: made(name) for name in ("kept", "theirs", "both", "gone")})
@@ -146,7 +146,7 @@ def test_a_lock_that_vanished_comes_back_with_what_is_new(tmp_path: Path) -> Non
 
 
 def test_a_merge_conflict_that_came_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    """Nothing is lost: what could not be written down is there once the file is mended."""
+    """Nothing is lost: what could not be written is there once the file is whole."""
     lock = LockFile.open(tmp_path / "assets.lock")
     lock.record({"a": made("a")})
     whole = lock.path.read_bytes()

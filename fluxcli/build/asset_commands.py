@@ -75,7 +75,9 @@ def prune(context: Context, call: BuildCall) -> None:
     with held(context, call):
         project, selection = opened(context, call)
         if not selection.whole:
-            raise FluxError(Code.USAGE, "`--prune` takes no assets: it looks at all that is locked")
+            raise FluxError(
+                Code.USAGE, "`assets prune` takes no assets: it is about the whole lock"
+            )
         plan = project.plan(selection, now=context.clock.wall())
         free, kept = maintenance.prunable(plan.only(Action.ORPHAN), project.manifest)
         if call.force:
