@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -188,28 +187,13 @@ def write(target: Path, text: str) -> None:
     Raises:
         FluxError: it cannot be written; `target` is as it was.
     """
+    from fluxcli.atomicfile import write_atomically
+
     try:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            raise OSError(0, "not a regular file")
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(target, text.encode())
+        write_atomically(target, text.encode(), mode=0o600)
     except OSError as error:
         raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(target, "written", error)) from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise
 
 
 def _position(before: str) -> str:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock import lock_text as text
 from fluxcli.build.lock.merge import merged, overlaid
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.atomic import TemporaryFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from fluxcli.build.lock.entry import LockEntry
 
@@ -179,17 +178,10 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         FluxError: DISK: it cannot be written; what was there is untouched.
     """
+    from fluxcli.atomicfile import write_atomically
+
     try:
-        part = TemporaryFile(Path(os.path.realpath(path)), token="write")  # noqa: S106 - the name of a temporary file
-        try:
-            with os.fdopen(part.handle, "wb", closefd=False) as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.install(replace=True)
-        finally:
-            part.discard()
-            os.close(part.handle)
+        write_atomically(path, data)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FluxError(

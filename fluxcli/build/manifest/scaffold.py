@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.atomicfile import write_atomically
 from fluxcli.build.manifest.example import example
 from fluxcli.errors import Code, FluxError
 
@@ -34,8 +35,7 @@ def init(path: Path) -> list[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.lexists(path):
-            with path.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(example())
+            write_atomically(path, example().encode())
             changed.append(path)
         for name, lines in ((".gitattributes", [attributes]), (".gitignore", ignored)):
             if _append(path.parent / name, lines):
@@ -50,13 +50,14 @@ def _append(path: Path, lines: list[str]) -> bool:
     """Add the lines that a file does not have, with the line ends that it has."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise FluxError(Code.OUTPUT_UNWRITABLE, f"`{path}` is not a regular file")
-    data = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+    before = path.read_bytes() if path.exists() else b""
+    data = before.decode("utf-8-sig")
     present = {line.strip() for line in data.splitlines()}
     missing = [line for line in lines if line not in present]
     if not missing:
         return False
     newline = "\r\n" if "\r\n" in data else "\n"
     gap = "" if not data or data.endswith("\n") else newline
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(gap + "".join(line + newline for line in missing))
+    added = gap + "".join(line + newline for line in missing)
+    write_atomically(path, before + added.encode())
     return True

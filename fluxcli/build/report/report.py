@@ -194,12 +194,17 @@ def _prepare(path: Path) -> None:
 
 
 def _put(path: Path, text: str, *, append: bool = False) -> None:
+    """Replace a report as a whole; what GitHub collects from several steps is appended to."""
+    from fluxcli.atomicfile import write_atomically
+
+    data = text.encode(errors="backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(
-            "a" if append else "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as file:
-            file.write(text)
+        if append or (path.exists() and not path.is_file()):
+            with path.open("ab") as file:
+                file.write(data)
+        else:
+            write_atomically(path, data)
     except OSError as error:
         raise _unwritable(path, error, status=Status.FAILURE) from error
 

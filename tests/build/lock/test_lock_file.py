@@ -15,7 +15,6 @@ from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.lock.lock_file import LockFile, read
 from fluxcli.build.lock.merge import overlaid, shard_lock
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.atomic import TemporaryFile
 
 ASK = LockedRequest(hash="1:a", made_from="prompt=1", model="m", submitted_at=1000.0, ref="r")
 
@@ -93,7 +92,7 @@ def test_a_lock_that_cannot_be_written_is_untouched(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(TemporaryFile, "install", full)
+        patched.setattr(os, "fsync", full)
         with pytest.raises(FluxError) as caught:
             lock.record({"b": made("b")})
     assert caught.value.code is Code.DISK
