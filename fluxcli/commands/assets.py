@@ -171,7 +171,7 @@ def _call(
     yes: bool = False,
     force: bool = False,
 ) -> BuildCall:
-    from fluxcli.build.manifest.search import named_or_found
+    from fluxcli.build.manifest.search import default_manifest, named_or_found
     from fluxcli.build.options import BuildCall
 
     names = list(arguments or ())
@@ -179,7 +179,12 @@ def _call(
     if len(files) > 1:
         message = f"`{files[0]}` and `{files[1]}`: one manifest at a time"
         raise FluxError(Code.USAGE, message, hint="fluxcli assets --help")
-    file = named_or_found(context.cwd, files[0] if files else None, context.env.get("HOME"))
+    home = context.env.get("HOME")
+    if word == "merge-locks" and not files:
+        # As git's merge driver it runs in the repository's root, wherever the manifest is.
+        file = default_manifest(context.cwd, home)
+    else:
+        file = named_or_found(context.cwd, files[0] if files else None, home)
     return BuildCall(
         word=word,
         file=file,

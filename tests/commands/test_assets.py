@@ -137,3 +137,12 @@ def test_without_a_manifest_the_way_to_one_is_named(world: World) -> None:
 
 def test_the_schema_is_printed(world: World) -> None:
     assert json.loads(world.run("assets", "schema").out)["$id"] == "urn:fluxcli:assets:1"
+
+
+def test_the_merge_driver_needs_no_manifest_where_it_runs(world: World) -> None:
+    """Git runs it in the repository's root; the manifest may lie in a folder below."""
+    names = [f".merge_file_{letter}" for letter in "abc"]
+    for name in names:
+        (world.cwd / name).write_text('{"fluxcli-lock": 2}\n')
+    ran = world.run("assets", "merge", *names)
+    assert ran.status == 0, ran.err

@@ -1,4 +1,4 @@
-"""Reads a prompt from a text file: the same text on every checkout, whatever its line ends."""
+"""Reads a prompt from a text file: the same text on every checkout, with any line ends."""
 
 from __future__ import annotations
 

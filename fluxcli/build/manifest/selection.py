@@ -27,7 +27,7 @@ class Shard:
     count: int
 
     def holds(self, root: str) -> bool:
-        """Tell whether the family that begins with the asset `root` belongs to this part."""
+        """Return whether the asset `root` and all that is made from it belong to this part."""
         digest = hashlib.sha256(root.encode()).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 

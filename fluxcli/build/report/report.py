@@ -1,4 +1,4 @@
-"""Writes the reports of a build, whatever ends it: a broken manifest, no consent, a signal."""
+"""Writes the reports of a build, also when it ends early: broken manifest, no consent, signal."""
 
 from __future__ import annotations
 

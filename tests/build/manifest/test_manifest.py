@@ -44,8 +44,8 @@ def test_the_example_passes_its_own_check(folder: Path) -> None:
     ]
 
 
-def test_a_picture_has_the_defaults_of_generate(folder: Path) -> None:
-    """The manifest alone decides: no variable and no config file has a say."""
+def test_an_image_has_the_defaults_of_generate(folder: Path) -> None:
+    """The manifest alone decides: no variable and no config file matters."""
     asset = only(folder, "[assets.a]\nprompt = 'x'")
     request = asset.request
     assert (request.mode, request.model, request.aspect_ratio) == (
@@ -57,7 +57,7 @@ def test_a_picture_has_the_defaults_of_generate(folder: Path) -> None:
     assert (asset.output, asset.rev, asset.frozen, asset.tags) == ("a.jpg", 1, False, ())
 
 
-def test_defaults_hold_for_all_but_who_says_otherwise(folder: Path) -> None:
+def test_defaults_hold_for_every_asset_that_does_not_set_them(folder: Path) -> None:
     text = "[defaults]\nmodel='max'\nwatermark='us'\n[assets.a]\nprompt='x'\n"
     a, b = make(folder, f"{text}[assets.b]\nprompt='x'\nmodel='pro'").assets
     assert (a.request.model, b.request.model) == ("flux-kontext-max", "flux-kontext-pro")

@@ -1,4 +1,4 @@
-"""A manifest that is wrong: every problem in one look, each with its place and the way out."""
+"""A manifest that is wrong: every problem at once, each with its place and a hint."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ edit = "missing.png"
         ),
     ],
 )
-def test_a_mistake_has_its_place_and_a_way_out(
+def test_a_mistake_has_its_place_and_a_hint(
     tmp_path: Path, text: str, message: str, hint: str | None
 ) -> None:
     said, offered = problem(tmp_path, text)
@@ -193,7 +193,7 @@ def test_a_file_that_an_asset_makes_is_edited_by_the_assets_name(tmp_path: Path)
     assert hint == 'edit = "@a"'
 
 
-def test_an_input_has_to_be_a_picture(tmp_path: Path) -> None:
+def test_an_input_has_to_be_an_image(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello there")
     said, _ = problem(tmp_path, "[assets.b]\nprompt='x'\nedit='notes.txt'")
     assert "is not a PNG, JPEG or WebP image" in said
@@ -204,7 +204,7 @@ def test_an_input_that_never_ends_is_not_opened(tmp_path: Path) -> None:
     assert "is not a file" in problem(tmp_path, "[assets.b]\nprompt='x'\nedit='pipe'")[0]
 
 
-def test_a_matrix_beyond_all_measure_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_matrix_that_is_too_large_is_refused_at_once(tmp_path: Path) -> None:
     axes = ", ".join(f"a{n} = [0,1,2,3,4,5,6,7,8,9]" for n in range(9))
     said, _ = problem(tmp_path, f"[assets.a]\nprompt='x'\nmatrix = {{ {axes} }}")
     assert "these are 1000000000 assets" in said
@@ -225,7 +225,7 @@ def test_a_text_that_doubles_itself_is_refused(tmp_path: Path) -> None:
         (b"a=" + b"[" * 20_000, "assets.toml`: a number is too long or brackets are too deep"),
     ],
 )
-def test_what_is_no_toml_has_its_place_too(tmp_path: Path, data: bytes, message: str) -> None:
+def test_invalid_toml_has_its_place_too(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "assets.toml"
     path.write_bytes(data)
     with pytest.raises(FluxError) as caught:
@@ -233,7 +233,7 @@ def test_what_is_no_toml_has_its_place_too(tmp_path: Path, data: bytes, message:
     assert message in caught.value.message
 
 
-def test_a_manifest_that_is_not_there_can_be_begun(tmp_path: Path) -> None:
+def test_a_missing_manifest_has_a_hint_at_init(tmp_path: Path) -> None:
     with pytest.raises(FluxError) as caught:
         read(tmp_path / "assets.toml", shown="assets.toml")
     assert caught.value.message == "there is no `assets.toml`"

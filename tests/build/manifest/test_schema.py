@@ -1,4 +1,4 @@
-"""The published JSON Schema: valid, and of one mind with the checker."""
+"""The published JSON Schema: valid, and it agrees with the checker."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_what_the_schema_accepts_is_refused_only_for_what_no_schema_can_say(
 
 
 @pytest.mark.parametrize("name", NOT_IN_MATRIX)
-def test_what_no_matrix_sets_is_refused_by_both(name: str) -> None:
+def test_entries_that_no_matrix_sets_are_refused_by_both(name: str) -> None:
     document = {"version": 1, "assets": {"a": {"prompt": "x", "matrix": {name: ["x"]}}}}
     assert not schema_accepts(document)
     assert not checker_accepts(document)

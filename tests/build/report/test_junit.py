@@ -1,4 +1,4 @@
-"""JUnit's XML, held against what Ant's schema (JUnit.xsd) and Jenkins' (junit-10.xsd) ask for."""
+"""JUnit XML, checked against Ant's schema (JUnit.xsd) and Jenkins' (junit-10.xsd)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SUITE: Final = {
     "hostname": TEXT,
 }
 CASE: Final = {"name": TEXT, "classname": TEXT, "time": SECONDS}
-VERDICT: Final = {
+CHILD: Final = {
     "failure": {"message": TEXT, "type": TEXT},
     "skipped": {"message": TEXT},
 }
@@ -64,25 +64,25 @@ def check(element: ET.Element, attributes: dict[str, re.Pattern[str]]) -> None:
         assert pattern.fullmatch(element.attrib[name]), name
 
 
-def test_a_suite_has_all_that_the_schemas_ask_for_in_their_order(suite: ET.Element) -> None:
+def test_a_suite_has_all_that_the_schemas_require_in_their_order(suite: ET.Element) -> None:
     check(suite, SUITE)
     tags = [child.tag for child in suite]
     assert tags == ["properties", *["testcase"] * 4, "system-out", "system-err"]
     assert all(len(child) == 0 for child in suite if child.tag != "testcase")
 
 
-def test_a_case_has_at_most_one_verdict(suite: ET.Element) -> None:
+def test_a_case_has_at_most_one_result(suite: ET.Element) -> None:
     for case in suite.iter("testcase"):
         check(case, CASE)
         assert len(case) <= 1
-        for verdict in case:
-            check(verdict, VERDICT[verdict.tag])
+        for child in case:
+            check(child, CHILD[child.tag])
 
 
 def test_the_numbers_are_those_of_the_cases(suite: ET.Element) -> None:
     """What a failed asset blocks has failed too."""
-    verdicts = {case.attrib["name"]: [one.tag for one in case] for case in suite.iter("testcase")}
-    assert verdicts == {
+    children = {case.attrib["name"]: [one.tag for one in case] for case in suite.iter("testcase")}
+    assert children == {
         "made": [],
         "failed": ["failure"],
         "blocked": ["failure"],
@@ -103,6 +103,6 @@ def test_a_plan_is_a_suite_of_skipped_cases(world: World) -> None:
     (suite,) = ET.parse(world.cwd / "junit.xml").getroot()  # noqa: S314 - our own
     assert suite.attrib["skipped"] == "4"
     for case in suite.iter("testcase"):
-        (verdict,) = case
-        check(verdict, VERDICT["skipped"])
-        assert verdict.attrib["message"].startswith("planned: ")
+        (child,) = case
+        check(child, CHILD["skipped"])
+        assert child.attrib["message"].startswith("planned: ")

@@ -1,4 +1,4 @@
-"""The page says of each picture what it is: new beside old, or still the old one."""
+"""The page shows of each image what it is: new beside old, or still the old one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def page(world: World, words: tuple[str, str], *flags: str) -> str:
 
 
 def captions(text: str) -> dict[str, list[str]]:
-    """Return the captions over the pictures of each asset."""
+    """Return the captions over the images of each asset."""
     cards = text.split("<article>")[1:]
     return {
         re.findall("<h2>(.*)</h2>", card)[0]: re.findall("<figcaption>(.*?)</figcaption>", card)
@@ -34,7 +34,7 @@ def captions(text: str) -> dict[str, list[str]]:
     }
 
 
-def test_a_picture_that_was_not_replaced_does_not_pass_for_the_new_one(world: World) -> None:
+def test_an_image_that_was_not_replaced_is_captioned_as_it_was(world: World) -> None:
     assert captions(page(world, ("red", "old"), "--yes")) == {"flag": [], "map": []}
     later = page(world, ("blue", "new [moderated]"), "--yes")
     assert captions(later) == {"flag": ["before", "after"], "map": ["as it was"]}
@@ -42,7 +42,7 @@ def test_a_picture_that_was_not_replaced_does_not_pass_for_the_new_one(world: Wo
     assert later.count("<dt>credits</dt>") == 1, "what failed has no price"
 
 
-def test_a_plan_tells_what_is_to_be_spent(world: World) -> None:
+def test_a_plan_has_what_is_to_be_spent(world: World) -> None:
     page(world, ("red", "old"), "--yes")
     plan = page(world, ("blue", "old"), "--plan")
     assert captions(plan) == {"flag": ["as it was"], "map": []}
