@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.atomic import TemporaryFile
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
-from fluxcli.files.receive import make_folders
+from fluxcli.files.receive import temporary_beside
 
 if TYPE_CHECKING:
     from fluxcli.files.output_path import NameValues, OutputTarget
@@ -32,7 +31,6 @@ _LIKELY: Final = 3
 """Most images take a third of that space: enough for an estimate over many of them."""
 
 _ID: Final = "0" * 32
-_TRIES: Final = 5
 _FULL_DEVICE: Final = (1, 7)
 _ZEROS: Final = bytes(1 << 16)
 _NO_RESERVE: Final = frozenset(
@@ -80,30 +78,18 @@ def _prove_file(path: Path, each: int, count: int) -> None:
         path.lstat()
     missing = list(itertools.takewhile(lambda one: not one.exists(), path.parents))
     try:
-        part = _temporary(path)
+        part = temporary_beside(path, token="prove")  # noqa: S106 - no secret
         try:
             _reserve(part.handle, each)
+            _check_space(part.handle, each * count // _LIKELY)
         finally:
             os.close(part.handle)
             part.discard()
-        _check_space(path.parent, each * count // _LIKELY)
     finally:
         with contextlib.suppress(OSError):
             for one in missing:
                 if one.exists():
                     one.rmdir()
-
-
-def _temporary(path: Path) -> TemporaryFile:
-    """Create the temporary file; another process may remove the folder that it has just made."""
-    for left in reversed(range(_TRIES)):
-        try:
-            make_folders(path.parent)
-            return TemporaryFile(path, token="prove")  # noqa: S106 - no secret
-        except FileNotFoundError:
-            if not left:
-                raise
-    raise AssertionError
 
 
 def _reserve(handle: int, size: int) -> None:
@@ -121,10 +107,10 @@ def _reserve(handle: int, size: int) -> None:
         left -= os.write(handle, _ZEROS[: min(left, len(_ZEROS))])
 
 
-def _check_space(folder: Path, size: int) -> None:
-    if not hasattr(os, "statvfs"):
+def _check_space(handle: int, size: int) -> None:
+    if not hasattr(os, "fstatvfs"):
         return
-    found = os.statvfs(folder)
+    found = os.fstatvfs(handle)
     # Some network file systems report no sizes at all.
     if found.f_blocks and found.f_bavail * found.f_frsize < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

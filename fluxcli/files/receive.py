@@ -31,6 +31,8 @@ RESUME = "fluxcli download --unsaved"
 """The command that resolves every failure here: downloading again is free."""
 
 
+_TRIES: Final = 50
+
 RESULT_LIMIT: Final = 256 << 20
 """The most bytes of one image; the service makes about a megapixel."""
 
@@ -152,8 +154,7 @@ class Landing(_Intake):
             real = Path(os.path.realpath(self._path))
             if real.is_dir():
                 raise _disk(self._name, "is a folder")
-            make_folders(real.parent)
-            self._part = TemporaryFile(real, token=self._token)
+            self._part = temporary_beside(real, token=self._token)
             self._file = os.fdopen(self._part.handle, "w+b")
         return self
 
@@ -208,9 +209,27 @@ def make_folders(folder: Path) -> list[Path]:
     missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
     for one in reversed(missing):
         one.mkdir(exist_ok=True)
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     return missing
+
+
+def temporary_beside(path: Path, *, token: str) -> TemporaryFile:
+    """Make the folders of `path` and a temporary file beside it.
+
+    Another command that only tries the same place may remove an empty folder in between.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            make_folders(path.parent)
+            return TemporaryFile(path, token=token)
+        except FileNotFoundError:
+            if not left:
+                raise
+    raise AssertionError
 
 
 def tidy(path: Path, *, token: str) -> None:

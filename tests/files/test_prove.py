@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.output_path import NameValues, parse_target
 from fluxcli.files.prove import prove_writable
+from fluxcli.files.receive import temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +91,7 @@ def test_a_disk_without_space(tmp_path: Path) -> None:
 def test_space_is_needed_for_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(os.statvfs(tmp_path))
     found[4] = (15 << 20) // found[1]
-    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(found))
+    monkeypatch.setattr(os, "fstatvfs", lambda _: os.statvfs_result(found))
     prove("x.png", tmp_path, count=10)
     assert "no space left" in refusal("x.png", tmp_path, count=20)
 
@@ -112,3 +114,25 @@ def test_a_command_spends_nothing_on_a_bad_place(
     ran = world.run("generate", "a fox", "--sandbox", "-o", place, *extra)
     assert ran.status == 2
     assert world.run("credits", "--sandbox").lines == before
+
+
+def test_trying_and_saving_at_the_same_place_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """A trial removes its empty folders while others make the same ones."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for number in range(60):
+                prove("a/b/c/x.png", tmp_path)
+                part = temporary_beside(tmp_path / "a/b/c" / f"{number}.png", token="t")  # noqa: S106
+                os.close(part.handle)
+                part.discard()
+        except BaseException as failure:  # noqa: BLE001 - it is asserted below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
