@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import FluxError, ProblemsError
+from fluxcli.errors import Code, FluxError, ProblemsError
 
 if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Manifest
@@ -88,6 +88,10 @@ class BuildResult:
         text = f"an estimated {self.spent} credits spent"
         if self.to_spend:
             text += f", {self.to_spend} to be spent"
+        if self.error is not None and self.error.code is Code.INTERRUPTED:
+            text += (
+                "; tasks submitted before the interruption are paid as well, see `fluxcli status`"
+            )
         return f"{text} (sandbox: nothing was charged)" if self.sandbox else text
 
     def location(self, outcome: Outcome) -> Location:

@@ -119,6 +119,9 @@ def test_a_cancelled_job_is_finished_by_the_next_one(
         commit = steps.pop()
     assert hub.run(cancel=lambda: remote.account.charges >= 3)["build"] == "failure"
     assert 3 <= remote.account.charges <= len(NAMES)
+    summary = (hub.folder / "run-1-build-None" / "summary.md").read_text(encoding="utf-8")
+    assert "stopped by SIGINT" in summary
+    assert "submitted before the interruption are paid as well" in summary
     if delete_commit:
         steps.append(commit)
     assert hub.run()["build"] == "success", hub.log
