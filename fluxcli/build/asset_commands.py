@@ -10,6 +10,7 @@ from fluxcli.build import maintenance
 from fluxcli.build.manifest.manifest import read
 from fluxcli.build.manifest.selection import select
 from fluxcli.build.opening import held, opened
+from fluxcli.build.pick import pick as pick_image
 from fluxcli.build.steps import Action
 from fluxcli.errors import Code, FluxError
 
@@ -56,7 +57,7 @@ def pick(context: Context, call: BuildCall) -> None:
         asset = project.manifest.by_name().get(name)
         if asset is None:
             raise FluxError(Code.USAGE, f"no asset is called `{name}`", hint="fluxcli build --plan")
-        picked = maintenance.pick(
+        picked = pick_image(
             asset, choice, project.manifest, project.lock, cwd=context.cwd,
             now=context.clock.wall(),
         )  # fmt: skip
@@ -91,6 +92,12 @@ def prune(context: Context, call: BuildCall) -> None:
             raise FluxError(
                 Code.NO_CONSENT, "nothing was removed", hint="fluxcli assets prune --yes"
             )
+        for step in free:
+            pending = step.entry.pending if step.entry else None
+            if pending is not None:
+                named = pending.task_id or pending.ref
+                context.output.warn(f"`{named}` of `{step.name}` is or may be paid for")
+                context.output.hint(f"fluxcli download {named}")
         removed = maintenance.prune(free, project.manifest, project.lock)
     if context.output.json:
         context.output.record({"pruned": [step.name for step in free]})

@@ -19,9 +19,9 @@ from fluxcli.build.lock.entry import (
     with_history,
 )
 from fluxcli.build.manifest.asset_paths import is_inside
-from fluxcli.build.plan import REFUSALS, paid_before
 from fluxcli.build.project import asset_fingerprint
 from fluxcli.build.steps import PlanStep, locked_request
+from fluxcli.build.submissions import REFUSALS, paid_before
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
@@ -113,6 +113,7 @@ class AssetJob:
                 *self._entry().submissions(),
                 *context.records.submitted_now(asset.name, request.hash),
             )
+            known = tuple(one for one in known if one.origin in {None, context.origin})
             found = paid_before(known, asset=asset, identity=identity, now=now)
             if found is not None and found.task_id is None:
                 journal.let_go(run)

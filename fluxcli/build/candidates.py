@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fluxcli.build.asset_job import AssetJob, BuildContext
-from fluxcli.build.maintenance import candidates_folder, made_ready, next_number
 from fluxcli.build.opening import held, opened
+from fluxcli.build.pick import candidates_folder, made_ready, next_number
 from fluxcli.build.run import set_rate
 from fluxcli.build.steps import Action, PlanStep, hash_of
 from fluxcli.build.terminal import reporter_for

@@ -45,7 +45,7 @@ class TaskRecords:
         self, journal: Callable[[], Journal | None], origin: str, *, optional: bool
     ) -> None:
         self._journal = journal
-        self._origin = origin
+        self.origin = origin
         self._optional = optional
         self._fingerprints: set[str] | None = None
 
@@ -69,7 +69,7 @@ class TaskRecords:
         Raises:
             FluxError: JOURNAL.
         """
-        fingerprint = asset_fingerprint(asset, request_hash, self._origin)
+        fingerprint = asset_fingerprint(asset, request_hash, self.origin)
         try:
             journal = self._journal()
             if journal is None:
@@ -86,13 +86,13 @@ class TaskRecords:
 
     def submitted_now(self, asset: str, request_hash: str) -> Sequence[LockedRequest]:
         """Return the same, with what other processes have submitted since the plan."""
-        fingerprint = asset_fingerprint(asset, request_hash, self._origin)
+        fingerprint = asset_fingerprint(asset, request_hash, self.origin)
         journal = self._journal()
         return self._locked(journal.of_fingerprint(fingerprint) if journal else (), request_hash)
 
     def _locked(self, tasks: Sequence[Task], request_hash: str) -> Sequence[LockedRequest]:
         return [
-            _as_locked(task, request_hash, self._origin)
+            _as_locked(task, request_hash, self.origin)
             for task in reversed(tasks)
             # What is being sent belongs to the run that is held, which knows how far it got.
             if task.state is not State.SENDING
@@ -170,6 +170,7 @@ class Project:
         files.read(self._large_files(known, selection))
         options = PlanOptions(
             now=now,
+            origin=self.records.origin,
             force=force,
             chosen=chosen,
             named=selection.named,

@@ -142,11 +142,13 @@ def _nothing(_name: str, _request_hash: str) -> Sequence[LockedRequest]:
 class PlanOptions:
     """What a command asks for: `chosen` assets (None: all), those `named` in full, `force`.
 
+    `origin` is the address of the service that is asked; tasks of another one are not collected.
     `reroll` are assets to pay for again. `submitted` returns what this machine has submitted
     for an asset and a request hash, newest first.
     """
 
     now: float
+    origin: str | None = None
     force: bool = False
     chosen: Collection[str] | None = None
     named: Collection[str] = ()

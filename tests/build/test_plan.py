@@ -186,3 +186,15 @@ def test_every_step_has_a_reason() -> None:
     lock = {"a": LockEntry(made(found)), "z": LockEntry(made(found))}
     for shelf in (Shelf(), Shelf(a_jpg="sha-a"), Shelf(a_jpg="other")):
         assert all(step.reasons for step in decide(found, lock, shelf).steps)
+
+
+def test_a_task_of_another_service_is_not_collected_here() -> None:
+    found = manifest()
+    pending = replace(ask(found), origin="https://elsewhere.example")
+    lost = replace(made(found), request=pending)
+    options = PlanOptions(now=NOW, origin="https://here.example")
+    for entry in (LockEntry(None, pending), LockEntry(lost)):
+        (step,) = plan(found, {"a": entry}, Shelf(), options).steps
+        assert step.action is Action.HELD
+        assert "belongs to https://elsewhere.example" in step.reasons[-1]
+        assert "FLUXCLI_BASE_URL=https://elsewhere.example" in (step.next or "")

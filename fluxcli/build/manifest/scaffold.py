@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ATTRIBUTES: Final = "{lock} merge=union"
-_IGNORED: Final = ("{stem}.sandbox.lock", ".sandbox/", ".candidates/")
+_IGNORED: Final = ("{stem}.sandbox.lock", ".sandbox/", ".candidates/", ".*.busy")
 
 
 def init(path: Path) -> list[Path]:

@@ -1,0 +1,143 @@
+"""`assets pick`: a candidate, a task's image or a file becomes the asset's image. Needs no key."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fluxcli.build.lock.entry import LockedImage, LockEntry, same_submission, with_history
+from fluxcli.build.lock.lock_file import LockFile, guarded_hash, write
+from fluxcli.build.maintenance import identity_of
+from fluxcli.build.manifest.asset_paths import is_inside
+from fluxcli.build.steps import locked_request
+from fluxcli.errors import Code, FluxError
+from fluxcli.files.image_check import inspect_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fluxcli.build.manifest.asset import Asset, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What became an asset's image: its path, or None if `fluxcli build` collects it."""
+
+    name: str
+    path: Path | None
+    task_id: str | None
+
+
+def pick(
+    asset: Asset, choice: str, manifest: Manifest, lock: LockFile, *, cwd: Path, now: float
+) -> Picked:
+    """Make a candidate's number, a task or a file the asset's image.
+
+    The replaced file stays among the candidates. A task whose image is not on this machine is
+    collected by the next build, at no cost.
+
+    Raises:
+        FluxError: USAGE: no such candidate, task or file, or no image.
+    """
+    entry = lock.get(asset.name) or LockEntry()
+    identity = identity_of(asset, manifest, lock, {})
+    folder = candidates_folder(manifest, asset)
+    task_id, file = _chosen(choice, folder, entry, cwd)
+    request = locked_request(asset, identity, now=now)
+    if file is None:
+        rival = next((one for one in entry.rivals if one.request.task_id == task_id), None)
+        if rival is not None and guarded_hash(manifest.root, rival.output) == rival.sha256:
+            kept = with_history(entry, *(o.request for o in entry.rivals if o is not rival))
+            lock.record({asset.name: LockEntry(rival, entry.pending, kept)})
+            return Picked(asset.name, manifest.root / rival.output, task_id)
+        lost = [one.request for one in (entry.made, *entry.rivals) if one]
+        history = with_history(entry, entry.pending, *lost)
+        rest = tuple(one for one in history if one.task_id != task_id)
+        pending = replace(request, task_id=task_id)
+        lock.record({asset.name: LockEntry(entry.made, pending, rest)})
+        return Picked(asset.name, None, task_id)
+    try:
+        found = inspect_file(file)
+    except OSError as error:
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{file}`: {error.strerror}") from error
+    if found.format != asset.request.output_format:
+        message = f"`{file}` is {found.format}, not {asset.request.output_format}"
+        raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
+    _put_aside(manifest, asset, entry, folder)
+    path = manifest.place(asset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, file.read_bytes())
+    lost = [one.request for one in (entry.made, *entry.rivals) if one]
+    image = LockedImage(
+        request=replace(request, task_id=task_id),
+        output=asset.output,
+        sha256=found.sha256,
+        original_sha256=found.sha256,
+        bytes=found.bytes,
+        width=found.width,
+        height=found.height,
+        format=found.format,
+        created_at=now,
+        adopted=task_id is None,
+    )
+    history = with_history(entry, *lost, entry.pending)
+    history = tuple(one for one in history if not same_submission(one, image.request))
+    lock.record({asset.name: LockEntry(image, None, history)})
+    return Picked(asset.name, path, task_id)
+
+
+def candidates_folder(manifest: Manifest, asset: Asset) -> Path:
+    """Return where an asset's candidates lie, and make sure that git ignores them."""
+    return manifest.root / ".candidates" / asset.name.replace(":", "x")
+
+
+def made_ready(folder: Path) -> None:
+    """Make a folder for candidates, which git ignores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignored = folder.parent / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+def _chosen(
+    choice: str, folder: Path, entry: LockEntry, cwd: Path
+) -> tuple[str | None, Path | None]:
+    """Return the task and the file that a choice names; the file None if it is not here."""
+    names = sorted(folder.glob(f"{choice}-*.*")) if choice.isdecimal() else []
+    names = [path for path in names if path.suffix != ".html"]
+    if names:
+        return names[0].stem.partition("-")[2] or None, names[0]
+    for path in sorted(folder.glob("*-*.*")):
+        if path.stem.partition("-")[2] == choice:
+            return choice, path
+    known = {one.task_id for one in entry.submissions()}
+    if choice in known:
+        return choice, None
+    file = cwd / choice
+    if file.is_file() and not choice.isdecimal():
+        return None, file
+    if choice.isdecimal() or "/" in choice or "." in choice:
+        raise FluxError(
+            Code.USAGE,
+            f"`{choice}` is no candidate, task or file; candidates lie in `{folder}`",
+            hint="fluxcli build ASSET --candidates 4",
+        )
+    return choice, None
+
+
+def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path) -> None:
+    """Copy the image that is about to be replaced to the candidates."""
+    path = manifest.place(asset)
+    if not path.is_file() or not is_inside(manifest.root, path):
+        return
+    made_ready(folder)
+    named = entry.made.request.task_id if entry.made else None
+    number = next_number(folder)
+    shutil.copyfile(path, folder / f"{number}-{named or 'replaced'}{path.suffix}")
+
+
+def next_number(folder: Path) -> int:
+    """Return the number of the next candidate."""
+    numbers = [path.name.partition("-")[0] for path in folder.glob("*-*.*")]
+    return 1 + max((int(one) for one in numbers if one.isdecimal()), default=0)

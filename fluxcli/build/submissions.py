@@ -1,0 +1,44 @@
+"""Which earlier submission may still be collected, and which would be refused again. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.build.steps import answers
+from fluxcli.catalog import RESULT_DAYS
+from fluxcli.errors import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fluxcli.build.lock.entry import LockedRequest
+    from fluxcli.build.manifest.asset import Asset
+
+_DAY: Final = 86400.0
+_MARGIN: Final = 3600.0
+"""A result that the service drops within the hour is not relied on."""
+
+_IMPLAUSIBLE: Final = 1000 * _DAY
+"""An age beyond this means that a clock was wrong, not that a task is old."""
+
+REFUSALS: Final = frozenset({Code.MODERATED.value, Code.REJECTED.value})
+"""The same request would be refused again."""
+
+
+def paid_before(
+    known: Iterable[LockedRequest], *, asset: Asset, identity: str | None, now: float
+) -> LockedRequest | None:
+    """Return the submission for exactly this request that may still be collected.
+
+    One of which it is unknown whether it was accepted comes before any other.
+    """
+    found = [one for one in known if one.error is None and answers(one, asset, identity)]
+    lost = next((one for one in found if one.task_id is None and one.ref is not None), None)
+    return lost or next((one for one in found if is_alive(one, one.submitted_at, now=now)), None)
+
+
+def is_alive(request: LockedRequest, since: float, *, now: float) -> bool:
+    """Whether the service still has the result of a task, as far as times can be believed."""
+    age = now - since
+    believed = -_DAY < age < _IMPLAUSIBLE
+    return request.task_id is not None and (not believed or age < RESULT_DAYS * _DAY - _MARGIN)
