@@ -84,13 +84,13 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--no-wait'); In = @('generate', 'edit')
             Again = $false; Help = 'Print the task''s id and leave.' }
         @{ Names = @('-m', '--model'); Takes = @('pro', 'max'); In = @('generate', 'edit')
-            Again = $false; Help = 'The model.' }
+            Again = $false; Help = 'The model: pro (5 credits) or max (10).' }
         @{ Names = @('-a', '--aspect-ratio'); Takes = @('21:9', '16:9', '4:3', '1:1', '3:4', '9:16'); In = @('generate', 'edit')
-            Again = $false; Help = '21:9, 16:9, 4:3, 1:1, 3:4 or 9:16. An edit keeps its input''s unless asked.' }
+            Again = $false; Help = 'Width to height: 21:9, 16:9, 4:3, 1:1, 3:4, 9:16; an edit keeps its input''s unless it is set.' }
         @{ Names = @('--output-format'); Takes = @('jpeg', 'png'); In = @('generate', 'edit')
-            Again = $false; Help = 'Else taken from the output''s ending, else jpeg.' }
+            Again = $false; Help = 'Jpeg or png; taken from the output''s ending when not given.' }
         @{ Names = @('--safety-tolerance'); Takes = @('0', '1', '2', '3', '4', '5', '6'); In = @('generate')
-            Again = $false; Help = '0 (strictest) to 6; to 2 when editing.' }
+            Again = $false; Help = '0 (strictest) to 6; at most 2 when editing.' }
         @{ Names = @('--prompt-upsampling', '--no-prompt-upsampling'); In = @('generate', 'edit')
             Again = $false; Help = 'Let the service enrich the prompt; slower.' }
         @{ Names = @('--enable-translation', '--no-enable-translation'); In = @('generate', 'edit')
@@ -98,7 +98,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--upload-cn', '--no-upload-cn'); In = @('generate', 'edit')
             Again = $false; Help = 'Use servers in China.' }
         @{ Names = @('--watermark'); Takes = @(); In = @('generate', 'edit')
-            Again = $false; Help = 'Text to be drawn into the picture.' }
+            Again = $false; Help = 'Text to be drawn into the image.' }
         @{ Names = @('--callback-url'); Takes = @(); In = @('generate', 'edit')
             Again = $false; Help = 'Address that the service reports to.' }
         @{ Names = @('-o', '--output'); Takes = @('FILE'); In = @('generate', 'edit', 'download')
@@ -126,7 +126,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--open'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'Open the picture in the system''s viewer.' }
         @{ Names = @('--safety-tolerance'); Takes = @('0', '1', '2'); In = @('edit')
-            Again = $false; Help = '0 (strictest) to 6; to 2 when editing.' }
+            Again = $false; Help = '0 (strictest) to 6; at most 2 when editing.' }
         @{ Names = @('--wait'); In = @('status')
             Again = $false; Help = 'Wait until every named task is final.' }
         @{ Names = @('--limit'); Takes = @(); In = @('status')

@@ -18,6 +18,7 @@ from fluxcli.client.wire import (
     same_prompt,
 )
 from fluxcli.client.wire_kontext import compared, filled, request_from
+from fluxcli.fields import named as named_fields
 
 if TYPE_CHECKING:
     from fluxcli.models import Request
@@ -25,17 +26,7 @@ if TYPE_CHECKING:
 MODEL: Final = "flux1-kontext"
 """The model's name in this API; no field of it chooses between pro and max."""
 
-NAMES: Final[dict[str, str]] = {
-    "prompt": "prompt",
-    "aspect_ratio": "aspect_ratio",
-    "output_format": "output_format",
-    "safety_tolerance": "safety_tolerance",
-    "prompt_upsampling": "prompt_upsampling",
-    "enable_translation": "enable_translation",
-    "upload_cn": "upload_cn",
-    "watermark": "watermark",
-    "input_image": "input_image",
-}
+NAMES: Final = named_fields("jobs")
 """The request's fields and their names inside `input`."""
 
 _FAILED_CODES: Final = (501, 408)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 from urllib.parse import quote
 
-from fluxcli.catalog import DEFAULT_RATIO, FORMATS, MODELS, PRO, RATIOS
+from fluxcli import fields
 from fluxcli.client.wire import (
     Record,
     Reply,
@@ -22,19 +22,10 @@ from fluxcli.models import Request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES: Final[dict[str, str]] = {
-    "prompt": "prompt",
-    "model": "model",
-    "aspect_ratio": "aspectRatio",
-    "output_format": "outputFormat",
-    "safety_tolerance": "safetyTolerance",
-    "prompt_upsampling": "promptUpsampling",
-    "enable_translation": "enableTranslation",
-    "upload_cn": "uploadCn",
-    "watermark": "watermark",
-    "callback_url": "callBackUrl",
-    "input_image": "inputImage",
-}
+    from fluxcli.catalog import Mode
+    from fluxcli.fields import RequestField
+
+NAMES: Final = fields.named("kontext")
 """The request's fields and their names in this format."""
 
 
@@ -58,25 +49,25 @@ class KontextWireFormat:
         """Read a task's record. An unknown flag, or success without a URL, is still running."""
         if not reply.good:
             return None
-        fields = reply.data if isinstance(reply.data, dict) else {}
-        flag = number(fields.get("successFlag"))
-        response = fields.get("response")
+        data = reply.data if isinstance(reply.data, dict) else {}
+        flag = number(data.get("successFlag"))
+        response = data.get("response")
         if isinstance(response, str):
             response = load(response)
         url = link(response.get("resultImageUrl")) if isinstance(response, dict) else None
         failed = flag in (2, 3)
-        message = fields.get("errorMessage")
-        echo = fields.get("paramJson")
+        message = data.get("errorMessage")
+        echo = data.get("paramJson")
         parsed = load(echo) if isinstance(echo, str) else echo
         return Record(
             state="failed" if failed else "succeeded" if flag == 1 and url else "running",
             url=url,
-            error_code=number(fields.get("errorCode")) if failed else None,
+            error_code=number(data.get("errorCode")) if failed else None,
             error_message=message if isinstance(message, str) and message != "null" else "",
-            created_at=moment(fields.get("createTime")),
-            completed_at=moment(fields.get("completeTime")),
+            created_at=moment(data.get("createTime")),
+            completed_at=moment(data.get("completeTime")),
             echo=parsed if isinstance(parsed, dict) else {},
-            task_id=named(fields.get("taskId")),
+            task_id=named(data.get("taskId")),
         )
 
     def request(self, echo: dict[str, Any]) -> Request:
@@ -102,18 +93,33 @@ def filled(request: Request, names: Mapping[str, str]) -> dict[str, object]:
 
 def request_from(echo: Mapping[str, Any], names: Mapping[str, str]) -> Request:
     """Return the request that an echo is of; a field that is missing has its default."""
-    values = {field: echo.get(wire) for field, wire in names.items()}
-    image, prompt = link(values["input_image"]), values["prompt"]
-    ratio, tolerance = values["aspect_ratio"], number(values["safety_tolerance"])
-    return Request(
-        mode="edit" if image else "generate",
-        prompt=prompt if isinstance(prompt, str) else "",
-        model=MODELS.get(str(values.get("model")), PRO),
-        aspect_ratio=ratio if ratio in RATIOS else None if image else DEFAULT_RATIO,
-        output_format=FORMATS.get(str(values["output_format"]), "jpeg"),
-        safety_tolerance=2 if tolerance is None else tolerance,
-        input_image=image,
-    )
+    image, prompt = link(echo.get(names["input_image"])), echo.get("prompt")
+    mode: Mode = "edit" if image else "generate"
+    values = {
+        field.name: _echoed(field, echo.get(names.get(field.name, "")), mode)
+        for field in fields.FIELDS
+    }
+    prompt = prompt if isinstance(prompt, str) else ""
+    return Request(mode=mode, prompt=prompt, input_image=image, **values)  # type: ignore[arg-type] # each is read by its kind
+
+
+def _echoed(field: RequestField, value: object, mode: Mode) -> object:
+    """Return a field's value in an echo; its default where that holds none of its kind."""
+    found: object = None
+    match field.kind:
+        case "choice":
+            found = field.values.get(str(value))
+        case "whole":
+            found = number(value)
+        case "switch":
+            found = {"true": True, "false": False}.get(str(value).lower())
+        case "text":
+            found = value if isinstance(value, str) and value else None
+        case "address":
+            found = link(value)
+        case _:
+            assert_never(field.kind)
+    return field.default_for(mode) if found is None else found
 
 
 def compared(echo: Mapping[str, Any], request: Request, names: Mapping[str, str]) -> bool | None:

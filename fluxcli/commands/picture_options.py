@@ -4,51 +4,35 @@ Annotations are no texts here: each would be compiled again, one by one, at ever
 anything made that nobody asks a group of flags for: to be compared, or printed.
 """
 
+import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from fluxcli.commands.options import WaitOptions
+from fluxcli.commands.typer_binding import KEYWORD, FlagTable
+from fluxcli.fields import FIELDS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class RequestOptions:
-    """What the picture is to be; named as the settings of `generate` and `edit` are."""
+class RequestOptions(FlagTable):
+    """What the image is to be: a flag for each row of the table of request fields."""
 
-    model: Annotated[
-        str | None, typer.Option("-m", "--model", metavar="pro|max", help="The model.")
-    ] = None
-    aspect_ratio: Annotated[
-        str | None,
-        typer.Option(
-            "-a",
-            "--aspect-ratio",
-            metavar="W:H",
-            help="21:9, 16:9, 4:3, 1:1, 3:4 or 9:16. An edit keeps its input's unless asked.",
-        ),
-    ] = None
-    output_format: Annotated[
-        str | None,
-        typer.Option(metavar="jpeg|png", help="Else taken from the output's ending, else jpeg."),
-    ] = None
-    safety_tolerance: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="0 (strictest) to 6; to 2 when editing."),
-    ] = None
-    prompt_upsampling: Annotated[
-        bool | None, typer.Option(help="Let the service enrich the prompt; slower.")
-    ] = None
-    enable_translation: Annotated[
-        bool | None, typer.Option(help="Let the service translate the prompt into English.")
-    ] = None
-    upload_cn: Annotated[bool | None, typer.Option(help="Use servers in China.")] = None
-    watermark: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Text to be drawn into the picture.")
-    ] = None
-    callback_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Address that the service reports to.")
-    ] = None
+    @classmethod
+    def flags(cls) -> Iterator[inspect.Parameter]:
+        """Yield the parameter of each flag."""
+        for field in FIELDS:
+            is_switch = field.kind == "switch"
+            long = f"--{field.name.replace('_', '-')}"
+            names = [f"-{field.letter}", long] if field.letter else [long] * (not is_switch)
+            option = typer.Option(
+                *names, metavar=field.metavar, help=f"{field.help[0].upper()}{field.help[1:]}."
+            )
+            kind = bool | None if is_switch else str | None
+            yield inspect.Parameter(
+                field.name, KEYWORD, annotation=Annotated[kind, option], default=None
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -34,7 +33,7 @@ def ask_for(
 
     `save_as` declares the one picture under that name in the manifest of the working folder.
     """
-    given = {f"{mode}.{name}": value for name, value in asdict(flags.request).items()}
+    given = {f"{mode}.{name}": value for name, value in flags.request.items()}
     context.configure(**given, max_credits=flags.spend.max_credits)
     take_places_and_times(context, flags.place, flags.wait)
     force, skip = flags.place.force, flags.place.skip_existing

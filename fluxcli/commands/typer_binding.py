@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxcli.context import Context
 
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
@@ -46,7 +46,7 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
     plain = [one for one in own if one.name not in groups]
     spread_out = [one for group in groups.values() for one in _flags(group)]
     shared = list(_flags(common))
-    ctx = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
+    ctx = inspect.Parameter("ctx", KEYWORD, annotation=typer.Context)
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401 - typer's values
@@ -57,27 +57,43 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
 
     parameters = [ctx, *plain, *spread_out, *shared]
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # what typer reads
-        [one.replace(kind=_KEYWORD) for one in parameters]
+        [one.replace(kind=KEYWORD) for one in parameters]
     )
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     return command
 
 
+class FlagTable(dict[str, object]):
+    """A group of flags that is made from a table: the values by the parameters' names."""
+
+    @classmethod
+    def flags(cls) -> Iterator[inspect.Parameter]:
+        """Yield the parameter of each flag."""
+        raise NotImplementedError
+
+
 def _is_group(annotation: object) -> bool:
-    return isinstance(annotation, type) and is_dataclass(annotation)
+    return isinstance(annotation, type) and (
+        is_dataclass(annotation) or issubclass(annotation, FlagTable)
+    )
 
 
 def _flags(group: type) -> Iterator[inspect.Parameter]:
+    if issubclass(group, FlagTable):
+        yield from group.flags()
+        return
     hints = get_type_hints(group, include_extras=True)
-    for one in fields(group):
+    for one in fields(group):  # type: ignore[arg-type] # a group is a dataclass
         if _is_group(hints[one.name]):
             yield from _flags(hints[one.name])
             continue
         default = inspect.Parameter.empty if one.default is MISSING else one.default
-        yield inspect.Parameter(one.name, _KEYWORD, annotation=hints[one.name], default=default)
+        yield inspect.Parameter(one.name, KEYWORD, annotation=hints[one.name], default=default)
 
 
 def _made(group: type, values: dict[str, Any]) -> object:
+    if issubclass(group, FlagTable):
+        return group({one.name: values.pop(one.name) for one in group.flags()})
     hints = get_type_hints(group)
     return group(
         **{

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.fields import FIELDS
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import (
     STDOUT,
@@ -33,19 +34,6 @@ if TYPE_CHECKING:
 
     from fluxcli.catalog import Mode
     from fluxcli.settings.resolve import Settings
-
-
-_FIELDS: Final = (
-    "model",
-    "aspect_ratio",
-    "output_format",
-    "safety_tolerance",
-    "prompt_upsampling",
-    "enable_translation",
-    "upload_cn",
-    "watermark",
-    "callback_url",
-)
 
 
 _BOUNDS: Final = ("timeout", "interval", "max_credits")
@@ -205,7 +193,7 @@ def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
     """
     problems = _Problems()
     values: dict[str, object] = {}
-    for name in _FIELDS:
+    for name in (field.name for field in FIELDS):
         with problems.collected():
             values[name] = around.settings.value(f"{asked.mode}.{name}").value
     for name in _BOUNDS:

@@ -13,11 +13,12 @@ told otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
-from fluxcli.catalog import API_URL, DEFAULT_RATIO, FORMATS, MODELS, PRO, RATIOS, TOLERANCE
+from fluxcli.catalog import API_URL, RATIOS
 from fluxcli.catalog import UPLOAD_URL as UPLOADS
 from fluxcli.errors import Code, FluxError
+from fluxcli.fields import FIELDS, RequestField
 from fluxcli.settings import key
 from fluxcli.settings.parsers import (
     FOREVER,
@@ -77,25 +78,28 @@ class Setting:
         return (own, f"FLUXCLI_{field.upper()}")
 
 
-def _requests(mode: Mode, *, ratio: str | None) -> Iterator[Setting]:
+def _requests(mode: Mode) -> Iterator[Setting]:
     """The request fields of one mode, under its name."""
-    model = choice(MODELS, shown=("pro", "max"))
-    ratios = choice({word: word for word in RATIOS}, shown=RATIOS, near=nearest_ratio)
-    formats = choice(FORMATS, shown=("jpeg", "png"))
-    highest = TOLERANCE[mode]
-    fields: tuple[tuple[str, Callable[[object], Value], Value, str], ...] = (
-        ("model", model, PRO, "the model: pro or max"),
-        ("aspect_ratio", ratios, ratio, "width to height: " + ", ".join(RATIOS)),
-        ("output_format", formats, "jpeg", "jpeg or png"),
-        ("safety_tolerance", whole(0, highest), 2, f"0 (strictest) to {highest}"),
-        ("prompt_upsampling", parse_bool, False, "let the service enrich the prompt"),
-        ("enable_translation", parse_bool, True, "let the service translate the prompt"),
-        ("upload_cn", parse_bool, False, "use servers in China"),
-        ("watermark", parse_text, None, "text to be drawn into the picture"),
-        ("callback_url", parse_url, None, "address the service reports to"),
-    )
-    for name, parse, default, text in fields:
-        yield Setting(f"{mode}.{name}", parse, default, text)
+    for field in FIELDS:
+        parse = _parser(field, mode)
+        yield Setting(f"{mode}.{field.name}", parse, field.default_for(mode), field.help)
+
+
+def _parser(field: RequestField, mode: Mode) -> Callable[[object], Value]:
+    match field.kind:
+        case "choice":
+            near = nearest_ratio if field.values.keys() == set(RATIOS) else nearest
+            return choice(field.values, shown=field.shown, near=near)
+        case "whole":
+            return whole(0, field.highest.get(mode))
+        case "switch":
+            return parse_bool
+        case "text":
+            return parse_text
+        case "address":
+            return parse_url
+        case _:
+            assert_never(field.kind)
 
 
 def _table() -> Iterator[Setting]:
@@ -120,8 +124,8 @@ def _table() -> Iterator[Setting]:
         ("sandbox", "use the stand-in service: no key, no network, no cost"),
     ):
         yield Setting(name, parse_bool, False, text, stored=False)
-    yield from _requests("generate", ratio=DEFAULT_RATIO)
-    yield from _requests("edit", ratio=None)
+    yield from _requests("generate")
+    yield from _requests("edit")
 
 
 SETTINGS: Final[dict[str, Setting]] = {setting.name: setting for setting in _table()}

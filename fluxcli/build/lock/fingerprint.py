@@ -12,43 +12,31 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.fields import FIELDS, canonical
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fluxcli.models import Request
 
-_COVERED: Final = (
-    "mode",
-    "prompt",
-    "model",
-    "aspect_ratio",
-    "output_format",
-    "safety_tolerance",
-    "prompt_upsampling",
-    "enable_translation",
-    "upload_cn",
-    "watermark",
+_IN_ORDER: Final = sorted(
+    ("mode", "prompt", "input", "rev", *(field.name for field in FIELDS if field.depicted))
 )
-"""The fields of a request that the first scheme covers; a new field needs a new scheme."""
-
-_IN_ORDER: Final = sorted((*_COVERED, "input", "rev"))
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 _DIGEST: Final = 12
 _HIDDEN: Final = ("prompt", "watermark", "input")
 """Shown as a digest: long, or not to be repeated."""
 
 _USUAL: Final[Mapping[str, object]] = {
-    "safety_tolerance": 2,
-    "prompt_upsampling": False,
-    "enable_translation": True,
-    "upload_cn": False,
-    "rev": 1,
-}
+    field.name: field.default
+    for field in FIELDS
+    if field.kind != "choice" and field.default is not None
+} | {"rev": 1}
 """Defaults, which `made_from` leaves out."""
 
 
 def _first(request: Request, rev: int, input_identity: str | None) -> str:
-    covered = {key: getattr(request, key) for key in _COVERED}
+    covered = canonical(request, scheme=1, depicted=True)
     covered |= {"input": input_identity, "rev": rev}
     return hashlib.sha256(_CANONICAL.encode(covered).encode()).hexdigest()
 
@@ -80,12 +68,12 @@ def made_from(request: Request, *, rev: int, input_identity: str | None) -> str:
 
     Defaults are left out.
     """
-    parts = {key: getattr(request, key) for key in _COVERED}
+    parts = canonical(request, depicted=True)
     parts |= {"input": input_identity, "rev": rev}
     return " ".join(
         f"{key}={_shown(key, parts[key])}"
         for key in _IN_ORDER
-        if parts[key] is not None and parts[key] != _USUAL.get(key)
+        if parts.get(key) is not None and parts[key] != _USUAL.get(key)
     )
 
 

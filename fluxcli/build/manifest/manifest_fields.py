@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from fluxcli.build.manifest.asset import VERSION, Accept
 from fluxcli.build.manifest.value_types import (
@@ -16,7 +16,7 @@ from fluxcli.build.manifest.value_types import (
     Whole,
     Word,
 )
-from fluxcli.catalog import FORMATS, MODELS, RATIOS, TOLERANCE
+from fluxcli.fields import FIELDS, RequestField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,23 +42,25 @@ class FieldSpec:
     help: str
 
 
+def _kind(field: RequestField) -> Kind:
+    """Return the type of a request field in a manifest; an asset's mode is checked later."""
+    match field.kind:
+        case "choice":
+            return Choice(field.values, field.shown)
+        case "whole":
+            return Whole(0, max(field.highest.values(), default=_HUGE))
+        case "switch":
+            return Flag()
+        case "text":
+            return Text()
+        case "address":
+            return Address()
+        case _:
+            assert_never(field.kind)
+
+
 REQUEST: Final[Mapping[str, FieldSpec]] = {
-    "model": FieldSpec(Choice(MODELS, ("pro", "max")), "the model: pro (5 credits) or max (10)"),
-    "aspect_ratio": FieldSpec(
-        Choice({ratio: ratio for ratio in RATIOS}, RATIOS),
-        "width to height; an edit keeps its input's unless it is set",
-    ),
-    "output_format": FieldSpec(
-        Choice(FORMATS, ("jpeg", "png")), "jpeg or png; else by the output's ending"
-    ),
-    "safety_tolerance": FieldSpec(
-        Whole(0, TOLERANCE["generate"]), f"0 (strictest) to 6; to {TOLERANCE['edit']} in an edit"
-    ),
-    "prompt_upsampling": FieldSpec(Flag(), "let the service enrich the prompt"),
-    "enable_translation": FieldSpec(Flag(), "let the service translate the prompt"),
-    "upload_cn": FieldSpec(Flag(), "use servers in China"),
-    "watermark": FieldSpec(Text(), "text drawn into the image"),
-    "callback_url": FieldSpec(Address(), "address that the service reports to"),
+    field.name: FieldSpec(_kind(field), field.help) for field in FIELDS
 }
 """The fields of a request that a manifest may set, for all assets or for one."""
 
