@@ -104,7 +104,7 @@ complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-f
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --no-wait" -l no-wait -d 'Print the task\'s id and leave.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -m --model" -s m -l model -x -a 'pro max' -d 'The model: pro (5 credits) or max (10).'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -a --aspect-ratio" -s a -l aspect-ratio -x -a '21:9 16:9 4:3 1:1 3:4 9:16' -d 'Width to height: 21:9, 16:9, 4:3, 1:1, 3:4, 9:16; an edit keeps its input\'s unless it is set.'
-complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --output-format" -l output-format -x -a 'jpeg png' -d 'Jpeg or png; taken from the output\'s ending when not given.'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --output-format" -l output-format -x -a 'jpeg png' -d 'File format: jpeg or png; taken from the output\'s ending when not given.'
 complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --safety-tolerance" -l safety-tolerance -x -a '0 1 2 3 4 5 6' -d '0 (strictest) to 6; at most 2 when editing.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-upsampling --no-prompt-upsampling" -l prompt-upsampling -d 'Let the service enrich the prompt; slower.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-upsampling --no-prompt-upsampling" -l no-prompt-upsampling -d 'Let the service enrich the prompt; slower.'

@@ -88,7 +88,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('-a', '--aspect-ratio'); Takes = @('21:9', '16:9', '4:3', '1:1', '3:4', '9:16'); In = @('generate', 'edit')
             Again = $false; Help = 'Width to height: 21:9, 16:9, 4:3, 1:1, 3:4, 9:16; an edit keeps its input''s unless it is set.' }
         @{ Names = @('--output-format'); Takes = @('jpeg', 'png'); In = @('generate', 'edit')
-            Again = $false; Help = 'Jpeg or png; taken from the output''s ending when not given.' }
+            Again = $false; Help = 'File format: jpeg or png; taken from the output''s ending when not given.' }
         @{ Names = @('--safety-tolerance'); Takes = @('0', '1', '2', '3', '4', '5', '6'); In = @('generate')
             Again = $false; Help = '0 (strictest) to 6; at most 2 when editing.' }
         @{ Names = @('--prompt-upsampling', '--no-prompt-upsampling'); In = @('generate', 'edit')

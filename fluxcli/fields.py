@@ -91,7 +91,7 @@ FIELDS: Final[tuple[RequestField, ...]] = (
         "output_format",
         "choice",
         "jpeg",
-        "jpeg or png; taken from the output's ending when not given",
+        "file format: jpeg or png; taken from the output's ending when not given",
         metavar="jpeg|png",
         values=FORMATS,
         shown=("jpeg", "png"),
