@@ -121,7 +121,7 @@ def _chosen(
         raise FluxError(
             Code.USAGE,
             f"`{choice}` is no candidate, task or file; candidates lie in `{folder}`",
-            hint="fluxcli build ASSET --candidates 4",
+            hint=f"fluxcli build {folder.name} --candidates 4",
         )
     return choice, None
 

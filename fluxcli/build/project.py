@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from contextlib import contextmanager
@@ -270,9 +271,16 @@ def held(manifest: Path, lock: Path) -> Iterator[None]:
             hint="wait for it, then build again",
         )
     try:
+        for left in leftovers(lock):
+            left.unlink(missing_ok=True)
         yield
     finally:
         mutex.release(remove=True)
+
+
+def leftovers(lock: Path) -> list[Path]:
+    """Return the temporary files that killed builds left beside a lock."""
+    return list(lock.parent.glob(f".{glob.escape(lock.name)}.*.tmp"))
 
 
 def reconciled(

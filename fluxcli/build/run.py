@@ -11,6 +11,7 @@ from fluxcli.build.asset_job import BuildContext
 from fluxcli.build.executor import Build, Limits, recorded
 from fluxcli.build.opening import chosen, held, opened, reports_for
 from fluxcli.build.outcome import initial_outcomes
+from fluxcli.build.project import leftovers
 from fluxcli.build.steps import Action, Plan
 from fluxcli.build.terminal import reporter_for
 from fluxcli.catalog import SUBMISSIONS
@@ -35,7 +36,7 @@ def make(context: Context, call: BuildCall) -> None:
         project, selection = opened(context, call)
         reports.manifest = project.manifest
         plan = _planned(context, call, project, selection)
-        if not plan.writes:
+        if not plan.writes and not leftovers(project.lock.path):
             # Nothing is written, so a checkout that cannot be written to will do.
             reports.outcomes = initial_outcomes(plan)
             _BuildRun(context, call, project, plan, reports).carry_out()

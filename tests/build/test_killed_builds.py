@@ -101,7 +101,8 @@ def elsewhere(root: Path, other: Path) -> Path:
 def fresh(root: Path, other: Path) -> Path:
     """Check the project out anew: without lock and images, with the journal of the killed job."""
     site(other)
-    shutil.copytree(root / "state", other / "state", dirs_exist_ok=True)
+    if (root / "state").is_dir():  # not if it was killed before anything was recorded
+        shutil.copytree(root / "state", other / "state", dirs_exist_ok=True)
     return other
 
 
