@@ -312,6 +312,7 @@ class Context:
             read_text=self.output.read_stdin,
             read_bytes=self.output.read_stdin_bytes,
             find=self.journal.find,
+            unfinished=self.journal.unfinished,
             prices=self.prices(),
         )
         return take(asked, around)

@@ -44,6 +44,12 @@ class SaveAs:
     text: str
 
     @classmethod
+    def is_declared(cls, context: Context, name: str) -> bool:
+        """Return whether the manifest of the working folder has an asset called `name`."""
+        path = context.cwd / DEFAULT_NAME
+        return path.exists() and name in parse(_text(path), path).by_name()
+
+    @classmethod
     def prepare(cls, context: Context, name: str, folder: Path | None) -> SaveAs:
         """Check whether an image that goes to `folder` can be declared as `name`.
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from fluxcli.catalog import Mode
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
+    from fluxcli.journal.journal import Run
     from fluxcli.output.results import ResultReporter
     from fluxcli.requests.resolve import ResolvedRequest
+    from fluxcli.requests.selection import Selection
     from fluxcli.tasks.run import TaskRunner
 
 
@@ -36,21 +38,19 @@ def ask_for(
     given = {f"{mode}.{name}": value for name, value in flags.request.items()}
     context.configure(**given, max_credits=flags.spend.max_credits)
     take_places_and_times(context, flags.place, flags.wait)
-    force, skip = flags.place.force, flags.place.skip_existing
     order = context.order(
         mode,
         prompt=prompt,
         prompt_file=flags.prompt_file,
         image=image,
         count=flags.spend.count,
-        force=force,
-        skip_existing=skip,
+        force=flags.place.force,
+        skip_existing=flags.place.skip_existing,
     )
     _tell_settings(context, mode)
     _check_stdout(context, order, bytes_wanted=not (flags.no_wait or flags.spend.dry_run))
-    taken = {} if flags.spend.new else context.journal.unfinished(order.fingerprint) or {}
-    skipped = order.skipped(taken, force=force, skip=skip)
-    owed = order.owed(taken, skipped)
+    mark = context.journal.mark(order.fingerprint)
+    selection = _selected(context, order, flags)
     if flags.spend.dry_run:
         from fluxcli.output.dry_run import show_dry_run
 
@@ -58,35 +58,120 @@ def ask_for(
             context.output,
             order.first.request,
             order.names(),
-            order.credits(owed),
+            order.credits(selection.unpaid),
             _input_of(order),
         )
         return
-    graduation = _graduation(context, order, save_as) if save_as is not None else None
-    kept = [order.kept(number, sandbox=context.sandbox) for number in sorted(skipped)]
+    declaring = _graduation(context, order, save_as, selection) if save_as is not None else None
     # Where everything is on the disk already, neither key nor network is needed.
-    runner = _making(context, flags) if len(kept) < len(order.pictures) else None
-    most = context.settings.number("max_credits")
-    order.check_spending(owed, most=most, agreed=flags.spend.yes, ask=context.output.confirm)
-    telling = result_reporter(context, flags.show, ids=flags.no_wait)
-    for task in kept:
-        telling.finished(task)
-    if runner is not None:
-        wanted = [picture for picture in order.pictures if picture.n not in skipped]
-        events = runner.produce(wanted, order.fingerprint, new=flags.spend.new)
-        context.status = telling.follow(
-            events if graduation is None else graduation.following(events),
-            count=len(order.pictures) - len(kept),
+    runner = _making(context, flags) if selection.wanted else None
+    _check_spending(context, order, flags, selection)
+    reporter = result_reporter(context, flags.show, ids=flags.no_wait)
+    if runner is None:
+        _report_existing(context, reporter, selection, declaring)
+        return
+    run = context.journal.open_run(order.fingerprint, new=flags.spend.new, since=mark)
+    try:
+        selection = _selected_again(context, order, flags, selection, run)
+        _report_existing(context, reporter, selection, declaring)
+        if not selection.wanted:
+            context.journal.close_run(run)
+            return
+        events = runner.make(selection.wanted, run)
+        context.status = reporter.follow(
+            events if declaring is None else declaring.following(events),
+            count=len(selection.wanted),
             usual=runner.usual_seconds(order.first.request),
         )
+    finally:
+        context.journal.let_go(run)
 
 
-def _graduation(context: Context, order: ResolvedRequest, name: str) -> SaveAs:
-    """Judge, before anything is spent, whether the picture can be declared as `name`."""
+def _selected(
+    context: Context, order: ResolvedRequest, flags: PictureOptions, run: Run | None = None
+) -> Selection:
+    """Compare the command with its unfinished run, its history and the files at its place.
+
+    `run` is the run of the command, if it is held by this process.
+    """
+    from fluxcli.requests.selection import OutputRules, select
+
+    journal, place, new = context.journal, flags.place, flags.spend.new
+    if run is not None:
+        taken = run.tasks
+    else:
+        taken = {} if new else journal.unfinished(order.fingerprint) or {}
+    return select(
+        order,
+        taken=taken,
+        history=journal.of_fingerprint(order.fingerprint) if order.paths() else [],
+        rules=OutputRules(force=place.force, skip=place.skip_existing, new=new),
+        sandbox=context.sandbox,
+    )
+
+
+def _selected_again(
+    context: Context,
+    order: ResolvedRequest,
+    flags: PictureOptions,
+    agreed: Selection,
+    run: Run,
+) -> Selection:
+    """Look again at everything, now that no other process can run the same command.
+
+    Meanwhile it may have ended elsewhere, or a file may have appeared. More than what was
+    agreed to needs to be agreed to.
+    """
+    try:
+        selection = _selected(context, order, flags, run)
+        if selection.unpaid > agreed.unpaid:
+            _check_spending(context, order, flags, selection)
+    except BaseException:
+        if not run.tasks:
+            context.journal.close_run(run)
+        raise
+    return selection
+
+
+def _check_spending(
+    context: Context, order: ResolvedRequest, flags: PictureOptions, selection: Selection
+) -> None:
+    order.check_spending(
+        selection.unpaid,
+        most=context.settings.number("max_credits"),
+        agreed=flags.spend.yes,
+        ask=context.output.confirm,
+    )
+
+
+def _report_existing(
+    context: Context, reporter: ResultReporter, selection: Selection, declaring: SaveAs | None
+) -> None:
+    """Print the images that need not be made."""
+    for task in (*selection.kept, *selection.made):
+        if declaring is not None:
+            declaring.declare(task)
+        reporter.finished(task)
+    if selection.made:
+        first, *others = selection.made
+        more = f" and {len(others)} more" if others else ""
+        named = first.task_id or first.ref
+        context.output.note(f"already made (task {named}{more}); --new makes another")
+
+
+def _graduation(
+    context: Context, order: ResolvedRequest, name: str, selection: Selection
+) -> SaveAs | None:
+    """Check, before anything is spent, whether the image can be declared as `name`.
+
+    None if it is made, and declared, already.
+    """
     from fluxcli.build.save_as import SaveAs
 
     if len(order.pictures) != 1:
-        raise FluxError(Code.USAGE, "`--save-as` declares one picture", hint="--count 1")
+        raise FluxError(Code.USAGE, "`--save-as` declares one image", hint="--count 1")
+    if selection.made and SaveAs.is_declared(context, name):
+        return None
     return SaveAs.prepare(context, name, order.first.target.folder())
 
 

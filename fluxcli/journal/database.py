@@ -25,7 +25,7 @@ CREATE TABLE runs (
     run TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, sandbox INTEGER NOT NULL,
     created_at REAL NOT NULL, closed_at REAL
 );
-CREATE INDEX runs_open ON runs (fingerprint) WHERE closed_at IS NULL;
+CREATE INDEX runs_fingerprint ON runs (fingerprint);
 CREATE TABLE tasks (
     ref TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, n INTEGER NOT NULL,
     count INTEGER NOT NULL, sandbox INTEGER NOT NULL, state TEXT NOT NULL,

@@ -46,6 +46,13 @@ class Run:
     lock: FileLock | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunMark:
+    """A moment in the history of one fingerprint: the run of it that had ended last."""
+
+    latest: str | None
+
+
 class Journal:
     """The record of this machine's tasks; `sandbox` keeps the two worlds apart."""
 
@@ -60,14 +67,24 @@ class Journal:
 
     # -- runs ---------------------------------------------------------------------------
 
-    def open_run(self, fingerprint: str, *, new: bool) -> Run:
-        """Take up the open run of this fingerprint, or begin one; `new` always begins one.
+    def mark(self, fingerprint: str) -> RunMark:
+        """Return a mark of this moment, by which `open_run` sees what ended after it."""
+        return RunMark(self._ended_run(fingerprint))
+
+    def open_run(self, fingerprint: str, *, new: bool, since: RunMark | None = None) -> Run:
+        """Resume the open run of this fingerprint, or begin one; `new` always begins one.
+
+        A run that ended after `since` is resumed too: it was the same command, at the same
+        time, in another process.
 
         Raises:
-            FluxError: BUSY, if another process is at work on it; JOURNAL.
+            FluxError: BUSY, if another process works on it; JOURNAL.
         """
         with explained(self._folder), self._lock("runs"):
             earlier = None if new else self._open_run(fingerprint)
+            if earlier is None and since is not None and not new:
+                latest = self._ended_run(fingerprint)
+                earlier = latest if latest != since.latest else None
             if earlier is None:
                 return self._begin_run(fingerprint)
             hint = "wait for it, or ask for another picture with `--new`"
@@ -118,10 +135,18 @@ class Journal:
             self.close_run(Run(name))
 
     def close_run(self, run: Run) -> None:
-        """End a run: its answer was given, so the same command means new pictures from now on."""
+        """End a run: its answer was given, so the same command means new pictures from now on.
+
+        One without a task is removed.
+        """
         with self._store.writing(lasting=False) as db:
             now = self._clock.wall()
             db.execute("UPDATE runs SET closed_at = ? WHERE run = ?", (now, run.name))
+            db.execute(
+                "DELETE FROM runs WHERE run = ?"
+                " AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.run = runs.run)",
+                (run.name,),
+            )
 
     def let_go(self, run: Run) -> None:
         """Give up the hold on a run, open or closed."""
@@ -154,6 +179,18 @@ class Journal:
             fingerprint,
             self._sandbox,
             self._clock.wall() - RESULT_SECONDS,
+        )
+        return str(rows[0]["run"]) if rows else None
+
+    def _ended_run(self, fingerprint: str) -> str | None:
+        """Return the latest ended run of this fingerprint, by the order in which runs began."""
+        rows = self._store.rows(
+            "SELECT run FROM runs WHERE fingerprint = ? AND sandbox = ?"
+            " AND closed_at IS NOT NULL"
+            " AND EXISTS (SELECT 1 FROM tasks WHERE tasks.run = runs.run)"
+            " ORDER BY rowid DESC LIMIT 1",
+            fingerprint,
+            self._sandbox,
         )
         return str(rows[0]["run"]) if rows else None
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROMPT_LIMIT: Final = 1 << 20
 INPUT_LIMIT: Final = 64 << 20
+LAST: Final = "@last"
 _DAY: Final = 86400.0
 _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "make it night"'}
 
@@ -53,6 +54,7 @@ class RequestEnvironment:
     read_text: Callable[[int], str]
     read_bytes: Callable[[int], bytes]
     find: Callable[[str], Task | None]
+    unfinished: Callable[[str], Mapping[int, Task] | None] = lambda _: None
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -136,8 +138,20 @@ def _linked(url: str) -> Source:
         raise FluxError(Code.INVALID_REQUEST, f"`{url}`: {bad.expected}") from None
 
 
+def source_of_identity(identity: str, around: RequestEnvironment) -> Source:
+    """Return the input that an unfinished run was begun with, by its `Source.identity`."""
+    named = identity.removeprefix("task:")
+    try:
+        return _earlier(f"@{named}", around)
+    except FluxError as error:
+        return Source(identity=identity, error=error)
+
+
 def _earlier(name: str, around: RequestEnvironment) -> Source:
-    """Take the result of an earlier task: its URL while it lives, else the saved file."""
+    """Return the result of an earlier task: its URL while it lives, else the saved file.
+
+    Where there is none, the source has the error: a run that is paid for needs no input.
+    """
     task = around.find(name)
     if task is None:
         raise FluxError(
@@ -145,17 +159,25 @@ def _earlier(name: str, around: RequestEnvironment) -> Source:
             f"no task `{name[1:]}` is known here",
             hint=f"fluxcli status  (a file of that name is `./{name}`)",
         )
-    identity = f"task:{task.task_id}"
+    identity = f"task:{task.task_id or task.ref}"
     age = around.now - (task.completed_at or task.created_at)
     if task.url is not None and age < (RESULT_DAYS - 1) * _DAY:
         return Source(identity=identity, url=task.url)
     path = task.picture.path if task.picture else None
-    if path is not None and path.exists():
+    try:
+        if path is None or not path.exists():
+            raise _no_image(task)
         return Source(identity=identity, input=read_input(path))
+    except FluxError as error:
+        return Source(identity=identity, error=error)
+
+
+def _no_image(task: Task) -> FluxError:
     if task.state is State.RUNNING:
-        raise FluxError(
+        return FluxError(
             Code.INPUT_UNREADABLE,
             f"task `{task.task_id}` is not finished yet",
             hint=f"fluxcli download {task.task_id}",
         )
-    raise FluxError(Code.EXPIRED, f"task `{task.task_id or task.ref}` has no picture any more")
+    named = task.task_id or task.ref
+    return FluxError(Code.EXPIRED, f"the image of task `{named}` is no longer available")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING, Final, cast
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.fields import FIELDS
-from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import (
     STDOUT,
     NameValues,
@@ -25,14 +22,24 @@ from fluxcli.files.output_path import (
     known_paths,
     parse_target,
 )
-from fluxcli.models import Picture, Request, State, Task
-from fluxcli.requests.inputs import RawRequest, RequestEnvironment, prompt_of, source_of
+from fluxcli.models import Request
+from fluxcli.requests.identity import fingerprint
+from fluxcli.requests.inputs import (
+    LAST,
+    RawRequest,
+    RequestEnvironment,
+    prompt_of,
+    source_of,
+    source_of_identity,
+)
+from fluxcli.requests.selection import is_unpaid
 from fluxcli.tasks.options import PictureRequest, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from fluxcli.catalog import Mode
+    from fluxcli.models import Task
     from fluxcli.settings.resolve import Settings
 
 
@@ -42,12 +49,21 @@ _BOUNDS: Final = ("timeout", "interval", "max_credits")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRequest:
-    """Pictures that can be asked for: `fingerprint` is the same for the same command."""
+    """Images that can be asked for: `fingerprint` is the same for the same command.
+
+    `last` is the task that `@last` means now, if that was typed.
+    """
 
     pictures: tuple[PictureRequest, ...]
     fingerprint: str
     date: str
     price: float | None = None
+    last: Task | None = None
+
+    @property
+    def source_error(self) -> FluxError | None:
+        """Why nothing more can be made from the input; what is paid for needs it no more."""
+        return self.first.source.error if self.first.source else None
 
     @property
     def first(self) -> PictureRequest:
@@ -55,32 +71,23 @@ class ResolvedRequest:
         return self.pictures[0]
 
     def names(self) -> list[str]:
-        """Return where the pictures will lie, as far as that is known: `{id}` stays."""
-        paths = known_paths(self.first.target, self._facts())
+        """Return where the images will lie, as far as that is known: `{id}` stays."""
+        paths = self.paths()
         target = self.first.target
         return [target.text] if paths is None else [str(path) for path in paths] or ["-"]
 
-    def skipped(self, taken: Mapping[int, Task], *, force: bool, skip: bool) -> set[int]:
-        """Look for files in the way; return the numbers of the pictures that are not to be made.
+    def paths(self) -> list[Path] | None:
+        """Return the paths of all images; None if they need an id, empty for stdout."""
+        return known_paths(self.first.target, self._facts())
 
-        `taken` are the pictures that an earlier run asked for: what lies at the place of one
-        that is paid for may be its own.
+    def is_input(self, task: Task) -> bool:
+        """Return whether an earlier task of this command had the input that it has now.
 
-        Raises:
-            FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE.
+        `@last` may have come to mean another image since.
         """
-        paths = enumerate(known_paths(self.first.target, self._facts()) or [], 1)
-        wanted = {number: path for number, path in paths if _is_unpaid(taken.get(number))}
-        free = check_free(wanted.values(), force=force, skip_existing=skip)
-        return {number for number, path in wanted.items() if path not in free}
-
-    def owed(self, taken: Mapping[int, Task], skipped: Container[int]) -> int:
-        """Count the pictures that are yet to be paid for."""
-        return sum(
-            _is_unpaid(taken.get(picture.n))
-            for picture in self.pictures
-            if picture.n not in skipped
-        )
+        if self.last is None:
+            return True
+        return task.source == f"task:{self.last.task_id}" or task.ref == self.last.ref
 
     def credits(self, pictures: int) -> int:
         """Return the estimated price of so many of the pictures, in credits."""
@@ -116,34 +123,6 @@ class ResolvedRequest:
                 hint=f"`--yes`, or `--max-credits {estimate}`",
             )
 
-    def kept(self, number: int, *, sandbox: bool) -> Task:
-        """Return what stands for a picture that was skipped, since its file is there.
-
-        Raises:
-            FluxError: WOULD_OVERWRITE: the file is no whole picture, so it stands for none.
-        """
-        path = (known_paths(self.first.target, self._facts()) or [])[number - 1]
-        try:
-            found = inspect_file(path)
-        except (OSError, FluxError) as error:
-            raise FluxError(
-                Code.WOULD_OVERWRITE,
-                f"`{path}` is there already, and is no whole picture: {error}",
-                hint="`--force` replaces it",
-            ) from error
-        picture = Picture(path=path, **{f.name: getattr(found, f.name) for f in fields(found)})
-        return Task(
-            ref="",
-            state=State.SAVED,
-            request=self.first.request,
-            sandbox=sandbox,
-            output=self.first.target.stored(),
-            created_at=path.stat().st_mtime,
-            n=number,
-            count=self.first.count,
-            picture=picture,
-        )
-
     def _facts(self) -> NameValues:
         request = self.first.request
         return NameValues(
@@ -156,11 +135,6 @@ class ResolvedRequest:
             ratio=request.aspect_ratio,
             ext=EXTENSION[request.output_format],
         )
-
-
-def _is_unpaid(task: Task | None) -> bool:
-    """Tell whether making the picture will cost money: nobody asked, or it came to nothing."""
-    return task is None or task.state in {State.REFUSED, State.FAILED}
 
 
 class _Problems:
@@ -226,23 +200,38 @@ def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
         )
         for n in range(1, asked.count + 1)
     )
+    same, source = _resumable(pictures[0], asked, around)
     return ResolvedRequest(
-        pictures=pictures,
-        fingerprint=_fingerprint(pictures[0], around.origin),
+        pictures=tuple(replace(picture, source=source) for picture in pictures),
+        fingerprint=same,
+        last=around.find(LAST) if asked.image == LAST else None,
         price=around.prices.get(request.model),
         date=datetime.fromtimestamp(around.now).astimezone().date().isoformat(),
     )
 
 
-def _fingerprint(picture: PictureRequest, origin: str) -> str:
-    identity = {
-        "origin": origin,
-        "request": asdict(picture.request),
-        "source": picture.source.identity if picture.source else None,
-        "output": picture.target.stored(),
-        "count": picture.count,
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+def _resumable(
+    picture: PictureRequest, asked: RawRequest, around: RequestEnvironment
+) -> tuple[str, Source | None]:
+    """Return the fingerprint, and the input that the run of it has, or is to have.
+
+    An unfinished run of the typed command keeps its input, whatever `@last` means by now.
+    `@last` and the name of that task are one command as long as it is unfinished.
+    """
+    source = picture.source
+    known = source.identity if source else None
+    own = fingerprint(picture, around.origin, source=known)
+    if asked.image is None or not asked.image.startswith("@"):
+        return own, source
+    typed = fingerprint(picture, around.origin, source=LAST)
+    earlier = around.unfinished(typed) or {}
+    begun = [task.source for task in earlier.values() if not is_unpaid(task) and task.source]
+    if asked.image != LAST:
+        return typed if known in begun else own, source
+    if begun:
+        return typed, source_of_identity(begun[0], around)
+    others = (around.unfinished(own) or {}).values()
+    return typed if all(is_unpaid(task) for task in others) else own, source
 
 
 def _output(settings: Settings) -> str | None:

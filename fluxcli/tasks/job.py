@@ -67,12 +67,13 @@ class PictureJob:
             yield from self._finish(task, None, young=False)
             return
         prove_writable(wish.target, request_values(wish, self._tools.clock.wall()))
-        elsewhere = task is not None and task.output != wish.target.stored()
-        if task is None or task.state is not State.REFUSED or elsewhere:
+        source = wish.source.identity if wish.source else None
+        same = task is not None and (task.output, task.source) == (wish.target.stored(), source)
+        if task is None or task.state is not State.REFUSED or not same:
             task = self._tools.journal.begin(
                 run,
                 wish.request,
-                source=wish.source.identity if wish.source else None,
+                source=source,
                 output=wish.target.stored(),
                 n=wish.n,
                 count=wish.count,

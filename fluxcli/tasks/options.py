@@ -41,12 +41,14 @@ Existing = Literal["replace", "beside", "skip", "refuse"]
 class Source:
     """The picture that an edit starts from: a `url` that the service can read, or an `input`.
 
-    `identity` tells it apart: the URL, `sha256:…` of the bytes, or `task:…`.
+    `identity` tells it apart: the URL, `sha256:…` of the bytes, or `task:…`. With neither,
+    `error` is the reason, and nothing can be made from it.
     """
 
     identity: str
     url: str | None = None
     input: Input | None = None
+    error: FluxError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,8 +43,12 @@ class TaskRunner:
         Raises:
             FluxError: BUSY, JOURNAL or INTERRUPTED; what concerns one picture is an event.
         """
+        run = self.tools.journal.open_run(fingerprint, new=new)
+        yield from self.make(pictures, run)
+
+    def make(self, pictures: Sequence[PictureRequest], run: Run) -> Iterator[Event | None]:
+        """Make the images of a run that is open; close it if all are saved, and release it."""
         journal = self.tools.journal
-        run = journal.open_run(fingerprint, new=new)
         try:
             jobs = (
                 Job(

@@ -592,7 +592,7 @@ def test_save_as_declares_one_image(world: World) -> None:
         (("--save-as", "flag"), "has an asset `flag` already"),
         (("--save-as", "a b"), "expected a name"),
         (("--save-as", "new", "-o", "/elsewhere/x.png"), "declares what lies in the folder"),
-        (("--save-as", "new", "-n", "2"), "declares one picture"),
+        (("--save-as", "new", "-n", "2"), "declares one image"),
     ],
 )
 def test_what_cannot_be_declared_is_refused_before_it_is_paid(

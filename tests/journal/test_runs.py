@@ -143,6 +143,51 @@ class TestClosing:
         assert journal.unfinished("f") is not None
 
 
+class TestAtTheSameTime:
+    """A run that ended after a mark was made is the same command, in another process."""
+
+    def ended(self, journal: Journal, task_id: str) -> str:
+        task = accepted(journal, task_id)
+        journal.close_if_complete(journal.saved(task.ref, picture()))
+        return task.ref
+
+    def test_a_run_that_ended_since_is_resumed(self, journal: Journal, other: Journal) -> None:
+        self.ended(journal, "before")
+        mark = other.mark("f")
+        ref = self.ended(journal, "since")
+        run = other.open_run("f", new=False, since=mark)
+        assert [task.ref for task in run.tasks.values()] == [ref]
+
+    def test_one_that_ended_before_is_not(self, journal: Journal) -> None:
+        self.ended(journal, "before")
+        assert journal.open_run("f", new=False, since=journal.mark("f")).tasks == {}
+
+    @pytest.mark.parametrize("seconds", [-1e9, -1.0, 0.0, 1e9])
+    def test_whatever_the_clock_says(
+        self, journal: Journal, clock: SwiftClock, seconds: float
+    ) -> None:
+        self.ended(journal, "before")
+        mark = journal.mark("f")
+        clock._begin += seconds
+        ref = self.ended(journal, "since")
+        run = journal.open_run("f", new=False, since=mark)
+        assert [task.ref for task in run.tasks.values()] == [ref]
+
+    def test_new_begins_another(self, journal: Journal) -> None:
+        mark = journal.mark("f")
+        self.ended(journal, "since")
+        assert journal.open_run("f", new=True, since=mark).tasks == {}
+
+    def test_a_run_without_a_task_leaves_nothing(self, journal: Journal) -> None:
+        self.ended(journal, "before")
+        mark = journal.mark("f")
+        run = journal.open_run("f", new=False)
+        journal.close_run(run)
+        journal.let_go(run)
+        assert journal.mark("f") == mark
+        assert journal.unfinished("f") is None
+
+
 class TestTwoProcesses:
     def test_the_second_is_told_who_is_at_work(self, journal: Journal, folder: Path) -> None:
         with hold(folder, "f") as process:

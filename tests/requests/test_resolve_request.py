@@ -13,12 +13,14 @@ from fluxcli.models import State, Task
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
 from fluxcli.requests.resolve import ResolvedRequest, take
+from fluxcli.requests.selection import OutputRules, Selection, select
 from fluxcli.settings.resolve import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
 from tests.worlds import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 NEVER = lambda _: None  # noqa: E731 - a question that nobody answers
@@ -54,6 +56,10 @@ def task(state: State, **fields: Any) -> Task:
         "task_id": "e730",
     }
     return Task(**usual | fields)
+
+
+def selected(order: ResolvedRequest, tasks: Mapping[int, Task]) -> Selection:
+    return select(order, taken=tasks, history=(), rules=OutputRules(), sandbox=False)
 
 
 class TestTheFingerprint:
@@ -122,9 +128,12 @@ class TestInputs:
         [(State.RUNNING, Code.INPUT_UNREADABLE), (State.FAILED, Code.EXPIRED)],
     )
     def test_a_result_that_is_not_there(self, tmp_path: Path, state: State, code: Code) -> None:
+        """It stops what would be paid for, and nothing else."""
+        order = taken(tmp_path, mode="edit", image="@e730", find=task(state))
         with pytest.raises(FluxError) as caught:
-            taken(tmp_path, mode="edit", image="@e730", find=task(state))
+            selected(order, {})
         assert caught.value.code is code
+        assert selected(order, {1: task(State.RUNNING)}).unpaid == 0
 
 
 class TestJudging:
@@ -153,7 +162,7 @@ class TestWhatIsThere:
         (tmp_path / "x.jpg").touch()
         order = taken(tmp_path, output="x.jpg")
         for state in (State.RUNNING, State.SUCCEEDED, State.SAVED, State.UNKNOWN):
-            assert order.skipped({1: task(state)}, force=False, skip=False) == set()
+            assert selected(order, {1: task(state)}).wanted == order.pictures
 
     @pytest.mark.parametrize("state", [State.REFUSED, State.FAILED])
     def test_at_the_place_of_one_that_came_to_nothing_it_is_not(
@@ -162,14 +171,14 @@ class TestWhatIsThere:
         (tmp_path / "x.jpg").touch()
         order = taken(tmp_path, output="x.jpg")
         with pytest.raises(FluxError) as caught:
-            order.skipped({1: task(state)}, force=False, skip=False)
+            selected(order, {1: task(state)})
         assert caught.value.code is Code.WOULD_OVERWRITE
 
-    def test_only_what_came_to_nothing_is_owed(self, tmp_path: Path) -> None:
+    def test_only_what_came_to_nothing_is_unpaid(self, tmp_path: Path) -> None:
         order = taken(tmp_path, count=len(State))
         before = {n: task(state) for n, state in enumerate(State, 1)}
-        assert order.owed(before, set()) == 2
-        assert order.owed({}, {1, 2}) == len(State) - 2
+        assert selected(order, before).unpaid == 2
+        assert selected(order, {}).unpaid == len(State)
 
 
 class TestSpending:

@@ -1,0 +1,57 @@
+"""When two commands are the same: the fingerprint of a request, its input and its output place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import unicodedata
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.fields import canonical
+from fluxcli.files.output_path import descriptor, resolve
+from fluxcli.tasks.download import request_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fluxcli.tasks.options import PictureRequest
+
+_ID: Final = "{id}"
+_DATE: Final = "{date}"
+
+
+def fingerprint(picture: PictureRequest, origin: str, *, source: str | None) -> str:
+    """Return what all spellings of one command have in common.
+
+    `source` identifies the input: a URL, `sha256:…`, `task:…`, or `@last` as it was typed.
+    A field of a later version counts only if it is not at its default: see `fields.canonical`.
+    """
+    identity = {
+        "origin": origin.rstrip("/"),
+        "request": canonical(picture.request),
+        "source": source,
+        "output": places(picture),
+        "count": picture.count,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def places(picture: PictureRequest) -> list[str]:
+    """Return the real paths of a command's images; the id and the date stay open."""
+    if picture.target.kind == "stdout":
+        return ["-"]
+    facts = replace(request_values(picture, 0.0), id=_ID, date=_DATE)
+    paths = [resolve(picture.target, replace(facts, n=n)) for n in range(1, picture.count + 1)]
+    return [real_path(path) for path in paths]
+
+
+def real_path(path: Path) -> str:
+    """Return one text for all spellings of a path, whether or not it exists."""
+    if descriptor(path) is not None:
+        return str(path)
+    text = os.path.normcase(os.path.realpath(path))
+    # Apple's file systems take both forms of a letter for one name.
+    return unicodedata.normalize("NFC", text) if sys.platform == "darwin" else text

@@ -1,0 +1,341 @@
+"""The same command in any spelling, at any moment, pays once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcli.cli import main
+from tests.commands.balance import spent
+from tests.worlds import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.worlds import Ran, World
+
+STATUS_OF_FAULT = {"download:503x9999": 6, "poll:500x9999": 4, "submit:reset": 11}
+
+
+def faulty(box: World, faults: str, *arguments: str) -> Ran:
+    """Run a command while the service has faults."""
+    return box.run(*arguments, env={"FLUXCLI_SANDBOX_FAULTS": faults})
+
+
+class TestSpellingsOfAnOutput:
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("x.png", "./x.png"),
+            ("x.png", "sub/../x.png"),
+            ("x.png", "new/../x.png"),
+            ("x.png", "link/x.png"),
+            ("link/new/x.png", "new/x.png"),
+            ("new/a/x.png", "new/a/../a/./x.png"),
+            ("x.png", "{prompt}.png"),
+            ("new/", "./new/"),
+            ("new/", "link/new/"),
+            (".", "./"),
+            (".", "link"),
+            ("sub", "sub/"),
+            ("sub", "link/sub/../sub"),
+            ("{id}.png", "link/{id}.png"),
+            ("{date}.png", "sub/../{date}.png"),
+        ],
+    )
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_one_place_is_one_command(
+        self,
+        box: World,
+        first: str,
+        second: str,
+        turned: bool,  # noqa: FBT001 - a parameter
+    ) -> None:
+        (box.cwd / "sub").mkdir()
+        (box.cwd / "link").symlink_to(box.cwd)
+        if turned:
+            first, second = second, first
+        name = "x" if "prompt" in first + second else "a fox"
+        kind = ["--output-format", "png"]
+        task = box.run("generate", name, "-o", first, *kind, "--no-wait").lines
+        assert box.run("generate", name, "-o", second, *kind, "--no-wait").lines == task
+        assert spent(box) == 5
+
+    @pytest.mark.parametrize("spelling", [".", "./", "{prompt}-{id}.{ext}"])
+    def test_the_working_folder_is_the_default(self, box: World, spelling: str) -> None:
+        task = box.run("generate", "a fox", "--no-wait").lines
+        assert box.run("generate", "a fox", "-o", spelling, "--no-wait").lines == task
+
+    @pytest.mark.parametrize("other", ["y.png", "sub/x.png", "sub/", "{id}.png", "-", "{n}.png"])
+    def test_another_place_is_another_command(self, box: World, other: str) -> None:
+        kind = ["--output-format", "png"]
+        box.run("generate", "a fox", "-o", "x.png", *kind, "--no-wait")
+        box.run("generate", "a fox", "-o", other, *kind, "--no-wait")
+        assert spent(box) == 10
+
+
+class TestTheLastImage:
+    """`@last` is resolved when the run begins, and a rerun edits the same image."""
+
+    EDIT = ("edit", "@last", "make it night", "-o", "night.png")
+
+    @pytest.fixture(autouse=True)
+    def _first(self, box: World) -> None:
+        box.run("generate", "a fox", "-o", "fox.png")
+
+    @pytest.mark.parametrize("faults", STATUS_OF_FAULT)
+    def test_an_unfinished_edit_is_resumed(self, box: World, faults: str) -> None:
+        for _ in range(4):
+            assert faulty(box, faults, *self.EDIT).status == STATUS_OF_FAULT[faults]
+        assert spent(box) == 10
+
+    @pytest.mark.parametrize("faults", ["download:503x9999", "poll:500x9999"])
+    def test_it_is_finished_once_the_faults_are_gone(self, box: World, faults: str) -> None:
+        faulty(box, faults, *self.EDIT)
+        ran = box.run(*self.EDIT)
+        assert (ran.status, ran.lines) == (0, [str(box.cwd / "night.png")])
+        assert box.run(*self.EDIT).status == 0
+        assert spent(box) == 10
+
+    def test_without_waiting_it_is_one_task(self, box: World) -> None:
+        first = box.run(*self.EDIT, "--no-wait").lines
+        assert box.run(*self.EDIT, "--no-wait").lines == first
+        assert box.run(*self.EDIT, "--timeout", "1").status == 4
+        assert spent(box) == 10
+
+    def test_an_image_made_meanwhile_changes_nothing(self, box: World) -> None:
+        task = box.run(*self.EDIT, "--no-wait").lines
+        box.run("generate", "a dog", "-o", "dog.png")
+        assert box.run(*self.EDIT, "--no-wait").lines == task
+        assert box.run(*self.EDIT).status == 0
+        assert spent(box) == 15
+
+    def test_several_of_which_one_was_refused(self, box: World) -> None:
+        """What is missing is made from the image that the others were made from."""
+        faulty(box, "submit:402@2", *self.EDIT, "-n", "2")
+        box.run("generate", "a dog", "-o", "dog.png")
+        assert box.run(*self.EDIT, "-n", "2").status == 0
+        tasks = box.run("status", "--offline", "--json").records
+        assert len([task for task in tasks if task["mode"] == "edit"]) >= 2
+        assert len(inputs(box)) == 1
+        assert spent(box) == 20
+
+    def test_after_a_refusal_the_latest_image_counts(self, box: World) -> None:
+        """Nothing of the earlier try is left that could be resumed."""
+        assert faulty(box, "submit:402", *self.EDIT).status == 7
+        url = box.run("generate", "a dog", "-o", "dog.png", "--json").record["url"]
+        assert box.run(*self.EDIT).status == 0
+        assert inputs(box) == {url}
+
+    def test_a_finished_edit_of_an_older_image_is_not_passed_off(self, box: World) -> None:
+        assert box.run(*self.EDIT).status == 0
+        box.run("generate", "a dog", "-o", "dog.png")
+        assert box.run(*self.EDIT, "--json").code == "would_overwrite"
+        assert spent(box) == 15
+
+    @pytest.mark.parametrize("length", [8, 12, 32])
+    def test_a_prefix_means_its_task(self, box: World, length: int) -> None:
+        task_id = box.run("generate", "a cat", "--json").record["task_id"]
+        edit = ("make it night", "-o", "n.png", "--no-wait")
+        first = box.run("edit", f"@{task_id}", *edit).lines
+        assert box.run("edit", f"@{task_id[:length]}", *edit).lines == first
+        assert spent(box) == 15
+
+    def test_by_name_or_as_the_last_it_is_one_command(self, box: World) -> None:
+        task_id = box.run("generate", "a cat", "--json").record["task_id"]
+        first = box.run(*self.EDIT, "--no-wait").lines
+        again = box.run("edit", f"@{task_id}", *self.EDIT[2:], "--no-wait").lines
+        assert again == first
+
+    def test_an_edit_is_resumed_when_its_input_is_gone(self, box: World) -> None:
+        task_id = box.run("generate", "a cat", "-o", "cat.png", "--json").record["task_id"]
+        edit = ("edit", f"@{task_id}", "make it night", "-o", "n.png")
+        assert faulty(box, "download:503x9999", *edit).status == 6
+        box.clock.sleep(13.5 * 86400)
+        (box.cwd / "cat.png").unlink()
+        assert box.run(*edit).status == 0
+        assert box.run(*edit).status == 0
+        assert spent(box) == 15
+
+
+def inputs(box: World) -> set[str]:
+    """Return the addresses of the images that edits were made from."""
+    with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as book:
+        rows = book.execute("SELECT params FROM tasks").fetchall()
+    found = [json.loads(text).get("inputImage") for (text,) in rows]
+    return {url for url in found if url}
+
+
+class TestDone:
+    """A command whose own image lies at its fixed place is done."""
+
+    MAKE = ("generate", "a fox", "-o", "k.png")
+
+    def test_the_rerun_prints_the_path_and_pays_nothing(self, box: World) -> None:
+        task_id = box.run(*self.MAKE, "--json").record["task_id"]
+        for spelling in ("k.png", "./k.png", "{prompt}/../k.png"):
+            ran = box.run("generate", "a fox", "-o", spelling)
+            assert (ran.status, len(ran.lines)) == (0, 1)
+            assert (box.cwd / "k.png").samefile(ran.lines[0])
+            assert f"already made (task {task_id}); --new makes another" in ran.err
+        assert spent(box) == 5
+
+    def test_the_record_is_the_image(self, box: World) -> None:
+        made = box.run(*self.MAKE, "--json").record
+        assert box.run(*self.MAKE, "--json").record == made
+
+    def test_neither_key_nor_network_is_needed(self, world: World) -> None:
+        world.run(*self.MAKE, "--sandbox")
+        del world.env["FLUXCLI_API_KEY"]
+        ran = world.run(*self.MAKE, "--sandbox", env={"FLUXCLI_SANDBOX_FAULTS": "submit:401"})
+        assert ran.status == 0
+
+    def test_a_dry_run_costs_nothing_then(self, box: World) -> None:
+        box.run(*self.MAKE)
+        record = box.run(*self.MAKE, "--dry-run", "--json").record
+        assert record["estimated_credits"] == 0
+
+    @pytest.mark.parametrize("data", [b"precious", b""])
+    def test_another_file_is_refused_before_spending(self, box: World, data: bytes) -> None:
+        box.run(*self.MAKE)
+        (box.cwd / "k.png").write_bytes(data)
+        assert box.run(*self.MAKE, "--json").code == "would_overwrite"
+        assert (box.cwd / "k.png").read_bytes() == data
+        assert spent(box) == 5
+
+    def test_the_image_of_another_request_is_another_file(self, box: World) -> None:
+        box.run(*self.MAKE)
+        for change in (["-m", "max"], ["-a", "1:1"]):
+            assert box.run(*self.MAKE, *change).status == 2
+        assert box.run("generate", "a dog", "-o", "k.png").status == 2
+        assert spent(box) == 5
+
+    def test_a_removed_image_is_made_again(self, box: World) -> None:
+        box.run(*self.MAKE)
+        (box.cwd / "k.png").unlink()
+        assert box.run(*self.MAKE).status == 0
+        assert spent(box) == 10
+
+    def test_new_pays_and_loses_nothing(self, box: World) -> None:
+        box.run(*self.MAKE)
+        old = (box.cwd / "k.png").read_bytes()
+        ran = box.run(*self.MAKE, "--new")
+        assert (ran.status, ran.lines) == (0, [str(box.cwd / "k-1.png")])
+        assert (box.cwd / "k.png").read_bytes() == old
+        assert box.run(*self.MAKE).status == 0
+        assert spent(box) == 10
+
+    def test_force_pays_and_replaces(self, box: World) -> None:
+        box.run(*self.MAKE)
+        assert box.run(*self.MAKE, "--force").lines == [str(box.cwd / "k.png")]
+        assert spent(box) == 10
+
+    def test_force_resumes_what_is_unfinished(self, box: World) -> None:
+        assert box.run(*self.MAKE, "--timeout", "1").status == 4
+        assert box.run(*self.MAKE, "--force").status == 0
+        assert spent(box) == 5
+
+    def test_only_what_is_missing_of_several_is_paid_for(self, box: World) -> None:
+        several = (*self.MAKE, "-n", "3")
+        box.run(*several)
+        kept = (box.cwd / "k-1.png").read_bytes()
+        (box.cwd / "k-2.png").unlink()
+        for _ in range(2):
+            ran = box.run(*several)
+            paths = sorted(ran.lines)
+            assert (ran.status, paths) == (0, [str(box.cwd / f"k-{n}.png") for n in (1, 2, 3)])
+        assert (box.cwd / "k-1.png").read_bytes() == kept
+        assert spent(box) == 20
+
+    def test_a_missing_one_that_was_interrupted_is_resumed(self, box: World) -> None:
+        several = (*self.MAKE, "-n", "3")
+        box.run(*several)
+        (box.cwd / "k-2.png").unlink()
+        assert box.run(*several, "--timeout", "1").status != 0
+        assert box.run(*several).status == 0
+        assert spent(box) == 20
+
+    @pytest.mark.parametrize("output", [None, "{id}.png", "sub/"])
+    def test_a_name_with_the_id_is_a_new_image_each_time(
+        self, box: World, output: str | None
+    ) -> None:
+        where = [] if output is None else ["-o", output]
+        paths = {box.run("generate", "a fox", *where).lines[0] for _ in range(2)}
+        assert len(paths) == 2
+        assert spent(box) == 10
+
+    def test_stdout_is_no_place(self, box: World) -> None:
+        for _ in range(2):
+            assert box.run("generate", "a fox", "-o", "-").out
+        assert spent(box) == 10
+
+    def test_an_image_saved_elsewhere_does_not_count(self, box: World) -> None:
+        task_id = box.run(*self.MAKE, "--json").record["task_id"]
+        assert box.run("download", task_id, "-o", "copy.png").status == 0
+        assert box.run(*self.MAKE).lines == [str(box.cwd / "k.png")]
+        (box.cwd / "k.png").unlink()
+        box.run(*self.MAKE)
+        assert spent(box) == 10
+
+
+class Typist(Stream):
+    """A terminal whose user does something else before each answer is typed."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        super().__init__(b"y\n", terminal=True)
+        self._before = before
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override] # of a text stream
+        """Do the other thing, then type the answer."""
+        self._before()
+        return super().readline(size)
+
+
+def answered_after(box: World, other: Callable[[], object], *arguments: str) -> int:
+    """Run a command whose question is answered after something else was done."""
+    context = box.context(terminal=True)
+    context.stdin = Typist(other)
+    return int(main(arguments, context))
+
+
+class TestAtTheSameTime:
+    """What was looked at before a question is looked at again after it."""
+
+    MANY = ("generate", "a fox", "-m", "max", "-n", "11")
+
+    @pytest.mark.parametrize("output", ["k.png", "{prompt}-{id}.png", "all/"])
+    def test_the_other_finished_while_this_one_asked(self, box: World, output: str) -> None:
+        make = (*self.MANY, "-o", output)
+        other = lambda: box.run(*make, "--yes")  # noqa: E731 - short
+        assert answered_after(box, other, *make) == 0
+        assert spent(box) == 110
+
+    def test_the_other_was_interrupted_while_this_one_asked(self, box: World) -> None:
+        make = (*self.MANY, "-o", "k.png")
+        other = lambda: box.run(*make, "--yes", "--timeout", "1")  # noqa: E731 - short
+        assert answered_after(box, other, *make) == 0
+        assert spent(box) == 110
+
+    def test_a_file_appeared_while_this_one_asked(self, box: World) -> None:
+        place = box.cwd / "k-2.png"
+        other = lambda: place.write_bytes(b"precious")  # noqa: E731 - short
+        assert answered_after(box, other, *self.MANY, "-o", "k.png") == 2
+        assert place.read_bytes() == b"precious"
+        assert spent(box) == 0
+
+    def test_new_pays_all_the_same(self, box: World) -> None:
+        make = (*self.MANY, "-o", "{id}.png")
+        other = lambda: box.run(*make, "--yes")  # noqa: E731 - short
+        assert answered_after(box, other, *make, "--new") == 0
+        assert spent(box) == 220
+
+    def test_nothing_is_left_open(self, box: World) -> None:
+        """The command of the default name means new images once it has ended."""
+        other = lambda: box.run(*self.MANY, "--yes")  # noqa: E731 - short
+        answered_after(box, other, *self.MANY)
+        box.run(*self.MANY, "--yes")
+        assert spent(box) == 220
