@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from fluxcli.catalog import CREDITS, KEY_PAGE
 from fluxcli.clock import Clock, SystemClock
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES
 from fluxcli.settings.resolve import Settings
@@ -186,7 +186,7 @@ class Context:
             try:
                 served = stack.enter_context(serve(sandbox_service, port=port))
             except OSError as error:
-                message = f"port {port} cannot be had: {error.strerror or error}"
+                message = f"port {port} cannot be had: {reason_of(error)}"
                 raise FluxError(
                     Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --port 0"
                 ) from None

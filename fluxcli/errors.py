@@ -205,3 +205,8 @@ def overall(errors: list[FluxError], *, done: int) -> int:
         return Status.DONE
     found = {error.status for error in errors}
     return found.pop() if done == 0 and len(found) == 1 else Status.PARTIAL
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why the system refused something, in its own words, as a message continues."""
+    return str(getattr(error, "strerror", None) or error).lower()

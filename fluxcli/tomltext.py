@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def read(path: Path, code: Code, *, hint: str | None = None) -> Toml:
     except FileNotFoundError:
         raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(code, f"`{path}` cannot be read: {reason}") from error
     if len(data) > _LARGEST:
         raise FluxError(code, f"`{path}` is over {_LARGEST >> 20} MB")

@@ -12,7 +12,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Final, Protocol
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ def sha256_of(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(Code.INPUT_UNREADABLE, f"`{path}` cannot be read: {reason}") from error
 
 

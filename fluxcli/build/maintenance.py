@@ -24,7 +24,7 @@ from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.project import check_outputs
 from fluxcli.build.steps import Action, answers, locked_request
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _move(moves: list[tuple[Path, Path, Path]], root: Path) -> None:
     except OSError as error:
         raise FluxError(
             Code.DISK,
-            f"an image cannot be moved: {(error.strerror or str(error)).lower()}",
+            f"an image cannot be moved: {reason_of(error)}",
             hint="fluxcli build",
         ) from error
 
@@ -164,7 +164,7 @@ def _inspected(asset: Asset, manifest: Manifest) -> Inspected:
         message = f"`{asset.name}` cannot be adopted: there is no `{asset.output}`"
         raise FluxError(Code.USAGE, message, hint=f"put the image at {path}") from None
     except OSError as error:
-        raise FluxError(Code.INPUT_UNREADABLE, f"`{path}`: {error.strerror}") from error
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{path}`: {reason_of(error)}") from error
     if found.format != asset.request.output_format:
         message = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
         raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
@@ -283,7 +283,7 @@ def prune(orphans: Iterable[PlanStep], manifest: Manifest, lock: LockFile) -> li
             try:
                 path.unlink()
             except OSError as error:
-                raise FluxError(Code.DISK, f"`{path}`: {error.strerror}") from error
+                raise FluxError(Code.DISK, f"`{path}`: {reason_of(error)}") from error
             removed.append(path)
         lock.record({step.name: None})
     return removed

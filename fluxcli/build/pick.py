@@ -11,7 +11,7 @@ from fluxcli.build.lock.lock_file import LockFile, guarded_hash, write
 from fluxcli.build.maintenance import identity_of
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.steps import locked_request
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def pick(
     try:
         found = inspect_file(file)
     except OSError as error:
-        raise FluxError(Code.INPUT_UNREADABLE, f"`{file}`: {error.strerror}") from error
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{file}`: {reason_of(error)}") from error
     if found.format != asset.request.output_format:
         message = f"`{file}` is {found.format}, not {asset.request.output_format}"
         raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")

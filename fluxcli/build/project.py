@@ -18,7 +18,7 @@ from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.manifest import read as read_manifest
 from fluxcli.build.plan import plan
 from fluxcli.build.steps import Plan, PlanOptions
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.models import State
 
@@ -255,7 +255,7 @@ def held(manifest: Path, lock: Path) -> Iterator[None]:
             (lock.parent / ".gitignore").write_text("*\n", encoding="utf-8")
         is_ours = mutex.acquire(wait=False)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(
             Code.OUTPUT_UNWRITABLE,
             f"`{lock.parent}`, where the lock lies, cannot be written to: {reason}; "

@@ -15,7 +15,7 @@ from fluxcli.build.project import leftovers
 from fluxcli.build.steps import Action, Plan
 from fluxcli.build.terminal import reporter_for
 from fluxcli.catalog import SUBMISSIONS
-from fluxcli.errors import Code, FluxError, Status
+from fluxcli.errors import Code, FluxError, Status, reason_of
 from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _check_writable(project: Project, plan: Plan) -> None:
             os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             trial.unlink()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise FluxError(
                 Code.OUTPUT_UNWRITABLE,
                 f"`{folder}` cannot be written to: {reason}; nothing was sent, nothing was charged",

@@ -19,7 +19,7 @@ from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
 from fluxcli.build.project import held
 from fluxcli.build.steps import locked_request
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.events import Finished
 from fluxcli.filelock import FileLock
 from fluxcli.files.templates import escaped
@@ -183,7 +183,7 @@ def _text(path: Path) -> str:
             Code.MANIFEST_INVALID, message, hint="save it as UTF-8, then run the command again"
         ) from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         message = f"`{path}` cannot be read: {reason}"
         hint = "move it out of the way, then run the command again"
         raise FluxError(Code.MANIFEST_INVALID, message, hint=hint) from None

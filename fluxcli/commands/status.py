@@ -9,7 +9,7 @@ import typer
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.task_names import check_names, period
 from fluxcli.context import Context
-from fluxcli.errors import Code, FluxError, overall
+from fluxcli.errors import Code, FluxError, overall, reason_of
 from fluxcli.models import State
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _named(context: Context, name: str) -> str:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        message = f"`{name}` cannot be read: {(error.strerror or str(error)).lower()}"
+        message = f"`{name}` cannot be read: {reason_of(error)}"
         raise FluxError(Code.INPUT_UNREADABLE, message) from None
     for task in context.journal.recent(None):
         if task.picture is not None and task.picture.sha256 == digest:
@@ -173,7 +173,7 @@ def _write_page(context: Context, path: Path, tasks: list[Task]) -> None:
         finally:
             file.discard()
     except OSError as error:
-        message = f"cannot write `{path}`: {(error.strerror or str(error)).lower()}"
+        message = f"cannot write `{path}`: {reason_of(error)}"
         raise FluxError(Code.OUTPUT_UNWRITABLE, message) from None
     context.output.answer_path(placed)
 

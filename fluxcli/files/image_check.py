@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files import gif, isobmff, jpeg, png, webp
 from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 from fluxcli.files.quoting import quoted
@@ -204,7 +204,7 @@ def read_input(path: Path) -> Input:
                 return input_from(file.read(PIPED_LIMIT + 1), name=name)
             return _checked_input(iter(lambda: file.read(_BLOCK), b""), name=name, path=path)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise _unreadable(name, f"cannot be read: {reason}") from error
 
 
@@ -257,7 +257,7 @@ class OpenInput:
         try:
             self._file = image.path.open("rb")
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise _unreadable(quoted(image.path), f"cannot be read any more: {reason}") from error
 
     def read(self, count: int = -1) -> bytes:

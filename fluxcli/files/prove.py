@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import temporary_beside
@@ -57,7 +57,7 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
         else:
             _prove_file(Path(os.path.realpath(path)), each, values.count)
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = reason_of(error)
         raise _unwritable(path, f"cannot be written: {reason}") from error
 
 

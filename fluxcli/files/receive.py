@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.atomic import TemporaryFile, clear_leftover
 from fluxcli.files.image_check import Inspected, Inspector
 from fluxcli.files.output_path import descriptor, is_device
@@ -243,7 +243,7 @@ def _translated(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _disk(name, (error.strerror or str(error)).lower()) from error
+        raise _disk(name, reason_of(error)) from error
 
 
 def _disk(name: str, reason: str) -> FluxError:

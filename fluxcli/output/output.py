@@ -15,7 +15,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.errors import Code, FluxError, ProblemsError, reason_of
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
@@ -395,7 +395,7 @@ class Output:
                     said = "the reader of stdout closed it before the whole image was written"
                     raise FluxError(code, said, hint="fluxcli download --unsaved") from error
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
+                reason = reason_of(error)
                 raise FluxError(code, f"cannot write to stdout: {reason}") from error
 
 

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.output.text import size
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_bytes(stream: TextIO | None, limit: int) -> bytes:
     try:
         data = _some(stream, limit + 1)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(Code.INPUT_UNREADABLE, f"cannot read stdin: {reason}") from error
     if len(data) > limit:
         raise FluxError(Code.INPUT_UNREADABLE, f"stdin holds more than {size(limit)}")

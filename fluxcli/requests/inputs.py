@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import RESULT_DAYS
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import input_from, read_input
 from fluxcli.models import State
 from fluxcli.settings.parsers import BadValueError, parse_url
@@ -98,7 +98,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(PROMPT_LIMIT + 1)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(
             Code.INPUT_UNREADABLE, f"the prompt file `{path}` cannot be read: {reason}"
         ) from None

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings import file
 from fluxcli.settings.template import template
 
@@ -38,7 +38,7 @@ def edit(path: Path, env: Mapping[str, str]) -> None:
     try:
         done = subprocess.run([*command, str(path)], env=dict(env), check=False)  # noqa: S603 - the user's own choice
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise _unusable(f"the editor `{command[0]}` cannot be started: {reason}") from error
     if done.returncode:
         raise _unusable(f"the editor `{command[0]}` ended with status {done.returncode}")

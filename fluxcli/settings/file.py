@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.settings.layout import line_of, with_entry, without_entry
 
@@ -206,4 +206,4 @@ def _broken(where: str, reason: str) -> FluxError:
 
 
 def _failure(path: Path, done: str, error: OSError) -> str:
-    return f"`{path}` cannot be {done}: {(error.strerror or str(error)).lower()}"
+    return f"`{path}` cannot be {done}: {reason_of(error)}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings.parsers import BadValueError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def key_file(env: Mapping[str, str]) -> Secret | None:
             text = file.read(_LARGEST).decode("utf-8-sig")
         return parse_key(text)
     except OSError as error:
-        problem = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        problem = f"cannot be read: {reason_of(error)}"
     except UnicodeDecodeError:
         problem = "does not hold a key: expected text"
     except BadValueError as error:

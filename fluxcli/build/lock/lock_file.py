@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock import lock_text as text
 from fluxcli.build.lock.merge import merged, overlaid
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def read_bytes(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(Code.LOCK_INVALID, f"`{path}` cannot be read: {reason}") from error
     if len(data) > _LARGEST:
         raise FluxError(Code.LOCK_INVALID, f"`{path}` is too large for a lock")
@@ -183,7 +183,7 @@ def write(path: Path, data: bytes) -> None:
     try:
         write_atomically(path, data)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FluxError(
             Code.DISK,
             f"the lock `{path}` cannot be written: {reason}",

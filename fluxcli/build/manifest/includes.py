@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli import tomltext
 from fluxcli.build.manifest.asset import VERSION
 from fluxcli.build.manifest.asset_paths import inside, is_inside
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings.parsers import BadValueError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def read_small(path: Path, most: int) -> bytes:
     except (OSError, ValueError) as error:
         if isinstance(error, BadValueError):
             raise
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = reason_of(error)
         raise BadValueError(f"cannot be read: {reason}") from error
     if len(data) > most:
         raise BadValueError(f"is over {most >> 20} MB")

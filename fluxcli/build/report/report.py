@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli.build.report.result import BuildResult, repository_root
 from fluxcli.build.steps import Action
-from fluxcli.errors import Code, FluxError, Status
+from fluxcli.errors import Code, FluxError, Status, reason_of
 from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _put(path: Path, text: str, *, append: bool = False) -> None:
 
 
 def _unwritable(path: Path, error: OSError, *, status: int | None) -> FluxError:
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     message = f"the report `{path}` cannot be written: {reason}"
     return FluxError(Code.OUTPUT_UNWRITABLE, message, status=status)
 
