@@ -53,5 +53,8 @@ CONSENT_CREDITS: Final = 100
 
 API_URL: Final = "https://api.kie.ai"
 UPLOAD_URL: Final = "https://kieai.redpandaai.co"
+SANDBOX_URL: Final = "https://api.sandbox.invalid"
+"""The base URL of the stand-in inside this process."""
+
 KEY_PAGE: Final = "https://kie.ai/api-key"
 LOGS_PAGE: Final = "https://kie.ai/logs"

@@ -106,7 +106,7 @@ def _run(arguments: Sequence[str], context: Context) -> int:
             obj=context,
             standalone_mode=False,
         )
-        for warning in context.settings.warnings:
+        for warning in context.warnings():
             context.output.warn(warning)
         return int(ended or context.status)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user

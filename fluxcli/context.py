@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from fluxcli.catalog import CREDITS, KEY_PAGE
+from fluxcli.catalog import CREDITS, KEY_PAGE, SANDBOX_URL
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import make_private
@@ -44,7 +44,6 @@ SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
 """The stand-in's account never runs dry by itself; `--fault submit:402` rehearses that."""
 
-_API: Final = "https://api.sandbox.invalid"
 _UPLOADS: Final = "https://upload.sandbox.invalid"
 
 
@@ -160,7 +159,7 @@ class Context:
                 seconds=seconds,
                 faults=[*asked, *faults],
                 credits=SANDBOX_CREDITS,
-                api_url=_API,
+                api_url=SANDBOX_URL,
                 upload_url=_UPLOADS,
                 webhook_key=self.env.get("FLUXCLI_WEBHOOK_HMAC_KEY", ""),
             )
@@ -195,7 +194,7 @@ class Context:
     @cached_property
     def base_url(self) -> str:
         """The address of the service that is asked."""
-        return _API if self.sandbox else self.settings.text("base_url") or ""
+        return SANDBOX_URL if self.sandbox else self.settings.text("base_url") or ""
 
     @cached_property
     def _key(self) -> str:
@@ -257,6 +256,12 @@ class Context:
         stated = self.origin_cache.prices() if self.origin_cache is not None else {}
         return {model: stated.get(model, float(price)) for model, price in CREDITS.items()}
 
+    def warnings(self) -> list[str]:
+        """Return what a run is to warn of at its end."""
+        damaged = self.journal.damaged if "journal" in self.__dict__ else {}
+        rows = [f"row `{ref}` of the journal was skipped: {why}" for ref, why in damaged.items()]
+        return [*self.settings.warnings, *rows]
+
     # -- the rest -----------------------------------------------------------------------
 
     @cached_property
@@ -264,7 +269,12 @@ class Context:
         """The record of this machine's tasks."""
         from fluxcli.journal.journal import Journal
 
-        return Journal(self.settings.state_dir, clock=self.clock, sandbox=self.sandbox)
+        return Journal(
+            self.settings.state_dir,
+            clock=self.clock,
+            sandbox=self.sandbox,
+            origin=self.base_url,
+        )
 
     @cached_property
     def tools(self) -> TaskServices:

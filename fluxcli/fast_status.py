@@ -33,6 +33,6 @@ def tell(arguments: Sequence[str], context: Context) -> None:
 
     reporter = TaskReporter(context.output, context.clock.wall())
     reporter.show(context.journal.recent(int(ASKED[-1])))
-    for warning in context.settings.warnings:
+    for warning in context.warnings():
         context.output.warn(warning)
     context.close()

@@ -30,7 +30,7 @@ from fluxcli.client.responses import (
     of_submission,
     wire_gone,
 )
-from fluxcli.client.transport import Exchange, Transport
+from fluxcli.client.transport import Exchange, Transport, is_loopback
 from fluxcli.client.wire import Record, Reply, WireFormat, WireName, decode, link
 from fluxcli.client.wire_jobs import MODEL, JobsWireFormat
 from fluxcli.client.wire_kontext import KontextWireFormat
@@ -126,8 +126,15 @@ class Service:
             "jobs": JobsWireFormat(),
         }
         self._gone: set[str] = set()
+        self.is_sandbox = False
+        """Whether an answer identified the service as the stand-in."""
         known = memory.wire() if memory is not None and api == "auto" else None
         self._current: WireName = "jobs" if api == "jobs" else known or "kontext"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the service runs on this machine."""
+        return is_loopback(self._base)
 
     @property
     def wire(self) -> WireName:
@@ -354,6 +361,7 @@ class Service:
     def _reply(self, exchange: Exchange) -> Reply:
         """Decode an answer; the key, if the service repeats it, is removed from all of it."""
         body = exchange.decoded()
+        self.is_sandbox = self.is_sandbox or exchange.sandbox
         return decode(exchange.status or 0, redacted(body, self._key()), exchange.retry_after)
 
 

@@ -34,6 +34,9 @@ USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli
 ANSWER_CAP: Final = 4 << 20
 """No JSON answer is read beyond this many bytes, compressed or not."""
 
+SANDBOX_HEADER: Final = "x-fluxcli-sandbox"
+"""The stand-in sends it with every answer."""
+
 CONNECT_SECONDS: Final = 20.0
 KEEPALIVE_SECONDS: Final = 60.0
 _HEADERS_SENT: Final = "http11.send_request_headers.started"
@@ -59,6 +62,7 @@ class Exchange:
     retry_after: str | None = None
     location: str | None = None
     length: str | None = None
+    sandbox: bool = False
     body: bytearray = field(default_factory=bytearray)
     sockets: list[socket.socket] = field(default_factory=list)
 
@@ -240,6 +244,7 @@ class Transport:
                 exchange.encoding = response.headers.get("content-encoding", "").strip().lower()
                 exchange.retry_after = response.headers.get("retry-after")
                 exchange.location = response.headers.get("location")
+                exchange.sandbox = SANDBOX_HEADER in response.headers
                 exchange.length = response.headers.get("content-length")
                 yield from response.iter_raw()
 

@@ -1,7 +1,10 @@
 """The journal's file: SQLite, its schema versioned.
 
-A row that was committed survives a killed process, and where money hangs on it a cut power
-line too. Reading creates nothing: without a file there is simply nothing in it.
+A committed row survives a killed process, and where money depends on it a power failure too.
+Reading creates nothing: without a file there is nothing in it.
+
+The order of events is the order of the rows (`rowid`), which never goes back; times are kept
+for people to read. A clock that is wrong or was changed so changes no decision.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ CREATE TABLE tasks (
     request TEXT NOT NULL, source TEXT, output TEXT NOT NULL, task_id TEXT, url TEXT,
     created_at REAL NOT NULL, sent_at REAL, accepted_at REAL, completed_at REAL, seconds REAL,
     path TEXT, bytes INTEGER, width INTEGER, height INTEGER, sha256 TEXT, format TEXT,
-    error_code TEXT, error_message TEXT, wire TEXT, credits REAL
+    error_code TEXT, error_message TEXT
 );
 CREATE INDEX tasks_run ON tasks (run, n);
 CREATE INDEX tasks_id ON tasks (task_id);
@@ -52,8 +55,23 @@ CREATE TABLE turns (
     account TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (account, turn)
 ) WITHOUT ROWID;
 """
-_SCHEMA: Final = (_FIRST, _SECOND)
-"""What makes each version of what was before it."""
+_THIRD: Final = """
+DROP TABLE turns;
+ALTER TABLE tasks ADD COLUMN wire TEXT;
+ALTER TABLE tasks ADD COLUMN credits REAL;
+ALTER TABLE tasks ADD COLUMN origin TEXT NOT NULL DEFAULT 'https://api.kie.ai';
+UPDATE tasks SET origin = 'https://api.sandbox.invalid' WHERE sandbox;
+DROP INDEX tasks_recent;
+DROP INDEX IF EXISTS runs_open;
+CREATE INDEX IF NOT EXISTS runs_fingerprint ON runs (fingerprint);
+ALTER TABLE uploads ADD COLUMN after INTEGER NOT NULL DEFAULT 0;
+DELETE FROM submissions;
+CREATE INDEX tasks_origin ON tasks (origin);
+CREATE INDEX tasks_state ON tasks (state, origin);
+CREATE INDEX tasks_timed ON tasks (origin) WHERE seconds IS NOT NULL;
+"""
+_SCHEMA: Final = (_FIRST, _SECOND, _THIRD)
+"""The statements that make each version from the one before it."""
 
 VERSION: Final = len(_SCHEMA)
 
@@ -71,8 +89,8 @@ class Database:
         """Open a transaction that is on disk when the block has ended.
 
         One that is not `lasting` survives the process, but reaches the disk only with the
-        next one that is: a wait for the disk costs more than all the rest, and what a cut
-        power line takes back of it costs nobody anything.
+        next one that is. Waiting for the disk takes most of the time, and what a power failure
+        may undo here costs nothing.
 
         Raises:
             FluxError: JOURNAL, if it cannot be written.
@@ -98,7 +116,7 @@ class Database:
             return self._open(create=False).execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._guard:
             if self._connection is not None:
                 self._connection.close()
@@ -131,7 +149,7 @@ class Database:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system raise over the journal at `path` into the house's error."""
+    """Translate what SQLite and the system raise about the journal at `path`."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -142,22 +160,44 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def later_version(path: Path, detail: str) -> FluxError:
+    """Return the error for a journal, or a row of it, that this version does not know."""
+    return FluxError(
+        Code.JOURNAL,
+        f"the journal `{path}` was written by a later fluxcli; upgrade ({detail})",
+        hint="pip install --upgrade fluxcli",
+    )
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema to this version; refuse a journal of a later one."""
+    """Bring the schema to this version, in one transaction; refuse a journal of a later one.
+
+    A copy of the file as it was is kept beside it.
+    """
     version = _version(connection)
     if version > VERSION:
-        raise FluxError(
-            Code.JOURNAL,
-            f"the journal `{path}` was written by a later fluxcli (version {version})",
-            hint="pip install --upgrade fluxcli",
-        )
+        raise later_version(path, f"its schema is {version}, this one knows {VERSION}")
     if version < VERSION:
         connection.execute("PRAGMA journal_mode = WAL")
+        if version:
+            _copy(connection, path.with_name(f"{path.stem}.v{version}{path.suffix}"))
         connection.execute("BEGIN IMMEDIATE")
         for statement in "".join(_SCHEMA[version:]).split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
+
+
+def _copy(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy the database to `path`, unless an earlier migration has."""
+    if path.exists():
+        return
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    with contextlib.closing(sqlite3.connect(unfinished)) as copy:
+        connection.backup(copy)
+    unfinished.replace(path)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -8,17 +8,21 @@ works on it; the lock dies with the process.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import RESULT_DAYS
+from fluxcli.catalog import API_URL, LOGS_PAGE, SANDBOX_URL
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import FileLock
-from fluxcli.journal.database import Database, explained
+from fluxcli.journal.database import Database, explained, later_version
 from fluxcli.journal.rate_limit import SubmissionLimiter
-from fluxcli.journal.read_limit import ReadLimiter
-from fluxcli.journal.rows import facts_of, task_of
+from fluxcli.journal.rows import (
+    DamagedRowError,
+    LaterRowError,
+    facts_of,
+    request_text,
+    task_of,
+)
 from fluxcli.journal.uploads import Uploads
 from fluxcli.models import State
 
@@ -30,11 +34,14 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.models import Picture, Request, Task
 
-RESULT_SECONDS: Final = RESULT_DAYS * 86400.0
 _REF_LETTERS: Final = "23456789abcdefghjkmnpqrstvwxyz"
 _UNFINISHED: Final = (State.RUNNING, State.SUCCEEDED)
+ADOPTED: Final = "adopted:"
+"""How the fingerprints of the runs of adopted tasks begin."""
+
 _PREFIX_LENGTH: Final = 4
-"""Shorter prefixes of a task's id are too easily somebody else's."""
+"""A shorter prefix of an id too easily means another task."""
+_LAST_LETTER: Final = chr(0x10FFFF)
 
 
 @dataclass(slots=True)
@@ -54,15 +61,22 @@ class RunMark:
 
 
 class Journal:
-    """The record of this machine's tasks; `sandbox` keeps the two worlds apart."""
+    """The record of this machine's tasks. It reports those of the service at `origin`.
 
-    def __init__(self, folder: Path, *, clock: Clock, sandbox: bool) -> None:
+    `origin` is the service's base URL; `sandbox` marks its tasks as the stand-in's.
+    """
+
+    def __init__(
+        self, folder: Path, *, clock: Clock, sandbox: bool, origin: str | None = None
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._sandbox = sandbox
+        self.origin = origin or (SANDBOX_URL if sandbox else API_URL)
+        self.damaged: dict[str, str] = {}
+        """What is wrong with the damaged rows that were met, by their refs."""
         self._store = Database(folder / "journal.sqlite3")
         self.submission_limiter = SubmissionLimiter(self._store, clock)
-        self.read_limiter = ReadLimiter(self._store, clock)
         self.uploads = Uploads(self._store, clock)
 
     # -- runs ---------------------------------------------------------------------------
@@ -100,9 +114,9 @@ class Journal:
         """Return the tasks of every run of this fingerprint, open or closed, oldest first."""
         return self._seen(
             self._store.rows(
-                "SELECT * FROM tasks WHERE sandbox = ? AND run IN"
-                " (SELECT run FROM runs WHERE fingerprint = ?) ORDER BY created_at, rowid",
-                self._sandbox,
+                "SELECT * FROM tasks WHERE origin = ? AND run IN"
+                " (SELECT run FROM runs WHERE fingerprint = ?) ORDER BY rowid",
+                self.origin,
                 fingerprint,
             )
         )
@@ -175,10 +189,9 @@ class Journal:
     def _open_run(self, fingerprint: str) -> str | None:
         rows = self._store.rows(
             "SELECT run FROM runs WHERE fingerprint = ? AND sandbox = ? AND closed_at IS NULL"
-            " AND created_at > ? ORDER BY created_at DESC LIMIT 1",
+            " ORDER BY rowid DESC LIMIT 1",
             fingerprint,
             self._sandbox,
-            self._clock.wall() - RESULT_SECONDS,
         )
         return str(rows[0]["run"]) if rows else None
 
@@ -195,8 +208,36 @@ class Journal:
         return str(rows[0]["run"]) if rows else None
 
     def _newest(self, run: str) -> dict[int, Task]:
-        rows = self._store.rows("SELECT * FROM tasks WHERE run = ? ORDER BY created_at, rowid", run)
-        return {row["n"]: task_of(row, held=False) for row in rows}
+        """Return the newest task of each number of a run.
+
+        Raises:
+            FluxError: JOURNAL: a row cannot be read, so that it is unknown what is paid for.
+        """
+        rows = self._store.rows("SELECT * FROM tasks WHERE run = ? ORDER BY rowid", run)
+        found = {}
+        for row in rows:
+            try:
+                found[row["n"]] = task_of(row, held=False)
+            except LaterRowError as error:
+                raise self._later(error) from error
+            except DamagedRowError as error:
+                raise self._unreadable(row, error) from error
+        return found
+
+    def _later(self, error: LaterRowError) -> FluxError:
+        return later_version(self._store.path, str(error))
+
+    def _unreadable(self, row: sqlite3.Row, error: DamagedRowError) -> FluxError:
+        """Return the error for a command whose own earlier task cannot be read."""
+        task_id = row["task_id"] if isinstance(row["task_id"], str) else None
+        return FluxError(
+            Code.JOURNAL,
+            f"what this command did before is damaged in the journal `{self._store.path}` "
+            f"({error}), so an image may be paid for; nothing was sent",
+            hint=f"fluxcli download {task_id}"
+            if task_id
+            else f"look for it at {LOGS_PAGE}; `--new` submits again",
+        )
 
     def _run_of(self, task: Task) -> str:
         return str(self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]["run"])
@@ -236,32 +277,73 @@ class Journal:
         ref = "".join(secrets.choice(_REF_LETTERS) for _ in range(8))
         values = (
             *(ref, run.name, n, count, self._sandbox, State.SENDING),
-            *(json.dumps(asdict(request)), source, output, self._clock.wall()),
+            *(request_text(request), source, output, self._clock.wall(), self.origin),
         )
         with self._store.writing(lasting=False) as db:
             db.execute(
                 "INSERT INTO tasks (ref, run, n, count, sandbox, state, request, source,"
-                " output, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " output, created_at, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
         return self.get(ref)
 
     def adopt(
-        self, run: Run, task_id: str, request: Request, *, output: str, wire: str | None = None
+        self,
+        run: Run,
+        task_id: str,
+        request: Request,
+        *,
+        output: str,
+        wire: str | None = None,
+        sandbox: bool = False,
     ) -> Task:
         """Record a task that was made elsewhere."""
         task = self.begin(run, request, source=None, output=output)
-        return self.accepted(task.ref, task_id, wire=wire)
+        return self.accepted(task.ref, task_id, wire=wire, sandbox=sandbox)
+
+    def is_adopted(self, task: Task) -> bool:
+        """Return whether a task was made elsewhere, as far as the journal knows."""
+        rows = self._store.rows("SELECT fingerprint FROM runs WHERE run = ?", self._run_of(task))
+        return bool(rows) and str(rows[0]["fingerprint"]).startswith(ADOPTED)
+
+    def merge(self, ref: str, adopted: Task) -> Task:
+        """Record that an adopted task is what the submission `ref` made; return the one task.
+
+        Where the adopted one was saved elsewhere, the image is still to be saved for `ref`.
+        """
+        run = self._run_of(adopted)
+        with self._store.writing() as db:
+            db.execute(
+                "UPDATE tasks SET (state, task_id, wire, sandbox, accepted_at, url, completed_at,"
+                " seconds, credits, error_code, error_message) = (SELECT"
+                " CASE state WHEN 'saved' THEN 'succeeded' ELSE state END, task_id, wire,"
+                " sandbox, accepted_at, url, completed_at, seconds, credits, error_code,"
+                " error_message FROM tasks WHERE ref = ?) WHERE ref = ?",
+                (adopted.ref, ref),
+            )
+            db.execute("DELETE FROM tasks WHERE ref = ?", (adopted.ref,))
+            db.execute(
+                "DELETE FROM runs WHERE run = ? AND NOT EXISTS"
+                " (SELECT 1 FROM tasks WHERE tasks.run = runs.run)",
+                (run,),
+            )
+        return self.get(ref)
 
     def sending(self, ref: str, request: Request) -> None:
         """Mark that the submission's first byte leaves now; until then nothing was sent."""
-        request_text = json.dumps(asdict(request))
-        self._set(ref, state=State.SENDING, sent_at=self._clock.wall(), request=request_text)
+        text = request_text(request)
+        self._set(ref, state=State.SENDING, sent_at=self._clock.wall(), request=text)
 
-    def accepted(self, ref: str, task_id: str, *, wire: str | None = None) -> Task:
-        """Record the id, and the wire format: the task exists and is paid for."""
+    def accepted(
+        self, ref: str, task_id: str, *, wire: str | None = None, sandbox: bool = False
+    ) -> Task:
+        """Record the id, and the wire format: the task exists and is paid for.
+
+        `sandbox`: the service identified itself as the stand-in, so that nothing was paid.
+        """
         return self._set(
             ref,
+            sandbox=self._sandbox or sandbox,
             state=State.RUNNING,
             task_id=task_id,
             wire=wire,
@@ -322,93 +404,161 @@ class Journal:
             row = db.execute("SELECT * FROM tasks WHERE ref = ?", (ref,)).fetchone()
         return task_of(row, held=True)
 
-    # -- looking ------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------
 
     def get(self, ref: str) -> Task:
-        """Return the task of exactly this ref."""
-        return self._seen(self._store.rows("SELECT * FROM tasks WHERE ref = ?", ref))[0]
-
-    def find(self, text: str) -> Task | None:
-        """Find what a user means: an id, a ref, `@last`, or a prefix that only one has.
+        """Return the task of exactly this ref.
 
         Raises:
-            FluxError: TASK_NOT_FOUND for `@last` without history; USAGE for a prefix of several.
+            FluxError: JOURNAL, if its row cannot be read.
+        """
+        found = self._seen(self._store.rows("SELECT * FROM tasks WHERE ref = ?", ref))
+        if not found:
+            reason = self.damaged.get(ref, "it is missing")
+            raise FluxError(
+                Code.JOURNAL,
+                f"the row `{ref}` of the journal `{self._store.path}` cannot be read: {reason}",
+                hint="fluxcli config check",
+            )
+        return found[0]
+
+    def find(self, text: str) -> Task | None:
+        """Find the task that a user names: an id, a ref, `@last`, or a prefix of one id.
+
+        Raises:
+            FluxError: TASK_NOT_FOUND for `@last` without history, and for a task of another
+                service; USAGE for a prefix of several ids.
         """
         if text == "@last":
             return self._last()
-        # A shell hands over any bytes; those that are no UTF-8 are in no id.
+        # A shell passes any bytes; those that are not UTF-8 are in no id.
         named = text.removeprefix("@").encode(errors="replace").decode()
-        exact = self._rows("task_id = ? OR ref = ?", named, named)
-        if exact:
-            return self._seen(exact)[-1]
-        if len(named) < _PREFIX_LENGTH:
-            return None
-        likely = self._rows("substr(task_id, 1, ?) = ?", len(named), named)
-        if len({row["task_id"] for row in likely}) > 1:
-            raise FluxError(
-                Code.USAGE, f"`{named}` begins the ids of several tasks", hint="fluxcli status"
-            )
-        return self._seen(likely)[-1] if likely else None
+        found = self._named("task_id = ?", named) + self._named("ref = ?", named)
+        if not found and len(named) >= _PREFIX_LENGTH:
+            found = self._named("task_id >= ? AND task_id < ?", named, named + _LAST_LETTER)
+            if len({task.task_id for task in found}) > 1:
+                raise FluxError(
+                    Code.USAGE, f"`{named}` begins the ids of several tasks", hint="fluxcli status"
+                )
+        return found[-1] if found else None
+
+    def _named(self, condition: str, *values: str) -> list[Task]:
+        """Return the tasks of this service that meet a condition, else raise for another's."""
+        query = f"SELECT * FROM tasks WHERE {condition} ORDER BY rowid"  # noqa: S608 - our own words
+        rows = self._store.rows(query, *values)
+        here = [row for row in rows if row["origin"] == self.origin]
+        if rows and not here:
+            raise self._of_another(rows[-1])
+        return self._seen(here)
+
+    def _of_another(self, row: sqlite3.Row) -> FluxError:
+        """Return the error for a task of another service, with the command that asks there."""
+        origin, name = str(row["origin"]), row["task_id"] or row["ref"]
+        command = f"FLUXCLI_BASE_URL={origin} fluxcli status {name}"
+        if origin == SANDBOX_URL:
+            command = f"fluxcli status {name} --sandbox"
+        elif origin == API_URL and self.origin == SANDBOX_URL:
+            command = f"fluxcli status {name}"
+        return FluxError(
+            Code.TASK_NOT_FOUND,
+            f"task `{name}` belongs to the service at {origin}, not to {self.origin}",
+            hint=command,
+        )
 
     def _last(self) -> Task:
-        rows = self._rows("state IN ('running', 'succeeded', 'saved')")
-        if not rows:
+        # A few more than one: a damaged row is passed over.
+        rows = self._store.rows(
+            "SELECT * FROM tasks WHERE origin = ? AND +state IN ('running', 'succeeded', 'saved')"
+            " ORDER BY rowid DESC LIMIT 100",
+            self.origin,
+        )
+        found = self._seen(rows)
+        if not found:
             raise FluxError(Code.TASK_NOT_FOUND, "there is no task yet", hint="fluxcli status")
-        return self._seen(rows)[-1]
+        return found[0]
 
     def recent(self, limit: int | None) -> list[Task]:
-        """Return the latest tasks, newest first."""
+        """Return the latest tasks of this service, newest first."""
         rows = self._store.rows(
-            "SELECT * FROM tasks WHERE sandbox = ? ORDER BY created_at DESC, rowid DESC LIMIT ?",
-            self._sandbox,
+            "SELECT * FROM tasks WHERE origin = ? ORDER BY rowid DESC LIMIT ?",
+            self.origin,
             -1 if limit is None else limit,
         )
         return self._seen(rows)
 
+    def elsewhere(self, *, unsaved: bool) -> int:
+        """Count the paid tasks of other services: all, or those that are not saved."""
+        states = _UNFINISHED if unsaved else (*_UNFINISHED, State.SAVED)
+        marks = ", ".join("?" * len(states))
+        query = f"SELECT COUNT(*) FROM tasks WHERE state IN ({marks}) AND origin <> ?"  # noqa: S608 - question marks
+        rows = self._store.rows(query, *states, self.origin)
+        return int(rows[0][0]) if rows else 0
+
     def unsaved(self) -> list[Task]:
-        """Return every task that is paid for and not on disk, oldest first."""
-        return self._seen(self._rows("state IN (?, ?)", *_UNFINISHED))
+        """Return every task of this service that is paid for and not on disk, oldest first."""
+        return self._in(*_UNFINISHED)
 
     def unsettled(self) -> list[Task]:
-        """Return every task of which nobody can tell whether it was accepted."""
-        seen = self._seen(self._rows("state IN ('sending', 'unknown')"))
+        """Return every task of this service of which it is unknown whether it was accepted."""
+        seen = self._in(State.SENDING, State.UNKNOWN)
         return [task for task in seen if task.state is State.UNKNOWN]
 
-    def durations(self, model: str, mode: str, *, limit: int = 100) -> list[float]:
-        """Return how long pictures like this took at the service, in seconds, newest first.
+    def _in(self, *states: State) -> list[Task]:
+        marks = ", ".join("?" * len(states))
+        query = f"SELECT * FROM tasks WHERE state IN ({marks}) AND origin = ? ORDER BY rowid"  # noqa: S608 - question marks
+        return self._seen(self._store.rows(query, *states, self.origin))
 
-        Asked for each picture, so it does not search through years for a model that is rare.
+    def durations(self, model: str, mode: str, *, limit: int = 100) -> list[float]:
+        """Return how long images like this took at the service, in seconds, newest first.
+
+        Asked for each image, so only the latest are searched for a model that is rare.
         """
         rows = self._store.rows(
-            "SELECT seconds FROM (SELECT seconds, request FROM tasks WHERE sandbox = ?"
-            " AND seconds IS NOT NULL ORDER BY created_at DESC LIMIT ?)"
-            " WHERE json_extract(request, '$.model') = ? AND json_extract(request, '$.mode') = ?"
-            " LIMIT ?",
-            self._sandbox,
+            "SELECT seconds FROM (SELECT rowid AS seq, seconds, request FROM tasks"
+            " WHERE origin = ? AND seconds IS NOT NULL ORDER BY rowid DESC LIMIT ?)"
+            " WHERE json_valid(request) AND json_extract(request, '$.model') = ?"
+            " AND json_extract(request, '$.mode') = ? ORDER BY seq DESC LIMIT ?",
+            self.origin,
             10 * limit,
             model,
             mode,
             limit,
         )
-        return [row["seconds"] for row in rows]
+        return [row["seconds"] for row in rows if isinstance(row["seconds"], float)]
 
-    def _rows(self, condition: str, *values: object) -> list[sqlite3.Row]:
-        return self._store.rows(
-            f"SELECT * FROM tasks WHERE sandbox = ? AND ({condition}) ORDER BY created_at, rowid",  # noqa: S608 - our own words
-            self._sandbox,
-            *values,
-        )
+    def check(self) -> dict[str, str]:
+        """Read every row, of all services; return what is wrong with the damaged ones by ref.
+
+        Raises:
+            FluxError: JOURNAL: the journal, or a row of it, was written by a later version.
+        """
+        for row in self._store.rows("SELECT * FROM tasks ORDER BY rowid"):
+            self._task(row, held=True)
+        return self.damaged
 
     def _seen(self, rows: list[sqlite3.Row]) -> list[Task]:
-        """Make tasks of rows; one that says `sending` may belong to a process that is gone."""
+        """Make tasks of rows; `sending` may belong to a process that has ended.
+
+        Damaged rows are left out, and noted in `damaged`.
+        """
         with explained(self._folder):
             held = {
                 row["run"]: self._lock(row["run"]).held_elsewhere()
                 for row in rows
-                if row["state"] == State.SENDING
+                if row["state"] == State.SENDING and isinstance(row["run"], str)
             }
-        return [task_of(row, held=held.get(row["run"], False)) for row in rows]
+        tasks = (self._task(row, held=held.get(row["run"], False)) for row in rows)
+        return [task for task in tasks if task is not None]
+
+    def _task(self, row: sqlite3.Row, *, held: bool) -> Task | None:
+        try:
+            return task_of(row, held=held)
+        except LaterRowError as error:
+            raise self._later(error) from error
+        except DamagedRowError as error:
+            self.damaged[str(row["ref"])] = str(error)
+            return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._store.close()

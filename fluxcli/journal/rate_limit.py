@@ -1,8 +1,12 @@
-"""The account's limit of submissions, kept across all processes of this machine.
+"""The account's limit of submissions, shared by all processes of this machine.
 
 The service refuses more than 20 new tasks in 10 seconds. A slot is taken when a submission
 leaves and ages from its *answer*: the service counted it somewhere in between, so the slot
 is never given out too early. Measured, this reaches the limit without a refusal.
+
+Times are by the monotonic clock, which all processes share and nobody can set. It begins again
+when the machine starts: a time that has not come yet counts as now, so that no wait is longer
+than the window.
 """
 
 from __future__ import annotations
@@ -46,20 +50,26 @@ class SubmissionLimiter:
 
     def take(self, account: str) -> tuple[int, float]:
         """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
-        now = self._clock.wall()
+        now = self._clock.monotonic()
         with self._store.writing(lasting=False) as db:
+            times = {
+                "account": account,
+                "now": now,
+                "past": now - WINDOW_SECONDS,
+                "abandoned": now - _ABANDONED_SECONDS,
+            }
             db.execute(
-                "DELETE FROM submissions WHERE account = :account AND (answered_at <= :past"
-                " OR started_at <= :abandoned OR started_at > :future OR answered_at > :future)",
-                {
-                    "account": account,
-                    "past": now - WINDOW_SECONDS,
-                    "abandoned": now - _ABANDONED_SECONDS,
-                    # Entries from the future were written before the clock was set back.
-                    "future": now + WINDOW_SECONDS,
-                },
+                "UPDATE submissions SET started_at = MIN(started_at, :now),"
+                " answered_at = MIN(answered_at, :now)"
+                " WHERE account = :account AND MAX(started_at, IFNULL(answered_at, 0)) > :now",
+                times,
             )
-            self._bury(db, account, now)
+            db.execute(
+                "DELETE FROM submissions WHERE account = :account"
+                " AND (answered_at <= :past OR started_at <= :abandoned)",
+                times,
+            )
+            self._age_abandoned(db, account, now)
             rows = db.execute(
                 "SELECT answered_at FROM submissions WHERE account = ?"
                 " ORDER BY answered_at IS NULL, answered_at",
@@ -74,9 +84,9 @@ class SubmissionLimiter:
         return 0, self._wait([row["answered_at"] for row in rows], now)
 
     def _wait(self, ages: Sequence[float | None], now: float) -> float:
-        """Send each who waits to the first slot that nobody is sent to yet; all in seconds.
+        """Return the seconds until the first free slot that no other waiter expects.
 
-        Else all would come for the first slot, and all but one of them again for the next.
+        Otherwise all would try for the first slot, and all but one of them again for the next.
         """
         if ages[0] is None:
             return _RECHECK_SECONDS
@@ -105,7 +115,7 @@ class SubmissionLimiter:
     def answered(self, slot: int) -> None:
         """Let the slot age: its submission was answered, or will never be."""
         with self._store.writing(lasting=False) as db:
-            now = self._clock.wall()
+            now = self._clock.monotonic()
             db.execute("UPDATE submissions SET answered_at = ? WHERE id = ?", (now, slot))
 
     def release(self, slot: int) -> None:
@@ -114,8 +124,8 @@ class SubmissionLimiter:
             db.execute("DELETE FROM submissions WHERE id = ?", (slot,))
 
     def saturate(self, account: str, seconds: float) -> None:
-        """Learn from a refusal: for `seconds` nobody on this machine submits by this account."""
-        aged = self._clock.wall() - WINDOW_SECONDS + min(seconds, WINDOW_SECONDS)
+        """Take a refusal into account: for `seconds` no process submits for this account."""
+        aged = self._clock.monotonic() - WINDOW_SECONDS + min(seconds, WINDOW_SECONDS)
         with self._store.writing(lasting=False) as db:
             db.executemany(
                 "INSERT INTO submissions (account, pid, started_at, answered_at)"
@@ -123,8 +133,8 @@ class SubmissionLimiter:
                 [(account, aged, aged)] * SUBMISSIONS,
             )
 
-    def _bury(self, db: sqlite3.Connection, account: str, now: float) -> None:
-        """Let the slots of killed processes age from now: nobody else will."""
+    def _age_abandoned(self, db: sqlite3.Connection, account: str, now: float) -> None:
+        """Let the slots of processes that have ended age from now."""
         open_slots = db.execute(
             "SELECT id, pid FROM submissions WHERE account = ? AND answered_at IS NULL", (account,)
         ).fetchall()

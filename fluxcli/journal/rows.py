@@ -1,19 +1,52 @@
-"""A row of the journal as the frozen task that the house hands around, and back."""
+"""A row of the journal as a frozen task, and back. A row is believed only as far as it is valid.
+
+A request is stored without the fields that are at their defaults, so that an older version can
+read the row unless a field that it does not know was used.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.models import Picture, Request, State, Task
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
+
+_TEXTS: Final = ("ref", "run", "state", "request", "output", "origin")
+_WHOLE: Final = ("n", "count", "sandbox")
+_OPTIONAL_TEXTS: Final = (
+    *("task_id", "source", "url", "path", "sha256", "format"),
+    *("error_code", "error_message", "wire"),
+)
+_OPTIONAL_NUMBERS: Final = (
+    *("sent_at", "accepted_at", "completed_at", "seconds", "credits"),
+    *("bytes", "width", "height"),
+)
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "None": (type(None),),
+    "float": (int, float),
+    "Mode": (str,),
+}
+
+
+class DamagedRowError(Exception):
+    """A row holds what no version of fluxcli writes."""
+
+
+class LaterRowError(Exception):
+    """A row holds a state or a request field that this version does not know."""
 
 
 def facts_of(picture: Picture) -> dict[str, object]:
-    """Return the columns that say what was saved."""
+    """Return the columns that describe what was saved."""
     return {
         "path": None if picture.path is None else str(picture.path),
         "bytes": picture.bytes,
@@ -24,34 +57,97 @@ def facts_of(picture: Picture) -> dict[str, object]:
     }
 
 
-def task_of(row: sqlite3.Row, *, held: bool) -> Task:
-    """Make a task of its row. `held`: a living process is at work on it.
+def request_text(request: Request) -> str:
+    """Return a request as JSON, without the fields that are at their defaults."""
+    defaults = {field.name: field.default for field in fields(Request)}
+    values = asdict(request).items()
+    return json.dumps({name: value for name, value in values if value != defaults[name]})
 
-    A row that says `sending` though nobody works on it was cut short: if the first byte had
-    left, nobody can tell what became of it; if not, it was never sent.
+
+def request_of(text: str) -> Request:
+    """Return the request that `request_text` wrote.
+
+    Raises:
+        DamagedRowError: it is no request.
+        LaterRowError: it has a field that this version does not know.
     """
-    fields: dict[str, Any] = dict(row)
-    state = State(fields["state"])
-    message = fields["error_message"]
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise DamagedRowError("its request is not a JSON object")
+    known = {field.name: field for field in fields(Request)}
+    if unknown := sorted(values.keys() - known.keys()):
+        raise LaterRowError(f"the request field `{unknown[0]}` is not known")
+    for name, field in known.items():
+        if name not in values:
+            if field.default is MISSING:
+                raise DamagedRowError(f"its request has no `{name}`")
+            continue
+        kinds = [kind for part in str(field.type).split(" | ") for kind in _KINDS.get(part, ())]
+        if kinds and type(values[name]) not in kinds:
+            raise DamagedRowError(f"its request has a wrong `{name}`")
+    return Request(**values)
+
+
+def task_of(row: sqlite3.Row, *, held: bool) -> Task:
+    """Make a task of its row. `held`: a living process works on it.
+
+    A row that says `sending` though no process works on it was cut short: if the first byte had
+    left, it is unknown whether it was accepted; if not, it was never sent.
+
+    Raises:
+        DamagedRowError: a value cannot be.
+        LaterRowError: it holds a state or a request field that this version does not know.
+    """
+    values: dict[str, Any] = dict(row)
+    _check(values)
+    state = _state(values["state"])
+    message = values["error_message"]
     if state is State.SENDING and not held:
-        lost = fields["sent_at"] is not None
+        lost = values["sent_at"] is not None
         state = State.UNKNOWN if lost else State.REFUSED
         message = "the process ended while the answer was awaited" if lost else "it was never sent"
     picture = None
-    if fields["sha256"] is not None:
+    if values["sha256"] is not None:
         names = ("bytes", "width", "height", "sha256", "format")
-        path = None if fields["path"] is None else Path(fields["path"])
-        picture = Picture(path=path, **{name: fields[name] for name in names})
-    same = ("ref", "n", "count", "output", "created_at", "task_id", "source", "url", "accepted_at")
-    since = ("wire", "credits")
+        path = None if values["path"] is None else Path(values["path"])
+        picture = Picture(path=path, **{name: values[name] for name in names})
+    same = (
+        *("ref", "n", "count", "output", "created_at", "task_id", "source", "url", "accepted_at"),
+        *("completed_at", "seconds", "error_code", "wire", "credits"),
+    )
     return Task(
         state=state,
-        request=Request(**json.loads(fields["request"])),
-        sandbox=bool(fields["sandbox"]),
-        completed_at=fields["completed_at"],
-        seconds=fields["seconds"],
+        request=request_of(values["request"]),
+        sandbox=bool(values["sandbox"]),
         picture=picture,
-        error_code=fields["error_code"],
         error_message=message,
-        **{name: fields[name] for name in (*same, *since)},
+        **{name: values[name] for name in same},
     )
+
+
+def _state(text: str) -> State:
+    try:
+        return State(text)
+    except ValueError:
+        raise LaterRowError(f"the state `{text}` is not known") from None
+
+
+def _check(values: Mapping[str, object]) -> None:
+    """Raise for a column whose value has another type than the one that is written to it."""
+    bad = [name for name in _TEXTS if not isinstance(values[name], str)]
+    bad += [name for name in _WHOLE if not isinstance(values[name], int)]
+    bad += [name for name in _OPTIONAL_TEXTS if not isinstance(values[name], str | None)]
+    bad += [name for name in _OPTIONAL_NUMBERS if not isinstance(values[name], int | float | None)]
+    if not isinstance(values["created_at"], int | float):
+        bad.append("created_at")
+    if values["sha256"] is not None:
+        facts = ("bytes", "width", "height", "format")
+        bad += [name for name in facts if values[name] is None]
+    if bad:
+        raise DamagedRowError(f"its column `{bad[0]}` holds no such value")
+    text = str(values["output"])
+    if "\0" in text or not text:
+        raise DamagedRowError("its column `output` holds no such value")

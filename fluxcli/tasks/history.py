@@ -1,6 +1,6 @@
-"""Tasks looked at again: refreshed from the service, taken over from elsewhere, settled.
+"""Earlier tasks: refreshed from the service, adopted from elsewhere, settled.
 
-For what the journal alone knows, ask the journal; everything here talks to the service.
+Everything here asks the service; what the journal alone knows, it answers itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fluxcli.catalog import LOGS_PAGE
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
 from fluxcli.files.output_path import parse_target
+from fluxcli.journal.journal import ADOPTED
 from fluxcli.models import State
 
 if TYPE_CHECKING:
@@ -27,16 +28,16 @@ NOT_CHARGED: Final = "not-charged"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The tasks of this machine, and those of the account whose ids somebody knows.
+    """The tasks of this machine, and others of the account by their ids.
 
-    `making` looks at a task without saving it. `cwd` is where an adopted task is saved to.
+    `runner` polls without saving. `cwd` is where an adopted task is saved.
     """
 
     runner: TaskRunner
     cwd: Path
 
     def named(self, names: Iterable[str]) -> list[Task]:
-        """Return the tasks that a user means; one made elsewhere is taken into the journal.
+        """Return the tasks that a user names; one that the journal does not know is recorded.
 
         Raises:
             FluxError: TASK_NOT_FOUND, or what the service says.
@@ -48,9 +49,9 @@ class History:
         return list(found.values())
 
     def refreshed(self, tasks: Iterable[Task]) -> Iterator[Event | None]:
-        """Look at tasks; one that still runs when the time is up is `Finished` all the same.
+        """Poll tasks; one that still runs when the time is up is `Finished` all the same.
 
-        Without time to wait, a look that fails in passing is `Failed` with the reason.
+        Without time to wait, a poll that fails in passing is `Failed` with the reason.
         """
         troubles: dict[str, FluxError] = {}
         for event in self.runner.collect(tasks):
@@ -73,7 +74,7 @@ class History:
         return self.runner.usual_seconds(tasks[0].request) if tasks else None
 
     def settle(self, name: str, outcome: str) -> Task:
-        """Write down what a person found out about a submission of unknown outcome.
+        """Record what became of a submission of unknown outcome.
 
         `outcome` is the id of the task that it made, or `not-charged`. An id is checked
         against the service's echo of the request, where there is one.
@@ -83,6 +84,8 @@ class History:
         """
         journal, service = self.runner.tools.journal, self.runner.tools.service
         task = journal.find(name)
+        if task is not None and task.task_id == outcome:
+            return task
         if task is None or task.state is not State.UNKNOWN:
             known = f"`{name}` is {task.state.value}" if task else f"no task `{name}` is known here"
             raise FluxError(
@@ -93,10 +96,9 @@ class History:
                 task.ref, FluxError(Code.REJECTED, "settled by hand: it was not charged")
             )
         taken = journal.find(outcome)
-        if taken is not None and taken.task_id == outcome:
-            raise FluxError(
-                Code.USAGE, f"task `{outcome}` is known already, from another submission"
-            )
+        taken = taken if taken is not None and taken.task_id == outcome else None
+        if taken is not None and not journal.is_adopted(taken):
+            raise FluxError(Code.USAGE, f"task `{outcome}` was made by submission `{taken.ref}`")
         record = service.read(outcome)
         if service.is_echo(record, task.request) is False:
             raise FluxError(
@@ -104,16 +106,38 @@ class History:
                 f"task `{outcome}` was not made from this request: its echo differs",
                 hint=f"look for it again at {LOGS_PAGE}",
             )
-        return journal.accepted(task.ref, outcome, wire=record.form)
+        if taken is not None:
+            return journal.merge(task.ref, taken)
+        return journal.accepted(task.ref, outcome, wire=record.form, sandbox=service.is_sandbox)
 
     def _adopted(self, task_id: str) -> Task:
-        """Take a task that was made elsewhere into the journal, if the service knows it."""
+        """Record a task that the journal does not know, if the service does.
+
+        It is the outcome of the one unknown submission that asked for the same; else it was
+        made elsewhere.
+        """
         tools = self.runner.tools
         record = tools.service.read(task_id)
+        asked = [
+            task
+            for task in tools.journal.unsettled()
+            if tools.service.is_echo(record, task.request) is True
+        ]
+        if len(asked) == 1:
+            return tools.journal.accepted(
+                asked[0].ref, task_id, wire=record.form, sandbox=tools.service.is_sandbox
+            )
         request = tools.service.request_of(record)
         output = parse_target(None, cwd=self.cwd).stored()
-        run = tools.journal.open_run(f"adopted:{task_id}", new=True)
+        run = tools.journal.open_run(f"{ADOPTED}{task_id}", new=True)
         try:
-            return tools.journal.adopt(run, task_id, request, output=output, wire=record.form)
+            return tools.journal.adopt(
+                run,
+                task_id,
+                request,
+                output=output,
+                wire=record.form,
+                sandbox=tools.service.is_sandbox,
+            )
         finally:
             tools.journal.let_go(run)

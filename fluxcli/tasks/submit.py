@@ -1,17 +1,19 @@
-"""From a wish to a task: the picture to edit is uploaded, and the paid request is sent.
+"""Submitting: the image to edit is uploaded, and the paid request is sent.
 
-The only place that spends. What may have been accepted is never sent again; what was
-provably refused in passing is, within two minutes.
+The only place that spends. What may have been accepted is never sent again; what was provably
+refused in passing is, at most once a second, within the timeout and two minutes.
 """
 
 from __future__ import annotations
 
+import math
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import EXTENSION, LOGS_PAGE, WINDOW_SECONDS
 from fluxcli.client import responses
+from fluxcli.client.transport import is_loopback
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading, Warned
 from fluxcli.files.image_check import OpenInput
@@ -25,14 +27,17 @@ if TYPE_CHECKING:
     from fluxcli.tasks.options import JobStep, RunOptions, Source, TaskServices
 
 RESEND_SECONDS: Final = 120.0
-"""What was provably not accepted is sent again for so long, and no longer."""
+"""What was provably not accepted is sent again for at most this long."""
+
+SHORTEST_PAUSE: Final = 1.0
+"""The least time between two submissions of a request, whatever `Retry-After` says."""
 
 SMALL_BYTES: Final = 1_000_000
 """The service advises against its upload in one call for more."""
 
 
 class Submitter:
-    """Asks for the picture `key`."""
+    """Submits the image `key`."""
 
     def __init__(self, key: str, tools: TaskServices, terms: RunOptions) -> None:
         self._key = key
@@ -48,9 +53,20 @@ class Submitter:
             FluxError: it was refused, or (OUTCOME_UNKNOWN) nobody can tell.
         """
         if source is not None:
+            if source.url is not None:
+                self._check_link(source.url)
             url = source.url or (yield from self._uploaded(task, source))
             request = replace(request, input_image=url)
         return (yield from self._submitted(task, request))
+
+    def _check_link(self, url: str) -> None:
+        """Raise for an address of this machine, which the service cannot read."""
+        if is_loopback(url) and not self._tools.service.is_local:
+            raise FluxError(
+                Code.INVALID_REQUEST,
+                f"the service cannot read `{url}`, an address of this machine; nothing was sent",
+                hint="download the image and name the file",
+            )
 
     def _uploaded(self, task: Task, source: Source) -> Generator[JobStep, None, str]:
         picture, journal = source.input, self._tools.journal
@@ -73,12 +89,12 @@ class Submitter:
                 return url
 
     def _upload(self, task: Task, picture: Input) -> str:
-        """Upload once for all who edit the same picture."""
+        """Upload an image once for all its edits."""
         tools = self._tools
         with tools.uploading:
             url = tools.journal.uploads.find(tools.account, picture.sha256)
             if url is None:
-                # The same name would overwrite, and may serve stale bytes: this is ours alone.
+                # A name that was used before would overwrite, and may serve stale bytes.
                 ending = EXTENSION.get(picture.format, picture.format)
                 url = self._sent_up(picture, f"{picture.sha256[:16]}-{task.ref}.{ending}")
                 tools.journal.uploads.keep(tools.account, picture.sha256, url)
@@ -98,12 +114,11 @@ class Submitter:
         journal, account = self._tools.journal, self._tools.account
         patience, refusal = self._patience(), None
         while True:
-            slot = yield from self._slot()
+            slot = yield from self._slot(patience.give_up if refusal else math.inf)
             if refusal is None:
-                # Waiting for the first slot was no trouble yet.
+                # The time for retries begins with the first submission.
                 patience = self._patience()
-            elif patience.is_over:
-                journal.submission_limiter.release(slot)
+            elif not slot:
                 raise refusal
             yield Submitting(key=self._key)
             match self._send(task, request, slot):
@@ -126,22 +141,26 @@ class Submitter:
                         retry_after = retry_after or WINDOW_SECONDS
                         journal.submission_limiter.saturate(account, retry_after)
                     refusal, passing = error, (error.code,) if again else ()
-                    yield from patience.again(error, *passing, pause=retry_after)
+                    pause = None if retry_after is None else max(SHORTEST_PAUSE, retry_after)
+                    yield from patience.again(error, *passing, pause=pause)
 
     def _patience(self) -> RetryBudget:
         return RetryBudget(self._key, self._tools.clock, self._seconds)
 
-    def _slot(self) -> Generator[JobStep, None, int]:
-        """Return a place within the account's limit, once there is one."""
-        told = False
-        while True:
+    def _slot(self, latest: float) -> Generator[JobStep, None, int]:
+        """Return a place within the account's limit, or 0 if there is none until `latest`."""
+        clock, announced = self._tools.clock, False
+        while clock.monotonic() <= latest:
             slot, seconds = self._tools.journal.submission_limiter.take(self._tools.account)
             if not seconds:
                 return slot
-            if not told:
+            if clock.monotonic() + seconds > latest:
+                break
+            if not announced:
                 yield Held(key=self._key, seconds=seconds)
-                told = True
-            yield Wait(self._tools.clock.monotonic() + seconds)
+                announced = True
+            yield Wait(clock.monotonic() + seconds)
+        return 0
 
     def _send(self, task: Task, request: Request, slot: int) -> responses.SubmissionResult:
         journal = self._tools.journal
@@ -155,7 +174,7 @@ class Submitter:
         try:
             return self._tools.service.submit(request, on_sent=leaves)
         finally:
-            # An account's place that is not given back ages by itself; the verdict would be lost.
+            # A place that is not given back ages by itself; an error would hide the result.
             with suppress(FluxError):
                 (
                     journal.submission_limiter.answered
@@ -165,7 +184,8 @@ class Submitter:
 
     def _accepted(self, task: Task, task_id: str, wire: str) -> Task:
         try:
-            return self._tools.journal.accepted(task.ref, task_id, wire=wire)
+            sandbox = self._tools.service.is_sandbox
+            return self._tools.journal.accepted(task.ref, task_id, wire=wire, sandbox=sandbox)
         except FluxError as error:
             raise FluxError(
                 error.code,
@@ -176,7 +196,7 @@ class Submitter:
 
 
 def unsettled(ref: str, reason: str | None) -> FluxError:
-    """Say that nobody can tell whether a submission was accepted, and how a person can."""
+    """Return the error for a submission of unknown outcome, with how to find it out."""
     return FluxError(
         Code.OUTCOME_UNKNOWN,
         f"it is not known whether submission `{ref}` was accepted, so it may be paid for: "

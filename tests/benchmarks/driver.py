@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from fluxcli.context import Context
 from fluxcli.journal import rate_limit as submission_limiter
-from fluxcli.journal import read_limit as read_limiter
 from fluxcli.output.results import ResultReporter
 
 
@@ -21,7 +20,6 @@ def main() -> None:
     if lifted:
         # A service without limits; the names are the program's own constants.
         vars(submission_limiter)["SUBMISSIONS"] = sys.maxsize
-        vars(read_limiter)["_TURN"] = 1e-4
     context = Context.of_process()
     context.configure(output="pictures/{n}.jpg")
     order = context.order(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sqlite3
 import stat
@@ -236,15 +235,3 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
     journal.unknown(ref, "reset")
     journal.failed(ref, FluxError(Code.MODERATED, "flagged"))
     assert levels() == ["FULL", "FULL", "FULL", "FULL"]
-
-
-def test_a_journal_of_the_first_version_is_brought_up_to_date(
-    journal: Journal, folder: Path, clock: SwiftClock
-) -> None:
-    """What it holds is kept."""
-    task = accepted(journal, "e730")
-    journal.close()
-    with contextlib.closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
-        db.executescript("DROP TABLE turns; PRAGMA user_version = 1;")
-    assert journal.find("e730") == task
-    assert journal.read_limiter.take("a", clock.monotonic()) >= clock.monotonic()

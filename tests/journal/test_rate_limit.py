@@ -6,6 +6,7 @@ import heapq
 import os
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,17 +124,50 @@ def test_a_slot_without_an_answer_is_free_at_last(journal: Journal, clock: Swift
     assert len(taken(journal)) == 20
 
 
+class SteppedClock(SwiftClock):
+    """A clock whose wall time, or whose machine, was changed by `step` seconds."""
+
+    def __init__(self, *, wall: float = 0.0, monotonic: float = 0.0) -> None:
+        super().__init__(NOON + wall)
+        self._since_start = monotonic
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._since_start
+
+
 @pytest.mark.parametrize("answered", [True, False])
-def test_slots_from_the_future_are_forgotten(folder: Path, *, answered: bool) -> None:
-    """The clock was set back; nobody waits for it to come round again."""
-    late = Journal(folder, clock=SwiftClock(NOON + 3600), sandbox=False)
-    for slot in taken(late):
+@pytest.mark.parametrize("years", [-10, 10])
+@pytest.mark.parametrize("unit", [5 / (365 * 86400), 14 / 3650, 1])
+def test_a_changed_clock_neither_lifts_the_limit_nor_stalls(
+    folder: Path, *, answered: bool, years: int, unit: float
+) -> None:
+    with closing(Journal(folder, clock=SteppedClock(), sandbox=False)) as first:
+        for slot in taken(first):
+            if answered:
+                first.submission_limiter.answered(slot)
+    clock = SteppedClock(wall=years * unit * 365 * 86400)
+    with closing(Journal(folder, clock=clock, sandbox=False)) as second:
+        slot, wait = second.submission_limiter.take("a")
+        assert (slot, 0 < wait <= 10) == (0, True)
         if answered:
-            late.submission_limiter.answered(slot)
-    late.close()
-    early = Journal(folder, clock=SwiftClock(NOON), sandbox=False)
-    assert len(taken(early)) == 20
-    early.close()
+            clock.sleep(10)
+            assert len(taken(second)) == 20
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_slots_from_before_a_restart_of_the_machine_age_from_now(
+    folder: Path, *, answered: bool
+) -> None:
+    """The monotonic clock begins again."""
+    with closing(Journal(folder, clock=SteppedClock(monotonic=1e6), sandbox=False)) as first:
+        for slot in taken(first):
+            if answered:
+                first.submission_limiter.answered(slot)
+    clock = SteppedClock()
+    with closing(Journal(folder, clock=clock, sandbox=False)) as second:
+        assert not taken(second)
+        clock.sleep(10 if answered else 150)
+        assert len(taken(second)) == 20
 
 
 def test_slots_of_dead_processes_age_from_when_they_are_found(
@@ -147,7 +181,7 @@ def test_slots_of_dead_processes_age_from_when_they_are_found(
     with store.writing() as db:
         db.executemany(
             "INSERT INTO submissions (account, pid, started_at) VALUES ('a', ?, ?)",
-            [(process.pid, NOON)] * 19,
+            [(process.pid, clock.monotonic())] * 19,
         )
     assert wait_of(journal) == pytest.approx(10.0)
     waiting = store.rows("SELECT id FROM submissions WHERE answered_at IS NULL")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import State
 from tests.journal.samples import accepted, begun, picture
@@ -108,13 +107,14 @@ class TestResuming:
         assert [one.ref for one in again.tasks.values()] == [task.ref]
         assert old.ref in {one.ref for one in journal.unsaved()}
 
-    def test_a_run_older_than_its_results_is_not_taken_up(
+    def test_a_run_is_resumed_however_old_the_clock_makes_it(
         self, journal: Journal, clock: SwiftClock
     ) -> None:
-        accepted(journal, "e730")
-        clock.sleep(RESULT_DAYS * 86400 + 1)
-        assert journal.unfinished("f") is None
-        assert journal.open_run("f", new=False).tasks == {}
+        """Only the service decides that a result is gone."""
+        task = accepted(journal, "e730")
+        clock.sleep(400 * 86400)
+        assert journal.unfinished("f") == {1: task}
+        assert journal.open_run("f", new=False).tasks == {1: task}
 
     def test_what_is_unfinished_can_be_seen_without_taking_it_up(self, journal: Journal) -> None:
         task = accepted(journal, "e730")

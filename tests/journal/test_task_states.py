@@ -222,7 +222,8 @@ def test_sandbox_and_paid_tasks_never_meet(
     task = accepted(journal, "e730")
     journal.succeeded(task.ref, url="https://h/r", completed_at=None, seconds=5.0)
     other = Journal(folder, clock=clock, sandbox=True)
-    assert other.find("e730") is None
+    with pytest.raises(FluxError, match=r"belongs to the service at https://api\.kie\.ai"):
+        other.find("e730")
     assert other.recent(None) == other.unsaved() == other.unsettled() == []
     assert other.durations("flux-kontext-pro", "generate") == []
     assert other.unfinished("f") is None
@@ -231,5 +232,8 @@ def test_sandbox_and_paid_tasks_never_meet(
     own = accepted(other, "f841")
     assert (own.sandbox, task.sandbox) == (True, False)
     assert other.recent(None) == other.unsaved() == [own]
-    assert journal.find("f841") is None
+    with pytest.raises(FluxError) as caught:
+        journal.find("f841")
+    assert (caught.value.status, caught.value.hint) == (8, "fluxcli status f841 --sandbox")
+    assert (journal.elsewhere(unsaved=True), other.elsewhere(unsaved=True)) == (1, 1)
     other.close()

@@ -142,10 +142,6 @@ class Desk:
         """Let the journal fail when a submission's slot is given back."""
         self._trigger("BEFORE UPDATE ON submissions")
 
-    def jam_turns(self) -> None:
-        """Let the journal fail when a turn to look is reserved."""
-        self._trigger("BEFORE INSERT ON turns")
-
     def _trigger(self, when: str) -> None:
         self.journal.submission_limiter.take("nobody")
         with closing(sqlite3.connect(self.folder / "state" / "journal.sqlite3")) as db:

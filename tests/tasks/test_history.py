@@ -133,7 +133,7 @@ class TestSettling:
 
     def test_not_by_a_task_that_is_known_already(self, desk: Desk) -> None:
         accepted(desk.journal, "e730dcfe", "g")
-        with pytest.raises(FluxError, match="is known already"):
+        with pytest.raises(FluxError, match="was made by submission"):
             history(desk).settle(lost(desk).ref, "e730dcfe")
 
     @pytest.mark.parametrize("name", ["e730dcfe", "nothing"])

@@ -59,11 +59,6 @@ class TestPolling:
         last(desk.make())
         assert desk.asked.count("record-info") == 3
 
-    def test_a_turn_that_cannot_be_written_down_keeps_nobody_waiting(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(RUNNING), finished()]
-        desk.jam_turns()
-        last(desk.make())
-
     def test_what_others_took_meanwhile_is_learnt(self, desk: Desk) -> None:
         """The first pictures of a batch are waited for blindly, the others need not be."""
 
