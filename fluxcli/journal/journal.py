@@ -42,6 +42,14 @@ ADOPTED: Final = "adopted:"
 _PREFIX_LENGTH: Final = 4
 """A shorter prefix of an id too easily means another task."""
 _LAST_LETTER: Final = chr(0x10FFFF)
+_STATES: Final = """
+WITH RECURSIVE found (state) AS (
+    SELECT MIN(state) FROM tasks UNION ALL
+    SELECT (SELECT MIN(state) FROM tasks WHERE state > found.state) FROM found
+    WHERE found.state IS NOT NULL
+) SELECT state FROM found WHERE state IS NOT NULL
+"""
+"""The states in use, by one step in the index for each."""
 
 
 @dataclass(slots=True)
@@ -495,7 +503,15 @@ class Journal:
         return int(rows[0][0]) if rows else 0
 
     def unsaved(self) -> list[Task]:
-        """Return every task of this service that is paid for and not on disk, oldest first."""
+        """Return every task of this service that is paid for and not on disk, oldest first.
+
+        Raises:
+            FluxError: JOURNAL: a row is in a state that this version does not know.
+        """
+        known = set(State)
+        for row in self._store.rows(_STATES):
+            if isinstance(row["state"], str) and row["state"] not in known:
+                raise later_version(self._store.path, f"the state `{row['state']}` is not known")
         return self._in(*_UNFINISHED)
 
     def unsettled(self) -> list[Task]:
