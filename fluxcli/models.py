@@ -103,3 +103,8 @@ class Task:
     error_message: str | None = None
     wire: str | None = None
     credits: float | None = None
+
+
+def is_unpaid(task: Task | None) -> bool:
+    """Return whether making the image costs money: it was never paid for, or it failed."""
+    return task is None or task.state in {State.REFUSED, State.FAILED}

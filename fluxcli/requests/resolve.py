@@ -22,7 +22,7 @@ from fluxcli.files.output_path import (
     known_paths,
     parse_target,
 )
-from fluxcli.models import Request
+from fluxcli.models import Request, is_unpaid
 from fluxcli.requests.identity import fingerprint
 from fluxcli.requests.inputs import (
     LAST,
@@ -32,7 +32,6 @@ from fluxcli.requests.inputs import (
     source_of,
     source_of_identity,
 )
-from fluxcli.requests.selection import is_unpaid
 from fluxcli.tasks.options import PictureRequest, Source
 
 if TYPE_CHECKING:

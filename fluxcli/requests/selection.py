@@ -10,7 +10,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import check_free, is_device
-from fluxcli.models import Picture, State, Task
+from fluxcli.models import Picture, State, Task, is_unpaid
 from fluxcli.requests.identity import real_path
 from fluxcli.tasks.download import holds
 
@@ -44,11 +44,6 @@ class Selection:
     unpaid: int
     made: tuple[Task, ...] = field(default=())
     kept: tuple[Task, ...] = field(default=())
-
-
-def is_unpaid(task: Task | None) -> bool:
-    """Return whether making the image costs money: it was never paid for, or it failed."""
-    return task is None or task.state in {State.REFUSED, State.FAILED}
 
 
 def select(
