@@ -104,7 +104,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('-o', '--output'); Takes = @('FILE'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} {model} {ratio} {ext}.' }
         @{ Names = @('-f', '--force'); In = @('generate', 'edit', 'download')
-            Again = $false; Help = 'Replace a file that is there.' }
+            Again = $false; Help = 'Replace a file that exists; if the request is done, pay again for it.' }
         @{ Names = @('--skip-existing'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'Make nothing where a file is there.' }
         @{ Names = @('--timeout'); Takes = @(); In = @('generate', 'edit', 'status', 'download', 'build')
@@ -114,7 +114,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('-n', '--count'); Takes = @(); In = @('generate', 'edit')
             Again = $false; Help = 'So many pictures, 1 to 100.' }
         @{ Names = @('--new'); In = @('generate', 'edit')
-            Again = $false; Help = 'Pay again, even if this request is unfinished.' }
+            Again = $false; Help = 'Pay again, even if this request is unfinished or done.' }
         @{ Names = @('-y', '--yes'); In = @('generate', 'edit')
             Again = $false; Help = 'Agree to the spending beforehand.' }
         @{ Names = @('--max-credits'); Takes = @(); In = @('generate', 'edit')

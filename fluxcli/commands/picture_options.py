@@ -49,9 +49,14 @@ class PlaceOptions:
             "{model} {ratio} {ext}.",
         ),
     ] = None
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace a file that is there.")] = (
-        False
-    )
+    force: Annotated[
+        bool,
+        typer.Option(
+            "-f",
+            "--force",
+            help="Replace a file that exists; if the request is done, pay again for it.",
+        ),
+    ] = False
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Make nothing where a file is there.")
     ] = False
@@ -65,7 +70,7 @@ class SpendOptions:
         int, typer.Option("-n", "--count", metavar="N", help="So many pictures, 1 to 100.")
     ] = 1
     new: Annotated[
-        bool, typer.Option("--new", help="Pay again, even if this request is unfinished.")
+        bool, typer.Option("--new", help="Pay again, even if this request is unfinished or done.")
     ] = False
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree to the spending beforehand.")] = (
         False

@@ -115,7 +115,7 @@ class Downloader:
             yield Warned(key=self._key, message=note)
         expected = self._path(task, picture.format)
         if picture.path != expected:
-            note = f"{quoted(expected or '')} appeared meanwhile and was kept; saved beside it"
+            note = f"{quoted(expected or '')} already exists and was kept; saved beside it"
             yield Warned(key=self._key, message=note)
 
     def _fetched(self, task: Task) -> Generator[JobStep, None, Picture]:

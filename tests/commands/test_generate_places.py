@@ -142,7 +142,7 @@ class TestAFileInTheWay:
         (box.cwd / "fox.jpg").write_bytes(b"precious")
         ran = box.run("generate", "a fox", "-o", "fox.jpg")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox-1.jpg")])
-        assert "appeared meanwhile and was kept" in ran.err
+        assert "already exists and was kept" in ran.err
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
 
 

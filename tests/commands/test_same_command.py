@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fluxcli.cli import main
 from tests.commands.balance import spent
-from tests.worlds import Stream
+from tests.worlds import Stream, SwiftClock, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.worlds import Ran, World
+    from tests.worlds import Ran
 
 STATUS_OF_FAULT = {"download:503x9999": 6, "poll:500x9999": 4, "submit:reset": 11}
 
@@ -280,6 +284,106 @@ class TestDone:
         (box.cwd / "k.png").unlink()
         box.run(*self.MAKE)
         assert spent(box) == 10
+
+
+class TestNeighboursOfDone:
+    """Other ways by which the own image comes to its place."""
+
+    MAKE = ("generate", "a fox", "-o", "k.png")
+
+    def test_it_was_downloaded_there(self, box: World) -> None:
+        (task_id,) = box.run(*self.MAKE, "--no-wait").lines
+        assert box.run("download", task_id).lines == [str(box.cwd / "k.png")]
+        assert box.run(*self.MAKE).lines == [str(box.cwd / "k.png")]
+        assert spent(box) == 5
+
+    def test_the_place_is_a_link_to_a_file(self, box: World) -> None:
+        (box.cwd / "sub").mkdir()
+        (box.cwd / "k.png").symlink_to(box.cwd / "sub" / "real.png")
+        assert box.run(*self.MAKE).status == 0
+        assert box.run(*self.MAKE).status == 0
+        assert box.run("generate", "a fox", "-o", "sub/real.png").status == 0
+        assert spent(box) == 5
+
+    def test_another_image_lies_there_and_the_own_one_beside_it(self, box: World) -> None:
+        """It appeared while the image was made."""
+        assert box.run(*self.MAKE, "--timeout", "1").status == 4
+        (box.cwd / "k.png").write_bytes(b"precious")
+        for _ in range(2):
+            ran = box.run(*self.MAKE)
+            assert (ran.status, ran.lines) == (0, [str(box.cwd / "k-1.png")])
+        assert spent(box) == 5
+
+    @pytest.mark.parametrize("seconds", [-30 * 86400.0, -5.0, 5.0, 400 * 86400.0])
+    def test_the_clock_was_set(self, box: World, seconds: float) -> None:
+        assert box.run(*self.MAKE).status == 0
+        box.clock = SwiftClock(box.clock.wall() + seconds)
+        assert box.run(*self.MAKE).status == 0
+        assert spent(box) == 5
+
+    def test_it_is_declared_once(self, box: World) -> None:
+        for _ in range(3):
+            ran = box.run(*self.MAKE, "--save-as", "fox")
+            assert (ran.status, ran.lines) == (0, [str(box.cwd / "k.png")])
+        assert (box.cwd / "assets.toml").read_text().count("fox]") == 1
+        assert spent(box) == 5
+
+    def test_without_waiting_its_id_is_printed(self, box: World) -> None:
+        ids = box.run(*self.MAKE, "--no-wait").lines
+        box.run(*self.MAKE)
+        assert box.run(*self.MAKE, "--no-wait").lines == ids
+
+    @pytest.mark.parametrize("failure", ["submit:402", "submit:moderated"])
+    def test_a_later_try_with_new_came_to_nothing(self, box: World, failure: str) -> None:
+        assert box.run(*self.MAKE).status == 0
+        assert faulty(box, failure, *self.MAKE, "--new").status in {7, 8}
+        before = spent(box)
+        assert box.run(*self.MAKE).lines == [str(box.cwd / "k.png")]
+        assert spent(box) == before
+
+
+SPELLINGS = ("k.png", "./k.png", "sub/../k.png", "link/k.png", "link/sub/../k.png")
+FAULTS = ("", "download:503x9999", "poll:500x9999", "submit:455x9999", "download:truncate")
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    edit=st.booleans(),
+    tries=st.lists(
+        st.tuples(
+            st.sampled_from(SPELLINGS),
+            st.sampled_from(FAULTS),
+            st.sampled_from(((), ("--force",), ("--no-wait",), ("--timeout", "1"))),
+            st.sampled_from((0.0, 3600.0, 86400.0)),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_any_tries_of_one_command_pay_once(
+    edit: bool,  # noqa: FBT001 - drawn
+    tries: list[tuple[str, str, tuple[str, ...], float]],
+) -> None:
+    """Until it is done, any spelling, fault, flag and pause: one charge, and one image."""
+    with TemporaryDirectory() as folder:
+        box = World(Path(folder).resolve())
+        box.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "8"}
+        (box.cwd / "sub").mkdir()
+        (box.cwd / "link").symlink_to(box.cwd)
+        base = 0
+        command: tuple[str, ...] = ("generate", "a fox")
+        if edit:
+            assert box.run("generate", "a cat", "-o", "cat.png").status == 0
+            command, base = ("edit", "@last", "make it night"), 5
+        done = False
+        for spelling, faults, flags, pause in tries:
+            kept = () if done else flags
+            ran = faulty(box, faults, *command, "-o", spelling, *kept)
+            done = done or (ran.status == 0 and (box.cwd / "k.png").exists())
+            box.clock.sleep(pause)
+        assert box.run(*command, "-o", "k.png").status == 0
+        assert spent(box) == base + 5
+        assert box.run("download", "--unsaved").lines == []
 
 
 class Typist(Stream):
