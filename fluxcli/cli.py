@@ -12,7 +12,7 @@ from fluxcli import __version__
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import meant, named, spread
 from fluxcli.context import Context
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
             status, hint = 128 + number, "fluxcli status"
             return FluxError(Code.INTERRUPTED, "interrupted", hint=hint, status=status)
         case _:
-            return _bug(error)
+            return exhausted(error, sent=True) or _bug(error)
 
 
 def _told(error: FluxError, arguments: Sequence[str], context: Context) -> int:

@@ -6,6 +6,7 @@ what happened. `TABLE` is the one list of both, and the README prints it.
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ class Code(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     JOURNAL = "journal"
     STDOUT_UNWRITABLE = "stdout_unwritable"
+    NO_RESOURCES = "no_resources"
     INTERNAL = "internal"
     INTERRUPTED = "interrupted"
 
@@ -135,6 +137,9 @@ TABLE: dict[Code, ErrorInfo] = {
     Code.STDOUT_UNWRITABLE: ErrorInfo(
         Status.FAILURE, False, "the answer cannot be written to stdout"
     ),
+    Code.NO_RESOURCES: ErrorInfo(
+        Status.FAILURE, True, "the system has no thread or file handle left"
+    ),
     Code.INTERNAL: ErrorInfo(Status.FAILURE, False, "a bug in fluxcli"),
     Code.INTERRUPTED: ErrorInfo(130, True, "stopped by a signal: 128 + its number (129, 130, 143)"),
 }
@@ -197,6 +202,32 @@ class ProblemsError(FluxError):
         first = errors[0]
         super().__init__(first.code, "; ".join(e.message for e in errors), hint=first.hint)
         self.errors = errors
+
+
+def exhausted(error: BaseException | None, *, sent: bool) -> FluxError | None:
+    """Return the error for a lack of threads, file handles or memory; None for another cause.
+
+    `sent`: something may have been submitted before.
+    """
+    cause = error
+    while cause is not None and not _is_exhausted(cause):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    rest = "; `fluxcli status` lists what was submitted" if sent else ""
+    return FluxError(
+        Code.NO_RESOURCES,
+        f"the system gives this process no more threads, files or memory: {cause}"
+        + ("" if sent else "; nothing was sent"),
+        hint=f"close other programs, or raise the limits that `ulimit -a` shows{rest}",
+    )
+
+
+def _is_exhausted(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+    thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
+    return thread or isinstance(error, MemoryError)
 
 
 def overall(errors: list[FluxError], *, done: int) -> int:

@@ -83,6 +83,7 @@ STATUS_OF_CODE: Final = {
     "outcome_unknown": 11,
     "journal": 1,
     "stdout_unwritable": 1,
+    "no_resources": 1,
     "internal": 1,
     "interrupted": 130,
 }

@@ -10,7 +10,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, Self
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ class Deadline:
     """Calls `cut`, from another thread, once the block has taken `seconds`; then `fired` is true.
 
     Raises:
-        FluxError: NETWORK, on entry, if no thread can be started: a call without a deadline is
+        FluxError: NO_RESOURCES, on entry, if no thread can be started: a call without a deadline is
             not begun.
     """
 
@@ -90,8 +90,7 @@ def _started(work: Callable[[], None]) -> threading.Thread:
     try:
         thread.start()
     except RuntimeError as error:
-        reason = f"no thread can be started: {error}"
-        raise FluxError(Code.NETWORK, reason, hint="fluxcli config check") from error
+        raise (exhausted(error, sent=False) or error) from error
     return thread
 
 

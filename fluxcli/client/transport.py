@@ -26,7 +26,7 @@ import httpx
 from fluxcli import __version__
 from fluxcli.client.deadline import Deadline
 from fluxcli.client.proxies import proxy_for
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, exhausted
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
 """The edge refuses some default agents, so every call names the product."""
@@ -262,6 +262,8 @@ def _translated(url: str, exchange: Exchange, deadline: Deadline) -> Iterator[No
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+        if (lack := exhausted(error, sent=False)) is not None:
+            raise lack from error
         raise _network(f"cannot connect to {host}: {_brief(error)}") from error
     except httpx.TimeoutException as error:
         raise _network(f"no answer from {host} in time") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fluxcli.catalog import CREDITS, PRO
+from fluxcli.catalog import CREDITS, LOGS_PAGE, PRO
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import meant, named, spread
 from fluxcli.context import Context
@@ -136,6 +136,9 @@ def check(context: Context) -> None:
         output.warn(warning)
 
 
+_SHOWN_ROWS: Final = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check found; `ok` None: it could not be tried."""
@@ -173,6 +176,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     ]
     yield from first
     yield _find("state folder", lambda: _usable(settings.state_dir, "state"))
+    yield _find("journal", lambda: _journal(context))
     yield _find("cache folder", lambda: _usable(settings.cache_dir, "cache"))
     if all(finding.ok for finding in first):
         yield from _service(context)
@@ -199,6 +203,21 @@ def _key(context: Context) -> str:
     if context.sandbox:
         return "the sandbox needs none"
     return f"from {context.settings.value(_API_KEY).origin}"
+
+
+def _journal(context: Context) -> str:
+    """Read every row of the journal."""
+    damaged = context.journal.check()
+    # Reported here, so that the run does not warn of them as well.
+    rows = [f"row `{ref}`: {reason}" for ref, reason in damaged.items()]
+    damaged.clear()
+    if rows:
+        raise FluxError(
+            Code.JOURNAL,
+            f"{len(rows)} damaged and skipped: {'; '.join(rows[:_SHOWN_ROWS])}",
+            hint=f"look for their tasks at {LOGS_PAGE}, then `fluxcli download TASKID`",
+        )
+    return "all rows can be read"
 
 
 def _usable(where: Path, kind: folders.Kind) -> str:

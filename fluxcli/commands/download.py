@@ -9,7 +9,7 @@ import typer
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
 from fluxcli.commands.pictures import result_reporter, take_places_and_times
-from fluxcli.commands.task_names import check_names
+from fluxcli.commands.task_names import check_names, note_elsewhere
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
@@ -53,6 +53,8 @@ def download(
         )
     else:
         context.output.note("nothing is waiting to be saved")
+    if unsaved:
+        note_elsewhere(context, unsaved=True)
     for task in context.journal.unsettled() if unsaved else ():
         context.output.warn(
             f"submission `{task.ref}` may be paid for; its outcome is unknown", always=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import WaitOptions
-from fluxcli.commands.task_names import check_names, period
+from fluxcli.commands.task_names import check_names, note_elsewhere, period
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, overall, reason_of
 from fluxcli.models import State
@@ -87,18 +87,24 @@ def status(
     elif names:
         shown = _known(context, names)
     else:
-        shown = _selected(context, search=search, since=since, state=state)
+        shown = _selected(
+            context,
+            search=search,
+            since=since,
+            state=state,
+            limit=None if everything or html or search or since or state else limit,
+        )
         shown = shown if everything or html else shown[:limit]
         shown = shown if offline else _refreshed(context, shown)
     if html is not None:
         _write_page(context, context.cwd / html, shown)
     elif names:
-        _reporter(context).cards(shown, context.journal.recent(None))
+        _reporter(context).cards(shown, context.journal.edits_of(shown))
     else:
         found_none = "no task matches" if search or since or state else "no tasks yet"
         _reporter(context).show(shown, none=found_none)
         if not offline:
-            _mention_others(context)
+            note_elsewhere(context, unsaved=False)
     _report(context, errors)
 
 
@@ -123,9 +129,9 @@ def _named(context: Context, name: str) -> str:
     except OSError as error:
         message = f"`{name}` cannot be read: {reason_of(error)}"
         raise FluxError(Code.INPUT_UNREADABLE, message) from None
-    for task in context.journal.recent(None):
-        if task.picture is not None and task.picture.sha256 == digest:
-            return task.task_id or task.ref
+    task = context.journal.of_file(digest)
+    if task is not None:
+        return task.task_id or task.ref
     raise FluxError(
         Code.TASK_NOT_FOUND,
         f"`{name}` is not an image that a task of this machine saved, or it was changed since",
@@ -134,7 +140,12 @@ def _named(context: Context, name: str) -> str:
 
 
 def _selected(
-    context: Context, *, search: str | None, since: str | None, state: str | None
+    context: Context,
+    *,
+    search: str | None,
+    since: str | None,
+    state: str | None,
+    limit: int | None,
 ) -> list[Task]:
     """Return the tasks of this machine that match all filters, newest first."""
     states = None if state is None else _STATES.get(state)
@@ -146,7 +157,7 @@ def _selected(
     words = (search or "").casefold().split()
     return [
         task
-        for task in context.journal.recent(None)
+        for task in context.journal.recent(limit)
         if (states is None or task.state in states)
         and task.created_at >= earliest
         and all(word in task.request.prompt.casefold() for word in words)
@@ -176,21 +187,6 @@ def _write_page(context: Context, path: Path, tasks: list[Task]) -> None:
         message = f"cannot write `{path}`: {reason_of(error)}"
         raise FluxError(Code.OUTPUT_UNWRITABLE, message) from None
     context.output.answer_path(placed)
-
-
-def _mention_others(context: Context) -> None:
-    """Note how many tasks belong to the sandbox, or to the service in a run with `--sandbox`."""
-    from fluxcli.journal.journal import Journal
-
-    other = Journal(context.settings.state_dir, clock=context.clock, sandbox=not context.sandbox)
-    try:
-        count = len(other.recent(None))
-    finally:
-        other.close()
-    if count:
-        tasks = "1 task" if count == 1 else f"{count} tasks"
-        whose, flag = ("service", "") if context.sandbox else ("sandbox", " --sandbox")
-        context.output.note(f"{tasks} of the {whose}: `fluxcli status{flag}`")
 
 
 def _check_settling(names: list[str], *, offline: bool) -> None:

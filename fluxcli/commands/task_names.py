@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.catalog import API_URL, SANDBOX_URL
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SHORTEST: Final = 4
 _LISTED: Final = 5
-_USABLE: Final = frozenset({State.RUNNING, State.SUCCEEDED, State.SAVED})
+_SERVICES: Final = {API_URL: "service", SANDBOX_URL: "sandbox"}
 
 
 def check_names(context: Context, names: Sequence[str]) -> None:
@@ -33,8 +33,10 @@ def check_names(context: Context, names: Sequence[str]) -> None:
 
 
 def _check_last(context: Context) -> None:
+    if not context.journal.recent(1) or context.journal.has_usable():
+        return
     tasks = context.journal.recent(None)
-    if tasks and not any(task.state in _USABLE for task in tasks):
+    if tasks:
         latest = tasks[0]
         raise FluxError(
             Code.TASK_NOT_FOUND,
@@ -47,13 +49,13 @@ def _check_last(context: Context) -> None:
 def _check_prefix(context: Context, name: str) -> None:
     # Bytes that are no text are in no id: the search reports that.
     if len(name) < _SHORTEST and name.isprintable():
-        found = [task for task in context.journal.recent(None) if _begins(task, name)]
+        found = context.journal.beginning(name) if name else []
         raise FluxError(
             Code.USAGE,
             f"`{name}` is too short: give at least {_SHORTEST} characters of the task's id",
             hint=f"fluxcli status {_name(found[0])}" if len(found) == 1 else "fluxcli status",
         )
-    found = [task for task in context.journal.recent(None) if _begins(task, name)]
+    found = context.journal.beginning(name) if name else []
     if len({task.task_id for task in found}) > 1 and not any(
         name in {task.task_id, task.ref} for task in found
     ):
@@ -66,12 +68,18 @@ def _check_prefix(context: Context, name: str) -> None:
         )
 
 
-def _begins(task: Task, name: str) -> bool:
-    return name != "" and _name(task).startswith(name)
-
-
 def _name(task: Task) -> str:
     return task.task_id or task.ref
+
+
+def note_elsewhere(context: Context, *, unsaved: bool) -> None:
+    """Note how many tasks belong to other services, with the command that reports them."""
+    for origin, count in context.journal.elsewhere(unsaved=unsaved).items():
+        tasks = "1 task" if count == 1 else f"{count} tasks"
+        whose = _SERVICES.get(origin, f"service at {origin}")
+        command = context.journal.command_at(origin, "download --unsaved" if unsaved else "status")
+        rest = " not saved" if unsaved else ""
+        context.output.note(f"{tasks} of the {whose}{rest}: `{command}`")
 
 
 def period(text: str) -> float:

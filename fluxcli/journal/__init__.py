@@ -1,7 +1,7 @@
-"""The local record of every task, written before the money.
+"""The local record of every task, written before any money is spent.
 
-`store` holds the file, its schema and its transactions; `ledger` a task's way through its
-states and the runs that ask for tasks; `pace` the account's limit, shared by every process
-of this machine; `uploads` the input pictures that the service still has. Nothing here knows
-HTTP, prints, or sleeps.
+`database` holds the file, its schema and its transactions; `rows` turns a row into a task and
+back; `journal` records the states of tasks and the runs they belong to; `lookup` reads them;
+`rate_limit` keeps the account's limit of submissions across the processes of this machine;
+`uploads` the images that the service still keeps. Nothing here uses HTTP, prints, or sleeps.
 """

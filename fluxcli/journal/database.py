@@ -68,6 +68,8 @@ ALTER TABLE uploads ADD COLUMN after INTEGER NOT NULL DEFAULT 0;
 DELETE FROM submissions;
 CREATE INDEX tasks_origin ON tasks (origin);
 CREATE INDEX tasks_state ON tasks (state, origin);
+CREATE INDEX tasks_source ON tasks (source) WHERE source IS NOT NULL;
+CREATE INDEX tasks_sha256 ON tasks (sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX tasks_timed ON tasks (origin) WHERE seconds IS NOT NULL;
 """
 _SCHEMA: Final = (_FIRST, _SECOND, _THIRD)
@@ -109,11 +111,11 @@ class Database:
             connection.execute("COMMIT")
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        """Read rows; none if there is no journal yet."""
+        """Read rows; none if there is no journal yet. One mapping holds named values."""
         with self._guard, explained(self.path):
             if self._connection is None and not self.path.exists():
                 return []
-            return self._open(create=False).execute(query, values).fetchall()
+            return self._open(create=False).execute(query, _bound(values)).fetchall()
 
     def close(self) -> None:
         """Close the file."""
@@ -198,6 +200,10 @@ def _copy(connection: sqlite3.Connection, path: Path) -> None:
     with contextlib.closing(sqlite3.connect(unfinished)) as copy:
         connection.backup(copy)
     unfinished.replace(path)
+
+
+def _bound(values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - as sqlite3 takes them
+    return values[0] if len(values) == 1 and isinstance(values[0], dict) else values
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,9 +1,9 @@
 """A task's way through its states, and the runs that ask for tasks.
 
-A *run* is one command's wish for one or several pictures; they are numbered from 1.
-It stays open until its answer was given, so that the same command, run again after any
-interruption, takes up what is there instead of paying anew. A run is locked while a process
-works on it; the lock dies with the process.
+A *run* is what one command asks for: one or several images, numbered from 1. It stays open until
+its result was reported, so that the same command, run again after any interruption, resumes it
+instead of paying again. A run is locked while a process works on it; the lock ends with the
+process.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import API_URL, LOGS_PAGE, SANDBOX_URL
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import FileLock
-from fluxcli.journal.database import Database, explained, later_version
+from fluxcli.journal.database import explained
+from fluxcli.journal.lookup import TaskLookup
 from fluxcli.journal.rate_limit import SubmissionLimiter
 from fluxcli.journal.rows import (
     DamagedRowError,
@@ -32,29 +32,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.clock import Clock
+    from fluxcli.filelock import FileLock
     from fluxcli.models import Picture, Request, Task
 
 _REF_LETTERS: Final = "23456789abcdefghjkmnpqrstvwxyz"
-_UNFINISHED: Final = (State.RUNNING, State.SUCCEEDED)
 ADOPTED: Final = "adopted:"
 """How the fingerprints of the runs of adopted tasks begin."""
-
-_PREFIX_LENGTH: Final = 4
-"""A shorter prefix of an id too easily means another task."""
-_LAST_LETTER: Final = chr(0x10FFFF)
-_STATES: Final = """
-WITH RECURSIVE found (state) AS (
-    SELECT MIN(state) FROM tasks UNION ALL
-    SELECT (SELECT MIN(state) FROM tasks WHERE state > found.state) FROM found
-    WHERE found.state IS NOT NULL
-) SELECT state FROM found WHERE state IS NOT NULL
-"""
-"""The states in use, by one step in the index for each."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One command's wish, held by this process: its tasks by number, the newest try each."""
+    """A run that this process holds: its tasks by number, the newest of each."""
 
     name: str
     tasks: dict[int, Task] = field(default_factory=dict)
@@ -68,7 +56,7 @@ class RunMark:
     latest: str | None
 
 
-class Journal:
+class Journal(TaskLookup):
     """The record of this machine's tasks. It reports those of the service at `origin`.
 
     `origin` is the service's base URL; `sandbox` marks its tasks as the stand-in's.
@@ -77,13 +65,9 @@ class Journal:
     def __init__(
         self, folder: Path, *, clock: Clock, sandbox: bool, origin: str | None = None
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, origin=origin or (SANDBOX_URL if sandbox else API_URL))
         self._clock = clock
         self._sandbox = sandbox
-        self.origin = origin or (SANDBOX_URL if sandbox else API_URL)
-        self.damaged: dict[str, str] = {}
-        """What is wrong with the damaged rows that were met, by their refs."""
-        self._store = Database(folder / "journal.sqlite3")
         self.submission_limiter = SubmissionLimiter(self._store, clock)
         self.uploads = Uploads(self._store, clock)
 
@@ -232,9 +216,6 @@ class Journal:
                 raise self._unreadable(row, error) from error
         return found
 
-    def _later(self, error: LaterRowError) -> FluxError:
-        return later_version(self._store.path, str(error))
-
     def _unreadable(self, row: sqlite3.Row, error: DamagedRowError) -> FluxError:
         """Return the error for a command whose own earlier task cannot be read."""
         task_id = row["task_id"] if isinstance(row["task_id"], str) else None
@@ -249,9 +230,6 @@ class Journal:
 
     def _run_of(self, task: Task) -> str:
         return str(self._store.rows("SELECT run FROM tasks WHERE ref = ?", task.ref)[0]["run"])
-
-    def _lock(self, name: str) -> FileLock:
-        return FileLock(self._folder / "locks" / f"{name}.lock")
 
     def _held(self, run: str, what: str, *, hint: str) -> FileLock:
         lock = self._lock(run)
@@ -411,170 +389,3 @@ class Journal:
             db.execute(f"UPDATE tasks SET {names} WHERE ref = ?", (*values.values(), ref))  # noqa: S608 - our own names
             row = db.execute("SELECT * FROM tasks WHERE ref = ?", (ref,)).fetchone()
         return task_of(row, held=True)
-
-    # -- reading ------------------------------------------------------------------------
-
-    def get(self, ref: str) -> Task:
-        """Return the task of exactly this ref.
-
-        Raises:
-            FluxError: JOURNAL, if its row cannot be read.
-        """
-        found = self._seen(self._store.rows("SELECT * FROM tasks WHERE ref = ?", ref))
-        if not found:
-            reason = self.damaged.get(ref, "it is missing")
-            raise FluxError(
-                Code.JOURNAL,
-                f"the row `{ref}` of the journal `{self._store.path}` cannot be read: {reason}",
-                hint="fluxcli config check",
-            )
-        return found[0]
-
-    def find(self, text: str) -> Task | None:
-        """Find the task that a user names: an id, a ref, `@last`, or a prefix of one id.
-
-        Raises:
-            FluxError: TASK_NOT_FOUND for `@last` without history, and for a task of another
-                service; USAGE for a prefix of several ids.
-        """
-        if text == "@last":
-            return self._last()
-        # A shell passes any bytes; those that are not UTF-8 are in no id.
-        named = text.removeprefix("@").encode(errors="replace").decode()
-        found = self._named("task_id = ?", named) + self._named("ref = ?", named)
-        if not found and len(named) >= _PREFIX_LENGTH:
-            found = self._named("task_id >= ? AND task_id < ?", named, named + _LAST_LETTER)
-            if len({task.task_id for task in found}) > 1:
-                raise FluxError(
-                    Code.USAGE, f"`{named}` begins the ids of several tasks", hint="fluxcli status"
-                )
-        return found[-1] if found else None
-
-    def _named(self, condition: str, *values: str) -> list[Task]:
-        """Return the tasks of this service that meet a condition, else raise for another's."""
-        query = f"SELECT * FROM tasks WHERE {condition} ORDER BY rowid"  # noqa: S608 - our own words
-        rows = self._store.rows(query, *values)
-        here = [row for row in rows if row["origin"] == self.origin]
-        if rows and not here:
-            raise self._of_another(rows[-1])
-        return self._seen(here)
-
-    def _of_another(self, row: sqlite3.Row) -> FluxError:
-        """Return the error for a task of another service, with the command that asks there."""
-        origin, name = str(row["origin"]), row["task_id"] or row["ref"]
-        command = f"FLUXCLI_BASE_URL={origin} fluxcli status {name}"
-        if origin == SANDBOX_URL:
-            command = f"fluxcli status {name} --sandbox"
-        elif origin == API_URL and self.origin == SANDBOX_URL:
-            command = f"fluxcli status {name}"
-        return FluxError(
-            Code.TASK_NOT_FOUND,
-            f"task `{name}` belongs to the service at {origin}, not to {self.origin}",
-            hint=command,
-        )
-
-    def _last(self) -> Task:
-        # A few more than one: a damaged row is passed over.
-        rows = self._store.rows(
-            "SELECT * FROM tasks WHERE origin = ? AND +state IN ('running', 'succeeded', 'saved')"
-            " ORDER BY rowid DESC LIMIT 100",
-            self.origin,
-        )
-        found = self._seen(rows)
-        if not found:
-            raise FluxError(Code.TASK_NOT_FOUND, "there is no task yet", hint="fluxcli status")
-        return found[0]
-
-    def recent(self, limit: int | None) -> list[Task]:
-        """Return the latest tasks of this service, newest first."""
-        rows = self._store.rows(
-            "SELECT * FROM tasks WHERE origin = ? ORDER BY rowid DESC LIMIT ?",
-            self.origin,
-            -1 if limit is None else limit,
-        )
-        return self._seen(rows)
-
-    def elsewhere(self, *, unsaved: bool) -> int:
-        """Count the paid tasks of other services: all, or those that are not saved."""
-        states = _UNFINISHED if unsaved else (*_UNFINISHED, State.SAVED)
-        marks = ", ".join("?" * len(states))
-        query = f"SELECT COUNT(*) FROM tasks WHERE state IN ({marks}) AND origin <> ?"  # noqa: S608 - question marks
-        rows = self._store.rows(query, *states, self.origin)
-        return int(rows[0][0]) if rows else 0
-
-    def unsaved(self) -> list[Task]:
-        """Return every task of this service that is paid for and not on disk, oldest first.
-
-        Raises:
-            FluxError: JOURNAL: a row is in a state that this version does not know.
-        """
-        known = set(State)
-        for row in self._store.rows(_STATES):
-            if isinstance(row["state"], str) and row["state"] not in known:
-                raise later_version(self._store.path, f"the state `{row['state']}` is not known")
-        return self._in(*_UNFINISHED)
-
-    def unsettled(self) -> list[Task]:
-        """Return every task of this service of which it is unknown whether it was accepted."""
-        seen = self._in(State.SENDING, State.UNKNOWN)
-        return [task for task in seen if task.state is State.UNKNOWN]
-
-    def _in(self, *states: State) -> list[Task]:
-        marks = ", ".join("?" * len(states))
-        query = f"SELECT * FROM tasks WHERE state IN ({marks}) AND origin = ? ORDER BY rowid"  # noqa: S608 - question marks
-        return self._seen(self._store.rows(query, *states, self.origin))
-
-    def durations(self, model: str, mode: str, *, limit: int = 100) -> list[float]:
-        """Return how long images like this took at the service, in seconds, newest first.
-
-        Asked for each image, so only the latest are searched for a model that is rare.
-        """
-        rows = self._store.rows(
-            "SELECT seconds FROM (SELECT rowid AS seq, seconds, request FROM tasks"
-            " WHERE origin = ? AND seconds IS NOT NULL ORDER BY rowid DESC LIMIT ?)"
-            " WHERE json_valid(request) AND json_extract(request, '$.model') = ?"
-            " AND json_extract(request, '$.mode') = ? ORDER BY seq DESC LIMIT ?",
-            self.origin,
-            10 * limit,
-            model,
-            mode,
-            limit,
-        )
-        return [row["seconds"] for row in rows if isinstance(row["seconds"], float)]
-
-    def check(self) -> dict[str, str]:
-        """Read every row, of all services; return what is wrong with the damaged ones by ref.
-
-        Raises:
-            FluxError: JOURNAL: the journal, or a row of it, was written by a later version.
-        """
-        for row in self._store.rows("SELECT * FROM tasks ORDER BY rowid"):
-            self._task(row, held=True)
-        return self.damaged
-
-    def _seen(self, rows: list[sqlite3.Row]) -> list[Task]:
-        """Make tasks of rows; `sending` may belong to a process that has ended.
-
-        Damaged rows are left out, and noted in `damaged`.
-        """
-        with explained(self._folder):
-            held = {
-                row["run"]: self._lock(row["run"]).held_elsewhere()
-                for row in rows
-                if row["state"] == State.SENDING and isinstance(row["run"], str)
-            }
-        tasks = (self._task(row, held=held.get(row["run"], False)) for row in rows)
-        return [task for task in tasks if task is not None]
-
-    def _task(self, row: sqlite3.Row, *, held: bool) -> Task | None:
-        try:
-            return task_of(row, held=held)
-        except LaterRowError as error:
-            raise self._later(error) from error
-        except DamagedRowError as error:
-            self.damaged[str(row["ref"])] = str(error)
-            return None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._store.close()

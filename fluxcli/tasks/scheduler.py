@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.signals import SIGNALS
 from fluxcli.tasks.options import JobStep, Wait
@@ -182,9 +182,22 @@ class Scheduler:
     def _hand_out(self, job: Job) -> None:
         self._busy += 1
         if self._workers < min(WORKERS, self._busy):
-            self._workers += 1
-            threading.Thread(target=self._work, daemon=True).start()
+            self._start_worker()
         self._ready.put(job)
+
+    def _start_worker(self) -> None:
+        """Start one more worker; if the system allows none, those that run do the work.
+
+        Raises:
+            FluxError: NO_RESOURCES: there is none, so that nothing has been done.
+        """
+        try:
+            threading.Thread(target=self._work, daemon=True).start()
+        except RuntimeError as error:
+            if not self._workers:
+                raise (exhausted(error, sent=False) or error) from error
+        else:
+            self._workers += 1
 
     def _work(self) -> None:
         # Signals are for the caller's thread, which can hold them back where it must.

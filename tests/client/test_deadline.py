@@ -66,4 +66,4 @@ def test_without_a_thread_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(FluxError) as caught, Deadline(lambda: None, 60):
         pass
-    assert (caught.value.code, caught.value.hint) == (Code.NETWORK, "fluxcli config check")
+    assert (caught.value.code, caught.value.status) == (Code.NO_RESOURCES, 1)

@@ -310,6 +310,7 @@ GOOD = {
     "config file": True,
     "key": True,
     "state folder": True,
+    "journal": True,
     "cache folder": True,
     "service": True,
     "credits": True,
@@ -320,7 +321,7 @@ def test_check_says_ok_to_each_and_creates_nothing(shell: Shell) -> None:
     with service(200, {"code": 200, "msg": "success", "data": 12.5}) as url:
         told = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url, FLUXCLI_MODLE="max")
         assert told.status == 0
-        assert [line.split()[0] for line in told.out.splitlines()] == ["ok"] * 6
+        assert [line.split()[0] for line in told.out.splitlines()] == ["ok"] * len(GOOD)
         assert "from KIE_API_KEY" in told.out
         assert "12.5 credits left" in told.out
         assert "warning: `FLUXCLI_MODLE` sets nothing; did you mean `FLUXCLI_MODEL`?" in told.err
