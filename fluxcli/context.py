@@ -323,6 +323,7 @@ class Context:
             read_bytes=self.output.read_stdin_bytes,
             find=self.journal.find,
             unfinished=self.journal.unfinished,
+            history=self.journal.of_fingerprint,
             prices=self.prices(),
         )
         return take(asked, around)

@@ -13,7 +13,7 @@ from fluxcli.settings.parsers import BadValueError, parse_url
 from fluxcli.tasks.options import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from fluxcli.catalog import Mode
@@ -55,6 +55,7 @@ class RequestEnvironment:
     read_bytes: Callable[[int], bytes]
     find: Callable[[str], Task | None]
     unfinished: Callable[[str], Mapping[int, Task] | None] = lambda _: None
+    history: Callable[[str], Sequence[Task]] = lambda _: ()
     prices: Mapping[str, float] = field(default_factory=dict)
 
 

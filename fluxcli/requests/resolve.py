@@ -32,13 +32,14 @@ from fluxcli.requests.inputs import (
     source_of,
     source_of_identity,
 )
+from fluxcli.requests.selection import own_images
+from fluxcli.tasks.download import request_values
 from fluxcli.tasks.options import PictureRequest, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fluxcli.catalog import Mode
-    from fluxcli.models import Task
     from fluxcli.settings.resolve import Settings
 
 
@@ -48,16 +49,12 @@ _BOUNDS: Final = ("timeout", "interval", "max_credits")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRequest:
-    """Images that can be asked for: `fingerprint` is the same for the same command.
-
-    `last` is the task that `@last` means now, if that was typed.
-    """
+    """Images that can be asked for: `fingerprint` is the same for the same command."""
 
     pictures: tuple[PictureRequest, ...]
     fingerprint: str
     date: str
     price: float | None = None
-    last: Task | None = None
 
     @property
     def source_error(self) -> FluxError | None:
@@ -78,15 +75,6 @@ class ResolvedRequest:
     def paths(self) -> list[Path] | None:
         """Return the paths of all images; None if they need an id, empty for stdout."""
         return known_paths(self.first.target, self._facts())
-
-    def is_input(self, task: Task) -> bool:
-        """Return whether an earlier task of this command had the input that it has now.
-
-        `@last` may have come to mean another image since.
-        """
-        if self.last is None:
-            return True
-        return task.source == f"task:{self.last.task_id}" or task.ref == self.last.ref
 
     def credits(self, pictures: int) -> int:
         """Return the estimated price of so many of the pictures, in credits."""
@@ -203,7 +191,6 @@ def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
     return ResolvedRequest(
         pictures=tuple(replace(picture, source=source) for picture in pictures),
         fingerprint=same,
-        last=around.find(LAST) if asked.image == LAST else None,
         price=around.prices.get(request.model),
         date=datetime.fromtimestamp(around.now).astimezone().date().isoformat(),
     )
@@ -230,7 +217,24 @@ def _resumable(
     if begun:
         return typed, source_of_identity(begun[0], around)
     others = (around.unfinished(own) or {}).values()
-    return typed if all(is_unpaid(task) for task in others) else own, source
+    if not all(is_unpaid(task) for task in others):
+        return own, source
+    return typed, _source_again(picture, typed, around) or source
+
+
+def _source_again(picture: PictureRequest, typed: str, around: RequestEnvironment) -> Source | None:
+    """Return the input of the finished run whose own image `@last` would now name.
+
+    As long as images of that run lie at their fixed places, the typed command means them.
+    """
+    paths = known_paths(picture.target, request_values(picture, around.now))
+    last = around.find(LAST)
+    if not paths or last is None or last.source is None:
+        return None
+    history = [task for task in around.history(typed) if task.source == last.source]
+    is_own = any(task.ref == last.ref for task in history)
+    found = own_images(dict(enumerate(paths, 1)), history) if is_own else {}
+    return source_of_identity(last.source, around) if found else None
 
 
 def _output(settings: Settings) -> str | None:

@@ -75,7 +75,10 @@ def select(
             for n in unpaid
             if n in paths and paths[n] not in free
         }
-    own = {} if rules.force else _own_images(order, paths, history)
+    source = order.first.source.identity if order.first.source else None
+    # `@last` may have come to mean another image than it did.
+    same = [] if rules.force else [task for task in history if task.source == source]
+    own = own_images(paths, same)
     own = {n: task for n, task in own.items() if n in unpaid and n not in kept}
     made = {} if rules.new else own
     open_places = [n for n in unpaid if n in paths and n not in own and n not in kept]
@@ -91,16 +94,14 @@ def select(
     )
 
 
-def _own_images(
-    order: ResolvedRequest, paths: Mapping[int, Path], history: Iterable[Task]
-) -> dict[int, Task]:
-    """Return the tasks, by number, whose images lie at their fixed places as they were saved."""
+def own_images(paths: Mapping[int, Path], history: Iterable[Task]) -> dict[int, Task]:
+    """Return the tasks, by number, whose images lie at their fixed `paths` as they were saved."""
     found: dict[int, Task] = {}
     for task in history:
         path = paths.get(task.n)
         if path is None or is_device(path) or task.state is not State.SAVED:
             continue
-        if order.is_input(task) and (lies := _lies(task, path)) is not None:
+        if (lies := _lies(task, path)) is not None:
             found[task.n] = lies
     return found
 

@@ -141,6 +141,38 @@ class TestTheLastImage:
         assert box.run(*self.EDIT, "--json").code == "would_overwrite"
         assert spent(box) == 15
 
+    def test_several_that_are_finished_are_done(self, box: World) -> None:
+        assert box.run(*self.EDIT, "-n", "3").status == 0
+        ran = box.run(*self.EDIT, "-n", "3")
+        assert (ran.status, len(ran.lines)) == (0, 3)
+        assert spent(box) == 20
+
+    def test_what_is_missing_of_several_has_their_input(self, box: World) -> None:
+        """`@last` is by now an image of that command itself."""
+        box.run(*self.EDIT, "-n", "3")
+        (box.cwd / "night-2.png").unlink()
+        assert box.run(*self.EDIT, "-n", "3").status == 0
+        assert len(inputs(box)) == 1
+        assert spent(box) == 25
+
+    @pytest.mark.parametrize("flag", ["--new", "--force"])
+    def test_another_of_it_is_made_from_the_same_input(self, box: World, flag: str) -> None:
+        box.run(*self.EDIT)
+        assert box.run(*self.EDIT, flag).status == 0
+        assert len(inputs(box)) == 1
+        assert spent(box) == 15
+
+    def test_with_new_an_unfinished_one_is_begun_again_from_its_input(self, box: World) -> None:
+        assert box.run(*self.EDIT, "--timeout", "1").status == 4
+        assert box.run(*self.EDIT, "--new").status == 0
+        assert len(inputs(box)) == 1
+
+    def test_by_the_default_name_each_edit_is_of_the_one_before(self, box: World) -> None:
+        for _ in range(3):
+            assert box.run("edit", "@last", "more contrast").status == 0
+        assert len(inputs(box)) == 3
+        assert spent(box) == 20
+
     @pytest.mark.parametrize("length", [8, 12, 32])
     def test_a_prefix_means_its_task(self, box: World, length: int) -> None:
         task_id = box.run("generate", "a cat", "--json").record["task_id"]
