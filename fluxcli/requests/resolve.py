@@ -32,7 +32,7 @@ from fluxcli.requests.inputs import (
     source_of,
     source_of_identity,
 )
-from fluxcli.requests.selection import own_images
+from fluxcli.requests.own_images import own_images
 from fluxcli.tasks.download import request_values
 from fluxcli.tasks.options import PictureRequest, Source
 

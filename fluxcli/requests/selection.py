@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import inspect_file
-from fluxcli.files.output_path import check_free, is_device
+from fluxcli.files.output_path import check_free
 from fluxcli.models import Picture, State, Task, is_unpaid
-from fluxcli.requests.identity import real_path
-from fluxcli.tasks.download import holds
+from fluxcli.requests.own_images import own_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
 
     from fluxcli.requests.resolve import ResolvedRequest
     from fluxcli.tasks.options import PictureRequest
-_NUMBER: Final = re.compile(r"-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,42 +88,6 @@ def select(
         made=tuple(made[n] for n in sorted(made)),
         kept=tuple(kept[n] for n in sorted(kept)),
     )
-
-
-def own_images(paths: Mapping[int, Path], history: Iterable[Task]) -> dict[int, Task]:
-    """Return the tasks, by number, whose images lie at their fixed `paths` as they were saved."""
-    found: dict[int, Task] = {}
-    for task in history:
-        path = paths.get(task.n)
-        if path is None or is_device(path) or task.state is not State.SAVED:
-            continue
-        if (lies := _lies(task, path)) is not None:
-            found[task.n] = lies
-    return found
-
-
-def _lies(task: Task, path: Path) -> Task | None:
-    """Return the task with the path of its image, if that is at `path` or was saved beside it."""
-    picture = task.picture
-    if picture is None:
-        return None
-    if holds(path, picture):
-        return replace(task, picture=replace(picture, path=path))
-    recorded = picture.path
-    is_near = recorded is not None and _is_beside(recorded, path)
-    return task if is_near and recorded is not None and holds(recorded, picture) else None
-
-
-def _is_beside(recorded: Path, path: Path) -> bool:
-    """Return whether an image for `path` may have been saved as `recorded`.
-
-    It gets another ending if it came in another format, and a number if `path` was taken.
-    """
-    if real_path(recorded.parent) != real_path(path.parent):
-        return False
-    stem, other = split_image_ending(path.name)[0], split_image_ending(recorded.name)[0]
-    rest = other.removeprefix(stem) if other.startswith(stem) else None
-    return rest == "" or (rest is not None and _NUMBER.fullmatch(rest) is not None)
 
 
 def _stand_in(order: ResolvedRequest, number: int, path: Path, *, sandbox: bool) -> Task:
