@@ -260,10 +260,9 @@ def _translated(url: str, exchange: Exchange, deadline: Deadline) -> Iterator[No
     """Translate what httpx and the system raise into one `FluxError`."""
     host = urlsplit(url).hostname or url
     try:
-        yield
+        with _reporting_exhaustion(exchange):
+            yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-        if (lack := exhausted(error, sent=False)) is not None:
-            raise lack from error
         raise _network(f"cannot connect to {host}: {_brief(error)}") from error
     except httpx.TimeoutException as error:
         raise _network(f"no answer from {host} in time") from error
@@ -275,6 +274,18 @@ def _translated(url: str, exchange: Exchange, deadline: Deadline) -> Iterator[No
         raise _network(
             f"the connection to {host} broke {how} the request was sent: {detail}"
         ) from error
+
+
+@contextlib.contextmanager
+def _reporting_exhaustion(exchange: Exchange) -> Iterator[None]:
+    """Translate a lack of file handles, threads or memory before a request was sent."""
+    try:
+        yield
+    except (httpx.HTTPError, OSError) as error:
+        lack = None if exchange.sent else exhausted(error, sent=False)
+        if lack is not None:
+            raise lack from error
+        raise
 
 
 def _network(message: str) -> FluxError:

@@ -142,6 +142,24 @@ class TestSendingAgain:
         (trouble,) = (event for event in desk.make() if isinstance(event, Trouble))
         assert trouble.seconds == 33.0
 
+    @pytest.mark.parametrize("retry_after", ["0", "-3", "0.2", "soon"])
+    @pytest.mark.parametrize("timeout", [12.0, 900.0])
+    def test_at_most_once_a_second_whatever_the_service_asks_for(
+        self, desk: Desk, retry_after: str, timeout: float
+    ) -> None:
+        content = b'{"code":455,"msg":"x"}'
+        desk.answers["kontext/generate"] = [answer(content, retry_after=retry_after)]
+        moments: list[float] = []
+        desk.make(
+            timeout=timeout,
+            during=lambda event: (
+                moments.append(desk.clock.monotonic()) if isinstance(event, Submitting) else None
+            ),
+        )
+        pauses = [after - before for before, after in pairwise(moments)]
+        assert min(pauses) >= 1.0
+        assert moments[-1] - moments[0] <= min(timeout, 120.0)
+
     def test_not_if_that_is_beyond_the_time(self, desk: Desk) -> None:
         later = answer(b'{"code":455,"msg":"x"}', retry_after="300")
         desk.answers["kontext/generate"] = [later]

@@ -1,0 +1,188 @@
+"""Whatever the clock, and whichever the service, a command pays once and finds its tasks."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from fluxcli.sandbox.server import serve
+from fluxcli.sandbox.service import SandboxService
+from tests.commands.balance import BALANCE, spent
+from tests.worlds import SwiftClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.worlds import World
+
+STEPS = [5, -5, 14 * 86400, -14 * 86400, 315_360_000, -315_360_000]
+PRICE = 5  # one image by the model `pro`, rounded up
+
+
+@pytest.fixture
+def service(world: World, tmp_path: Path) -> Iterator[SandboxService]:
+    """A served stand-in whose own clock is right, which this world uses."""
+    clock = SwiftClock()
+    made: list[SandboxService] = []
+
+    def make(api: str, uploads: str, results: str) -> SandboxService:
+        made.append(
+            SandboxService(
+                store=tmp_path / "served.sqlite3",
+                wall=clock.wall,
+                sleep=clock.sleep,
+                seconds=0.0,
+                faults=(),
+                credits=BALANCE,
+                api_url=api,
+                upload_url=uploads,
+                result_url=results,
+            )
+        )
+        return made[0]
+
+    with serve(make) as served:
+        world.ask(served.api_url, served.upload_url)
+        yield made[0]
+    made[0].close()
+
+
+def charged(world: World) -> float:
+    """Return what the served account has paid, in credits."""
+    return BALANCE - float(world.run("credits", "--json").record["credits"])
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("first", [("--no-wait",), ("--timeout", "1s")])
+def test_a_rerun_after_any_change_of_the_clock_pays_once(
+    world: World, service: SandboxService, step: float, first: tuple[str, ...]
+) -> None:
+    del service
+    command = ("generate", "a fox", "-o", "fox.png")
+    assert world.run(*command, *first).status in {0, 4}
+    one = charged(world)
+    world.clock.step(step)
+    assert world.run(*command, "--no-wait").status == 0
+    world.clock.step(-2 * step)
+    assert world.run(*command).status == 0
+    assert (charged(world), one > 0) == (one, True)
+    assert (world.cwd / "fox.png").exists()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_download_unsaved_saves_after_any_change_of_the_clock(
+    world: World, service: SandboxService, step: float
+) -> None:
+    del service
+    world.clock.step(step)
+    assert world.run("generate", "a fox", "-o", "fox.png", "--no-wait").status == 0
+    one = charged(world)
+    world.clock.step(-step)
+    assert world.run("download", "--unsaved").status == 0
+    assert (world.cwd / "fox.png").exists()
+    assert charged(world) == one
+
+
+def test_tasks_of_a_served_stand_in_are_marked_and_stay_its_own(
+    world: World, service: SandboxService
+) -> None:
+    del service
+    ran = world.run("generate", "a fox", "-o", "fox.png", "--json")
+    assert ran.record["sandbox"] is True
+    task_id, url = ran.record["task_id"], world.env["FLUXCLI_BASE_URL"]
+    world.ask("https://service.invalid")
+    for words in (("status", task_id), ("download", task_id), ("edit", f"@{task_id}", "night")):
+        other = world.run(*words)
+        assert other.status == 8
+        assert f"belongs to the service at {url}" in other.err
+        assert f"FLUXCLI_BASE_URL={url} fluxcli status {task_id}" in other.err
+    assert world.run("edit", "@last", "night").status == 8
+    assert f"1 task of the service at {url}" in world.run("status").err
+    link = f"{url}/image.png"
+    refused = world.run("edit", link, "make it night", "-o", "night.png")
+    assert refused.status == 2
+    assert "nothing was sent" in refused.err
+
+
+def test_a_sandbox_task_is_no_paid_one(world: World) -> None:
+    """Neither by its id nor as the last one."""
+    world.run("generate", "a fox", "--sandbox", "--no-wait")
+    assert "not saved: `fluxcli download --unsaved --sandbox`" in (
+        world.run("download", "--unsaved").err
+    )
+
+
+@pytest.mark.parametrize("look", ["status", "download"])
+def test_looking_at_the_id_first_settles_an_unknown_submission(world: World, look: str) -> None:
+    command = ("generate", "a fox", "-o", "fox.png", "--sandbox")
+    lost = world.run(*command, "--json", env={"FLUXCLI_SANDBOX_FAULTS": "submit:reset"})
+    assert lost.status == 11
+    ref = lost.record["error"]["ref"]
+    task_id = only_task(world)
+    assert world.run(look, task_id, "--sandbox").status == 0
+    assert world.run("status", ref, "--settle", task_id, "--sandbox").status == 0
+    assert world.run(*command).status == 0
+    assert (world.cwd / "fox.png").exists()
+    assert (len(world.run("status", "--sandbox", "--json").records), spent(world)) == (1, PRICE)
+
+
+def test_an_id_that_was_adopted_first_is_merged_by_settling(world: World) -> None:
+    """Two submissions asked for the same, so that looking cannot decide."""
+    ids: list[tuple[str, str]] = []
+    for name in ("a.png", "b.png"):
+        ran = world.run(
+            *("generate", "a fox", "-o", name, "--sandbox", "--json"),
+            env={"FLUXCLI_SANDBOX_FAULTS": "submit:resetx9"},
+        )
+        ids.append((ran.record["error"]["ref"], only_task(world, len(ids))))
+    for _, task_id in ids:
+        assert world.run("download", task_id, "--sandbox").status == 0
+    for ref, task_id in ids:
+        assert world.run("status", ref, "--settle", task_id, "--sandbox").status == 0
+    for name in ("a.png", "b.png"):
+        assert world.run("generate", "a fox", "-o", name, "--sandbox").status == 0
+        assert (world.cwd / name).exists()
+    assert spent(world) == 2 * PRICE
+
+
+def only_task(world: World, number: int = 0) -> str:
+    """Return the id of a task in the sandbox's own store."""
+    with closing(sqlite3.connect(world.state / "sandbox.sqlite3")) as db:
+        return str(db.execute("SELECT id FROM tasks ORDER BY rowid").fetchall()[number][0])
+
+
+def test_without_a_thread_nothing_is_sent_and_no_bug_is_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        ran = world.run("generate", "a fox", "-o", "fox.png", "--sandbox")
+    assert ran.status == 1
+    assert "nothing was sent" in ran.err
+    assert "bug" not in ran.err
+    assert spent(world) == 0
+
+
+def test_without_a_file_handle_nothing_is_sent_and_no_bug_is_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (8, 8)).save(world.cwd / "in.png")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fluxcli.sandbox.in_process.SandboxTransport.handle_request", refuse)
+        ran = world.run("edit", "in.png", "make it night", "-o", "fox.png", "--sandbox")
+    assert ran.status == 1
+    assert "bug" not in ran.err
+    assert spent(world) == 0
