@@ -106,7 +106,7 @@ class Journal(TaskLookup):
         """Return the tasks of every run of this fingerprint, open or closed, oldest first."""
         return self._seen(
             self._store.rows(
-                "SELECT * FROM tasks WHERE origin = ? AND run IN"
+                "SELECT * FROM tasks WHERE +origin = ? AND run IN"
                 " (SELECT run FROM runs WHERE fingerprint = ?) ORDER BY rowid",
                 self.origin,
                 fingerprint,

@@ -140,8 +140,8 @@ class TaskLookup:
         """Return the tasks of this service whose id, or else ref, begins so, newest first."""
         query = (
             "SELECT rowid AS seq, * FROM tasks WHERE task_id >= :low AND task_id < :high"
-            " AND origin = :origin UNION ALL SELECT rowid AS seq, * FROM tasks"
-            " WHERE ref >= :low AND ref < :high AND origin = :origin AND task_id IS NULL"
+            " AND +origin = :origin UNION ALL SELECT rowid AS seq, * FROM tasks"
+            " WHERE ref >= :low AND ref < :high AND +origin = :origin AND task_id IS NULL"
             " ORDER BY seq DESC"
         )
         low = text.encode(errors="replace").decode()
@@ -202,7 +202,7 @@ class TaskLookup:
 
     def _in(self, *states: State) -> list[Task]:
         marks = ", ".join("?" * len(states))
-        query = f"SELECT * FROM tasks WHERE state IN ({marks}) AND origin = ? ORDER BY rowid"  # noqa: S608 - question marks
+        query = f"SELECT * FROM tasks WHERE state IN ({marks}) AND +origin = ? ORDER BY rowid"  # noqa: S608 - question marks
         return self._seen(self._store.rows(query, *states, self.origin))
 
     def durations(self, model: str, mode: str, *, limit: int = 100) -> list[float]:
