@@ -1,4 +1,4 @@
-"""What `generate` and `edit` have in common: asking for pictures, and showing what comes."""
+"""What `generate` and `edit` have in common: making images, and printing the results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def ask_for(
     image: str | None = None,
     save_as: str | None = None,
 ) -> None:
-    """Make the pictures that were asked for, or tell what would be made.
+    """Make the images of a command, or show what would be made.
 
-    `save_as` declares the one picture under that name in the manifest of the working folder.
+    `save_as` declares the one image under that name in the manifest of the working folder.
     """
     given = {f"{mode}.{name}": value for name, value in flags.request.items()}
     context.configure(**given, max_credits=flags.spend.max_credits)
@@ -47,7 +47,7 @@ def ask_for(
         force=flags.place.force,
         skip_existing=flags.place.skip_existing,
     )
-    _tell_settings(context, mode)
+    _show_settings(context, mode)
     _check_stdout(context, order, bytes_wanted=not (flags.no_wait or flags.spend.dry_run))
     mark = context.journal.mark(order.fingerprint)
     selection = _selected(context, order, flags)
@@ -64,7 +64,7 @@ def ask_for(
         return
     declaring = _graduation(context, order, save_as, selection) if save_as is not None else None
     # Where everything is on the disk already, neither key nor network is needed.
-    runner = _making(context, flags) if selection.wanted else None
+    runner = _runner(context, flags) if selection.wanted else None
     _check_spending(context, order, flags, selection)
     reporter = result_reporter(context, flags.show, ids=flags.no_wait)
     if runner is None:
@@ -175,14 +175,14 @@ def _graduation(
     return SaveAs.prepare(context, name, order.first.target.folder())
 
 
-def _tell_settings(context: Context, mode: Mode) -> None:
-    """Say with `-v` what holds for requests of this mode, and why."""
+def _show_settings(context: Context, mode: Mode) -> None:
+    """Print with `-v` the settings of this mode and where they come from."""
     for name in (name for name in SETTINGS if name.startswith(f"{mode}.")):
         found = context.settings.value(name)
         context.output.detail(f"{name}: {written(found.value) or 'not sent'} ({found.origin})")
 
 
-def _making(context: Context, flags: PictureOptions) -> TaskRunner:
+def _runner(context: Context, flags: PictureOptions) -> TaskRunner:
     return context.runner(
         wait=not flags.no_wait,
         save=not flags.no_wait,

@@ -1,6 +1,7 @@
-"""From what was typed to pictures that are wanted.
+"""From the typed command to the images to make.
 
 Everything that can be judged before money is spent is judged here, and all problems are
-told at once. Knows flags, settings, files and the journal's history; sends nothing and
-changes nothing. `inputs` reads prompts and pictures, `order` resolves the rest.
+reported together. Knows flags, settings, files and the journal's history; sends nothing and
+changes nothing. `inputs` reads prompts and input
+images, `resolve` the rest; `selection` compares it with what exists.
 """

@@ -1,4 +1,4 @@
-"""Where pictures that exist already are to go, if not where they were meant to."""
+"""Where `download -o` saves images, if not where they were first to be saved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> OutputTarget:
-    """Return what `-o text` means for the pictures of these tasks.
+    """Return what `-o text` means for the images of these tasks.
 
     Raises:
         FluxError: several cannot go to one place, or the ending is of another format.
@@ -24,14 +24,14 @@ def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> OutputTarget:
     target = parse_target(text, cwd=cwd)
     if target.kind in {"file", "stdout"} and len(tasks) > 1:
         raise FluxError(
-            Code.USAGE, f"`-o {text}` takes one picture, not {len(tasks)}", hint="-o FOLDER/"
+            Code.USAGE, f"`-o {text}` takes one image, not {len(tasks)}", hint="-o FOLDER/"
         )
     ending = format_of(target)
     for task in tasks:
         if ending not in {None, task.request.output_format}:
             raise FluxError(
                 Code.INVALID_REQUEST,
-                f"`-o {text}`: the picture of task `{task.task_id or task.ref}` is a "
+                f"`-o {text}`: the image of task `{task.task_id or task.ref}` is a "
                 f"{task.request.output_format.upper()}",
                 hint=f"-o '{DEFAULT_NAME}'",
             )

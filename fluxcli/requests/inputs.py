@@ -1,4 +1,4 @@
-"""The prompt and the picture to edit, from wherever they come."""
+"""The prompt and the image to edit, from an argument, a file, stdin or an earlier task."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "mak
 class RawRequest:
     """What was typed, where settings do not say it. `image` is None unless it is an edit.
 
-    `force` and `skip_existing` say what a file in the way means.
+    `force` and `skip_existing` decide what happens to a file in the way.
     """
 
     mode: Mode
@@ -45,7 +45,7 @@ class RawRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestEnvironment:
-    """The world that an order is made in. `origin` names the service that is asked."""
+    """What a command is resolved with. `origin` is the address of the service."""
 
     settings: Settings
     cwd: Path
@@ -59,7 +59,7 @@ class RequestEnvironment:
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
-def prompt_of(asked: RawRequest, around: RequestEnvironment) -> str:
+def prompt_of(asked: RawRequest, environment: RequestEnvironment) -> str:
     """Return the prompt: what was typed, a file's text, or stdin's.
 
     Raises:
@@ -73,10 +73,10 @@ def prompt_of(asked: RawRequest, around: RequestEnvironment) -> str:
         )
     if "-" in (asked.prompt, asked.prompt_file):
         if asked.image == "-":
-            raise FluxError(Code.USAGE, "stdin cannot be both the picture and the prompt")
-        text = around.read_text(PROMPT_LIMIT)
+            raise FluxError(Code.USAGE, "stdin cannot be both the image and the prompt")
+        text = environment.read_text(PROMPT_LIMIT)
     elif asked.prompt_file is not None:
-        text = _read(around.cwd / asked.prompt_file)
+        text = _read(environment.cwd / asked.prompt_file)
     else:
         text = asked.prompt or ""
     return _checked(text.rstrip("\r\n"))
@@ -113,22 +113,22 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def source_of(asked: RawRequest, around: RequestEnvironment) -> Source | None:
-    """Return the picture to edit; None if nothing is edited.
+def source_of(asked: RawRequest, environment: RequestEnvironment) -> Source | None:
+    """Return the image to edit; None if nothing is edited.
 
     Raises:
-        FluxError: there is no such picture, or it cannot be read.
+        FluxError: there is no such image, or it cannot be read.
     """
     if asked.image is None:
         return None
     if asked.image == "-":
-        picture = input_from(around.read_bytes(INPUT_LIMIT))
+        picture = input_from(environment.read_bytes(INPUT_LIMIT))
     elif asked.image.startswith(("http://", "https://")):
         return _linked(asked.image)
     elif asked.image.startswith("@"):
-        return _earlier(asked.image, around)
+        return _earlier(asked.image, environment)
     else:
-        picture = read_input(around.cwd / asked.image)
+        picture = read_input(environment.cwd / asked.image)
     return Source(identity=f"sha256:{picture.sha256}", input=picture)
 
 
@@ -139,21 +139,21 @@ def _linked(url: str) -> Source:
         raise FluxError(Code.INVALID_REQUEST, f"`{url}`: {bad.expected}") from None
 
 
-def source_of_identity(identity: str, around: RequestEnvironment) -> Source:
+def source_of_identity(identity: str, environment: RequestEnvironment) -> Source:
     """Return the input that an unfinished run was begun with, by its `Source.identity`."""
     named = identity.removeprefix("task:")
     try:
-        return _earlier(f"@{named}", around)
+        return _earlier(f"@{named}", environment)
     except FluxError as error:
         return Source(identity=identity, error=error)
 
 
-def _earlier(name: str, around: RequestEnvironment) -> Source:
+def _earlier(name: str, environment: RequestEnvironment) -> Source:
     """Return the result of an earlier task: its URL while it lives, else the saved file.
 
     Where there is none, the source has the error: a run that is paid for needs no input.
     """
-    task = around.find(name)
+    task = environment.find(name)
     if task is None:
         raise FluxError(
             Code.TASK_NOT_FOUND,
@@ -161,7 +161,7 @@ def _earlier(name: str, around: RequestEnvironment) -> Source:
             hint=f"fluxcli status  (a file of that name is `./{name}`)",
         )
     identity = f"task:{task.task_id or task.ref}"
-    age = around.now - (task.completed_at or task.created_at)
+    age = environment.now - (task.completed_at or task.created_at)
     if task.url is not None and age < (RESULT_DAYS - 1) * _DAY:
         return Source(identity=identity, url=task.url)
     path = task.picture.path if task.picture else None

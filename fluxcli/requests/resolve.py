@@ -63,7 +63,7 @@ class ResolvedRequest:
 
     @property
     def first(self) -> PictureRequest:
-        """The first of the pictures; they differ in nothing but their number."""
+        """The first of the images; they differ in nothing but their number."""
         return self.pictures[0]
 
     def names(self) -> list[str]:
@@ -77,7 +77,7 @@ class ResolvedRequest:
         return known_paths(self.first.target, self._facts())
 
     def credits(self, pictures: int) -> int:
-        """Return the estimated price of so many of the pictures, in credits."""
+        """Return the estimated price of that many of the images, in credits."""
         price = self.price or CREDITS[self.first.request.model]
         return math.ceil(price * pictures)
 
@@ -89,7 +89,7 @@ class ResolvedRequest:
         agreed: bool,
         ask: Callable[[str], bool | None],
     ) -> None:
-        """Make sure that so many pictures may be paid for.
+        """Check that this many images may be paid for.
 
         Raises:
             FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
@@ -125,7 +125,7 @@ class ResolvedRequest:
 
 
 class _Problems:
-    """Collects what is wrong, so that all of it is told at once."""
+    """Collects what is wrong, so that all of it is reported together."""
 
     def __init__(self) -> None:
         self.errors: list[FluxError] = []
@@ -139,15 +139,15 @@ class _Problems:
             if error.message not in {known.message for known in self.errors}:
                 self.errors.append(error)
 
-    def tell(self) -> None:
+    def raise_all(self) -> None:
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
             raise ProblemsError(self.errors)
 
 
-def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
-    """Resolve what was asked for, or tell everything that is wrong with it.
+def take(asked: RawRequest, environment: RequestEnvironment) -> ResolvedRequest:
+    """Resolve what was asked for, or report everything that is wrong with it.
 
     Raises:
         FluxError: one problem, or a `ProblemsError` with all of them.
@@ -156,30 +156,30 @@ def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
     values: dict[str, object] = {}
     for name in (field.name for field in FIELDS):
         with problems.collected():
-            values[name] = around.settings.value(f"{asked.mode}.{name}").value
+            values[name] = environment.settings.value(f"{asked.mode}.{name}").value
     for name in _BOUNDS:
         with problems.collected():
-            around.settings.value(name)
+            environment.settings.value(name)
     with problems.collected():
-        values["prompt"] = prompt_of(asked, around)
+        values["prompt"] = prompt_of(asked, environment)
     target: OutputTarget | None = None
     source: Source | None = None
     with problems.collected():
-        target = parse_target(_output(around.settings), cwd=around.cwd)
+        target = parse_target(_output(environment.settings), cwd=environment.cwd)
         if "output_format" in values:
-            values["output_format"] = _format(asked.mode, around.settings, target)
+            values["output_format"] = _format(asked.mode, environment.settings, target)
     with problems.collected():
-        source = source_of(asked, around)
+        source = source_of(asked, environment)
     with problems.collected():
         _check_count(asked.count, target)
     if target is not None and target.folder() is not None:
         with problems.collected():
             check_writable(cast("Path", target.folder()), folder=True)
     if problems.errors and target is not None and target.kind == "file":
-        # Otherwise it is looked at with what is known of earlier runs: the file may be theirs.
+        # Otherwise `selection` checks it: the file may be the image of an earlier run.
         with problems.collected():
             check_free([Path(target.text)], force=asked.force, skip_existing=asked.skip_existing)
-    problems.tell()
+    problems.raise_all()
     request = Request(mode=asked.mode, **values)  # type: ignore[arg-type] # each was read by its parser
     pictures = tuple(
         PictureRequest(
@@ -187,54 +187,57 @@ def take(asked: RawRequest, around: RequestEnvironment) -> ResolvedRequest:
         )
         for n in range(1, asked.count + 1)
     )
-    same, source = _resumable(pictures[0], asked, around)
+    same, source = _resumable(pictures[0], asked, environment)
     return ResolvedRequest(
         pictures=tuple(replace(picture, source=source) for picture in pictures),
         fingerprint=same,
-        price=around.prices.get(request.model),
-        date=datetime.fromtimestamp(around.now).astimezone().date().isoformat(),
+        price=environment.prices.get(request.model),
+        date=datetime.fromtimestamp(environment.now).astimezone().date().isoformat(),
     )
 
 
 def _resumable(
-    picture: PictureRequest, asked: RawRequest, around: RequestEnvironment
+    picture: PictureRequest, asked: RawRequest, environment: RequestEnvironment
 ) -> tuple[str, Source | None]:
     """Return the fingerprint, and the input that the run of it has, or is to have.
 
-    An unfinished run of the typed command keeps its input, whatever `@last` means by now.
+    An unfinished run of the typed command keeps its input, even if `@last` names
+    another task by now.
     `@last` and the name of that task are one command as long as it is unfinished.
     """
     source = picture.source
     known = source.identity if source else None
-    own = fingerprint(picture, around.origin, source=known)
+    own = fingerprint(picture, environment.origin, source=known)
     if asked.image is None or not asked.image.startswith("@"):
         return own, source
-    typed = fingerprint(picture, around.origin, source=LAST)
-    earlier = around.unfinished(typed) or {}
+    typed = fingerprint(picture, environment.origin, source=LAST)
+    earlier = environment.unfinished(typed) or {}
     begun = [task.source for task in earlier.values() if not is_unpaid(task) and task.source]
     if asked.image != LAST:
         return typed if known in begun else own, source
     if begun:
-        return typed, source_of_identity(begun[0], around)
-    others = (around.unfinished(own) or {}).values()
+        return typed, source_of_identity(begun[0], environment)
+    others = (environment.unfinished(own) or {}).values()
     if not all(is_unpaid(task) for task in others):
         return own, source
-    return typed, _source_again(picture, typed, around) or source
+    return typed, _source_again(picture, typed, environment) or source
 
 
-def _source_again(picture: PictureRequest, typed: str, around: RequestEnvironment) -> Source | None:
+def _source_again(
+    picture: PictureRequest, typed: str, environment: RequestEnvironment
+) -> Source | None:
     """Return the input of the finished run whose own image `@last` would now name.
 
     As long as images of that run lie at their fixed places, the typed command means them.
     """
-    paths = known_paths(picture.target, request_values(picture, around.now))
-    last = around.find(LAST)
+    paths = known_paths(picture.target, request_values(picture, environment.now))
+    last = environment.find(LAST)
     if not paths or last is None or last.source is None:
         return None
-    history = [task for task in around.history(typed) if task.source == last.source]
+    history = [task for task in environment.history(typed) if task.source == last.source]
     is_own = any(task.ref == last.ref for task in history)
     found = own_images(dict(enumerate(paths, 1)), history) if is_own else {}
-    return source_of_identity(last.source, around) if found else None
+    return source_of_identity(last.source, environment) if found else None
 
 
 def _output(settings: Settings) -> str | None:
@@ -259,8 +262,8 @@ def _check_count(count: int, target: OutputTarget | None) -> None:
     if not 1 <= count <= MAX_COUNT:
         raise FluxError(
             Code.INVALID_REQUEST,
-            f"`--count {count}`: 1 to {MAX_COUNT} pictures can be asked for at once",
+            f"`--count {count}`: 1 to {MAX_COUNT} images can be made by one command",
             hint=f"--count {min(max(count, 1), MAX_COUNT)}",
         )
     if count > 1 and target is not None and target.kind == "stdout":
-        raise FluxError(Code.USAGE, "`-o -` takes one picture", hint="-o '{prompt}-{n}.{ext}'")
+        raise FluxError(Code.USAGE, "`-o -` takes one image", hint="-o '{prompt}-{n}.{ext}'")

@@ -1,7 +1,7 @@
-"""A command's pictures, made or collected: runs are opened, resumed and closed here.
+"""A command's images, made or collected: runs are opened, resumed and closed here.
 
-Yields what happens. A run is closed only after whoever listens has dealt with its last
-event, so that a command killed before its answer was out takes it up again next time.
+Yields what happens. A run is closed only after the caller has handled its last
+event, so that a command killed before it printed the result resumes next time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskRunner:
-    """The making of one command's pictures. `fallback` is where a homeless one is saved."""
+    """Makes one command's images. `fallback` is where an image without a file name is saved."""
 
     tools: TaskServices
     terms: RunOptions
@@ -38,10 +38,10 @@ class TaskRunner:
     def produce(
         self, pictures: Sequence[PictureRequest], fingerprint: str, *, new: bool
     ) -> Iterator[Event | None]:
-        """Submit pictures, or resume the unfinished run of the same command (`fingerprint`).
+        """Submit images, or resume the unfinished run of the same command (`fingerprint`).
 
         Raises:
-            FluxError: BUSY, JOURNAL or INTERRUPTED; what concerns one picture is an event.
+            FluxError: BUSY, JOURNAL or INTERRUPTED; what concerns one image is an event.
         """
         run = self.tools.journal.open_run(fingerprint, new=new)
         yield from self.make(pictures, run)
@@ -85,7 +85,7 @@ class TaskRunner:
                 self.tools.journal.let_go(run)
 
     def usual_seconds(self, request: Request) -> float:
-        """Return how long a picture like this usually takes, as far as is known here."""
+        """Return how long an image like this usually takes, as far as is known here."""
         known = self.tools.journal.durations(request.model, request.mode)
         return PollSchedule(request.model, known).usual
 

@@ -67,7 +67,7 @@ class TestWhere:
     def test_stdout_takes_one(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "-", "-n", "2")
         assert ran.status == 2
-        assert "takes one picture" in ran.err
+        assert "takes one image" in ran.err
 
     def test_a_fifo_is_written_into(self, box: World) -> None:
         """It is there to be read from, not to be replaced by a file."""

@@ -220,5 +220,5 @@ class TestADestination:
         tasks = [task(State.RUNNING)] * 2
         assert destination("all/", cwd=tmp_path, tasks=tasks).kind == "folder"
         for one in ("x.jpg", "-"):
-            with pytest.raises(FluxError, match="takes one picture, not 2"):
+            with pytest.raises(FluxError, match="takes one image, not 2"):
                 destination(one, cwd=tmp_path, tasks=tasks)
