@@ -85,12 +85,12 @@ class ErrorInfo(NamedTuple):
 TABLE: dict[Code, ErrorInfo] = {
     Code.USAGE: ErrorInfo(Status.USAGE, False, "the command line itself is wrong"),
     Code.INVALID_REQUEST: ErrorInfo(Status.USAGE, False, "a value cannot work; nothing was sent"),
-    Code.INPUT_UNREADABLE: ErrorInfo(Status.USAGE, False, "the input picture cannot be read"),
-    Code.WOULD_OVERWRITE: ErrorInfo(Status.USAGE, False, "a file is there already"),
+    Code.INPUT_UNREADABLE: ErrorInfo(Status.USAGE, False, "the input image cannot be read"),
+    Code.WOULD_OVERWRITE: ErrorInfo(Status.USAGE, False, "the output file already exists"),
     Code.OUTPUT_UNWRITABLE: ErrorInfo(Status.USAGE, False, "the output cannot be written"),
-    Code.BINARY_TO_TERMINAL: ErrorInfo(Status.USAGE, False, "picture bytes would go to a terminal"),
+    Code.BINARY_TO_TERMINAL: ErrorInfo(Status.USAGE, False, "image bytes would go to a terminal"),
     Code.CONFIG_INVALID: ErrorInfo(Status.USAGE, False, "a setting or the config file is broken"),
-    Code.MANIFEST_INVALID: ErrorInfo(Status.USAGE, False, "the file of pictures to build is wrong"),
+    Code.MANIFEST_INVALID: ErrorInfo(Status.USAGE, False, "the manifest is wrong"),
     Code.LOCK_INVALID: ErrorInfo(Status.USAGE, False, "the build's lock cannot be read or written"),
     Code.ENVIRONMENT_INVALID: ErrorInfo(
         Status.USAGE, False, "a proxy, certificate or other environment variable is unusable"
@@ -98,7 +98,7 @@ TABLE: dict[Code, ErrorInfo] = {
     Code.AUTH_MISSING_KEY: ErrorInfo(Status.KEY, False, "no API key is set"),
     Code.AUTH_REFUSED: ErrorInfo(Status.KEY, False, "the service refused the API key"),
     Code.TIMED_OUT: ErrorInfo(
-        Status.WAITING, True, "waiting ended; the task lives on and is paid for"
+        Status.WAITING, True, "waiting ended; the task is still running and already paid"
     ),
     Code.NETWORK: ErrorInfo(
         Status.TRY_AGAIN, True, "the service cannot be reached; nothing accepted"
@@ -110,25 +110,25 @@ TABLE: dict[Code, ErrorInfo] = {
     Code.MAINTENANCE: ErrorInfo(Status.TRY_AGAIN, True, "the service is under maintenance"),
     Code.RATE_LIMITED: ErrorInfo(Status.TRY_AGAIN, True, "too many submissions for this account"),
     Code.FEATURE_DISABLED: ErrorInfo(Status.TRY_AGAIN, False, "the service has switched this off"),
-    Code.BUSY: ErrorInfo(Status.TRY_AGAIN, True, "another process is at work on the same thing"),
+    Code.BUSY: ErrorInfo(Status.TRY_AGAIN, True, "another process is doing the same"),
     Code.DOWNLOAD_FAILED: ErrorInfo(Status.UNSAVED, True, "paid and finished, but not downloaded"),
-    Code.NOT_AN_IMAGE: ErrorInfo(Status.UNSAVED, True, "what came is not a whole picture"),
+    Code.NOT_AN_IMAGE: ErrorInfo(Status.UNSAVED, True, "the downloaded image is incomplete"),
     Code.DISK: ErrorInfo(Status.UNSAVED, True, "paid and finished, but it could not be written"),
     Code.CREDITS_INSUFFICIENT: ErrorInfo(Status.CREDITS, False, "the account has too few credits"),
     Code.KEY_CAP_REACHED: ErrorInfo(Status.CREDITS, False, "the key's own usage cap is reached"),
     Code.OVER_BUDGET: ErrorInfo(Status.CREDITS, False, "the estimate is over `--max-credits`"),
-    Code.NO_CONSENT: ErrorInfo(Status.CREDITS, False, "the spending was not agreed to"),
+    Code.NO_CONSENT: ErrorInfo(
+        Status.CREDITS, False, "no consent: nothing was sent, nothing was charged"
+    ),
     Code.REJECTED: ErrorInfo(Status.REFUSED, False, "the service refused the request"),
     Code.MODERATED: ErrorInfo(Status.REFUSED, False, "the content policy refused the request"),
-    Code.GENERATION_FAILED: ErrorInfo(
-        Status.REFUSED, True, "the service could not make the picture"
-    ),
+    Code.GENERATION_FAILED: ErrorInfo(Status.REFUSED, True, "the service could not make the image"),
     Code.UNACCEPTABLE: ErrorInfo(
-        Status.REFUSED, False, "paid and finished, but not what the manifest's `accept` takes"
+        Status.REFUSED, False, "paid and finished, but the manifest's `accept` refuses it"
     ),
     Code.TASK_NOT_FOUND: ErrorInfo(Status.REFUSED, False, "no such task"),
     Code.EXPIRED: ErrorInfo(Status.REFUSED, False, "the result is no longer kept by the service"),
-    Code.PARTIAL: ErrorInfo(Status.PARTIAL, True, "several were asked for, some failed"),
+    Code.PARTIAL: ErrorInfo(Status.PARTIAL, True, "several were requested, some failed"),
     Code.DRIFT: ErrorInfo(Status.DRIFT, False, "there is work to do"),
     Code.OUTCOME_UNKNOWN: ErrorInfo(
         Status.UNKNOWN, False, "it is not known whether the submission was accepted"
