@@ -231,10 +231,18 @@ def _is_exhausted(error: BaseException) -> bool:
 
 
 def overall(errors: list[FluxError], *, done: int) -> int:
-    """Return the exit status of several things: what all failures share, or `PARTIAL`."""
+    """Return the exit status of several things, `done` of which succeeded.
+
+    Failures that all share a status have that one. Otherwise 11 if any submission is unknown,
+    9 if anything was refused or failed, 6 if only downloads are missing, 4 if tasks only run.
+    """
     if not errors:
         return Status.DONE
     found = {error.status for error in errors}
+    if Status.UNKNOWN in found:
+        return Status.UNKNOWN
+    if found <= {Status.UNSAVED, Status.WAITING}:
+        return Status.UNSAVED if Status.UNSAVED in found else Status.WAITING
     return found.pop() if done == 0 and len(found) == 1 else Status.PARTIAL
 
 

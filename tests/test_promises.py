@@ -218,11 +218,15 @@ class TestCodes:
             ([Code.NETWORK, Code.MAINTENANCE], 0, 5),
             ([Code.NETWORK, Code.MODERATED], 0, 9),
             ([Code.NETWORK], 1, 9),
-            ([Code.OUTCOME_UNKNOWN], 2, 9),
+            ([Code.OUTCOME_UNKNOWN], 2, 11),
+            ([Code.OUTCOME_UNKNOWN, Code.MODERATED], 0, 11),
+            ([Code.TIMED_OUT], 2, 4),
+            ([Code.TIMED_OUT, Code.DISK], 1, 6),
+            ([Code.DISK, Code.TIMED_OUT, Code.MODERATED], 1, 9),
         ],
     )
     def test_several_together(self, codes: list[Code], done: int, status: int) -> None:
-        """They share what all failures share; else some failed."""
+        """11 if any is unknown, else 9 if any was refused or failed, else 6, else 4."""
         assert overall([FluxError(code, "x") for code in codes], done=done) == status
 
 
