@@ -185,7 +185,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             _copy(connection, path.with_name(f"{path.stem}.v{version}{path.suffix}"))
         connection.execute("BEGIN IMMEDIATE")
         for statement in "".join(_SCHEMA[version:]).split(";"):
-            connection.execute(statement)
+            try:
+                connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                # Some journals of schema 2 have columns of schema 3: only releases are counted.
+                if "duplicate column name" not in str(error):
+                    raise
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 

@@ -165,3 +165,39 @@ def test_the_order_of_tasks_is_not_the_clocks(folder: Path, clock: SwiftClock, s
         assert (found.task_id, found.state) == ("cccc3333", State.RUNNING)
         for fingerprint in "fgh":
             assert journal.open_run(fingerprint, new=False).tasks
+
+
+def test_a_journal_that_has_some_columns_already_is_migrated(
+    folder: Path, clock: SwiftClock
+) -> None:
+    folder.mkdir(parents=True)
+    shutil.copy(OLD, folder / "journal.sqlite3")
+    change(folder, "ALTER TABLE tasks ADD COLUMN wire TEXT")
+    with closing(Journal(folder, clock=clock, sandbox=True)) as journal:
+        assert [task.request.prompt for task in journal.unsaved()] == ["a slow fox"]
+
+
+def test_config_check_reports_a_damaged_row_once(world: World) -> None:
+    world.run("generate", "a", "-o", "a.png", "--sandbox", "--no-wait")
+    change(world.state, "UPDATE tasks SET request = 'x'")
+    ran = world.run("config", "check", "--sandbox")
+    assert ran.status == 1
+    assert (ran.out.decode() + ran.err).count("its request is not a JSON object") == 1
+
+
+@pytest.mark.parametrize("step", [21 * 3600, -3600, 14 * 86400, -315_360_000])
+def test_an_upload_is_reused_only_while_no_later_task_contradicts_its_age(
+    journal: Journal, clock: SwiftClock, step: float
+) -> None:
+    """The clock was changed, a task was recorded, and the clock was changed back."""
+    accepted(journal, "aaaa1111", "f")
+    journal.uploads.keep("account", "sha", "https://h.invalid/x")
+    clock.step(60)
+    accepted(journal, "bbbb2222", "g")
+    assert journal.uploads.find("account", "sha") == "https://h.invalid/x"
+    clock.step(step)
+    accepted(journal, "cccc3333", "h")
+    clock.step(-step)
+    assert journal.uploads.find("account", "sha") is None
+    journal.uploads.keep("account", "sha", "https://h.invalid/y")
+    assert journal.uploads.find("account", "sha") == "https://h.invalid/y"
