@@ -1,3 +1,3 @@
-"""The command line for Flux Kontext: pictures that are paid for once and never lost."""
+"""The command line for Flux Kontext: images that are paid for once and never lost."""
 
 __version__ = "0.1.0"

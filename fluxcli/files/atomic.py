@@ -72,7 +72,7 @@ class TemporaryFile:
         _change_mode(self.handle, mode)
 
     def _placed(self, name: Path) -> bool:
-        """Give the part the name `name`; False if somebody has it."""
+        """Give the part the name `name`; False if it is taken."""
         try:
             name.hardlink_to(self.path)
         except FileExistsError:
@@ -173,7 +173,7 @@ def _siblings(target: Path) -> Iterator[Path]:
 
 
 def _lock(handle: int) -> None:
-    """Lock, where the file system can; a lock that somebody holds raises BlockingIOError."""
+    """Lock, where the file system can; a lock that is held raises BlockingIOError."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -183,7 +183,7 @@ def _lock(handle: int) -> None:
 
 
 def _change_mode(handle: int, mode: int) -> None:
-    # Some file systems know no modes; the picture is worth more than its mode.
+    # Some file systems know no modes; the image is worth more than its mode.
     with contextlib.suppress(OSError):
         os.fchmod(handle, mode)
 

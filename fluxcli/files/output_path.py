@@ -74,7 +74,7 @@ STDOUT = OutputTarget("stdout", "-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameValues:
-    """What a name is made from, one picture of `count`.
+    """What a name is made from, one image of `count`.
 
     `id` is the task's, None while there is none; `n` counts from 1; `date` is `YYYY-MM-DD`;
     `model` the service's name; `ratio` None where an edit keeps its input's; `ext` without dot.
@@ -129,7 +129,7 @@ def format_of(target: OutputTarget) -> str | None:
 
 
 def resolve(target: OutputTarget, facts: NameValues) -> Path:
-    """Return the path for one picture. Never for stdout, which has none.
+    """Return the path for one image. Never for stdout, which has none.
 
     Without `{n}` and `{id}`, one of several gets `-1`, `-2`… before its ending. A device or a
     FIFO is used for all of them. Generated names stay within 120 bytes, shortening the prompt.
@@ -149,7 +149,7 @@ def resolve(target: OutputTarget, facts: NameValues) -> Path:
 
 
 def known_paths(target: OutputTarget, facts: NameValues) -> list[Path] | None:
-    """Return the paths of all `facts.count` pictures, to check before anything is paid.
+    """Return the paths of all `facts.count` images, to check before anything is paid.
 
     None when a path needs the task's id; empty for stdout. `facts.n` does not matter.
     """

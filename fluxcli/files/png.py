@@ -25,7 +25,7 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-"""The passes of an interlaced picture: first column and row, step across and down."""
+"""The passes of an interlaced image: first column and row, step across and down."""
 _CHUNKS = 1 << 16
 """The most chunks of one image: an endless row of empty ones must stop."""
 

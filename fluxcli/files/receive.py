@@ -122,7 +122,7 @@ class Spool(_Intake):
         self._open.flush()
 
     def reader(self) -> BinaryIO:
-        """Return the checked picture's bytes, from their beginning; valid until the exit."""
+        """Return the checked image's bytes, from their beginning; valid until the exit."""
         self._picture(None)
         self._open.seek(0)
         return self._open
@@ -159,7 +159,7 @@ class Landing(_Intake):
         return self
 
     def commit(self, *, replace: bool) -> Picture:
-        """Put the checked picture in its place; return it with the path that it got.
+        """Put the checked image in its place; return it with the path that it got.
 
         Without `replace`, a file that appeared there meanwhile stays, and the image is
         saved beside it under the first free name: compare `path` with the one asked for.

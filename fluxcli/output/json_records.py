@@ -23,9 +23,9 @@ Record = dict[str, object]
 
 
 def picture_record(task: Task) -> Record:
-    """Return the object for one picture; whatever is not known, or not there, is None.
+    """Return the object for one image; what is not known or absent is None.
 
-    `path` is None too when the picture went to stdout. `estimated_credits` is what the
+    `path` is None too when the image went to stdout. `estimated_credits` is what the
     model costs by the price list, whether or not the task has been billed; `credits` is what the
     service says it charged, None where it does not say.
     """

@@ -4,7 +4,7 @@ The rules, kept in this file only:
 - stdout is the answer and nothing else: never coloured, never wrapped, the same in a pipe.
 - stderr is for people: notes, warnings, progress, errors, hints, questions.
 - Text from outside (the service, prompts, file names) never acts on a terminal.
-- Secrets are never printed, in whatever encoding.
+- Secrets are never printed, in any encoding.
 - A closed stream is no failure, nor is a reader that goes away.
 - While the live display is shown, permanent lines are written above it.
 """
@@ -134,7 +134,7 @@ class Output:
             self._out.write_path(text)
 
     def check_bytes(self) -> None:
-        """Make sure that a picture can go to stdout; ask before anything is spent.
+        """Make sure that an image can go to stdout; ask before anything is spent.
 
         Raises:
             FluxError: BINARY_TO_TERMINAL, or OUTPUT_UNWRITABLE if stdout is closed.
@@ -143,17 +143,17 @@ class Output:
             raise FluxError(
                 Code.BINARY_TO_TERMINAL,
                 "image bytes cannot be shown on a terminal",
-                hint="name a file with `-o picture.jpg`, or send the bytes on: `-o - | …`",
+                hint="name a file with `-o image.jpg`, or send the bytes on: `-o - | …`",
             )
         if not self._out.is_open:
             raise FluxError(
                 Code.OUTPUT_UNWRITABLE,
                 "stdout is closed, so the image cannot be written to it",
-                hint="name a file with `-o picture.jpg`",
+                hint="name a file with `-o image.jpg`",
             )
 
     def answer_bytes(self, file: BinaryIO) -> None:
-        """Copy the rest of `file`, a whole picture, to stdout.
+        """Copy the rest of `file`, a complete image, to stdout.
 
         Raises:
             FluxError: as `check_bytes`; DISK if the bytes cannot be written, or the reader is gone.
@@ -199,7 +199,7 @@ class Output:
             self._say(self._style(visible(text), "dim"))
 
     def trace(self, text: str) -> None:
-        """Print one line of the HTTP trace that `--debug` asked for, whatever the other flags."""
+        """Print one line of the HTTP trace that `--debug` asked for, with any other flags."""
         self._say(self._style("debug: " + visible(text), "dim"))
 
     def warn(self, text: str, *, always: bool = False) -> None:
@@ -236,7 +236,7 @@ class Output:
     def progress(
         self, count: int | None, usual_seconds: float | None, *, brief: bool = False
     ) -> Progress:
-        """Return what shows a run of `count` pictures (None: not known) on its way.
+        """Return what shows a run of `count` images (None: not known) on its way.
 
         `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
         display, plain lines, or with `-q` warnings only. `brief`: nothing that stays, neither
@@ -266,9 +266,9 @@ class Output:
         return Live(run, self._display)
 
     def preview(self, path: Path) -> None:
-        """Show a saved picture in the terminal behind stderr, as well as it can; never in a pipe.
+        """Show a saved image in the terminal behind stderr, as well as it can; never in a pipe.
 
-        A terminal that cannot, or a file that is no picture, gets a note and is no failure.
+        A terminal that cannot, or a file that is no image, gets a note and is no failure.
         """
         from fluxcli.output import preview
 
@@ -279,7 +279,7 @@ class Output:
             drawing = preview.draw(path, self._env, self._size(), colored=self._style.colored)
         except preview.UnshowableError as error:
             self.note(f"no preview: {error}")
-            self.hint("`--open` shows the picture in the system's viewer")
+            self.hint("`--open` shows the image in the system's viewer")
             return
         with self._aside(), contextlib.suppress(OSError):
             self._err.write_bytes(drawing)

@@ -1,4 +1,4 @@
-"""A run on its way, on a terminal: a row for each picture, drawn again as it changes.
+"""A run on its way, on a terminal: a row for each image, drawn again as it changes.
 
 Decides when to draw; `rows` makes what is drawn, `display` puts it on the terminal. Only
 imported when there is a terminal to draw on.

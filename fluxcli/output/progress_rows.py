@@ -55,7 +55,7 @@ class RowLayout:
         now: float,
         size: tuple[int, int],
     ) -> list[Text]:
-        """Return the display at `now`: a row for each picture that fits, and the total."""
+        """Return the display at `now`: a row for each image that fits, and the total."""
         width, height = size
         several = state.total(count) > 1
         rows = _chosen(list(state.rows.values()), max(0 if several else 1, height - _SPARE_LINES))

@@ -29,7 +29,7 @@ else:
             EOFError: the input ended instead.
         """
         with _silenced(stream):
-            # Only now: whoever answers at once would be shown, or not be heard.
+            # Only now: an answer typed at once would be shown, or lost.
             ask()
             return answer_line(stream)
 
@@ -80,7 +80,7 @@ def read_bytes(stream: TextIO | None, limit: int) -> bytes:
 
 
 def read_text(stream: TextIO | None, limit: int) -> str:
-    """Read all of `stream` as UTF-8, whatever the locale says; a byte order mark is dropped.
+    """Read all of `stream` as UTF-8 in any locale; a byte order mark is dropped.
 
     Raises:
         FluxError: INPUT_UNREADABLE if it is closed, broken, longer than `limit` bytes, or not text.

@@ -16,9 +16,9 @@ _SHORTEST: Final = 12
 
 
 class Redactor:
-    """Replaces every secret, in whatever dress it comes, by `***`.
+    """Replaces every secret, in every encoding, by `***`.
 
-    `secrets` is asked anew each time: the key is often known only after the first words
+    `secrets` is called each time: the key is often known only after the first words
     have been printed.
     """
 

@@ -24,7 +24,7 @@ _PAST_SENDING: Final = (Accepted, Resumed, Finished, Failed)
 class ResultReporter:
     """Prints a run's events. `ids`: the answer is the task's id, not its file.
 
-    `launch` opens a saved picture in the system's viewer.
+    `launch` opens a saved image in the system's viewer.
     """
 
     def __init__(

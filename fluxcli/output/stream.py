@@ -1,7 +1,7 @@
 """One text stream, written so that nothing it is or does can break the program.
 
 A stream may be missing (closed by the shell), speak a narrow encoding, or have lost its
-reader. Every text that passes is redacted here, and here only; picture bytes are not.
+reader. Every text that passes is redacted here, and here only; image bytes are not.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Stream:
     def write_at_once(self, text: str) -> None:
         """Write `text` past every buffer, for a signal's handler, which may interrupt a write.
 
-        It raises nothing: a handler has nobody to tell.
+        It raises nothing: a handler cannot report it.
         """
         handle = self.handle
         with contextlib.suppress(OSError):

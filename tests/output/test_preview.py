@@ -134,7 +134,7 @@ def refused(one: Desk, path: Path) -> str:
     one.output.preview(path)
     assert one.out == ""
     first, second = one.err.splitlines()
-    assert second == "hint: `--open` shows the picture in the system's viewer"
+    assert second == "hint: `--open` shows the image in the system's viewer"
     return first
 
 
