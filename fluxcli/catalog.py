@@ -33,10 +33,10 @@ TOLERANCE: Final[dict[str, int]] = {"generate": 6, "edit": 2}
 """The highest safety tolerance that each mode takes; the lowest is 0, the strictest."""
 
 CREDITS: Final[dict[str, int]] = {PRO: 5, MAX: 10}
-"""Estimated credits a picture; one credit is about US$0.005."""
+"""Estimated credits per image; one credit is about US$0.005."""
 
 USUAL_SECONDS: Final[dict[str, float]] = {PRO: 12.0, MAX: 20.0}
-"""How long a picture usually takes, in seconds, where this machine has no history yet."""
+"""How long an image usually takes, in seconds, where this machine has no history yet."""
 
 MAX_COUNT: Final = 100
 SUBMISSIONS: Final = 20

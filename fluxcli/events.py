@@ -1,7 +1,7 @@
-"""What can happen to a picture on its way, told as it happens.
+"""The events of a run, yielded as they happen.
 
 The rooms that do the work yield these; the ones that show it read them. `key` names the
-picture within its run: "1", "2"… for a command's pictures, the asset's name in a build,
+image within its run: "1", "2"… for a command's images, the asset's name in a build,
 the task for a download. Times and durations are seconds, sizes bytes.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something happened to the picture `key`."""
+    """Something happened to the image `key`."""
 
     key: str
 
@@ -39,7 +39,7 @@ class Resumed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploading(Event):
-    """The input picture is on its way to the service."""
+    """The input image is being uploaded to the service."""
 
     name: str
     bytes: int
@@ -47,7 +47,7 @@ class Uploading(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploaded(Event):
-    """The input picture has a URL; `reused` when an upload of the same bytes still lives."""
+    """The input image has a URL; `reused`: an earlier upload of the same bytes."""
 
     reused: bool
 
@@ -82,14 +82,14 @@ class Trouble(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded(Event):
-    """The service has finished the picture; `seconds` is its own time, where it told it."""
+    """The service has finished the image; `seconds` is the time it reports, if it does."""
 
     seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloading(Event):
-    """The picture is being fetched."""
+    """The image is being downloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +101,14 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
-    """The last event of a picture that went well, as far as it was asked to go."""
+    """The last event of an image that succeeded, as far as was requested."""
 
     task: Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
-    """The last event of a picture that did not. `task` is None if none was recorded."""
+    """The last event of an image that failed. `task` is None if none was recorded."""
 
     error: FluxError
     task: Task | None
