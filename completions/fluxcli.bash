@@ -63,7 +63,7 @@ _fluxcli_command() {
       takes=('FILE...')
       ;;
     'credits') flags='--since' ;;
-    'sandbox') flags='--port --seconds --fault...' ;;
+    'sandbox') flags='--port --seconds --fault... --print-env' ;;
     'assets') takes=('init explain adopt pick prune merge schema') ;;
     'assets init' | 'assets explain' | 'assets pick' | 'assets merge' | 'assets schema' | \
       'config path' | 'config list' | 'config edit' | 'config check') ;;

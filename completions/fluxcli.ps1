@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = ''; Word = 'download'; Help = 'Save pictures of tasks, waiting for those that still run.' }
         @{ After = ''; Word = 'build'; Help = 'Make the pictures that a file declares: what is new or changed, and nothing else.' }
         @{ After = ''; Word = 'credits'; Help = 'Print the account''s balance, in credits; with `--since`, this machine''s spending.' }
-        @{ After = ''; Word = 'sandbox'; Help = 'Serve the stand-in service until Ctrl-C, and print the variables to export.' }
+        @{ After = ''; Word = 'sandbox'; Help = 'Serve the sandbox until Ctrl-C, and print the variables to export.' }
         @{ After = ''; Word = 'assets'; Help = 'Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.' }
         @{ After = ''; Word = 'config'; Help = 'Show, change and try out the settings.' }
         @{ After = 'assets'; Word = 'init'; Help = 'Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.' }
@@ -187,6 +187,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'How long an image takes.' }
         @{ Names = @('--fault'); Takes = @(); In = @('sandbox')
             Again = $true; Help = 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.' }
+        @{ Names = @('--print-env'); In = @('sandbox')
+            Again = $false; Help = 'Print the variables for the port and exit.' }
         @{ Names = @('-y', '--yes'); In = @('assets prune')
             Again = $false; Help = 'Do not ask.' }
         @{ Names = @('-f', '--force'); In = @('assets prune')

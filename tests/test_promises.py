@@ -105,7 +105,7 @@ FLAGS: Final = {
     "download": "--unsaved -o --output -f --force --skip-existing --timeout --interval"
     " --preview --open",
     "credits": "--since",
-    "sandbox": "--port --seconds --fault",
+    "sandbox": "--port --seconds --fault --print-env",
     "config": "",
     "config set": "",
     "config check": "",

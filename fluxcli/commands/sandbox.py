@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from fluxcli.context import Context
+from fluxcli.errors import Code, FluxError
+from fluxcli.signals import Interrupted
+
+DEFAULT_PORT: Final = 8787
+"""Where the sandbox is served unless told otherwise, so that `--print-env` can name it."""
 
 
 def sandbox(
@@ -14,7 +19,7 @@ def sandbox(
     *,
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Loopback port; 0 finds a free one.")
-    ] = 0,
+    ] = DEFAULT_PORT,
     seconds: Annotated[
         float, typer.Option(metavar="N", min=0, help="How long an image takes.")
     ] = 1.0,
@@ -25,11 +30,42 @@ def sandbox(
             help="Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.",
         ),
     ] = None,
+    print_env: Annotated[
+        bool,
+        typer.Option("--print-env", help="Print the variables for the port and exit."),
+    ] = False,
 ) -> None:
-    """Serve the stand-in service until Ctrl-C, and print the variables to export."""
+    """Serve the sandbox until Ctrl-C, and print the variables to export.
+
+    In another shell: eval "$(fluxcli sandbox --print-env)"
+
+    Places of --fault: submit poll upload download credits link; kontext and jobs, whose only
+    fault is gone. Faults at any other place: refuse reset drop timeout slow html garbage
+    truncated 1010 429 429-credits 402 433 455 401 500 502 503 521. At submit also: moderated
+    failed expired 400 408 422 501 505 http400 http401 http402 http404 http422 http429 http500
+    http502 http503. At poll: unknown moderated failed expired. At download:
+    not-image truncate corrupt expired. At link: expired. @N strikes the N-th call, xM M calls, %P some percent.
+    """
+    if print_env:
+        if not port:
+            raise FluxError(
+                Code.USAGE,
+                "`--print-env` needs the port that the sandbox is served at",
+                hint=f"fluxcli sandbox --print-env --port {DEFAULT_PORT}",
+            )
+        _print_variables(context, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}")
+        return
     with context.serving(port=port, seconds=seconds, faults=fault or []) as served:
-        context.output.answer(f"export FLUXCLI_BASE_URL={served.api_url}")
-        context.output.answer(f"export FLUXCLI_UPLOAD_URL={served.upload_url}")
-        context.output.answer("export FLUXCLI_API_KEY=sandbox")
+        _print_variables(context, served.api_url, served.upload_url)
         context.output.note(f"results on {served.result_url}; any key will do; Ctrl-C ends it")
-        served.wait()
+        try:
+            served.wait()
+        except Interrupted as interrupted:
+            context.output.note("the sandbox has ended")
+            context.status = 128 + interrupted.number
+
+
+def _print_variables(context: Context, api_url: str, upload_url: str) -> None:
+    context.output.answer(f"export FLUXCLI_BASE_URL={api_url}")
+    context.output.answer(f"export FLUXCLI_UPLOAD_URL={upload_url}")
+    context.output.answer("export FLUXCLI_API_KEY=sandbox")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import fluxcli
+from fluxcli.sandbox import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +28,11 @@ ROOT = Path(fluxcli.__file__).parent.parent
 @contextmanager
 def shell(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """Run the server as a process, and hand over what it tells to export."""
-    command = [sys.executable, "-m", "fluxcli", "sandbox", "-q", *arguments]
+    command = [sys.executable, "-m", "fluxcli", "sandbox", "-q", "--port", "0", *arguments]
     env = {**os.environ, **world.env, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as running:
         try:
             assert running.stdout is not None
             told = [running.stdout.readline().strip() for _ in range(3)]
@@ -56,6 +59,40 @@ def test_what_is_served_can_be_used_from_another_shell(world: World) -> None:
         assert (judged["tasks"], judged["leaks"]) == (1, 0)
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
+        assert running.stderr is not None
+        assert "error" not in running.stderr.read()
+
+
+@pytest.mark.parametrize("port", ["8787", "9000"])
+def test_the_variables_of_a_port_can_be_had_without_serving(world: World, port: str) -> None:
+    ran = world.run("sandbox", "--print-env", *(["--port", port] if port != "8787" else []))
+    assert ran.lines == [
+        f"export FLUXCLI_BASE_URL=http://127.0.0.1:{port}",
+        f"export FLUXCLI_UPLOAD_URL=http://127.0.0.1:{port}",
+        "export FLUXCLI_API_KEY=sandbox",
+    ]
+
+
+def test_a_free_port_cannot_be_named_in_advance(world: World) -> None:
+    assert world.run("sandbox", "--print-env", "--port", "0").status == 2
+
+
+def test_the_help_names_every_place_and_fault(world: World) -> None:
+    words = set(
+        world.run("sandbox", "--help")
+        .out.decode()
+        .replace(".", " ")
+        .replace(",", " ")
+        .replace(":", " ")
+        .replace(";", " ")
+        .split()
+    )
+    named = {
+        *faults.PLACES,
+        *faults._ANYWHERE,
+        *(kind for kinds in faults._ONLY.values() for kind in kinds),
+    }
+    assert named <= words
 
 
 def test_what_is_served_remembers_and_counts_its_faults_anew(world: World) -> None:
