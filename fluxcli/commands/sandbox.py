@@ -44,7 +44,8 @@ def sandbox(
     truncated 1010 429 429-credits 402 433 455 401 500 502 503 521. At submit also: moderated
     failed expired 400 408 422 501 505 http400 http401 http402 http404 http422 http429 http500
     http502 http503. At poll: unknown moderated failed expired. At download:
-    not-image truncate corrupt expired. At link: expired. @N strikes the N-th call, xM M calls, %P some percent.
+    not-image truncate corrupt expired. At link: expired. @N strikes the N-th call, xM M calls,
+    %P some percent.
     """
     if print_env:
         if not port:
