@@ -6,9 +6,10 @@ _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
     --api) next='auto kontext jobs' ;;
-    --save-as | --watermark | --callback-url | --timeout | --interval | -n | --count | \
-      --max-credits | --limit | --search | --since | --state | --tag | --shard | -j | --jobs | \
-      --reroll | --candidates | --rate | --report | --against | --port | --seconds | --fault) next='' ;;
+    --save-as | -p | --prompt | --watermark | --callback-url | --timeout | --interval | -n | \
+      --count | --max-credits | --limit | --search | --since | --state | --tag | --shard | -j \
+      | --jobs | --reroll | --candidates | --rate | --report | --against | --port | --seconds \
+      | --fault) next='' ;;
     --prompt-file | -o | --output | --html) next='FILE' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
@@ -32,14 +33,14 @@ _fluxcli_command() {
       takes=('generate edit status download build credits sandbox assets config')
       ;;
     'generate')
-      flags='--save-as --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
-        --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
+      flags='--save-as -p|--prompt --prompt-file --no-wait -m|--model -a|--aspect-ratio
+        --output-format --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
         --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
         --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
         --new -y|--yes --max-credits --dry-run --preview --open'
       ;;
     'edit')
-      flags='--prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
+      flags='-p|--prompt --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
         --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
         --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
         --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count

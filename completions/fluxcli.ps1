@@ -79,6 +79,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Show this message and exit.' }
         @{ Names = @('--save-as'); Takes = @(); In = @('generate')
             Again = $false; Help = 'Declare the picture in assets.toml, for `build`.' }
+        @{ Names = @('-p', '--prompt'); Takes = @(); In = @('generate', 'edit')
+            Again = $false; Help = 'The prompt, even if it looks like a command.' }
         @{ Names = @('--prompt-file'); Takes = @('FILE'); In = @('generate', 'edit')
             Again = $false; Help = 'Read the prompt from a file, or `-` for stdin.' }
         @{ Names = @('--no-wait'); In = @('generate', 'edit')

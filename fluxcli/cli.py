@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fluxcli import __version__
+from fluxcli.commands import COMMANDS
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import meant, named, spread
 from fluxcli.context import Context
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
     from fluxcli.output.output import Output
 
 _NAME = "fluxcli"
-_WORDS: Final = (
-    "generate",
-    "edit",
-    "status",
-    "download",
-    "build",
-    "assets",
-    "credits",
-    "sandbox",
-    "config",
-)
-"""The commands, each a function or a `group` of its name in a module of its name."""
-
 _EPILOG = "`fluxcli COMMAND --help` tells more. `--sandbox` tries anything without key or cost."
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -70,7 +58,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         epilog=_EPILOG,
     )
     app.callback()(spread(_root, CommonOptions))
-    wanted = meant(arguments, _WORDS)
+    wanted = meant(arguments, COMMANDS)
     for word in wanted:
         module = import_module(f"fluxcli.commands.{word}")
         if hasattr(module, "group"):
@@ -78,7 +66,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
             app.add_typer(module.group(rest), name=word)
         else:
             app.command(word)(spread(getattr(module, word), CommonOptions))
-    for word in () if wanted else _WORDS:
+    for word in () if wanted else COMMANDS:
         app.command(word)(named)
     return app
 
@@ -110,16 +98,16 @@ def _run(arguments: Sequence[str], context: Context) -> int:
             context.output.warn(warning)
         return int(ended or context.status)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user
-        return _told(_explained(error, arguments), arguments, context)
+        return _told(_explained(error, arguments, context), arguments, context)
 
 
-def _explained(error: BaseException, arguments: Sequence[str]) -> FluxError:
+def _explained(error: BaseException, arguments: Sequence[str], context: Context) -> FluxError:
     """Put whatever ended a run into words for the user."""
     match error:
         case FluxError():
             return error
         case typer.TyperException():
-            return _usage(error, arguments)
+            return _usage(error, arguments, context)
         case typer.Abort():
             return FluxError(Code.NO_CONSENT, "nothing was answered")
         case Interrupted(number=number):
@@ -152,8 +140,15 @@ def _mouth(arguments: Sequence[str], context: Context) -> Output:
     return context.plain_output(json=json)
 
 
-def _usage(error: typer.TyperException, arguments: Sequence[str]) -> FluxError:
+def _usage(error: typer.TyperException, arguments: Sequence[str], context: Context) -> FluxError:
+    from fluxcli.commands.slips import answer_to
+
     message = error.format_message().rstrip(".").replace("'", "`")
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    answer = answer_to(message, arguments, getattr(command, "params", ()), context.cwd)
+    if answer:
+        message = message.partition(". Did you mean")[0].partition(" (Possible")[0]
+        return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=answer)
     words = [word for word in arguments if not word.startswith("-")][:1]
     hint = [_NAME, *(word for word in words if f"`{word}`" not in message), "--help"]
     return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=" ".join(hint))

@@ -146,7 +146,7 @@ class TestFlagsOnBothSides:
         assert (request["prompt"], request["aspect_ratio"]) == ("a fox", "1:1")
 
     def test_a_prompt_that_begins_with_a_dash(self, world: World) -> None:
-        ran = world.run("generate", "--dry-run", "--json", "--", "--sandbox")
+        ran = world.run("generate", "--dry-run", "--json", "-p", "--sandbox")
         assert ran.record["request"]["prompt"] == "--sandbox"
 
     def test_a_flag_outranks_the_environment(self, world: World) -> None:

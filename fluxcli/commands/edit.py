@@ -8,6 +8,7 @@ import typer
 
 from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import ask_for
+from fluxcli.commands.slips import prompt_meant
 from fluxcli.context import Context
 
 
@@ -31,4 +32,5 @@ def edit(
     Uploads can be read by anybody who has their URL; they live for a day. The picture keeps
     its input's aspect ratio unless one is asked for.
     """
+    prompt = prompt_meant(context.cwd, "edit", prompt, flags.prompt_text, image=image)
     ask_for(context, "edit", flags, prompt=prompt, image=image)

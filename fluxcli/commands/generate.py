@@ -8,6 +8,7 @@ import typer
 
 from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import ask_for
+from fluxcli.commands.slips import prompt_meant
 from fluxcli.context import Context
 
 
@@ -28,4 +29,5 @@ def generate(
     Run again after any interruption, the same command resumes what it began and never pays
     for it twice.
     """
+    prompt = prompt_meant(context.cwd, "generate", prompt, flags.prompt_text)
     ask_for(context, "generate", flags, prompt=prompt, save_as=save_as)

@@ -101,6 +101,12 @@ class ShowOptions:
 class PictureOptions:
     """Everything that `generate` and `edit` take beside what they work on."""
 
+    prompt_text: Annotated[
+        str | None,
+        typer.Option(
+            "-p", "--prompt", metavar="TEXT", help="The prompt, even if it looks like a command."
+        ),
+    ] = None
     prompt_file: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Read the prompt from a file, or `-` for stdin."),

@@ -1,0 +1,118 @@
+"""Mistyped command lines cost nothing, and name the command that was meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from fluxcli.commands import COMMANDS
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+
+@pytest.fixture(autouse=True)
+def _images(box: World) -> None:
+    for name in ("cube.png", "b.png"):
+        Image.new("RGB", (300, 300), "teal").save(box.cwd / name)
+    (box.cwd / "bare").write_bytes((box.cwd / "cube.png").read_bytes())
+
+
+def refused(box: World, words: tuple[str, ...], hint: str) -> None:
+    ran = box.run(*words)
+    assert (ran.status, ran.out) == (2, b"")
+    assert f"hint: {hint}" in ran.err.splitlines()
+    assert "no task" in box.run("status").err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("generate", "help"), "fluxcli generate --help"),
+        (("generate", " Help "), "fluxcli generate --help"),
+        (("generate", "VERSION"), "fluxcli --version"),
+        (("generate", "generate"), "fluxcli generate --help"),
+        (("generate", "--", "status"), "fluxcli status --help"),
+        (("edit", "cube.png", "help"), "fluxcli edit --help"),
+        (("edit", "help"), "fluxcli edit --help"),
+        (("generate", "cube.png"), 'fluxcli edit cube.png "PROMPT"'),
+        (("generate", "./bare", "-n", "2"), 'fluxcli edit ./bare "PROMPT"'),
+        (("edit", "cube.png", "b.png"), 'fluxcli edit cube.png "PROMPT"'),
+        (("generate", "--", "-red cube"), 'fluxcli generate -p "-red cube"'),
+        (("edit", "cube.png", "--", "-red"), "fluxcli edit cube.png -p -red"),
+        (("edit", "make it $5", "cube.png"), "fluxcli edit cube.png 'make it $5'"),
+        (("edit", "make it blue", "@last"), 'fluxcli edit @last "make it blue"'),
+        (("edit", "blue", "HTTPS://a.example/b"), "fluxcli edit HTTPS://a.example/b blue"),
+        (("generate", "a", "red", "cube"), 'fluxcli generate "a red cube"'),
+        (
+            ("generate", "a", "-n", "2", "red", "--json", "-o", "x y.png"),
+            'fluxcli generate "a red" -n 2 --json -o "x y.png"',
+        ),
+        (("edit", "cube.png", "make", "it", "blue"), 'fluxcli edit cube.png "make it blue"'),
+        (("edit", "make", "it", "blue", "cube.png"), 'fluxcli edit cube.png "make it blue"'),
+        (("cube.png",), 'fluxcli edit cube.png "PROMPT"'),
+        (("a red cube",), 'fluxcli generate "a red cube"'),
+    ],
+)
+def test_a_slip_sends_nothing_and_names_the_command(
+    box: World, words: tuple[str, ...], hint: str
+) -> None:
+    if "--json" not in words:
+        refused(box, words, hint)
+        return
+    ran = box.run(*words)
+    assert (ran.status, ran.record["error"]["hint"]) == (2, hint)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_name_of_any_command_is_no_prompt(box: World, command: str) -> None:
+    assert box.run("generate", command.upper()).status == 2
+    assert "no task" in box.run("status").err
+
+
+@pytest.mark.parametrize("text", ["help", "cube.png", "-red cube", "--json"])
+def test_the_prompt_flag_takes_any_text(box: World, text: str) -> None:
+    ran = box.run("generate", "-p", text, "-o", "out.jpg")
+    assert (ran.status, ran.lines) == (0, [str(box.cwd / "out.jpg")])
+
+
+@pytest.mark.parametrize("other", [("a fox",), ("--prompt-file", "p.txt")])
+def test_there_is_one_source_for_the_prompt(box: World, other: tuple[str, ...]) -> None:
+    (box.cwd / "p.txt").write_text("a fox")
+    ran = box.run("generate", "-p", "a cat", *other)
+    assert (ran.status, "give one of them" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("login",), "fluxcli config set api_key"),
+        (("history",), "fluxcli status"),
+        (("List", "--json=x"), "fluxcli status"),
+        (("wait", "abcd"), "fluxcli status @last --wait"),
+        (("resume",), "fluxcli download --unsaved"),
+        (("balance",), "fluxcli credits"),
+        (("create", "a cat"), 'fluxcli generate "PROMPT"'),
+        (("help",), "fluxcli --help"),
+        (("generate", "a", "--out", "x.png"), "--output PATH"),
+        (("generate", "a", "--format=png"), "--output-format png"),
+    ],
+)
+def test_words_of_other_tools_get_the_answer(box: World, words: tuple[str, ...], hint: str) -> None:
+    refused(box, words, hint)
+
+
+@pytest.mark.parametrize("flag", ["--size", "--width", "--height", "--ratio"])
+def test_flags_for_sizes_get_the_aspect_ratio(box: World, flag: str) -> None:
+    ran = box.run("generate", "a", flag, "512")
+    assert ran.status == 2
+    assert "hint: --aspect-ratio 16:9" in ran.err
+    assert "Possible" not in ran.err
+
+
+@pytest.mark.parametrize("flag", ["--seed", "--negative-prompt", "--steps"])
+def test_flags_that_the_service_lacks_are_explained(box: World, flag: str) -> None:
+    ran = box.run("generate", "a", flag, "5")
+    assert (ran.status, "hint: the service takes n" in ran.err) == (2, True)
