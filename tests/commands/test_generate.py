@@ -198,8 +198,9 @@ class TestThePrompt:
         record = box.run("generate", *words, "--json", stdin=b"a fox\r\n").record
         assert record["prompt"] == "a fox"
 
-    def test_that_begins_with_a_dash_after_two(self, box: World) -> None:
-        ran = box.run("generate", "--json", "--", "--a fox")
+    def test_that_begins_with_a_dash_needs_the_flag(self, box: World) -> None:
+        assert box.run("generate", "--json", "--", "--a fox").status == 2
+        ran = box.run("generate", "--json", "-p", "--a fox")
         assert ran.record["prompt"] == "--a fox"
 
     @pytest.mark.parametrize(
