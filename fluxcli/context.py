@@ -19,7 +19,7 @@ from fluxcli.clock import Clock, SystemClock
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES
-from fluxcli.settings.resolve import Settings
+from fluxcli.settings.settings import Settings
 from fluxcli.signals import Interrupts
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import SandboxService
     from fluxcli.tasks.history import History
-    from fluxcli.tasks.options import Existing, TaskServices
-    from fluxcli.tasks.run import TaskRunner
+    from fluxcli.tasks.run_options import Existing, TaskServices
+    from fluxcli.tasks.task_runner import TaskRunner
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
@@ -281,7 +281,7 @@ class Context:
         """What pictures are made with; raises at once if the key or the network's set-up is bad."""
         import hashlib
 
-        from fluxcli.tasks.options import TaskServices
+        from fluxcli.tasks.run_options import TaskServices
 
         self.service.prepare()
         name = f"{self.base_url}\0{self._key}".encode()
@@ -338,8 +338,8 @@ class Context:
     ) -> TaskRunner:
         """Return what makes and collects pictures, by the settings' times unless told otherwise."""
         from fluxcli.files.output_path import parse_target
-        from fluxcli.tasks.options import RunOptions
-        from fluxcli.tasks.run import TaskRunner
+        from fluxcli.tasks.run_options import RunOptions
+        from fluxcli.tasks.task_runner import TaskRunner
 
         terms = RunOptions(
             timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,

@@ -18,7 +18,7 @@ _DRIVER_FILES: Final = 3
 """git calls a merge driver with the common version, ours and theirs, as `.merge_file_…`."""
 
 if TYPE_CHECKING:
-    from fluxcli.build.options import BuildCall
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.context import Context
 
 

@@ -28,7 +28,7 @@ from fluxcli.files.image_check import read_input
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
 from fluxcli.tasks.job import PictureJob
-from fluxcli.tasks.options import PictureRequest, Source
+from fluxcli.tasks.run_options import PictureRequest, Source
 from fluxcli.tasks.submit import unsettled
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fluxcli.build.project import TaskRecords
     from fluxcli.journal.journal import Run
     from fluxcli.models import Picture, Task
-    from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
+    from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 
 _KEPT_SECONDS = 30 * 86400.0
 """A replaced submission is remembered for longer than the service keeps its result."""

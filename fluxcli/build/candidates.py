@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fluxcli.build.asset_job import AssetJob, BuildContext
+from fluxcli.build.build_run import set_rate
 from fluxcli.build.opening import held, opened
 from fluxcli.build.pick import candidates_folder, made_ready, next_number
-from fluxcli.build.run import set_rate
 from fluxcli.build.steps import Action, PlanStep, hash_of
 from fluxcli.build.terminal import reporter_for
 from fluxcli.catalog import CREDITS
@@ -22,14 +22,14 @@ from fluxcli.errors import Code, FluxError, overall
 from fluxcli.events import Failed, Finished
 from fluxcli.files.output_path import parse_target
 from fluxcli.files.templates import escaped
-from fluxcli.tasks.options import PictureRequest
+from fluxcli.tasks.run_options import PictureRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.build.manifest.asset import Asset
-    from fluxcli.build.options import BuildCall
     from fluxcli.build.project import Project
     from fluxcli.context import Context
     from fluxcli.events import Event

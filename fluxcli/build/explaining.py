@@ -16,8 +16,8 @@ from fluxcli.errors import Code, FluxError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.build.manifest.asset import Asset
-    from fluxcli.build.options import BuildCall
     from fluxcli.build.steps import PlanStep
     from fluxcli.context import Context
     from fluxcli.tomltext import Trail

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.build.manifest.selection import Shard
-    from fluxcli.build.options import BuildCall
     from fluxcli.context import Context
     from fluxcli.journal.journal import Journal
 

@@ -13,7 +13,7 @@ from fluxcli.build.terminal import reporter_for
 from fluxcli.errors import Status
 
 if TYPE_CHECKING:
-    from fluxcli.build.options import BuildCall
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.context import Context
 
 

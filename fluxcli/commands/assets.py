@@ -15,7 +15,7 @@ from fluxcli.errors import Code, FluxError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fluxcli.build.options import BuildCall, Word
+    from fluxcli.build.build_call import BuildCall, Word
 
 _Arguments = list[str]
 Assets = Annotated[
@@ -171,8 +171,8 @@ def _call(
     yes: bool = False,
     force: bool = False,
 ) -> BuildCall:
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.build.manifest.search import default_manifest, named_or_found
-    from fluxcli.build.options import BuildCall
 
     names = list(arguments or ())
     files = [one for one in names if one.endswith(".toml")]

@@ -14,7 +14,7 @@ from fluxcli.errors import Code, FluxError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.build.options import BuildCall, Word
+    from fluxcli.build.build_call import BuildCall, Word
 
 _DEFAULT: Final = "assets.toml"
 
@@ -109,7 +109,7 @@ def build(
     """
     context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
     call = _call(context, arguments or [], word, options)
-    from fluxcli.build.options import check_flags
+    from fluxcli.build.build_call import check_flags
 
     check_flags(call.word, _given(options, wait))
     _function(call.word)(context, call)
@@ -118,7 +118,7 @@ def build(
 def _call(
     context: Context, arguments: list[str], word: WordOptions, options: BuildOptions
 ) -> BuildCall:
-    from fluxcli.build import options as call
+    from fluxcli.build import build_call as call
     from fluxcli.build.manifest.search import default_manifest
 
     default = default_manifest(context.cwd, context.env.get("HOME"))
@@ -167,6 +167,6 @@ def _function(word: Word) -> Callable[[Context, BuildCall], None]:
         from fluxcli.build import candidates
 
         return candidates.make
-    from fluxcli.build import run
+    from fluxcli.build import build_run as run
 
     return run.make

@@ -18,8 +18,9 @@ from fluxcli.commands.typer_binding import meant, named, spread
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output.text import credits as in_words
-from fluxcli.settings import folders, resolve
-from fluxcli.settings.resolve import CONFIG_FILE, Settings
+from fluxcli.settings import folders
+from fluxcli.settings import settings as resolve
+from fluxcli.settings.settings import CONFIG_FILE, Settings
 from fluxcli.settings.values import SETTINGS, Setting, Value, find, public, written
 
 if TYPE_CHECKING:

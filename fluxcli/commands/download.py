@@ -14,7 +14,7 @@ from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
-    from fluxcli.tasks.options import Existing
+    from fluxcli.tasks.run_options import Existing
 
 
 def download(

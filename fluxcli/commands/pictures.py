@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxcli.output.results import ResultReporter
     from fluxcli.requests.resolve import ResolvedRequest
     from fluxcli.requests.selection import Selection
-    from fluxcli.tasks.run import TaskRunner
+    from fluxcli.tasks.task_runner import TaskRunner
 
 
 def ask_for(

@@ -17,7 +17,7 @@ from fluxcli.tasks.download import request_values
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.tasks.options import PictureRequest
+    from fluxcli.tasks.run_options import PictureRequest
 
 _ID: Final = "{id}"
 _DATE: Final = "{date}"

@@ -10,7 +10,7 @@ from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import input_from, read_input
 from fluxcli.models import State
 from fluxcli.settings.parsers import BadValueError, parse_url
-from fluxcli.tasks.options import Source
+from fluxcli.tasks.run_options import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fluxcli.catalog import Mode
     from fluxcli.models import Task
-    from fluxcli.settings.resolve import Settings
+    from fluxcli.settings.settings import Settings
 
 PROMPT_LIMIT: Final = 1 << 20
 INPUT_LIMIT: Final = 64 << 20

@@ -34,13 +34,13 @@ from fluxcli.requests.inputs import (
 )
 from fluxcli.requests.own_images import own_images
 from fluxcli.tasks.download import request_values
-from fluxcli.tasks.options import PictureRequest, Source
+from fluxcli.tasks.run_options import PictureRequest, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fluxcli.catalog import Mode
-    from fluxcli.settings.resolve import Settings
+    from fluxcli.settings.settings import Settings
 
 
 _BOUNDS: Final = ("timeout", "interval", "max_credits")

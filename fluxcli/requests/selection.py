@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.requests.resolve import ResolvedRequest
-    from fluxcli.tasks.options import PictureRequest
+    from fluxcli.tasks.run_options import PictureRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

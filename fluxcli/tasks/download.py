@@ -23,8 +23,8 @@ from fluxcli.files.output_path import NameValues, check_free, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 from fluxcli.models import Picture
-from fluxcli.tasks.options import RetryBudget
 from fluxcli.tasks.poll import LASTING, finalize, paid
+from fluxcli.tasks.run_options import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Task
-    from fluxcli.tasks.options import JobStep, PictureRequest, RunOptions, TaskServices
+    from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 
 SAVE_SECONDS: Final = 120.0
 """A finished image gets at least this long to be downloaded, after any wait."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fluxcli.events import Event
     from fluxcli.models import Task
-    from fluxcli.tasks.run import TaskRunner
+    from fluxcli.tasks.task_runner import TaskRunner
 
 NOT_CHARGED: Final = "not-charged"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fluxcli.journal.journal import Run
     from fluxcli.models import Task
-    from fluxcli.tasks.options import JobStep, PictureRequest, RunOptions, TaskServices
+    from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 
 
 class PictureJob:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.client.client import failure_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Succeeded, Trouble
-from fluxcli.tasks.options import Wait
 from fluxcli.tasks.poll_schedule import PollSchedule
+from fluxcli.tasks.run_options import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.client.client import Record
     from fluxcli.models import Task
-    from fluxcli.tasks.options import JobStep, RunOptions, TaskServices
+    from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 
 NEW_SECONDS: Final = 90.0
 """For so long after its creation the service may not know a task yet; that is not reported."""

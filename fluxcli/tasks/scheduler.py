@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.signals import SIGNALS
-from fluxcli.tasks.options import JobStep, Wait
+from fluxcli.tasks.run_options import JobStep, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

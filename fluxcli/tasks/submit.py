@@ -17,14 +17,14 @@ from fluxcli.client.transport import is_loopback
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Uploaded, Uploading, Warned
 from fluxcli.files.image_check import OpenInput
-from fluxcli.tasks.options import PASSING, RetryBudget, Wait
+from fluxcli.tasks.run_options import PASSING, RetryBudget, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.files.image_check import Input
     from fluxcli.models import Request, Task
-    from fluxcli.tasks.options import JobStep, RunOptions, Source, TaskServices
+    from fluxcli.tasks.run_options import JobStep, RunOptions, Source, TaskServices
 
 RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for at most this long."""

@@ -76,7 +76,7 @@ def _forked(job: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Serve requests from stdin until it ends."""
-    for module in ("build.run", "sandbox.in_process", "client.client", "output.display"):
+    for module in ("build.build_run", "sandbox.in_process", "client.client", "output.display"):
         importlib.import_module(f"fluxcli.{module}")  # once, for all children
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_forked(json.loads(line))) + "\n")

@@ -29,7 +29,7 @@ _MONEY: Final = "tests/reliability/test_money.py"
 ROOMS: Final[dict[str, Room]] = {
     "submission": Room(
         (
-            *(f"fluxcli/service/{name}.py" for name in ("client", "connection", "watchdog")),
+            *(f"fluxcli/client/{name}.py" for name in ("client", "transport", "deadline")),
             "fluxcli/tasks/submit.py",
         ),
         ("tests/tasks", "tests/client", _MONEY),
@@ -38,7 +38,7 @@ ROOMS: Final[dict[str, Room]] = {
     "classification": Room(
         ("fluxcli/client/responses.py", "fluxcli/client/wire_kontext.py"), ("tests/client",)
     ),
-    "saving": Room(("fluxcli/saving/*.py",), ("tests/files",)),
+    "saving": Room(("fluxcli/files/*.py",), ("tests/files",)),
     "redaction": Room(
         ("fluxcli/output/redaction.py", "fluxcli/output/text.py"),
         # The tests of a real terminal start processes and wait for them: what they would

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 _ROOMS: Final = (
-    *("fluxcli.cli", "fluxcli.tasks.history", "fluxcli.tasks.run", "fluxcli.requests.resolve"),
+    *(
+        "fluxcli.cli",
+        "fluxcli.tasks.history",
+        "fluxcli.tasks.task_runner",
+        "fluxcli.requests.resolve",
+    ),
     *("fluxcli.output.output", "fluxcli.client.client", "fluxcli.journal.journal"),
     *("rich.progress", "encodings.idna", "certifi", "h11", "httpx"),
     *("tests.benchmarks.hastener",),

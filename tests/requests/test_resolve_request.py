@@ -14,7 +14,7 @@ from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
 from fluxcli.requests.resolve import ResolvedRequest, take
 from fluxcli.requests.selection import OutputRules, Selection, select
-from fluxcli.settings.resolve import Settings
+from fluxcli.settings.settings import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
 from tests.worlds import NOON

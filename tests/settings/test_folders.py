@@ -10,7 +10,7 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.folders import check_usable
-from fluxcli.settings.resolve import Settings
+from fluxcli.settings.settings import Settings
 
 posix_only = pytest.mark.skipif(
     sys.platform in {"darwin", "win32"}, reason="these systems name their folders otherwise"

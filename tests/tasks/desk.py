@@ -13,7 +13,7 @@ from fluxcli.client.client import Service
 from fluxcli.files.output_path import parse_target
 from fluxcli.journal.journal import Journal
 from fluxcli.tasks.job import PictureJob
-from fluxcli.tasks.options import PictureRequest, RunOptions, TaskServices, Wait
+from fluxcli.tasks.run_options import PictureRequest, RunOptions, TaskServices, Wait
 from tests.client import bodies
 from tests.client.scripted import API, KEY, UPLOADS, Script, transport
 from tests.journal.samples import request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.events import Event
-    from fluxcli.tasks.options import JobStep, Source
+    from fluxcli.tasks.run_options import JobStep, Source
     from tests.client.scripted import Act
 
 RUNNING = b'{"code":200,"msg":"success","data":{"successFlag":0,"paramJson":"{}"}}'

@@ -13,8 +13,8 @@ from fluxcli.files.output_path import parse_target
 from fluxcli.models import State
 from fluxcli.signals import Interrupts
 from fluxcli.tasks.history import NOT_CHARGED, History
-from fluxcli.tasks.options import RunOptions
-from fluxcli.tasks.run import TaskRunner
+from fluxcli.tasks.run_options import RunOptions
+from fluxcli.tasks.task_runner import TaskRunner
 from tests.client import bodies
 from tests.journal.samples import accepted, begun
 from tests.tasks.desk import RUNNING, Desk, answer

@@ -13,8 +13,8 @@ from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble
 from fluxcli.files.image_check import inspect_file
 from fluxcli.models import Picture, State
 from fluxcli.tasks.job import PictureJob
-from fluxcli.tasks.options import RunOptions
 from fluxcli.tasks.poll_schedule import ENOUGH
+from fluxcli.tasks.run_options import RunOptions
 from tests.client import bodies
 from tests.client.scripted import BrokenImageError
 from tests.journal.samples import accepted

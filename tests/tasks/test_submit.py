@@ -22,7 +22,7 @@ from fluxcli.events import (
 )
 from fluxcli.files.image_check import input_from, read_input
 from fluxcli.models import State
-from fluxcli.tasks.options import Source
+from fluxcli.tasks.run_options import Source
 from fluxcli.tasks.submit import unsettled
 from tests.client import bodies
 from tests.journal.samples import accepted

@@ -21,8 +21,8 @@ from fluxcli.tasks.scheduler import IN_FLIGHT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcli.build.build_call import BuildCall
     from fluxcli.build.manifest.selection import Selection
-    from fluxcli.build.options import BuildCall
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
     from fluxcli.build.report.report import Reports

@@ -13,8 +13,8 @@ from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import parse_target
 from fluxcli.models import State
 from fluxcli.signals import Interrupts
-from fluxcli.tasks.options import PictureRequest, RunOptions
-from fluxcli.tasks.run import TaskRunner
+from fluxcli.tasks.run_options import PictureRequest, RunOptions
+from fluxcli.tasks.task_runner import TaskRunner
 from tests.client import bodies
 from tests.journal.samples import accepted, begun, request
 from tests.journal.test_runs import hold

@@ -12,7 +12,7 @@ import pytest
 from fluxcli.catalog import API_URL, MAX, PRO
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.key import Secret
-from fluxcli.settings.resolve import Resolved, Settings, check
+from fluxcli.settings.settings import Resolved, Settings, check
 from fluxcli.settings.template import template
 from fluxcli.settings.values import SETTINGS, STORED, Value, find, storable, written
 
@@ -358,7 +358,7 @@ def test_start_up_loads_no_toml_and_no_folders() -> None:
     heavy = {"tomllib", "tomli_w", "platformdirs", "difflib"}
     steps = (
         "import sys; before = set(sys.modules)",
-        "import fluxcli.settings.resolve",
+        "import fluxcli.settings.settings",
         f"print(sorted((set(sys.modules) - before) & {heavy}))",
     )
     code = "\n".join(steps)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Run
     from fluxcli.models import Request, Task
     from fluxcli.signals import Interrupts
-    from fluxcli.tasks.options import PictureRequest, RunOptions, TaskServices
+    from fluxcli.tasks.run_options import PictureRequest, RunOptions, TaskServices
 
 
 @dataclass(frozen=True, slots=True)
