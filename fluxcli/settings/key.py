@@ -6,6 +6,8 @@ be sent in a header is refused, and no message repeats any of it.
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +25,7 @@ FILE_VARIABLE: Final = "FLUXCLI_API_KEY_FILE"
 """The environment variable that may name a file with the key in it."""
 
 _LARGEST: Final = 64 * 1024
+_QUOTES: Final = tuple("\"'`\u2018\u2019\u201c\u201d")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,6 +52,10 @@ def parse_key(raw: object) -> Secret:
     text = raw.strip() if isinstance(raw, str) else ""
     if not text:
         raise BadValueError("expected a key, not empty text", secret=True)
+    if text.startswith(_QUOTES) or text.endswith(_QUOTES):
+        raise BadValueError("the key is in quotes; write it without them", secret=True)
+    if text.lower().startswith(("bearer ", "bearer\t")):
+        raise BadValueError("the key begins with `Bearer`; write it without that", secret=True)
     if not all("!" <= ch <= "~" for ch in text):
         raise BadValueError("expected one word of plain letters, digits and signs", secret=True)
     return Secret(text)
@@ -64,17 +71,38 @@ def key_file(env: Mapping[str, str]) -> Secret | None:
     if not name:
         return None
     try:
-        with Path(name).open("rb") as file:
-            text = file.read(_LARGEST).decode("utf-8-sig")
-        return parse_key(text)
+        return parse_key(_content(Path(name)).decode("utf-8-sig"))
     except OSError as error:
         problem = f"cannot be read: {reason_of(error)}"
     except UnicodeDecodeError:
         problem = "does not hold a key: expected text"
     except BadValueError as error:
         problem = f"does not hold a key: {error.expected}"
+    except ValueError as error:
+        problem = f"cannot be a key file: {error}"
     raise FluxError(
         Code.CONFIG_INVALID,
         f"`{name}`, named by `{FILE_VARIABLE}`, {problem}",
         hint=f"unset {FILE_VARIABLE}",
     )
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a regular file, and never wait for a FIFO or a device.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no regular file, or is too large for a key.
+    """
+    if path.is_dir():
+        raise ValueError("it is a folder")
+    if path.exists() and not path.is_file():
+        raise ValueError("it is not a regular file")
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb") as file:  # noqa: PTH123 - opened without waiting
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a regular file")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"it is over {_LARGEST >> 10} KB")
+    return data

@@ -387,3 +387,53 @@ def test_check_ends_with_the_worst_and_names_a_broken_file(shell: Shell) -> None
 def test_check_of_the_sandbox_needs_no_key(shell: Shell) -> None:
     told = shell.run("check", "--sandbox", "--json")
     assert (told.status, checked(told)) == (0, GOOD)
+
+
+def _generated(shell: Shell, **env: str) -> tuple[int, str]:
+    """Run `generate` with these variables; return its status and its errors."""
+    out, err = io.StringIO(), io.StringIO()
+    context = Context({**shell.env, **env}, io.StringIO(), out, err, shell.home)
+    status = main(["generate", "a fox", "--no-input"], context)
+    assert KEY not in out.getvalue() + err.getvalue()
+    return status, err.getvalue()
+
+
+@pytest.mark.parametrize("variable", ["FLUXCLI_API_KEY", "KIE_API_KEY", "KIE_AI_API_KEY"])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (f'"{KEY}"', "in quotes"),
+        (f"'{KEY}'", "in quotes"),
+        (f' "{KEY} " ', "in quotes"),
+        (f"\u201c{KEY}\u201d", "in quotes"),
+        (f'{KEY}"', "in quotes"),
+        (f"Bearer {KEY}", "`Bearer`"),
+        (f"bearer  {KEY}", "`Bearer`"),
+    ],
+)
+def test_a_key_with_quotes_or_a_scheme_is_named_before_anything_is_sent(
+    shell: Shell, variable: str, text: str, named: str
+) -> None:
+    status, err = _generated(shell, **{variable: text})
+    assert status == 2
+    assert f"`{variable}`: the key " in err
+    assert named in err
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder", "large"])
+def test_what_cannot_be_a_key_file_is_refused_without_waiting(shell: Shell, kind: str) -> None:
+    path = shell.home / "key"
+    if kind == "fifo":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("no FIFOs on this system")
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "large":
+        path.write_bytes(b"x" * 70_000)
+    name = "/dev/zero" if kind == "device" else str(path)
+    if kind == "device" and not os.path.exists(name):  # noqa: PTH110 - a name, not a path of ours
+        pytest.skip("no device files on this system")
+    status, err = _generated(shell, FLUXCLI_API_KEY_FILE=name)
+    assert status == 2
+    assert f"`{name}`, named by `FLUXCLI_API_KEY_FILE`, cannot be a key file: it is " in err
