@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 CONFIG_FILE: Final = "config file"
 DEFAULT: Final = "default"
+SANDBOX_VARIABLES: Final = (
+    "FLUXCLI_SANDBOX_SECONDS",
+    "FLUXCLI_SANDBOX_FAULTS",
+    "FLUXCLI_WEBHOOK_HMAC_KEY",
+)
+"""Variables that only the sandbox reads; none of them is a setting."""
 
 _LONGEST_SHOWN: Final = 60
 
@@ -152,7 +158,7 @@ class Settings:
     def strange_variables(self) -> list[str]:
         """What the user should know about variables that look like ours and are not."""
         known = {name for setting in SETTINGS.values() for name in setting.variables}
-        known |= {key.FILE_VARIABLE, *folders.VARIABLES.values()}
+        known |= {key.FILE_VARIABLE, *folders.VARIABLES.values(), *SANDBOX_VARIABLES}
         unknown = [name for name in self._env if name.startswith("FLUXCLI_")]
         return [_stranger(name, known) for name in sorted(unknown) if name not in known]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import fluxcli
 from fluxcli.catalog import API_URL, MAX, PRO
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.key import Secret
@@ -18,7 +21,6 @@ from fluxcli.settings.values import SETTINGS, STORED, Value, find, storable, wri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -364,3 +366,12 @@ def test_start_up_loads_no_toml_and_no_folders() -> None:
     code = "\n".join(steps)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_every_variable_that_the_program_reads_is_known() -> None:
+    """`config check` warns about variables that set nothing, and about no others."""
+    package = Path(fluxcli.__file__).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    read = set(re.findall(r"env(?:\.get\(|\[)\"(FLUXCLI_[A-Z_]+)\"", text))
+    assert len(read) >= 3
+    assert Settings(dict.fromkeys(read, "1"), flags={}).strange_variables == []
