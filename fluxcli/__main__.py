@@ -29,14 +29,14 @@ def run() -> None:
 
 def _told_tasks(arguments: list[str]) -> bool:
     """Answer a completion script; if that fails, the program itself is the one to tell."""
-    from fluxcli.fast_status import is_asked, tell
+    from fluxcli.fast_status import is_asked, report
 
     if not is_asked(arguments):
         return False
     from fluxcli.context import Context
 
     try:
-        tell(arguments, Context.of_process())
+        report(arguments, Context.of_process())
     except Exception:  # noqa: BLE001 - whatever it is, it comes again, and is told then
         return False
     return True

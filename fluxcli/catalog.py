@@ -43,7 +43,6 @@ SUBMISSIONS: Final = 20
 WINDOW_SECONDS: Final = 10.0
 """An account may submit this many tasks within this many seconds; more are refused."""
 
-READS_PER_SECOND: Final = 10
 RESULT_DAYS: Final = 14
 UPLOAD_REUSE_HOURS: Final = 20
 """An upload lives 24 hours at the service; it is used again for this many."""

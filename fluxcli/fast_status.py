@@ -22,7 +22,7 @@ def is_asked(arguments: Sequence[str]) -> bool:
     return tuple(arguments) in {ASKED, (*ASKED, "--sandbox")}
 
 
-def tell(arguments: Sequence[str], context: Context) -> None:
+def report(arguments: Sequence[str], context: Context) -> None:
     """Print the latest tasks.
 
     Raises:

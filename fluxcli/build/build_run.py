@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fluxcli.build.report.report import Reports
     from fluxcli.build.steps import PlanStep
     from fluxcli.context import Context
+    from fluxcli.tasks.task_runner import TaskRunner
 
 
 def make(context: Context, call: BuildCall) -> None:
@@ -144,15 +145,7 @@ class _BuildRun:
         context, call = self._context, self._call
         runner = context.runner(existing="replace")
         set_rate(context, call)
-        made_with = BuildContext(
-            manifest=self._project.manifest,
-            lock=self._project.lock,
-            records=self._project.records,
-            services=runner.tools,
-            options=runner.terms,
-            origin=context.base_url,
-            locked=call.locked,
-        )
+        made_with = context_of(context, self._project, runner, locked=call.locked)
         limits = Limits(
             in_flight=call.in_flight or IN_FLIGHT,
             max_credits=self._most,
@@ -207,6 +200,21 @@ def _left_over(outcomes: Mapping[str, Outcome]) -> int:
     """Return status 10 if a person has to decide on something, else 0."""
     results = {outcome.result for outcome in outcomes.values()}
     return Status.DRIFT if results & {"held", "edited"} else Status.DONE
+
+
+def context_of(
+    context: Context, project: Project, runner: TaskRunner, *, locked: bool = False
+) -> BuildContext:
+    """Return what the assets of a project are made with."""
+    return BuildContext(
+        manifest=project.manifest,
+        lock=project.lock,
+        records=project.records,
+        services=runner.tools,
+        options=runner.terms,
+        origin=context.base_url,
+        locked=locked,
+    )
 
 
 def set_rate(context: Context, call: BuildCall) -> None:

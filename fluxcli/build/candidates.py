@@ -11,8 +11,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fluxcli.build.asset_job import AssetJob, BuildContext
-from fluxcli.build.build_run import set_rate
+from fluxcli.build.asset_job import AssetJob
+from fluxcli.build.build_run import context_of, set_rate
 from fluxcli.build.opening import held, opened
 from fluxcli.build.pick import candidates_folder, made_ready, next_number
 from fluxcli.build.steps import Action, PlanStep, hash_of
@@ -94,14 +94,7 @@ class _Candidates:
         context, asset = self._context, self._asset
         runner = context.runner(existing="beside")
         step = PlanStep(name=asset.name, action=Action.NEW, reasons=(), output=asset.output)
-        made_with = BuildContext(
-            manifest=self._project.manifest,
-            lock=self._project.lock,
-            records=self._project.records,
-            services=runner.tools,
-            options=runner.terms,
-            origin=context.base_url,
-        )
+        made_with = context_of(context, self._project, runner)
         source, identity = AssetJob(made_with, step, asset).source()
         made_ready(self._folder)
         first = next_number(self._folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fluxcli.commands.options import CommonOptions
-from fluxcli.commands.typer_binding import meant, named, spread
+from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
@@ -197,14 +197,7 @@ def _call(
 
 def group(arguments: Sequence[str]) -> typer.Typer:
     """Return the words of `fluxcli assets` as typer takes them; or one, if it is typed."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.callback()(spread(assets, CommonOptions))
-    wanted = meant(arguments, _WORDS)
-    for word in wanted:
-        app.command(word)(spread(_WORDS[word], CommonOptions))
-    for word in () if wanted else _WORDS:
-        app.command(word)(named)
-    return app
+    return group_of(assets, _WORDS, CommonOptions, arguments)
 
 
 _WORDS: Final[dict[str, Callable[..., None]]] = {

@@ -14,7 +14,7 @@ import typer
 
 from fluxcli.catalog import CREDITS, LOGS_PAGE, PRO
 from fluxcli.commands.options import CommonOptions
-from fluxcli.commands.typer_binding import meant, named, spread
+from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output.text import credits as in_words
@@ -46,7 +46,7 @@ def config(_session: Context) -> None:
 
 def path(context: Context) -> None:
     """Print where the config file is, or would be."""
-    _tell_path(context, _output(context))
+    _report_path(context, _output(context))
 
 
 def list_(context: Context) -> None:
@@ -118,7 +118,7 @@ def edit(context: Context) -> None:
     for warning in alone.warnings:
         output.warn(warning)
     if output.json:
-        _tell_path(context, output)
+        _report_path(context, output)
 
 
 def check(context: Context) -> None:
@@ -302,7 +302,7 @@ def _output(context: Context) -> Output:
         return context.plain_output(json=bool(context.flags.get("json")))
 
 
-def _tell_path(context: Context, output: Output) -> None:
+def _report_path(context: Context, output: Output) -> None:
     where = context.settings.config_path
     if output.json:
         output.record({"path": str(where), "exists": where.exists()})
@@ -317,14 +317,7 @@ def _raise_all(problems: list[FluxError]) -> None:
 
 def group(arguments: Sequence[str]) -> typer.Typer:
     """Return the words of `fluxcli config` as typer takes them; or one, if it is typed."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.callback()(spread(config, CommonOptions))
-    wanted = meant(arguments, _WORDS)
-    for word in wanted:
-        app.command(word)(spread(_WORDS[word], CommonOptions))
-    for word in () if wanted else _WORDS:
-        app.command(word)(named)
-    return app
+    return group_of(config, _WORDS, CommonOptions, arguments)
 
 
 _WORDS: Final[dict[str, Callable[..., None]]] = {

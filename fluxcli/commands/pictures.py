@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
     from fluxcli.journal.journal import Run
     from fluxcli.output.results import ResultReporter
+    from fluxcli.requests.remaining import Selection
     from fluxcli.requests.resolve import ResolvedRequest
-    from fluxcli.requests.selection import Selection
     from fluxcli.tasks.task_runner import TaskRunner
 
 
@@ -94,7 +94,7 @@ def _selected(
 
     `run` is the run of the command, if it is held by this process.
     """
-    from fluxcli.requests.selection import OutputRules, select
+    from fluxcli.requests.remaining import OutputRules, select
 
     journal, place, new = context.journal, flags.place, flags.spend.new
     if run is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from fluxcli.context import Context
 
@@ -34,6 +34,23 @@ def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
 
 def named() -> None:
     """Stand for a command whose name is all that matters: one is offered for an unknown word."""
+
+
+def group_of(
+    root: Callable[..., None],
+    words: Mapping[str, Callable[..., None]],
+    common: type,
+    arguments: Sequence[str],
+) -> typer.Typer:
+    """Return a command of several words as typer takes it; with one word, if that is typed."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.callback()(spread(root, common))
+    wanted = meant(arguments, words)
+    for word in wanted:
+        app.command(word)(spread(words[word], common))
+    for word in () if wanted else words:
+        app.command(word)(named)
+    return app
 
 
 def spread(function: Callable[..., None], common: type) -> Callable[..., None]:

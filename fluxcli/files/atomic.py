@@ -16,6 +16,7 @@ import secrets
 import stat
 from typing import TYPE_CHECKING
 
+from fluxcli.atomicfile import sync_folder
 from fluxcli.files import filename as components
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class TemporaryFile:
             final = self.target
         else:
             final = next(name for name in _siblings(self.target) if self._placed(name))
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
         return final
 
     def discard(self) -> None:
@@ -186,13 +187,3 @@ def _change_mode(handle: int, mode: int) -> None:
     # Some file systems know no modes; the image is worth more than its mode.
     with contextlib.suppress(OSError):
         os.fchmod(handle, mode)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a power cut, where the system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

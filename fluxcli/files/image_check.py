@@ -17,6 +17,7 @@ from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files import gif, isobmff, jpeg, png, webp
 from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 from fluxcli.files.quoting import quoted
+from fluxcli.models import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
@@ -67,6 +68,17 @@ class Inspected:
     width: int
     height: int
     sha256: str
+
+    def at(self, path: Path | None) -> Picture:
+        """Return the image as it lies at `path`; None: on stdout."""
+        return Picture(
+            path=path,
+            bytes=self.bytes,
+            width=self.width,
+            height=self.height,
+            sha256=self.sha256,
+            format=self.format,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

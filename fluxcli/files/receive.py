@@ -21,11 +21,12 @@ from fluxcli.files.atomic import TemporaryFile, clear_leftover
 from fluxcli.files.image_check import Inspected, Inspector
 from fluxcli.files.output_path import descriptor, is_device
 from fluxcli.files.quoting import quoted
-from fluxcli.models import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+
+    from fluxcli.models import Picture
 
 RESUME = "fluxcli download --unsaved"
 """The command that resolves every failure here: downloading again is free."""
@@ -97,15 +98,7 @@ class _Intake:
     def _picture(self, path: Path | None) -> Picture:
         if self._inspected is None:
             raise ValueError("not checked")
-        found = self._inspected
-        return Picture(
-            path=path,
-            bytes=found.bytes,
-            width=found.width,
-            height=found.height,
-            sha256=found.sha256,
-            format=found.format,
-        )
+        return self._inspected.at(path)
 
 
 class Spool(_Intake):

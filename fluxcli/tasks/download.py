@@ -22,7 +22,6 @@ from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
 from fluxcli.files.output_path import NameValues, check_free, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
-from fluxcli.models import Picture
 from fluxcli.tasks.poll import LASTING, finalize, paid
 from fluxcli.tasks.run_options import RetryBudget
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import OutputTarget
-    from fluxcli.models import Task
+    from fluxcli.models import Picture, Task
     from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 
 SAVE_SECONDS: Final = 120.0
@@ -188,7 +187,7 @@ class Downloader:
             if path is None:
                 return self._deliver(chunks)
             with Landing(path, token=task.ref) as landing:
-                picture = _picture(_filled(landing, chunks), path)
+                picture = _filled(landing, chunks).at(path)
                 if self._options.check is not None:
                     self._options.check(picture)
                 self._services.journal.landing(task.ref, picture)
@@ -291,14 +290,3 @@ def holds(path: Path, picture: Picture) -> bool:
         return path.stat().st_size == picture.bytes and inspect_file(path).sha256 == picture.sha256
     except (OSError, FluxError):
         return False
-
-
-def _picture(found: Inspected, path: Path) -> Picture:
-    return Picture(
-        path=path,
-        bytes=found.bytes,
-        width=found.width,
-        height=found.height,
-        sha256=found.sha256,
-        format=found.format,
-    )

@@ -1,4 +1,4 @@
-"""A picture's whole way, joined: asked for if need be, waited for, saved."""
+"""One image from request to file: submitted if needed, polled, downloaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PictureJob:
-    """The work on the picture `key`. Its last event is `Finished` or `Failed`."""
+    """The work on the image `key`. Its last event is `Finished` or `Failed`."""
 
     def __init__(self, key: str, tools: TaskServices, terms: RunOptions) -> None:
         self.key = key
@@ -31,9 +31,9 @@ class PictureJob:
         self._tools = tools
         self._terms = terms
 
-    def make(self, wish: PictureRequest, run: Run) -> Iterator[JobStep]:
-        """Ask for a picture, or take up what the run asked for before."""
-        return self._guarded(self._make(wish, run))
+    def make(self, picture: PictureRequest, run: Run) -> Iterator[JobStep]:
+        """Submit an image, or resume the task that the run submitted before."""
+        return self._guarded(self._make(picture, run))
 
     def collect(self, task: Task, target: OutputTarget | None = None) -> Iterator[JobStep]:
         """Wait for a task that exists, and save it: where it was meant to go, or to `target`."""
@@ -56,8 +56,8 @@ class PictureJob:
             named = error.about(task_id=task.task_id if task else None, ref=self._ref)
             yield Failed(key=self.key, error=named, task=task)
 
-    def _make(self, wish: PictureRequest, run: Run) -> Iterator[JobStep]:
-        task = run.tasks.get(wish.n)
+    def _make(self, picture: PictureRequest, run: Run) -> Iterator[JobStep]:
+        task = run.tasks.get(picture.n)
         if task is not None and task.state is State.UNKNOWN:
             self._ref = task.ref
             raise unsettled(task.ref, task.error_message)
@@ -66,22 +66,22 @@ class PictureJob:
             yield Resumed(key=self.key, task=task)
             yield from self._finish(task, None, young=False)
             return
-        prove_writable(wish.target, request_values(wish, self._tools.clock.wall()))
-        source = wish.source.identity if wish.source else None
-        same = task is not None and (task.output, task.source) == (wish.target.stored(), source)
+        prove_writable(picture.target, request_values(picture, self._tools.clock.wall()))
+        source = picture.source.identity if picture.source else None
+        same = task is not None and (task.output, task.source) == (picture.target.stored(), source)
         if task is None or task.state is not State.REFUSED or not same:
             task = self._tools.journal.begin(
                 run,
-                wish.request,
+                picture.request,
                 source=source,
-                output=wish.target.stored(),
-                n=wish.n,
-                count=wish.count,
+                output=picture.target.stored(),
+                n=picture.n,
+                count=picture.count,
             )
         self._ref = task.ref
-        yield Started(key=self.key, ref=task.ref, request=wish.request)
+        yield Started(key=self.key, ref=task.ref, request=picture.request)
         asking = Submitter(self.key, self._tools, self._terms)
-        task = yield from asking.ask(task, wish.request, wish.source)
+        task = yield from asking.ask(task, picture.request, picture.source)
         yield from self._finish(task, None, young=True)
 
     def _finish(self, task: Task, target: OutputTarget | None, *, young: bool) -> Iterator[JobStep]:
@@ -108,7 +108,7 @@ class PictureJob:
 
 
 def _is_kept(task: Task) -> bool:
-    """Tell whether a saved picture is still there as it was saved."""
+    """Return whether a saved image still lies at its path as it was saved."""
     picture = task.picture
     return (
         task.state is State.SAVED

@@ -1,4 +1,4 @@
-"""What one picture's work is given: the wish, its terms, the tools. Words only."""
+"""What the work on one image is given: its request, the run's options, the services."""
 
 from __future__ import annotations
 

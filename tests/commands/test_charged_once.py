@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from tests.commands.balance import spent
+from tests.commands.loopback import QuietHandler, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,8 @@ class Account:
     during_upload: Callable[[], int] = lambda: 200
 
 
-def _handler(account: Account) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(account: Account) -> type[QuietHandler]:
+    class Handler(QuietHandler, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
             if "upload" in self.path:
@@ -45,15 +45,6 @@ def _handler(account: Account) -> type[BaseHTTPRequestHandler]:
             account.charges += 1
             self._send(account.http, account.answer)
 
-        def _send(self, http: int, content: bytes) -> None:
-            self.send_response(http)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
-            del format, args
-
     return Handler
 
 
@@ -61,14 +52,9 @@ def _handler(account: Account) -> type[BaseHTTPRequestHandler]:
 def account(world: World) -> Iterator[Account]:
     """An account whose service this world uses."""
     made = Account()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    world.ask(f"http://127.0.0.1:{server.server_port}")
-    yield made
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    with served(_handler(made)) as url:
+        world.ask(url)
+        yield made
 
 
 def refusing(code: int, message: str) -> bytes:

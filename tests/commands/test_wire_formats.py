@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
+
+from tests.commands.loopback import QuietHandler, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,8 @@ class Jobs:
     url: str = ""
 
 
-def _handler(jobs: Jobs) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(jobs: Jobs) -> type[QuietHandler]:
+    class Handler(QuietHandler, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
             jobs.calls.append(f"POST {self.path}")
@@ -59,15 +60,6 @@ def _handler(jobs: Jobs) -> type[BaseHTTPRequestHandler]:
         def _answer(self, code: int, data: object, *, http: int = 200) -> None:
             self._send(http, json.dumps({"code": code, "msg": "no", "data": data}).encode())
 
-        def _send(self, http: int, content: bytes) -> None:
-            self.send_response(http)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
-            del format, args
-
     return Handler
 
 
@@ -81,15 +73,10 @@ def _image() -> bytes:
 def jobs(world: World) -> Iterator[Jobs]:
     """A service of the jobs API; this world's commands use it."""
     made = Jobs()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    world.ask(made.url)
-    yield made
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    with served(_handler(made)) as url:
+        made.url = url
+        world.ask(url)
+        yield made
 
 
 @pytest.mark.parametrize("gone", [(200, 404), (404, 404), (200, 505), (505, 505)])

@@ -12,8 +12,8 @@ from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.models import State, Task
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
+from fluxcli.requests.remaining import OutputRules, Selection, select
 from fluxcli.requests.resolve import ResolvedRequest, take
-from fluxcli.requests.selection import OutputRules, Selection, select
 from fluxcli.settings.settings import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
