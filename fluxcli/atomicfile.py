@@ -1,7 +1,4 @@
-"""The atomic write: a small file is replaced as a whole, or stays as it was.
-
-Names that only some systems have (`O_NOFOLLOW`, `fchmod`) are looked up where they are used.
-"""
+"""The atomic write: a small file is replaced as a whole, or stays as it was."""
 
 from __future__ import annotations
 
@@ -10,6 +7,8 @@ import os
 import secrets
 import stat
 from pathlib import Path
+
+from fluxcli.system import disk
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
@@ -32,29 +31,17 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
         wanted = stat.S_IMODE(found) if mode is None else mode
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(temporary, flags, 0o666 if wanted is None else 0o600)
+    handle = disk.open_unlinked(temporary, flags, 0o666 if wanted is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             if wanted is not None:
-                with contextlib.suppress(OSError):  # some file systems have no modes
-                    temporary.chmod(wanted)
-            os.fsync(file.fileno())
-        temporary.replace(target)
+                disk.set_mode(file.fileno(), wanted)
+            disk.sync(file.fileno())
+        disk.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the new name survive a power failure, where the system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    disk.sync_folder(target.parent)

@@ -8,9 +8,14 @@ from __future__ import annotations
 import queue
 import signal
 import time
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
+
+from fluxcli.signals import signals_blocked
 
 T = TypeVar("T")
+
+_STOP: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name))
+"""Ctrl-Z, where there is job control."""
 
 
 class Clock(Protocol):
@@ -56,10 +61,8 @@ class SystemClock:
         """Wait for the box, at most `seconds`; a Ctrl-Z waits for the end of that."""
         # Before Python 3.13 a wait never ends if a signal's handler outlasts it, and the one
         # that gives the terminal away lasts until the process is woken again.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
-        try:
-            return box.get(timeout=max(0.0, seconds))
-        except queue.Empty:
-            return None
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with signals_blocked(_STOP):
+            try:
+                return box.get(timeout=max(0.0, seconds))
+            except queue.Empty:
+                return None

@@ -7,28 +7,20 @@ behind. Reentrance is not offered.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
+
+from fluxcli.system import disk
+from fluxcli.system.handle_lock import lock
+from fluxcli.system.processes import alive
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 
-_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-"""A link in the place of a lock file, as a checkout may bring, is never written through."""
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process of this number runs; a number used again counts as alive."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+_OPEN: Final = os.O_RDWR | os.O_CREAT
+_PID_DIGITS: Final = 20
 
 
 def make_private(folder: Path) -> None:
@@ -58,17 +50,17 @@ class FileLock:
         """
         make_private(self._path.parent)
         while True:
-            handle = os.open(self._path, _OPEN, 0o600)
+            # A link in the place of a lock file, as a checkout may bring, is never written through.
+            handle = disk.open_unlinked(self._path, _OPEN)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                if not lock(handle, wait=wait):
+                    os.close(handle)
+                    return False
                 if self._names(handle):
                     os.ftruncate(handle, 0)
                     os.write(handle, str(os.getpid()).encode())
                     self._handle = handle
                     return True
-            except BlockingIOError:
-                os.close(handle)
-                return False
             except BaseException:
                 os.close(handle)
                 raise
@@ -91,20 +83,26 @@ class FileLock:
     def holder(self) -> int | None:
         """Return the process id that last took the lock, if it can be read."""
         with contextlib.suppress(OSError, ValueError):
-            return int(self._path.read_bytes())
+            return int(self._path.read_bytes()[:_PID_DIGITS])
         return None
 
     def release(self, *, remove: bool = False) -> None:
         """Give the lock up, and with `remove` its file too; harmless if it is not held."""
         if self._handle is None:
             return
-        if remove:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
+        if remove and not disk.OPEN_FILES_STAY:
+            self._remove()
         # Whatever closing says, the descriptor and its lock are gone.
         with contextlib.suppress(OSError):
             os.close(self._handle)
         self._handle = None
+        if remove and disk.OPEN_FILES_STAY:
+            self._remove()
+
+    def _remove(self) -> None:
+        # On Windows another process may have opened it; then it stays, and does no harm.
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def _names(self, handle: int) -> bool:
         """Tell whether the path still leads to the open file."""

@@ -6,18 +6,24 @@ box, who then ends things in good order. The second one ends the process on the 
 
 from __future__ import annotations
 
-import os
 import signal
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from fluxcli.system.processes import end_by_signal
+
 if TYPE_CHECKING:
     import queue
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
+    from signal import Signals
 
-SIGNALS: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+SIGNALS: Final[tuple[Signals, ...]] = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
 )
+"""SIGBREAK is Windows': Ctrl-Break, and the closing of the console window."""
 
 
 class Interrupted(BaseException):
@@ -47,7 +53,7 @@ class Interrupts:
             yield
         finally:
             # One that arrives amid the change would be lost, and Python would print that it is.
-            with _blocked(SIGNALS):
+            with signals_blocked(SIGNALS):
                 for number, handler in earlier.items():
                     signal.signal(number, handler)
 
@@ -63,20 +69,28 @@ class Interrupts:
     def _arrived(self, number: int, _frame: object) -> None:
         if self.number is not None:
             self._at_once()
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            end_by_signal(number)
         self.number = number
         if self._box is None:
             raise Interrupted(number)
         self._box.put(None)
 
 
-@contextmanager
-def _blocked(numbers: Iterable[int]) -> Iterator[None]:
-    """Keep signals waiting meanwhile; one that arrived before still raises here."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+if sys.platform == "win32":  # pragma: no cover - run under Wine by `.ci/wine`
+
+    @contextmanager
+    def signals_blocked(numbers: tuple[Signals, ...]) -> Iterator[None]:  # noqa: ARG001 - cannot be blocked there
+        """Do nothing: Windows cannot hold a signal back, and delivers it to the main thread."""
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+else:
+
+    @contextmanager
+    def signals_blocked(numbers: tuple[Signals, ...]) -> Iterator[None]:
+        """Keep signals waiting in this thread; one that arrived before still raises here."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.filelock import FileLock, alive, make_private
+from fluxcli.filelock import FileLock, make_private
+from fluxcli.system.processes import alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import secrets
 import stat
 from typing import TYPE_CHECKING
 
-from fluxcli.atomicfile import sync_folder
 from fluxcli.files import filename as components
+from fluxcli.system import disk
+from fluxcli.system.handle_lock import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +27,13 @@ _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 )
 _FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL
-_STALE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+_STALE = os.O_RDWR | disk.NO_WAIT
 
 
 class TemporaryFile:
     """An open, empty, private file beside `target`, which is no link and need not exist.
+
+    `file` is open for reading and writing. It is closed by `install` and `discard`.
 
     Raises:
         OSError: it cannot be made.
@@ -39,7 +41,13 @@ class TemporaryFile:
 
     def __init__(self, target: Path, *, token: str) -> None:
         self.target = target
-        self.path, self.handle, self._usual_mode = _opened(target, token)
+        self.path, handle, self._usual_mode = _opened(target, token)
+        self.file = os.fdopen(handle, "w+b")
+
+    @property
+    def handle(self) -> int:
+        """The descriptor of `file`, which is open."""
+        return self.file.fileno()
 
     def install(self, *, replace: bool) -> Path:
         """Put the file, already on disk, in its place; return the path it got.
@@ -51,18 +59,29 @@ class TemporaryFile:
             OSError: it cannot be put there; the part is still where it was.
         """
         self._set_mode(replace=replace)
+        if disk.OPEN_FILES_STAY:
+            self.file.close()
         if replace:
-            self.path.replace(self.target)
+            disk.replace(self.path, self.target)
             final = self.target
         else:
             final = next(name for name in _siblings(self.target) if self._placed(name))
-        sync_folder(final.parent)
+        disk.sync_folder(final.parent)
         return final
 
     def discard(self) -> None:
-        """Remove the part, if it is still there."""
+        """Close the file, and remove the part if it is still there."""
+        if disk.OPEN_FILES_STAY:
+            self._close()
+        # Elsewhere it is removed while it is locked: then the name is certainly this file's.
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            disk.remove(self.path)
+        self._close()
+
+    def _close(self) -> None:
+        # What matters has been synced before.
+        with contextlib.suppress(OSError):
+            self.file.close()
 
     def _set_mode(self, *, replace: bool) -> None:
         """Give it the mode of the file that it replaces, else the one the umask leaves."""
@@ -70,7 +89,7 @@ class TemporaryFile:
         if replace:
             with contextlib.suppress(OSError):
                 mode = stat.S_IMODE(self.target.stat().st_mode)
-        _change_mode(self.handle, mode)
+        disk.set_mode(self.handle, mode)
 
     def _placed(self, name: Path) -> bool:
         """Give the part the name `name`; False if it is taken."""
@@ -82,7 +101,8 @@ class TemporaryFile:
             if error.errno not in _NO_LINKS:
                 raise
             return self._claimed(name)
-        self.discard()
+        with contextlib.suppress(OSError):
+            disk.remove(self.path)
         return True
 
     def _claimed(self, name: Path) -> bool:
@@ -92,7 +112,7 @@ class TemporaryFile:
         except FileExistsError:
             return False
         try:
-            self.path.replace(name)
+            disk.replace(self.path, name)
         except OSError:
             name.unlink()
             raise
@@ -107,18 +127,15 @@ def _opened(target: Path, token: str) -> tuple[Path, int, int]:
         # Made with the usual mode to learn what the umask leaves of it (it cannot be read
         # without being changed, for all threads at once), and closed to others while empty.
         try:
-            handle = os.open(path, _FRESH, 0o666)
+            handle = disk.open_unlinked(path, _FRESH, 0o666)
         except FileExistsError:
             continue
         try:
             mode = stat.S_IMODE(os.fstat(handle).st_mode)
-            _change_mode(handle, 0o600)
-            _lock(handle)
-            if _is_at(handle, path):
+            disk.set_mode(handle, 0o600)
+            # If another run has the lock, it took this file for a dead run's and removes it.
+            if _locked(handle) and _is_at(handle, path):
                 return path, handle, mode
-        except BlockingIOError:
-            # Another run of the task took ours for a dead one's before it was locked.
-            pass
         except BaseException:
             os.close(handle)
             path.unlink(missing_ok=True)
@@ -144,17 +161,23 @@ def _part_names(name: str, token: str) -> Iterator[str]:
 def _clear_stale(path: Path) -> None:
     """Remove the part of a run that is dead; one that is alive keeps its lock and its file."""
     try:
-        handle = os.open(path, _STALE)
+        handle = disk.open_unlinked(path, _STALE)
     except OSError:
         return
     try:
-        _lock(handle)
-        if stat.S_ISREG(os.fstat(handle).st_mode) and _is_at(handle, path):
+        is_stale = (
+            _locked(handle) and stat.S_ISREG(os.fstat(handle).st_mode) and _is_at(handle, path)
+        )
+        if is_stale and not disk.OPEN_FILES_STAY:
             path.unlink()
     except OSError:
         return
     finally:
         os.close(handle)
+    if is_stale and disk.OPEN_FILES_STAY:
+        # A run that has just opened it keeps it, and then the system refuses this.
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -173,17 +196,9 @@ def _siblings(target: Path) -> Iterator[Path]:
         yield target.with_name(components.portable(components.numbered(target.name, number)))
 
 
-def _lock(handle: int) -> None:
-    """Lock, where the file system can; a lock that is held raises BlockingIOError."""
+def _locked(handle: int) -> bool:
+    """Lock an open file, where the file system can; False if another process has the lock."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
+        return lock(handle, wait=False)
     except OSError:
-        return
-
-
-def _change_mode(handle: int, mode: int) -> None:
-    # Some file systems know no modes; the image is worth more than its mode.
-    with contextlib.suppress(OSError):
-        os.fchmod(handle, mode)
+        return True

@@ -83,7 +83,6 @@ def _prove_file(path: Path, each: int, count: int) -> None:
             _reserve(part.handle, each)
             _check_space(part.handle, each * count // _LIKELY)
         finally:
-            os.close(part.handle)
             part.discard()
     finally:
         with contextlib.suppress(OSError):

@@ -21,6 +21,7 @@ from fluxcli.files.atomic import TemporaryFile, clear_leftover
 from fluxcli.files.image_check import Inspected, Inspector
 from fluxcli.files.output_path import descriptor, is_device
 from fluxcli.files.quoting import quoted
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ class _Intake:
     def _sync(self) -> None:
         """Make the bytes durable."""
         self._open.flush()
-        os.fsync(self._open.fileno())
+        disk.sync(self._open.fileno())
 
     @property
     def _open(self) -> BinaryIO:
@@ -148,7 +149,7 @@ class Landing(_Intake):
             if real.is_dir():
                 raise _disk(self._name, "is a folder")
             self._part = temporary_beside(real, token=self._token)
-            self._file = os.fdopen(self._part.handle, "w+b")
+            self._file = self._part.file
         return self
 
     def commit(self, *, replace: bool) -> Picture:
@@ -188,7 +189,7 @@ class Landing(_Intake):
         """Write into the device; a descriptor of ours is shared, not opened a second time."""
         self._open.seek(0)
         shared = descriptor(self._path)
-        sink = os.open(self._path, os.O_WRONLY) if shared is None else os.dup(shared)
+        sink = os.open(self._path, os.O_WRONLY | disk.BINARY) if shared is None else os.dup(shared)
         with os.fdopen(sink, "wb") as file:
             shutil.copyfileobj(self._open, file)
 

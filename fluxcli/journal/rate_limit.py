@@ -17,7 +17,7 @@ from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
-from fluxcli.filelock import alive
+from fluxcli.system.processes import alive
 
 if TYPE_CHECKING:
     import sqlite3

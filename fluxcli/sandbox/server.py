@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = "127.0.0.1"
 _CHECK_SECONDS: Final = 0.02
 _LINE_CAP: Final = 1024
-_RESET: Final = struct.pack("ii", 1, 0)
+_RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """SO_LINGER with no seconds: closing sends a reset, not an orderly end."""
+_WAIT_SECONDS: Final = 0.5 if sys.platform == "win32" else None
+"""On Windows Ctrl-C does not end a wait; it is noticed afterwards."""
 
 
 class Served:
@@ -38,10 +40,12 @@ class Served:
         self.upload_url = api_url
         self.result_url = result_url
         self.sandbox_service = sandbox_service
+        self._never = threading.Event()
 
     def wait(self) -> None:
         """Wait until something is raised in this thread, as Ctrl-C does."""
-        threading.Event().wait()
+        while not self._never.wait(_WAIT_SECONDS):
+            pass
 
 
 @contextlib.contextmanager
@@ -71,7 +75,8 @@ def serve(
 class _LoopbackServer(socketserver.ThreadingTCPServer):
     """One listening port; a thread for each connection."""
 
-    allow_reuse_address = True
+    # On Windows this would let two servers listen at one port.
+    allow_reuse_address = sys.platform != "win32"
     request_queue_size = 128
 
     def __init__(self, port: int) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
-from fluxcli.signals import SIGNALS
+from fluxcli.signals import SIGNALS, signals_blocked
 from fluxcli.tasks.run_options import JobStep, Wait
 
 if TYPE_CHECKING:
@@ -201,13 +201,13 @@ class Scheduler:
 
     def _work(self) -> None:
         # Signals are for the caller's thread, which can hold them back where it must.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        while (job := self._ready.get()) is not None:
-            try:
-                self._box.put(self._advance(job))
-            except BaseException as crash:  # noqa: BLE001 - raised again where it can be told
-                self._box.put(_Ended(job, crash))
-                self._flights.land(job.key)
+        with signals_blocked(SIGNALS):
+            while (job := self._ready.get()) is not None:
+                try:
+                    self._box.put(self._advance(job))
+                except BaseException as crash:  # noqa: BLE001 - raised again where it can be told
+                    self._box.put(_Ended(job, crash))
+                    self._flights.land(job.key)
 
     def _advance(self, job: Job) -> _Message:
         """Run a job to its next pause; when all is to end, to its next event, and never to pay."""
