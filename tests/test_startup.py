@@ -130,8 +130,10 @@ def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
     file.write_text("version = 1\n[assets.hero]\nprompt = 'A lighthouse'\n")
     loaded = _loaded(_MAIN, *words, str(file), env=env)
     rooms = {name.split(".")[1] for name in loaded if name.startswith("fluxcli.")}
-    needed = {"build", "files", "tomltext"}
+    needed = {"build", "client", "files", "tomltext"}
     assert needed <= rooms <= _ROOMS | needed
+    client = {name for name in loaded if name.startswith("fluxcli.client.")}
+    assert client == {"fluxcli.client.origins"}, "the remembered prices need no more"
     assert not loaded & {"httpx", "rich", "sqlite3", "tomli_w", "concurrent.futures"}
 
 

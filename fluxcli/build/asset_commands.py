@@ -19,31 +19,31 @@ _DRIVER_FILES: Final = 3
 
 if TYPE_CHECKING:
     from fluxcli.build.build_call import BuildCall
-    from fluxcli.context import Context
+    from fluxcli.build.build_inputs import BuildInputs
 
 
-def adopt(context: Context, call: BuildCall) -> None:
+def adopt(inputs: BuildInputs, call: BuildCall) -> None:
     """Confirm the files at assets' outputs as their images."""
     if not call.names and not call.tags:
         raise FluxError(Code.USAGE, "name the assets to adopt", hint="fluxcli assets adopt hero")
-    with held(context, call):
-        project, _ = opened(context, call)
+    with held(inputs, call):
+        project, _ = opened(inputs, call)
         chosen = select(project.manifest, call.names, tags=call.tags, parents=False).names
         assets = [asset for asset in project.manifest.assets if asset.name in chosen]
-        now = context.clock.wall()
+        now = inputs.clock.wall()
         adopted = maintenance.adopt(assets, project.manifest, project.lock, now=now)
     for one in adopted:
         name, image = one.name, one.image
         if one.note is not None:
-            context.output.warn(f"`{name}`: {one.note}")
-        if context.output.json:
+            inputs.output.warn(f"`{name}`: {one.note}")
+        if inputs.output.json:
             record = {"name": name, "adopted": True, "output": image.output, "sha256": image.sha256}
-            context.output.record(record)
+            inputs.output.record(record)
         else:
-            context.output.note(f"adopted `{image.output}` as `{name}`")
+            inputs.output.note(f"adopted `{image.output}` as `{name}`")
 
 
-def pick(context: Context, call: BuildCall) -> None:
+def pick(inputs: BuildInputs, call: BuildCall) -> None:
     """Make a candidate, a task's image or a file an asset's image."""
     if len(call.names) != 2:  # noqa: PLR2004 - an asset and a choice
         raise FluxError(
@@ -52,43 +52,43 @@ def pick(context: Context, call: BuildCall) -> None:
             hint="fluxcli assets pick hero 2",
         )
     name, choice = call.names
-    with held(context, call):
-        project, _ = opened(context, replace(call, names=()))
+    with held(inputs, call):
+        project, _ = opened(inputs, replace(call, names=()))
         asset = project.manifest.by_name().get(name)
         if asset is None:
             raise FluxError(Code.USAGE, f"no asset is called `{name}`", hint="fluxcli build --plan")
         picked = pick_image(
-            asset, choice, project.manifest, project.lock, cwd=context.cwd,
-            now=context.clock.wall(),
+            asset, choice, project.manifest, project.lock, cwd=inputs.cwd,
+            now=inputs.clock.wall(),
         )  # fmt: skip
-    if context.output.json:
+    if inputs.output.json:
         path = None if picked.path is None else str(picked.path)
-        context.output.record({"name": name, "path": path, "task_id": picked.task_id})
+        inputs.output.record({"name": name, "path": path, "task_id": picked.task_id})
     elif picked.path is not None:
-        context.output.answer_path(picked.path)
+        inputs.output.answer_path(picked.path)
     else:
-        context.output.note(f"task `{picked.task_id}` becomes `{name}`; no extra charge")
-        context.output.hint(f"fluxcli build {name}")
+        inputs.output.note(f"task `{picked.task_id}` becomes `{name}`; no extra charge")
+        inputs.output.hint(f"fluxcli build {name}")
 
 
-def prune(context: Context, call: BuildCall) -> None:
+def prune(inputs: BuildInputs, call: BuildCall) -> None:
     """Remove the files of assets that the manifest no longer has."""
-    with held(context, call):
-        project, selection = opened(context, call)
+    with held(inputs, call):
+        project, selection = opened(inputs, call)
         if not selection.whole:
             raise FluxError(
                 Code.USAGE, "`assets prune` takes no assets: it is about the whole lock"
             )
-        plan = project.plan(selection, now=context.clock.wall())
+        plan = project.plan(selection, now=inputs.clock.wall())
         free, kept = maintenance.prunable(plan.only(Action.ORPHAN), project.manifest)
         if call.force:
             free, kept = [*free, *kept], []
         for step in free:
-            context.output.note(f"- {step.name}  {step.output}")
+            inputs.output.note(f"- {step.name}  {step.output}")
         for step in kept:
-            context.output.warn(f"`{step.output}` was edited by hand and is kept")
-            context.output.hint("fluxcli assets prune --force")
-        if free and not call.yes and not context.output.confirm(f"remove {len(free)} of these?"):
+            inputs.output.warn(f"`{step.output}` was edited by hand and is kept")
+            inputs.output.hint("fluxcli assets prune --force")
+        if free and not call.yes and not inputs.output.confirm(f"remove {len(free)} of these?"):
             raise FluxError(
                 Code.NO_CONSENT, "nothing was removed", hint="fluxcli assets prune --yes"
             )
@@ -96,17 +96,17 @@ def prune(context: Context, call: BuildCall) -> None:
             pending = step.entry.pending if step.entry else None
             if pending is not None:
                 named = pending.task_id or pending.ref
-                context.output.warn(f"`{named}` of `{step.name}` is or may be paid for")
-                context.output.hint(f"fluxcli download {named}")
+                inputs.output.warn(f"`{named}` of `{step.name}` is or may be paid for")
+                inputs.output.hint(f"fluxcli download {named}")
         removed = maintenance.prune(free, project.manifest, project.lock)
-    if context.output.json:
-        context.output.record({"pruned": [step.name for step in free]})
+    if inputs.output.json:
+        inputs.output.record({"pruned": [step.name for step in free]})
     else:
         for path in removed:
-            context.output.answer_path(path)
+            inputs.output.answer_path(path)
 
 
-def merge_locks(context: Context, call: BuildCall) -> None:
+def merge_locks(inputs: BuildInputs, call: BuildCall) -> None:
     """Join the locks of shards, or any two locks of one project."""
     if not call.names:
         raise FluxError(
@@ -117,13 +117,13 @@ def merge_locks(context: Context, call: BuildCall) -> None:
     if len(call.names) == _DRIVER_FILES and all(
         Path(name).name.startswith(".merge_file_") for name in call.names
     ):
-        _, ours, theirs = (context.cwd / name for name in call.names)
-        maintenance.merge_driver(ours, theirs, context.cwd)
+        _, ours, theirs = (inputs.cwd / name for name in call.names)
+        maintenance.merge_driver(ours, theirs, inputs.cwd)
         return
-    manifest = replace(read(context.cwd / call.file, shown=call.file), sandbox=context.sandbox)
-    with held(context, call):
-        changed = maintenance.merge_locks(manifest, [context.cwd / name for name in call.names])
-    if context.output.json:
-        context.output.record({"merged": changed, "lock": str(manifest.lock)})
+    manifest = replace(read(inputs.cwd / call.file, shown=call.file), sandbox=inputs.sandbox)
+    with held(inputs, call):
+        changed = maintenance.merge_locks(manifest, [inputs.cwd / name for name in call.names])
+    if inputs.output.json:
+        inputs.output.record({"merged": changed, "lock": str(manifest.lock)})
     else:
-        context.output.answer_path(manifest.lock)
+        inputs.output.answer_path(manifest.lock)

@@ -365,6 +365,7 @@ class AssetState:
             seen=self.seen,
             moved_from=moved_from,
             next=next_,
+            credits=self.inputs.options.price(self.asset.request.model) if action.pays else 0,
         )
 
     def _kept(self, action: Action) -> LockEntry:

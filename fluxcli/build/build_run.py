@@ -22,46 +22,45 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fluxcli.build.build_call import BuildCall
+    from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.manifest.selection import Selection
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
     from fluxcli.build.report.report import Reports
     from fluxcli.build.steps import PlanStep
-    from fluxcli.context import Context
     from fluxcli.tasks.task_runner import TaskRunner
 
 
-def make(context: Context, call: BuildCall) -> None:
-    """Plan, ask once, and make what is new or changed."""
-    with reports_for(context, call) as reports:
-        project, selection = opened(context, call)
+def make(inputs: BuildInputs, call: BuildCall) -> int:
+    """Plan, ask once, and make what is new or changed; return the exit status."""
+    with reports_for(inputs, call) as reports:
+        project, selection = opened(inputs, call)
         reports.manifest = project.manifest
-        plan = _planned(context, call, project, selection)
+        plan = _planned(inputs, call, project, selection)
         if not plan.writes and not leftovers(project.lock.path):
             # Nothing is written, so a checkout that cannot be written to will do.
             reports.outcomes = initial_outcomes(plan)
-            _BuildRun(context, call, project, plan, reports).carry_out()
-            return
-        with held(context, call):
-            _make_held(context, call, reports)
+            return _BuildRun(inputs, call, project, plan, reports).carry_out()
+        with held(inputs, call):
+            return _make_held(inputs, call, reports)
 
 
-def _make_held(context: Context, call: BuildCall, reports: Reports) -> None:
-    project, selection = opened(context, call)
+def _make_held(inputs: BuildInputs, call: BuildCall, reports: Reports) -> int:
+    project, selection = opened(inputs, call)
     if call.locked:
         project.check_reconciled()
     else:
         project.reconcile()
-    plan = _planned(context, call, project, selection)
+    plan = _planned(inputs, call, project, selection)
     reports.manifest, reports.outcomes = project.manifest, initial_outcomes(plan)
     if call.locked:
         _check_locked(plan)
-    _BuildRun(context, call, project, plan, reports).carry_out()
+    return _BuildRun(inputs, call, project, plan, reports).carry_out()
 
 
-def _planned(context: Context, call: BuildCall, project: Project, selection: Selection) -> Plan:
+def _planned(inputs: BuildInputs, call: BuildCall, project: Project, selection: Selection) -> Plan:
     selection, reroll = chosen(call, project.manifest, selection)
-    now = context.clock.wall()
+    now = inputs.clock.wall()
     return project.plan(selection, now=now, force=call.force, reroll=reroll)
 
 
@@ -110,22 +109,22 @@ class _BuildRun:
 
     def __init__(
         self,
-        context: Context,
+        inputs: BuildInputs,
         call: BuildCall,
         project: Project,
         plan: Plan,
         reports: Reports,
     ) -> None:
         self._reports = reports
-        self._context = context
+        self._inputs = inputs
         self._call = call
         self._project = project
         self._plan = plan
-        self._reporter = reporter_for(context)
-        self._most = context.settings.number("max_credits")
+        self._reporter = reporter_for(inputs)
+        self._most = inputs.max_credits
 
-    def carry_out(self) -> None:
-        context, project, plan = self._context, self._project, self._plan
+    def carry_out(self) -> int:
+        project, plan = self._project, self._plan
         self._reports.remember(plan)
         _check_writable(project, plan)
         self._consent()
@@ -133,19 +132,19 @@ class _BuildRun:
             maintenance.settle(plan, project.manifest, project.lock)
         outcomes, status = initial_outcomes(plan), int(Status.DONE)
         if any(step.action.works or step.unknown for step in plan.steps):
-            build = self._build()
+            runner = self._inputs.runner("replace")
+            build = self._build(runner)
             outcomes = self._reports.outcomes = build.outcomes
-            status = self._followed(build)
+            status = self._followed(build, runner)
         status = status or _left_over(outcomes)
         self._reporter.summary(outcomes)
         self._reporter.document(outcomes, plan.credits)
-        context.status = status
+        return status
 
-    def _build(self) -> Build:
-        context, call = self._context, self._call
-        runner = context.runner(existing="replace")
-        set_rate(context, call)
-        made_with = context_of(context, self._project, runner, locked=call.locked)
+    def _build(self, runner: TaskRunner) -> Build:
+        call = self._call
+        set_rate(self._inputs, call)
+        made_with = context_of(self._project, runner, locked=call.locked)
         limits = Limits(
             in_flight=call.in_flight or IN_FLIGHT,
             max_credits=self._most,
@@ -157,15 +156,16 @@ class _BuildRun:
                 build.hold(step, recorded(made_with, step))
         return build
 
-    def _followed(self, build: Build) -> int:
+    def _followed(self, build: Build, runner: TaskRunner) -> int:
         """Report what happens; however it ends, the lock records the result."""
         working = [step for step in self._plan.steps if step.action.works]
         for outcome in build.outcomes.values():
             if outcome.error is not None:
-                self._context.output.problem(outcome.error, key=outcome.step.name)
-        usual = _usual(self._context, working)
+                self._inputs.output.problem(outcome.error, key=outcome.step.name)
+        requests = [step.asset.request for step in working if step.asset is not None]
+        usual = runner.usual_seconds(requests[0]) if requests else None
         try:
-            events = build.run(self._context.interrupts)
+            events = build.run(runner.interrupts)
             self._reporter.follow(events, count=len(working), usual=usual)
         except FluxError as error:
             if error.code is not Code.INTERRUPTED:
@@ -187,7 +187,7 @@ class _BuildRun:
         self._reporter.plan(self._plan, aside=True)
         if not estimate or self._call.yes or self._most is not None:
             return
-        if self._context.output.confirm(f"spend an estimated {estimate} credits?"):
+        if self._inputs.output.confirm(f"spend an estimated {estimate} credits?"):
             return
         raise FluxError(
             Code.NO_CONSENT,
@@ -202,9 +202,7 @@ def _left_over(outcomes: Mapping[str, Outcome]) -> int:
     return Status.DRIFT if results & {"held", "edited"} else Status.DONE
 
 
-def context_of(
-    context: Context, project: Project, runner: TaskRunner, *, locked: bool = False
-) -> BuildContext:
+def context_of(project: Project, runner: TaskRunner, *, locked: bool = False) -> BuildContext:
     """Return what the assets of a project are made with."""
     return BuildContext(
         manifest=project.manifest,
@@ -212,19 +210,14 @@ def context_of(
         records=project.records,
         services=runner.tools,
         options=runner.terms,
-        origin=context.base_url,
+        origin=project.records.origin,
         locked=locked,
     )
 
 
-def set_rate(context: Context, call: BuildCall) -> None:
+def set_rate(inputs: BuildInputs, call: BuildCall) -> None:
     """Share the account's submission limit between the machines of a sharded build."""
     count = 1 if call.shard is None else int(call.shard.rpartition("/")[2])
     if call.rate is not None or count > 1:
-        limiter = context.journal.submission_limiter
+        limiter = inputs.journal().submission_limiter
         limiter.submissions = call.rate or max(1, SUBMISSIONS // count)
-
-
-def _usual(context: Context, working: list[PlanStep]) -> float | None:
-    requests = [step.asset.request for step in working if step.asset is not None]
-    return context.runner().usual_seconds(requests[0]) if requests else None

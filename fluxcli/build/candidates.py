@@ -7,6 +7,7 @@ the asset's output changes: `fluxcli assets pick ASSET N` makes one of them the 
 from __future__ import annotations
 
 import hashlib
+import math
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -17,7 +18,6 @@ from fluxcli.build.opening import held, opened
 from fluxcli.build.pick import candidates_folder, made_ready, next_number
 from fluxcli.build.steps import Action, PlanStep, hash_of
 from fluxcli.build.terminal import reporter_for
-from fluxcli.catalog import CREDITS
 from fluxcli.errors import Code, FluxError, overall
 from fluxcli.events import Failed, Finished
 from fluxcli.files.output_path import parse_target
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.build_call import BuildCall
+    from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.manifest.asset import Asset
     from fluxcli.build.project import Project
-    from fluxcli.context import Context
     from fluxcli.events import Event
 
 
-def make(context: Context, call: BuildCall) -> None:
-    """Make candidates of the one asset that is named.
+def make(inputs: BuildInputs, call: BuildCall) -> int:
+    """Make candidates of the one asset that is named; return the exit status.
 
     Raises:
         FluxError: USAGE, NO_CONSENT, OVER_BUDGET: nothing was sent.
     """
-    project, _ = opened(context, call)
+    project, _ = opened(inputs, call)
     asset = _asset(call, project)
     count = call.candidates or 1
-    _consent(context, call, count * CREDITS[asset.request.model])
-    with held(context, call):
-        set_rate(context, call)
-        _Candidates(context, project, asset).make(count)
+    _consent(inputs, call, math.ceil(count * inputs.price(asset.request.model)))
+    with held(inputs, call):
+        set_rate(inputs, call)
+        return _Candidates(inputs, project, asset).make(count)
 
 
 def _asset(call: BuildCall, project: Project) -> Asset:
@@ -61,8 +61,8 @@ def _asset(call: BuildCall, project: Project) -> Asset:
     return asset
 
 
-def _consent(context: Context, call: BuildCall, estimate: int) -> None:
-    most = context.settings.number("max_credits")
+def _consent(inputs: BuildInputs, call: BuildCall, estimate: int) -> None:
+    most = inputs.max_credits
     if most is not None and estimate > most:
         raise FluxError(
             Code.OVER_BUDGET,
@@ -71,7 +71,7 @@ def _consent(context: Context, call: BuildCall, estimate: int) -> None:
         )
     if call.yes or most is not None:
         return
-    if not context.output.confirm(f"spend an estimated {estimate} credits?"):
+    if not inputs.output.confirm(f"spend an estimated {estimate} credits?"):
         raise FluxError(
             Code.NO_CONSENT,
             "cancelled: nothing was sent, nothing was charged",
@@ -82,19 +82,19 @@ def _consent(context: Context, call: BuildCall, estimate: int) -> None:
 class _Candidates:
     """The candidates of one asset."""
 
-    def __init__(self, context: Context, project: Project, asset: Asset) -> None:
-        self._context = context
+    def __init__(self, inputs: BuildInputs, project: Project, asset: Asset) -> None:
+        self._inputs = inputs
         self._project = project
         self._asset = asset
         self._folder = candidates_folder(project.manifest, asset)
         self._errors: list[FluxError] = []
         self._saved = 0
 
-    def make(self, count: int) -> None:
-        context, asset = self._context, self._asset
-        runner = context.runner(existing="beside")
+    def make(self, count: int) -> int:
+        inputs, asset = self._inputs, self._asset
+        runner = inputs.runner("beside")
         step = PlanStep(name=asset.name, action=Action.NEW, reasons=(), output=asset.output)
-        made_with = context_of(context, self._project, runner)
+        made_with = context_of(self._project, runner)
         source, identity = AssetJob(made_with, step, asset).source()
         made_ready(self._folder)
         first = next_number(self._folder)
@@ -103,7 +103,7 @@ class _Candidates:
                 request=asset.request,
                 target=parse_target(
                     f"{escaped(str(self._folder))}/{first + number}-{{id}}.{{ext}}",
-                    cwd=context.cwd,
+                    cwd=inputs.cwd,
                 ),
                 source=source,
                 n=number + 1,
@@ -111,17 +111,17 @@ class _Candidates:
             )
             for number in range(count)
         ]
-        parts = ("candidates", asset.name, hash_of(asset, identity), context.base_url, str(count))
+        parts = ("candidates", asset.name, hash_of(asset, identity), inputs.origin, str(count))
         fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         events = runner.produce(pictures, fingerprint, new=False)
         usual = runner.usual_seconds(asset.request)
-        reporter = reporter_for(context)
+        reporter = reporter_for(inputs)
         reporter.follow(self._counted(events), count=count, usual=usual)
         sheet = self._folder / "index.html"
         sheet.write_text(contact_sheet(asset, self._folder), encoding="utf-8")
-        context.output.note(f"contact sheet: {sheet}")
-        context.output.hint(f"fluxcli assets pick '{asset.name}' {first}")
-        context.status = overall(self._errors, done=self._saved)
+        inputs.output.note(f"contact sheet: {sheet}")
+        inputs.output.hint(f"fluxcli assets pick '{asset.name}' {first}")
+        return overall(self._errors, done=self._saved)
 
     def _counted(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
         for event in events:

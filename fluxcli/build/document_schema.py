@@ -63,7 +63,7 @@ def _asset(actions: list[str], states: tuple[str, ...]) -> Schema:
             "output": {**_TEXT_OR_NULL, "description": "relative to the manifest's folder"},
             "sha256": sha256,
             "task_id": _TEXT_OR_NULL,
-            "estimated_credits": _COUNT,
+            "estimated_credits": {"type": "number", "minimum": 0},
             "error": {"anyOf": [{"type": "null"}, _error()]},
         }
     )

@@ -39,7 +39,7 @@ class Build:
         self._plan = plan
         self._limits = limits
         self._queue = _Queue(plan, self)
-        self._spent = 0
+        self._spent: float = 0
         self._is_full = False
         self._has_failed = False
         self._accepted: set[str] = set()

@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fluxcli.build.build_call import BuildCall
+    from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.manifest.asset import Asset
     from fluxcli.build.steps import PlanStep
-    from fluxcli.context import Context
     from fluxcli.tomltext import Trail
 
 _BUILT_IN = "default"
 
 
-def explain(context: Context, call: BuildCall) -> None:
+def explain(inputs: BuildInputs, call: BuildCall) -> None:
     """Print each asset that is named; with `--json`, one object for each."""
     if not call.names:
         hint = "fluxcli assets explain hero"
         raise FluxError(Code.USAGE, "name the assets to explain", hint=hint)
-    project, selection = opened(context, call)
-    plan = project.plan(selection, now=context.clock.wall())
+    project, selection = opened(inputs, call)
+    plan = project.plan(selection, now=inputs.clock.wall())
     wanted = select(project.manifest, call.names, tags=call.tags, parents=False).names
     for number, step in enumerate(step for step in plan.steps if step.name in wanted):
-        record = explanation(step, context.cwd)
-        if context.output.json:
-            context.output.record(record)
+        record = explanation(step, inputs.cwd)
+        if inputs.output.json:
+            inputs.output.record(record)
         else:
             if number:
-                context.output.answer("")
-            context.output.answer("\n".join(_lines(step, record)))
+                inputs.output.answer("")
+            inputs.output.answer("\n".join(_lines(step, record)))
 
 
 def explanation(step: PlanStep, cwd: Path) -> dict[str, object]:

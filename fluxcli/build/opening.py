@@ -18,55 +18,50 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.build_call import BuildCall
+    from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.manifest.selection import Shard
-    from fluxcli.context import Context
-    from fluxcli.journal.journal import Journal
 
 
-def opened(context: Context, call: BuildCall) -> tuple[Project, Selection]:
+def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, Selection]:
     """Read the manifest and its lock, and choose the assets that are asked for."""
-    records = records_for(context, optional=call.word != "build")
+    records = records_for(inputs, optional=call.word != "build")
     shard = shard_of(call)
     project = Project.open(
-        context.cwd / call.file,
+        inputs.cwd / call.file,
         shown=call.file,
         shard=shard,
         records=records,
-        sandbox=context.sandbox,
+        price=inputs.price,
+        sandbox=inputs.sandbox,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
 
 
-def records_for(context: Context, *, optional: bool) -> TaskRecords:
+def records_for(inputs: BuildInputs, *, optional: bool) -> TaskRecords:
     """Return what this machine knows of submissions; `optional`: without a journal, nothing."""
-
-    def journal() -> Journal | None:
-        if optional and not (context.settings.state_dir / "journal.sqlite3").exists():
-            return None
-        return context.journal
-
-    return TaskRecords(journal, context.base_url, optional=optional)
+    journal = inputs.existing_journal if optional else inputs.journal
+    return TaskRecords(journal, inputs.origin, optional=optional)
 
 
-def reports_for(context: Context, call: BuildCall) -> Reports:
+def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:
     """Return the reports of a call; a context manager that writes them when it is left."""
     return Reports(
         wanted=call.reports,
-        manifest_path=context.cwd / call.file,
-        cwd=context.cwd,
-        env=context.env,
-        clock=context.clock,
-        output=context.output,
-        sandbox=context.sandbox,
+        manifest_path=inputs.cwd / call.file,
+        cwd=inputs.cwd,
+        env=inputs.env,
+        clock=inputs.clock,
+        output=inputs.output,
+        sandbox=inputs.sandbox,
         against=call.against,
     )
 
 
 @contextmanager
-def held(context: Context, call: BuildCall) -> Iterator[None]:
+def held(inputs: BuildInputs, call: BuildCall) -> Iterator[None]:
     """Keep every other build of the same lock out meanwhile."""
-    path, shard = _path(context, call), shard_of(call)
-    manifest = Manifest(path=path, output_dir=".", assets=(), sandbox=context.sandbox)
+    path, shard = _path(inputs, call), shard_of(call)
+    manifest = Manifest(path=path, output_dir=".", assets=(), sandbox=inputs.sandbox)
     lock = manifest.lock if shard is None else shard_lock(manifest.lock, str(shard))
     with lock_held(path, lock):
         yield
@@ -77,8 +72,8 @@ def shard_of(call: BuildCall) -> Shard | None:
     return None if call.shard is None else parse_shard(call.shard)
 
 
-def _path(context: Context, call: BuildCall) -> Path:
-    return context.cwd / call.file
+def _path(inputs: BuildInputs, call: BuildCall) -> Path:
+    return inputs.cwd / call.file
 
 
 def chosen(

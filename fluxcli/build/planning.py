@@ -14,22 +14,26 @@ from fluxcli.errors import Status
 
 if TYPE_CHECKING:
     from fluxcli.build.build_call import BuildCall
-    from fluxcli.context import Context
+    from fluxcli.build.build_inputs import BuildInputs
 
 
-def show(context: Context, call: BuildCall) -> None:
-    """Show what would be done, and why: `--plan` and `--check`. No key, no network."""
-    with reports_for(context, call) as reports:
-        project, selection = opened(context, call)
+def show(inputs: BuildInputs, call: BuildCall) -> int:
+    """Show what would be done, and why: `--plan` and `--check`. Return the exit status.
+
+    Needs neither key nor network.
+    """
+    with reports_for(inputs, call) as reports:
+        project, selection = opened(inputs, call)
         reports.manifest = project.manifest
         selection, reroll = chosen(call, project.manifest, selection)
-        now = context.clock.wall()
+        now = inputs.clock.wall()
         plan = project.plan(selection, now=now, force=call.force, reroll=reroll)
         outcomes = reports.outcomes = initial_outcomes(plan)
-    reporter = reporter_for(context)
+    reporter = reporter_for(inputs)
     reporter.plan(plan)
     reporter.document(outcomes, plan.credits)
     if call.word == "check" and not plan.is_clean:
-        context.status = Status.DRIFT
-        context.output.note("there is work to do")
-        context.output.hint("fluxcli build")
+        inputs.output.note("there is work to do")
+        inputs.output.hint("fluxcli build")
+        return Status.DRIFT
+    return Status.DONE

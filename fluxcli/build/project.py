@@ -123,15 +123,26 @@ def _as_locked(task: Task, request_hash: str, origin: str) -> LockedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A manifest and what is known of its images; nothing has been changed."""
+    """A manifest and what is known of its images; nothing has been changed.
+
+    `price` is the estimated price of one image of a model, in credits.
+    """
 
     manifest: Manifest
     lock: LockFile
     records: TaskRecords
+    price: Callable[[str], float]
 
     @classmethod
     def open(
-        cls, path: Path, *, shown: str, shard: Shard | None, records: TaskRecords, sandbox: bool
+        cls,
+        path: Path,
+        *,
+        shown: str,
+        shard: Shard | None,
+        records: TaskRecords,
+        price: Callable[[str], float],
+        sandbox: bool,
     ) -> Project:
         """Read a manifest and its lock; a shard has a lock of its own over the whole one.
 
@@ -146,7 +157,7 @@ class Project:
             place = shard_lock(manifest.lock, str(shard))
             own = read_lock(manifest, place)
             lock = LockFile(place, own, beneath=base, root=manifest.root)
-        return cls(manifest=manifest, lock=lock, records=records)
+        return cls(manifest=manifest, lock=lock, records=records, price=price)
 
     def known(self) -> dict[str, LockEntry]:
         """Return the lock's entries, corrected by what the journal knows better."""
@@ -177,6 +188,7 @@ class Project:
             named=selection.named,
             reroll=reroll,
             submitted=self.records.submitted,
+            price=self.price,
         )
         return plan(self.manifest, known, files, options)
 

@@ -25,9 +25,8 @@ from fluxcli.filelock import FileLock
 from fluxcli.files.templates import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from fluxcli.context import Context
     from fluxcli.events import Event
     from fluxcli.models import Picture, Task
 
@@ -36,27 +35,34 @@ _BEGINNING: Final = "version = 1\n"
 
 @dataclass(frozen=True, slots=True)
 class SaveAs:
-    """A manifest that takes one more asset, called `name`."""
+    """A manifest that takes one more asset, called `name`.
 
-    context: Context
+    `text` is the manifest's own, `origin` the address of the service that makes the image, and
+    `note` prints what was done.
+    """
+
     name: str
     path: Path
     text: str
+    origin: str
+    note: Callable[[str], None]
 
     @classmethod
-    def is_declared(cls, context: Context, name: str) -> bool:
-        """Return whether the manifest of the working folder has an asset called `name`."""
-        path = context.cwd / DEFAULT_NAME
+    def is_declared(cls, cwd: Path, name: str) -> bool:
+        """Return whether the manifest in the folder `cwd` has an asset called `name`."""
+        path = cwd / DEFAULT_NAME
         return path.exists() and name in parse(_text(path), path).by_name()
 
     @classmethod
-    def prepare(cls, context: Context, name: str, folder: Path | None) -> SaveAs:
-        """Check whether an image that goes to `folder` can be declared as `name`.
+    def prepare(
+        cls, name: str, folder: Path | None, *, cwd: Path, origin: str, note: Callable[[str], None]
+    ) -> SaveAs:
+        """Check whether an image that goes to `folder` can be declared as `name` in `cwd`.
 
         Raises:
             FluxError: the manifest is wrong, the name is taken or none, or the place is outside.
         """
-        path = context.cwd / DEFAULT_NAME
+        path = cwd / DEFAULT_NAME
         text = _text(path)
         if folder is None or not is_inside(path.parent, folder):
             raise FluxError(
@@ -64,7 +70,7 @@ class SaveAs:
                 f"`--save-as` declares what lies in the folder of `{DEFAULT_NAME}`, or below it",
                 hint=f"-o {name}.png",
             )
-        made = cls(context, name, path, text)
+        made = cls(name, path, text, origin, note)
         if path.exists() and name in parse(text, path).by_name():
             raise FluxError(
                 Code.USAGE,
@@ -97,7 +103,7 @@ class SaveAs:
                 replace(self, text=_text(self.path)).write(task, picture)
             finally:
                 mutex.release(remove=True)
-        self.context.output.note(f"declared as `{self.name}` in `{self.path}`")
+        self.note(f"declared as `{self.name}` in `{self.path}`")
 
     def write(self, task: Task, picture: Picture) -> None:
         """Add the asset to the text that was just read."""
@@ -147,7 +153,7 @@ class SaveAs:
         request = locked_request(asset, None, now=task.created_at)
         return LockEntry(
             LockedImage(
-                request=replace(request, task_id=task.task_id, origin=self.context.base_url),
+                request=replace(request, task_id=task.task_id, origin=self.origin),
                 output=asset.output,
                 sha256=picture.sha256,
                 original_sha256=picture.sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -66,7 +67,7 @@ class PlanStep:
     there. `collects` is the submission whose image is downloaded, `unknown` one of which it is
     not known whether it was accepted. `seen` is the hash of the file at the output now,
     `moved_from` the path of the image that is moved there. `next` is the command to run next
-    where only a person can decide.
+    where only a person can decide. `credits` is the estimated price.
     """
 
     name: str
@@ -84,11 +85,7 @@ class PlanStep:
     moved_from: str | None = None
     reroll: bool = False
     next: str | None = None
-
-    @property
-    def credits(self) -> int:
-        """The estimated price, in credits."""
-        return CREDITS[self.asset.request.model] if self.asset and self.action.pays else 0
+    credits: float = 0
 
     @property
     def is_fresh(self) -> bool:
@@ -112,8 +109,8 @@ class Plan:
 
     @property
     def credits(self) -> int:
-        """The estimated price of all, in credits."""
-        return sum(step.credits for step in self.steps)
+        """The estimated price of all, in whole credits, rounded up."""
+        return math.ceil(sum(step.credits for step in self.steps))
 
     @property
     def is_clean(self) -> bool:
@@ -138,13 +135,18 @@ def _nothing(_name: str, _request_hash: str) -> Sequence[LockedRequest]:
     return ()
 
 
+def _built_in(model: str) -> float:
+    return CREDITS[model]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
     """What a command asks for: `chosen` assets (None: all), those `named` in full, `force`.
 
     `origin` is the address of the service that is asked; tasks of another one are not collected.
     `reroll` are assets to pay for again. `submitted` returns what this machine has submitted
-    for an asset and a request hash, newest first.
+    for an asset and a request hash, newest first. `price` is the estimated price of one image of
+    a model, in credits.
     """
 
     now: float
@@ -154,6 +156,7 @@ class PlanOptions:
     named: Collection[str] = ()
     reroll: Collection[str] = ()
     submitted: Callable[[str, str], Sequence[LockedRequest]] = _nothing
+    price: Callable[[str], float] = _built_in
 
 
 def hash_of(asset: Asset, identity: str | None, *, scheme: int | None = None) -> str:

@@ -12,9 +12,9 @@ from fluxcli.output.text import credits as in_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.steps import Plan, PlanStep
-    from fluxcli.context import Context
     from fluxcli.events import Event, Finished
     from fluxcli.output.json_records import Record
     from fluxcli.output.output import Output
@@ -87,7 +87,7 @@ class BuildReporter:
         ]
         self._output.note(", ".join(parts) or "nothing to do")
 
-    def document(self, outcomes: Mapping[str, Outcome], estimate: int) -> None:
+    def document(self, outcomes: Mapping[str, Outcome], estimate: float) -> None:
         """With `--json`, write everything as one document."""
         if self._output.json:
             self._output.record(build_record(outcomes, estimate, sandbox=self._sandbox))
@@ -98,18 +98,14 @@ class BuildReporter:
             self._output.answer_path(picture.path)
 
 
-def reporter_for(context: Context) -> BuildReporter:
+def reporter_for(inputs: BuildInputs) -> BuildReporter:
     """Return what prints a build of this run."""
-    settings = context.settings
     return BuildReporter(
-        context.output,
-        sandbox=context.sandbox,
-        quiet=settings.flag("quiet"),
-        verbose=settings.flag("verbose"),
+        inputs.output, sandbox=inputs.sandbox, quiet=inputs.quiet, verbose=inputs.verbose
     )
 
 
-def build_record(outcomes: Mapping[str, Outcome], estimate: int, *, sandbox: bool) -> Record:
+def build_record(outcomes: Mapping[str, Outcome], estimate: float, *, sandbox: bool) -> Record:
     """Return a build as one object: every asset, and how many of each kind."""
     counts = _counts(outcomes)
     actions = {action.value: 0 for action in Action}

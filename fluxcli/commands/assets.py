@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fluxcli.commands.build_setup import build_inputs
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
@@ -96,7 +97,7 @@ def explain(context: Context, arguments: Assets = None) -> None:
     """
     from fluxcli.build import explaining
 
-    explaining.explain(context, _call(context, "explain", arguments))
+    explaining.explain(build_inputs(context), _call(context, "explain", arguments))
 
 
 def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) -> None:
@@ -108,7 +109,9 @@ def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) ->
     """
     from fluxcli.build import asset_commands
 
-    asset_commands.adopt(context, _call(context, "adopt", arguments, tags=options.tag))
+    asset_commands.adopt(
+        build_inputs(context), _call(context, "adopt", arguments, tags=options.tag)
+    )
 
 
 def pick(context: Context, arguments: Assets = None) -> None:
@@ -121,7 +124,7 @@ def pick(context: Context, arguments: Assets = None) -> None:
     """
     from fluxcli.build import asset_commands
 
-    asset_commands.pick(context, _call(context, "pick", arguments))
+    asset_commands.pick(build_inputs(context), _call(context, "pick", arguments))
 
 
 def prune(
@@ -141,7 +144,7 @@ def prune(
     from fluxcli.build import asset_commands
 
     call = _call(context, "prune", arguments, yes=options.yes, force=options.force)
-    asset_commands.prune(context, call)
+    asset_commands.prune(build_inputs(context), call)
 
 
 def merge(
@@ -159,7 +162,7 @@ def merge(
     """
     from fluxcli.build import asset_commands
 
-    asset_commands.merge_locks(context, _call(context, "merge-locks", arguments))
+    asset_commands.merge_locks(build_inputs(context), _call(context, "merge-locks", arguments))
 
 
 def _call(

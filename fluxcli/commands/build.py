@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fluxcli.commands.build_setup import build_inputs
 from fluxcli.commands.options import WaitOptions
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcli.build.build_call import BuildCall, Word
+    from fluxcli.build.build_inputs import BuildInputs
 
 _DEFAULT: Final = "assets.toml"
 
@@ -112,7 +114,7 @@ def build(
     from fluxcli.build.build_call import check_flags
 
     check_flags(call.word, _given(options, wait))
-    _function(call.word)(context, call)
+    context.status = _function(call.word)(build_inputs(context), call)
 
 
 def _call(
@@ -158,7 +160,7 @@ def _given(options: BuildOptions, wait: WaitOptions) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name, value in values.items() if value]
 
 
-def _function(word: Word) -> Callable[[Context, BuildCall], None]:
+def _function(word: Word) -> Callable[[BuildInputs, BuildCall], int]:
     if word in {"plan", "check"}:
         from fluxcli.build import planning
 

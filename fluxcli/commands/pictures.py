@@ -170,9 +170,15 @@ def _graduation(
 
     if len(order.pictures) != 1:
         raise FluxError(Code.USAGE, "`--save-as` declares one image", hint="--count 1")
-    if selection.made and SaveAs.is_declared(context, name):
+    if selection.made and SaveAs.is_declared(context.cwd, name):
         return None
-    return SaveAs.prepare(context, name, order.first.target.folder())
+    return SaveAs.prepare(
+        name,
+        order.first.target.folder(),
+        cwd=context.cwd,
+        origin=context.base_url,
+        note=context.output.note,
+    )
 
 
 def _show_settings(context: Context, mode: Mode) -> None:

@@ -68,12 +68,12 @@ class BuildResult:
         return [self.error] if self.error is not None else []
 
     @property
-    def spent(self) -> int:
+    def spent(self) -> float:
         """The estimated credits of what was made."""
         return self._credits("saved")
 
     @property
-    def to_spend(self) -> int:
+    def to_spend(self) -> float:
         """The estimated credits of what is planned and not made."""
         return self._credits("planned")
 
@@ -109,7 +109,7 @@ class BuildResult:
         file = relative(self.cwd / found["file"], self.root)
         return Location(file, int(found["line"]), int(found["column"])), found["text"]
 
-    def _credits(self, result: Result) -> int:
+    def _credits(self, result: Result) -> float:
         return sum(one.step.credits for one in self.outcomes if one.result == result)
 
 

@@ -1,0 +1,41 @@
+"""What the commands of a build work with, handed in by the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from fluxcli.clock import Clock
+    from fluxcli.journal.journal import Journal
+    from fluxcli.output.output import Output
+    from fluxcli.tasks.run_options import Existing
+    from fluxcli.tasks.task_runner import TaskRunner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildInputs:
+    """Streams, clock, settings, and how to open what only some commands need.
+
+    `origin` is the address of the service. `journal` opens this machine's journal and creates it
+    if need be; `existing_journal` returns None where there is none yet. `runner` makes and
+    collects images; it raises FluxError if the key is missing. `price` is the estimated price
+    of one image of a model, in credits. `max_credits` is the limit of this run.
+    """
+
+    cwd: Path
+    env: Mapping[str, str]
+    clock: Clock
+    output: Output
+    quiet: bool
+    verbose: bool
+    sandbox: bool
+    origin: str
+    max_credits: int | None
+    price: Callable[[str], float]
+    journal: Callable[[], Journal]
+    existing_journal: Callable[[], Journal | None]
+    runner: Callable[[Existing], TaskRunner]

@@ -1,0 +1,48 @@
+"""What `build`, `assets` and `--save-as` hand to the build package."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from fluxcli.context import Context
+
+if TYPE_CHECKING:
+    from fluxcli.build.build_inputs import BuildInputs
+    from fluxcli.journal.journal import Journal
+
+
+def build_inputs(context: Context) -> BuildInputs:
+    """Return what a build command works with; nothing is opened yet.
+
+    Raises:
+        FluxError: a setting is wrong.
+    """
+    from fluxcli.build.build_inputs import BuildInputs
+
+    settings, prices = context.settings, cache(context.prices)
+
+    def existing_journal() -> Journal | None:
+        has_one = (settings.state_dir / "journal.sqlite3").exists()
+        return context.journal if has_one else None
+
+    return BuildInputs(
+        cwd=context.cwd,
+        env=context.env,
+        clock=context.clock,
+        output=context.output,
+        quiet=settings.flag("quiet"),
+        verbose=settings.flag("verbose"),
+        sandbox=context.sandbox,
+        origin=context.base_url,
+        max_credits=settings.number("max_credits"),
+        price=lambda model: _whole(prices()[model]),
+        journal=lambda: context.journal,
+        existing_journal=existing_journal,
+        runner=lambda existing: context.runner(existing=existing),
+    )
+
+
+def _whole(number: float) -> float:
+    """Return a number that is printed without `.0` if it is a whole one."""
+    return int(number) if number.is_integer() else number
