@@ -17,6 +17,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Final[Schema] = {"type": "string"}
 _TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_CREDITS: Final[Schema] = {"type": "number", "minimum": 0}
 _RESULTS: Final = get_args(Result)
 _PLANNED: Final = ("planned", "kept", "moved", "edited", "held", "orphan")
 """What an asset can be before anything is done."""
@@ -38,6 +39,8 @@ def _document(kind: str, states: tuple[str, ...]) -> Schema:
         "actions": _counts(actions),
         "states": _counts(_RESULTS),
         "estimated_credits": _COUNT,
+        "charged_credits": _CREDITS,
+        "unknown_credits": _CREDITS,
         "sandbox": {"type": "boolean"},
     }
     document = _object({"assets": {"type": "array", "items": _asset(actions, states)}})
@@ -63,7 +66,7 @@ def _asset(actions: list[str], states: tuple[str, ...]) -> Schema:
             "output": {**_TEXT_OR_NULL, "description": "relative to the manifest's folder"},
             "sha256": sha256,
             "task_id": _TEXT_OR_NULL,
-            "estimated_credits": {"type": "number", "minimum": 0},
+            "estimated_credits": _CREDITS,
             "error": {"anyOf": [{"type": "null"}, _error()]},
         }
     )

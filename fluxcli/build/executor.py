@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.asset_job import AssetJob, BuildContext
-from fluxcli.build.outcome import Outcome, Result, initial_outcomes
+from fluxcli.build.outcome import Charge, Outcome, Result, initial_outcomes
 from fluxcli.errors import Code, FluxError, Status, overall
-from fluxcli.events import Accepted, Failed, Finished, Resumed
+from fluxcli.events import Accepted, Failed, Finished, Submitting, Trouble
+from fluxcli.models import State
 from fluxcli.tasks.scheduler import Job, Scheduler
 from fluxcli.tasks.submit import unsettled
 
@@ -42,7 +44,6 @@ class Build:
         self._spent: float = 0
         self._is_full = False
         self._has_failed = False
-        self._accepted: set[str] = set()
         self.outcomes = initial_outcomes(plan)
 
     def run(self, interrupts: Interrupts) -> Iterator[Event | None]:
@@ -54,10 +55,14 @@ class Build:
         scheduler = Scheduler(
             self._context.services.clock, interrupts, in_flight=self._limits.in_flight
         )
-        for event in scheduler.run(self._queue):
-            if event is not None:
-                self._count(event)
-            yield event
+        try:
+            with closing(scheduler.run(self._queue)) as events:
+                for event in events:
+                    if event is not None:
+                        self._count(event)
+                    yield event
+        finally:
+            self._leave_unfinished()
 
     def admits(self, step: PlanStep) -> bool:
         """Return whether a step may begin, and count its price."""
@@ -99,17 +104,46 @@ class Build:
 
     def _count(self, event: Event) -> None:
         outcome = self.outcomes[event.key]
-        if isinstance(event, Accepted | Resumed):
-            self._accepted.add(event.key)
-        elif isinstance(event, Finished):
-            self._end(outcome.step, "saved", task=event.task)
-            self._queue.done(event.key)
-        elif isinstance(event, Failed):
-            self._has_failed = True
-            if event.key not in self._accepted and event.error.code is not Code.OUTCOME_UNKNOWN:
-                self._spent -= outcome.step.credits
-            self._end(outcome.step, "failed", error=event.error, task=event.task)
-            self._queue.failed(event.key)
+        match event:
+            case Submitting():
+                self._charge(outcome, "unknown")
+            case Trouble() if outcome.charge == "unknown":
+                # Provably refused: it is submitted again.
+                self._charge(outcome, "none")
+            case Accepted():
+                self._charge(outcome, "charged")
+            case Finished(task=task):
+                self._end(outcome.step, "saved", task=task)
+                self._queue.done(event.key)
+            case Failed(error=error, task=task):
+                self._has_failed = True
+                if task is not None and task.state in {State.FAILED, State.REFUSED}:
+                    # The service charges nothing for these.
+                    self._charge(outcome, "none")
+                if self.outcomes[event.key].charge == "none":
+                    self._spent -= outcome.step.credits
+                self._end(outcome.step, _result_of(error, task), error=error, task=task)
+                self._queue.failed(event.key)
+
+    def _charge(self, outcome: Outcome, charge: Charge) -> None:
+        if outcome.step.action.pays:
+            self.outcomes[outcome.step.name] = replace(outcome, charge=charge)
+
+    def _leave_unfinished(self) -> None:
+        """Record which assets were submitted when the build ended early: the lock knows."""
+        for name, outcome in self.outcomes.items():
+            entry, before = self._context.lock.get(name), outcome.step.entry
+            pending = entry.pending if entry else None
+            if outcome.result != "planned" or not outcome.step.action.pays or pending is None:
+                continue
+            if before is not None and before.pending == pending:
+                continue
+            paid = pending.task_id is not None
+            self.outcomes[name] = replace(
+                outcome,
+                result="running" if paid else "unknown",
+                charge="charged" if paid else "unknown",
+            )
 
     def _end(
         self,
@@ -119,7 +153,16 @@ class Build:
         error: FluxError | None = None,
         task: Task | None = None,
     ) -> None:
-        self.outcomes[step.name] = Outcome(step=step, result=result, error=error, task=task)
+        self.outcomes[step.name] = replace(
+            self.outcomes[step.name], result=result, error=error, task=task
+        )
+
+
+def _result_of(error: FluxError, task: Task | None) -> Result:
+    """Return what a failure means for an asset: a task that lives has not failed."""
+    if error.code is Code.OUTCOME_UNKNOWN:
+        return "unknown"
+    return "running" if task is not None and task.state is State.RUNNING else "failed"
 
 
 def _over(most: int) -> FluxError:

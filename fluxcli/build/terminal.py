@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from fluxcli.build.outcome import Spending
 from fluxcli.build.steps import Action
 from fluxcli.output.json_records import error_record
 from fluxcli.output.text import credits as in_words
@@ -24,6 +25,8 @@ _MANY = 20
 
 _RESULTS: dict[str, str] = {
     "saved": "saved",
+    "running": "still running (already paid)",
+    "unknown": "submitted without an answer",
     "moved": "moved",
     "failed": "failed",
     "blocked": "blocked by what they are made from",
@@ -85,7 +88,9 @@ class BuildReporter:
         parts = [
             f"{counts[result]} {words}" for result, words in _RESULTS.items() if counts[result]
         ]
-        self._output.note(", ".join(parts) or "nothing to do")
+        spending = Spending.of(outcomes.values())
+        price = f"; {spending}" if spending.charged or spending.unknown else ""
+        self._output.note((", ".join(parts) or "nothing to do") + price)
 
     def document(self, outcomes: Mapping[str, Outcome], estimate: float) -> None:
         """With `--json`, write everything as one document."""
@@ -107,7 +112,7 @@ def reporter_for(inputs: BuildInputs) -> BuildReporter:
 
 def build_record(outcomes: Mapping[str, Outcome], estimate: float, *, sandbox: bool) -> Record:
     """Return a build as one object: every asset, and how many of each kind."""
-    counts = _counts(outcomes)
+    counts, spending = _counts(outcomes), Spending.of(outcomes.values())
     actions = {action.value: 0 for action in Action}
     for outcome in outcomes.values():
         actions[outcome.step.action.value] += 1
@@ -117,6 +122,8 @@ def build_record(outcomes: Mapping[str, Outcome], estimate: float, *, sandbox: b
             "actions": actions,
             "states": counts,
             "estimated_credits": estimate,
+            "charged_credits": spending.charged,
+            "unknown_credits": spending.unknown,
             "sandbox": sandbox,
         },
     }

@@ -22,7 +22,7 @@ from fluxcli.signals import SIGNALS, signals_blocked
 from fluxcli.tasks.run_options import JobStep, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from fluxcli.clock import Clock
     from fluxcli.signals import Interrupts
@@ -112,7 +112,7 @@ class Scheduler:
         self._workers = 0
         self._stopping = False
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
+    def run(self, jobs: Iterable[Job]) -> Generator[Event | None, None, None]:
         """Carry out `jobs`, which may be made while it runs; None is the clock's tick.
 
         `jobs` may run dry and have more later: it is asked again until no job is under way.

@@ -305,5 +305,5 @@ class TestOtherEndings:
         next(run)
         assert paid.left.wait(10)
         threading.Timer(0.05, paid.answer.set).start()
-        run.close()  # type: ignore[attr-defined] # a generator, as it happens
+        run.close()
         assert paid.answer.is_set()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.report.result import TROUBLE, WAITING, reason
+from fluxcli.build.report.result import TROUBLE, WAITING, price, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,7 @@ def _command(level: str, location: Location, title: str, text: str) -> str:
 
 def _row(outcome: Outcome) -> str:
     step = outcome.step
-    price = str(step.credits) if step.credits and outcome.result in {"saved", "planned"} else ""
-    cells = (step.action.sign, step.name, outcome.result, reason(outcome), price)
+    cells = (step.action.sign, step.name, outcome.result, reason(outcome), price(outcome))
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 

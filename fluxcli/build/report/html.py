@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.report.result import TROUBLE, WAITING, reason
+from fluxcli.build.report.result import TROUBLE, WAITING, price, reason
 
 if TYPE_CHECKING:
     from fluxcli.build.outcome import Outcome
@@ -57,7 +57,10 @@ dd.id { font-family: ui-monospace, monospace; font-size: .9em; letter-spacing: -
 _POLICY: Final = "default-src 'none'; img-src 'self' data: file:; style-src 'unsafe-inline'"
 """Even a text that escaped its place could load and run nothing."""
 
-_ORDER: Final = ("saved", "failed", "blocked", "capped", "planned", "held", "edited", "moved")
+_ORDER: Final = (
+    *("saved", "running", "unknown", "failed", "blocked", "capped"),
+    *("planned", "held", "edited", "moved"),
+)
 """New and changed images stand first, then what is not as declared, then all that is kept."""
 
 
@@ -123,7 +126,7 @@ def _figures(outcome: Outcome, current: str | None, previous: str | None) -> str
         return '<figure><div class="none">no image</div></figure>'
     if previous is None:
         # What is there is not what is declared; the page must not present it as that.
-        stays = outcome.result in TROUBLE or outcome.result == "planned"
+        stays = outcome.result in TROUBLE or outcome.result in {"planned", "running"}
         return _figure(current, alt, "as it was" if stays else "")
     return _figure(previous, f"{alt}, before", "before") + _figure(
         current, f"{alt}, after", "after"
@@ -147,17 +150,9 @@ def _facts(outcome: Outcome) -> str:
         "size": f"{picture.width} by {picture.height}, {picture.bytes // 1024} KB"
         if picture
         else "",
-        "credits": _price(outcome),
+        "credits": price(outcome),
     }
     rows = "".join(f"<dt>{key}</dt><dd>{escape(text)}</dd>" for key, text in facts.items() if text)
     if outcome.task and outcome.task.task_id:
         rows += f'<dt>task</dt><dd class="id">{escape(outcome.task.task_id)}</dd>'
     return f"<dl>{rows}</dl>"
-
-
-def _price(outcome: Outcome) -> str:
-    """Return what an asset has cost or will cost; nothing for what was not made."""
-    price = outcome.step.credits
-    if not price or outcome.result not in {"saved", "planned"}:
-        return ""
-    return str(price) if outcome.result == "saved" else f"{price}, if it is made"

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError, ProblemsError
+from fluxcli.build.outcome import Spending
+from fluxcli.errors import FluxError, ProblemsError
 
 if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.build.outcome import Outcome, Result
+    from fluxcli.build.outcome import Outcome
 
-TROUBLE: Final = frozenset({"failed", "capped", "blocked"})
+TROUBLE: Final = frozenset({"failed", "unknown", "capped", "blocked"})
 """What keeps an asset from being as the manifest declares it, in this run."""
 
-WAITING: Final = frozenset({"planned", "edited", "held", "orphan"})
+WAITING: Final = frozenset({"planned", "running", "edited", "held", "orphan"})
 """What is not done, without anything having gone wrong."""
 
 _LOCATED: Final = re.compile(
@@ -68,16 +69,6 @@ class BuildResult:
         return [self.error] if self.error is not None else []
 
     @property
-    def spent(self) -> float:
-        """The estimated credits of what was made."""
-        return self._credits("saved")
-
-    @property
-    def to_spend(self) -> float:
-        """The estimated credits of what is planned and not made."""
-        return self._credits("planned")
-
-    @property
     def counts(self) -> dict[str, int]:
         """How many assets there are of each result, by name."""
         return dict(sorted(Counter(outcome.result for outcome in self.outcomes).items()))
@@ -85,13 +76,7 @@ class BuildResult:
     @property
     def cost(self) -> str:
         """What was and what will be spent, in words."""
-        text = f"an estimated {self.spent} credits spent"
-        if self.to_spend:
-            text += f", {self.to_spend} to be spent"
-        if self.error is not None and self.error.code is Code.INTERRUPTED:
-            text += (
-                "; tasks submitted before the interruption are paid as well, see `fluxcli status`"
-            )
+        text = str(Spending.of(self.outcomes))
         return f"{text} (sandbox: nothing was charged)" if self.sandbox else text
 
     def location(self, outcome: Outcome) -> Location:
@@ -108,9 +93,6 @@ class BuildResult:
             return Location(self.title, 1), error.message
         file = relative(self.cwd / found["file"], self.root)
         return Location(file, int(found["line"]), int(found["column"])), found["text"]
-
-    def _credits(self, result: Result) -> float:
-        return sum(one.step.credits for one in self.outcomes if one.result == result)
 
 
 def relative(path: Path, root: Path) -> str:
@@ -146,4 +128,20 @@ def reason(outcome: Outcome) -> str:
     if outcome.result == "blocked":
         asset = outcome.step.asset
         return f"`{asset.parent}`, which it is made from, failed" if asset else "blocked"
+    if outcome.result == "running":
+        return "paid for; `fluxcli build` collects it"
+    if outcome.result == "unknown":
+        return "submitted without an answer; `fluxcli build` shows what to do"
     return "; ".join(outcome.step.reasons)
+
+
+def price(outcome: Outcome) -> str:
+    """Return the estimated credits that an asset has cost or will cost; empty if none."""
+    credits_ = f"{outcome.step.credits:g}"
+    if outcome.charge == "charged":
+        return credits_
+    if outcome.charge == "unknown":
+        return f"{credits_}, if it was accepted"
+    return (
+        f"{credits_}, if it is made" if outcome.result == "planned" and outcome.step.credits else ""
+    )
