@@ -98,7 +98,7 @@ def _run(arguments: Sequence[str], context: Context) -> int:
             context.output.warn(warning)
         return int(ended or context.status)
     except (Exception, Interrupted) as error:  # noqa: BLE001 - no traceback reaches a user
-        return _told(_explained(error, arguments, context), arguments, context)
+        return _report(_explained(error, arguments, context), arguments, context)
 
 
 def _explained(error: BaseException, arguments: Sequence[str], context: Context) -> FluxError:
@@ -117,14 +117,14 @@ def _explained(error: BaseException, arguments: Sequence[str], context: Context)
             return exhausted(error, sent=True) or _bug(error)
 
 
-def _told(error: FluxError, arguments: Sequence[str], context: Context) -> int:
+def _report(error: FluxError, arguments: Sequence[str], context: Context) -> int:
     # Where even this cannot be written, the status says it alone.
     with suppress(FluxError):
-        _mouth(arguments, context).error(error)
+        _output(arguments, context).error(error)
     return error.status
 
 
-def _mouth(arguments: Sequence[str], context: Context) -> Output:
+def _output(arguments: Sequence[str], context: Context) -> Output:
     """Return the session's output, or a plain one if its settings are what is broken.
 
     A command line that was not understood may still have asked for JSON.

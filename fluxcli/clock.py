@@ -33,7 +33,7 @@ class Clock(Protocol):
         """Let time pass."""
         ...
 
-    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
         """Take from `box`, or let `seconds` pass and return None.
 
         `busy` says that somebody is at work and may yet put something into the box; a clock
@@ -57,7 +57,7 @@ class SystemClock:
         """Sleep."""
         time.sleep(max(0.0, seconds))
 
-    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - real time passes either way
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - real time passes either way
         """Wait for the box, at most `seconds`; a Ctrl-Z waits for the end of that."""
         # Before Python 3.13 a wait never ends if a signal's handler outlasts it, and the one
         # that gives the terminal away lasts until the process is woken again.

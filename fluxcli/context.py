@@ -1,55 +1,52 @@
-"""One run's world: streams, environment, clock, settings, and what is made from them.
+"""What a run consists of: streams, environment, clock, settings, and what is made from them.
 
-Everything heavy is imported and made here when it is first asked for, and nowhere else, so
-that `--help` never pays for the network. Tests hand in a world of their own.
+Journal, client and output are made when they are first used, and their modules imported then, so
+that `--help` never imports the network. Tests make a context of their own.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from fluxcli.catalog import CREDITS, KEY_PAGE, SANDBOX_URL
+from fluxcli.catalog import KEY_PAGE, SANDBOX_URL
 from fluxcli.clock import Clock, SystemClock
-from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES
 from fluxcli.settings.settings import Settings
 from fluxcli.signals import Interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fluxcli.catalog import Mode
     from fluxcli.client.client import Service
     from fluxcli.client.origins import OriginCache
     from fluxcli.client.transport import Transport
-    from fluxcli.files.output_path import OutputTarget
     from fluxcli.journal.journal import Journal
-    from fluxcli.models import Task
     from fluxcli.output.output import Output
-    from fluxcli.requests.resolve import ResolvedRequest
-    from fluxcli.sandbox.server import Served
     from fluxcli.sandbox.service import SandboxService
-    from fluxcli.tasks.history import History
     from fluxcli.tasks.run_options import Existing, TaskServices
     from fluxcli.tasks.task_runner import TaskRunner
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
-"""The stand-in's account never runs dry by itself; `--fault submit:402` rehearses that."""
+"""The sandbox's account is never empty by itself; `--fault submit:402` rehearses that."""
 
 _UPLOADS: Final = "https://upload.sandbox.invalid"
 
 
 @dataclass(eq=False, repr=False)
 class Context:
-    """What a command works with. `stdin`, `stdout`, `stderr` may be None: closed by the shell."""
+    """The environment of a run, and what a command reads, calls and prints with.
+
+    `stdin`, `stdout` and `stderr` are None where the shell has closed them. `flags` maps settings'
+    names to the values of flags; `status` is the exit status if no error is raised.
+    """
 
     env: Mapping[str, str]
     stdin: TextIO | None
@@ -62,28 +59,19 @@ class Context:
 
     @classmethod
     def of_process(cls) -> Context:
-        """Return the world of this process."""
+        """Return the context of this process."""
         try:
             cwd = Path.cwd()
         except OSError:
-            # The folder was removed under our feet; only relative paths will miss it.
+            # The working folder was removed; only relative paths need it.
             cwd = Path(os.environ.get("PWD", "/"))
         return cls(dict(os.environ), sys.stdin, sys.stdout, sys.stderr, cwd)
 
     def configure(self, **flags: object) -> None:
-        """Take over what flags said, by settings' names; None says nothing."""
+        """Set settings by flags, before any of them is used; None leaves a setting as it is."""
         self.flags.update({name: value for name, value in flags.items() if value is not None})
         for made in ("settings", "output"):
             self.__dict__.pop(made, None)
-
-    @cached_property
-    def interrupts(self) -> Interrupts:
-        """The signals; a second one gives the terminal back and ends the process."""
-        return Interrupts(at_once=self._restore_terminal)
-
-    def _restore_terminal(self) -> None:
-        if "output" in self.__dict__:
-            self.output.restore_terminal()
 
     @cached_property
     def settings(self) -> Settings:
@@ -91,28 +79,37 @@ class Context:
         return Settings(self.env, flags=self.flags)
 
     @cached_property
-    def output(self) -> Output:
-        """The one mouth of the program."""
-        from fluxcli.output.output import Output
+    def interrupts(self) -> Interrupts:
+        """The signals; a second one restores the terminal and ends the process."""
+        return Interrupts(at_once=self._restore_terminal)
 
+    # Output.
+
+    @cached_property
+    def output(self) -> Output:
+        """What prints, by the settings."""
         settings = self.settings
-        return Output(
-            stdin=self.stdin,
-            stdout=self.stdout,
-            stderr=self.stderr,
-            env=self.env,
-            clock=self.clock,
+        return self._make_output(
             json=settings.flag("json"),
             quiet=settings.flag("quiet"),
             verbose=settings.flag("verbose"),
-            color=settings.text("color") or "auto",  # type: ignore[arg-type] # its parser knows no other words
+            color=settings.text("color") or "auto",
             no_input=settings.flag("no_input"),
-            secrets=self.secrets,
-            interrupted=lambda: self.interrupts.number is not None,
         )
 
     def plain_output(self, *, json: bool) -> Output:
-        """Return a mouth that works even if the settings are what is broken."""
+        """Return an output that does not depend on the settings, to report what is wrong there."""
+        return self._make_output(json=json)
+
+    def _make_output(
+        self,
+        *,
+        json: bool,
+        quiet: bool = False,
+        verbose: bool = False,
+        color: str = "auto",
+        no_input: bool = False,
+    ) -> Output:
         from fluxcli.output.output import Output
 
         return Output(
@@ -122,78 +119,36 @@ class Context:
             env=self.env,
             clock=self.clock,
             json=json,
+            quiet=quiet,
+            verbose=verbose,
+            color=color,  # type: ignore[arg-type] # its parser knows no other words
+            no_input=no_input,
             secrets=self.secrets,
+            interrupted=lambda: self.interrupts.number is not None,
         )
 
     def secrets(self) -> Sequence[str]:
-        """Return what must never be printed: every key in sight."""
+        """Return what must never be printed: every key in the environment, and the one in use."""
         found = [self.env[name] for name in VARIABLES if self.env.get(name, "").strip()]
-        held = None if self.__dict__.get("sandbox") else self.__dict__.get("_key")
-        return [*found, *([held] if held else [])]
+        used = None if self.__dict__.get("sandbox") else self.__dict__.get("_key")
+        return [*found, *([used] if used else [])]
 
-    # -- the service, or its stand-in ---------------------------------------------------
+    def warnings(self) -> list[str]:
+        """Return the warnings that are printed at the end of a run."""
+        damaged = self.journal.damaged if "journal" in self.__dict__ else {}
+        rows = [f"row `{ref}` of the journal was skipped: {why}" for ref, why in damaged.items()]
+        return [*self.settings.warnings, *rows]
+
+    # The service, or the sandbox in its place.
 
     @cached_property
     def sandbox(self) -> bool:
-        """Whether this run works against the stand-in service."""
+        """Whether this run uses the sandbox instead of the service."""
         return self.settings.flag("sandbox")
 
     @cached_property
-    def sandbox_service(self) -> SandboxService:
-        """The stand-in service inside this process; its tasks are kept between runs."""
-        return self._make_stand_in(seconds=None, faults=())
-
-    def _make_stand_in(self, *, seconds: float | None, faults: Sequence[str]) -> SandboxService:
-        from fluxcli.sandbox.service import SandboxService
-
-        try:
-            if seconds is None:
-                seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
-            asked = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
-            folder = self.settings.state_dir
-            make_private(folder)
-            return SandboxService(
-                store=folder / "sandbox.sqlite3",
-                wall=self.clock.wall,
-                sleep=self.clock.sleep,
-                seconds=seconds,
-                faults=[*asked, *faults],
-                credits=SANDBOX_CREDITS,
-                api_url=SANDBOX_URL,
-                upload_url=_UPLOADS,
-                webhook_key=self.env.get("FLUXCLI_WEBHOOK_HMAC_KEY", ""),
-            )
-        except (ValueError, OSError) as error:
-            message = f"the sandbox cannot be set up: {error}"
-            raise FluxError(
-                Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --help"
-            ) from None
-
-    @contextmanager
-    def serving(self, *, port: int, seconds: float, faults: Sequence[str]) -> Iterator[Served]:
-        """Serve the stand-in on a loopback port; 0 finds a free one.
-
-        Raises:
-            FluxError: the port is taken, or the stand-in cannot be set up.
-        """
-        from fluxcli.sandbox.server import serve
-
-        with ExitStack() as stack:
-            sandbox_service = self._make_stand_in(seconds=seconds, faults=faults)
-            stack.callback(sandbox_service.close)
-            sandbox_service.reset_fault_counts()
-            try:
-                served = stack.enter_context(serve(sandbox_service, port=port))
-            except OSError as error:
-                message = f"port {port} cannot be had: {reason_of(error)}"
-                raise FluxError(
-                    Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --port 0"
-                ) from None
-            yield served
-
-    @cached_property
     def base_url(self) -> str:
-        """The address of the service that is asked."""
+        """The address of the service."""
         return SANDBOX_URL if self.sandbox else self.settings.text("base_url") or ""
 
     @cached_property
@@ -211,7 +166,7 @@ class Context:
 
     @cached_property
     def transport(self) -> Transport:
-        """The way to the service, or to its stand-in."""
+        """The connections to the service, or to the sandbox in this process."""
         from fluxcli.client.transport import Transport
 
         trace = self.output.trace if self.settings.flag("debug") else None
@@ -225,7 +180,7 @@ class Context:
 
     @cached_property
     def service(self) -> Service:
-        """The service."""
+        """The client of the service."""
         from fluxcli.client.client import Service
 
         uploads = _UPLOADS if self.sandbox else self.settings.text("upload_url") or ""
@@ -240,7 +195,7 @@ class Context:
 
     @cached_property
     def origin_cache(self) -> OriginCache | None:
-        """What was learnt about the service; None for the stand-in, and without a folder."""
+        """What is remembered of the service; None for the sandbox, and without a cache folder."""
         from fluxcli.client.origins import OriginCache
 
         if self.sandbox:
@@ -253,16 +208,49 @@ class Context:
 
     def prices(self) -> dict[str, float]:
         """Return the credits for one image by model: stated by the service, else built in."""
-        stated = self.origin_cache.prices() if self.origin_cache is not None else {}
-        return {model: stated.get(model, float(price)) for model, price in CREDITS.items()}
+        from fluxcli.client.origins import known_prices
 
-    def warnings(self) -> list[str]:
-        """Return what a run is to warn of at its end."""
-        damaged = self.journal.damaged if "journal" in self.__dict__ else {}
-        rows = [f"row `{ref}` of the journal was skipped: {why}" for ref, why in damaged.items()]
-        return [*self.settings.warnings, *rows]
+        return known_prices(self.origin_cache)
 
-    # -- the rest -----------------------------------------------------------------------
+    @cached_property
+    def sandbox_service(self) -> SandboxService:
+        """The sandbox in this process; its tasks are kept between runs."""
+        return self.open_sandbox()
+
+    def open_sandbox(
+        self, *, seconds: float | None = None, faults: Sequence[str] = ()
+    ) -> SandboxService:
+        """Return the sandbox of this machine, set up by the environment and the arguments.
+
+        Raises:
+            FluxError: ENVIRONMENT_INVALID, if it cannot be set up.
+        """
+        from fluxcli.sandbox.service import SandboxService
+
+        try:
+            if seconds is None:
+                seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
+            from_env = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
+            folder = self.settings.state_dir
+            make_private(folder)
+            return SandboxService(
+                store=folder / "sandbox.sqlite3",
+                wall=self.clock.wall,
+                sleep=self.clock.sleep,
+                seconds=seconds,
+                faults=[*from_env, *faults],
+                credits=SANDBOX_CREDITS,
+                api_url=SANDBOX_URL,
+                upload_url=_UPLOADS,
+                webhook_key=self.env.get("FLUXCLI_WEBHOOK_HMAC_KEY", ""),
+            )
+        except (ValueError, OSError) as error:
+            message = f"the sandbox cannot be set up: {error}"
+            raise FluxError(
+                Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --help"
+            ) from None
+
+    # The journal, and what tasks are made with.
 
     @cached_property
     def journal(self) -> Journal:
@@ -277,56 +265,21 @@ class Context:
         )
 
     @cached_property
-    def tools(self) -> TaskServices:
-        """What pictures are made with; raises at once if the key or the network's set-up is bad."""
-        import hashlib
+    def task_services(self) -> TaskServices:
+        """Client, journal and clock, for tasks.
 
+        Raises:
+            FluxError: the key is missing, or the network's configuration is wrong.
+        """
         from fluxcli.tasks.run_options import TaskServices
 
         self.service.prepare()
-        name = f"{self.base_url}\0{self._key}".encode()
-        account = "sandbox" if self.sandbox else hashlib.blake2s(name, digest_size=8).hexdigest()
         return TaskServices(
-            service=self.service, journal=self.journal, clock=self.clock, account=account
+            service=self.service,
+            journal=self.journal,
+            clock=self.clock,
+            account=self.service.account,
         )
-
-    def order(
-        self,
-        mode: Mode,
-        *,
-        prompt: str | None,
-        prompt_file: str | None,
-        image: str | None,
-        count: int,
-        force: bool,
-        skip_existing: bool,
-    ) -> ResolvedRequest:
-        """Resolve and judge what was asked for."""
-        from fluxcli.requests.inputs import RawRequest, RequestEnvironment
-        from fluxcli.requests.resolve import take
-
-        asked = RawRequest(
-            mode=mode,
-            prompt=prompt,
-            prompt_file=prompt_file,
-            image=image,
-            count=count,
-            force=force,
-            skip_existing=skip_existing,
-        )
-        around = RequestEnvironment(
-            settings=self.settings,
-            cwd=self.cwd,
-            origin=self.base_url,
-            now=self.clock.wall(),
-            read_text=self.output.read_stdin,
-            read_bytes=self.output.read_stdin_bytes,
-            find=self.journal.find,
-            unfinished=self.journal.unfinished,
-            history=self.journal.of_fingerprint,
-            prices=self.prices(),
-        )
-        return take(asked, around)
 
     def runner(
         self,
@@ -336,12 +289,12 @@ class Context:
         save: bool = True,
         existing: Existing = "beside",
     ) -> TaskRunner:
-        """Return what makes and collects pictures, by the settings' times unless told otherwise."""
+        """Return what makes and saves images; `timeout` and interval are the settings' values."""
         from fluxcli.files.output_path import parse_target
         from fluxcli.tasks.run_options import RunOptions
         from fluxcli.tasks.task_runner import TaskRunner
 
-        terms = RunOptions(
+        options = RunOptions(
             timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,
             interval=self.settings.seconds("interval"),
             deliver=self.output.answer_bytes,
@@ -349,51 +302,22 @@ class Context:
             save=save,
             existing=existing,
         )
-        return TaskRunner(self.tools, terms, self.interrupts, parse_target(None, cwd=self.cwd))
+        fallback = parse_target(None, cwd=self.cwd)
+        return TaskRunner(self.task_services, options, self.interrupts, fallback)
 
-    def history(self, *, wait: bool = False) -> History:
-        """Return what looks at tasks again; with `wait`, until they are final."""
-        from fluxcli.tasks.history import History
+    # The end.
 
-        runner = self.runner(timeout=None if wait else 0.0, save=False)
-        return History(runner, self.cwd)
-
-    def target(self, tasks: Sequence[Task]) -> OutputTarget | None:
-        """Return where `-o` wants these tasks' pictures; None: each where it was meant to go.
-
-        Raises:
-            FluxError: they cannot all go there.
-        """
-        from fluxcli.requests.destination import destination
-
-        text = self.flags.get("output")
-        target = None if text is None else destination(str(text), cwd=self.cwd, tasks=tasks)
-        if target is not None and target.kind == "stdout":
-            self.check_stdout()
-        return target
-
-    def check_stdout(self, *, bytes_wanted: bool = True) -> None:
-        """Make sure that stdout is free for a picture, and with `bytes_wanted` fit for it.
-
-        Raises:
-            FluxError: it is not.
-        """
-        if self.output.json:
-            raise FluxError(
-                Code.USAGE, "`-o -` and `--json` both want stdout", hint="-o picture.jpg --json"
-            )
-        if bytes_wanted:
-            self.output.check_bytes()
+    def _restore_terminal(self) -> None:
+        if "output" in self.__dict__:
+            self.output.restore_terminal()
 
     def close(self) -> None:
-        """Let go of what was opened."""
-        if "output" in self.__dict__:
-            # A signal may have broken in while the display was being taken away.
-            self.output.restore_terminal()
-        if "journal" in self.__dict__:
-            self.journal.close()
-        if "sandbox_service" in self.__dict__:
-            self.sandbox_service.close()
-        # After a signal, somebody may still be talking; the end of the process hangs up for him.
+        """Close what was opened."""
+        # A signal may have interrupted the display while it was being cleared.
+        self._restore_terminal()
+        for opened in ("journal", "sandbox_service"):
+            if opened in self.__dict__:
+                getattr(self, opened).close()
+        # After a signal a thread may still wait for an answer; the process's end closes its socket.
         if "transport" in self.__dict__ and self.interrupts.number is None:
             self.transport.close()

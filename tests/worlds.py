@@ -56,7 +56,7 @@ class SwiftClock:
         with self._guard:
             self._passed += max(0.0, seconds)
 
-    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
         """Wait for whoever is busy, in real time; let time pass when nobody is."""
         if busy:
             try:

@@ -92,7 +92,7 @@ class AssetJob:
             yield Failed(key=self._step.name, error=error, task=None)
         finally:
             if run is not None:
-                self._context.services.journal.let_go(run)
+                self._context.services.journal.release(run)
 
     def _job(self) -> PictureJob:
         options = replace(self._context.options, existing="replace", check=self._check)
@@ -116,10 +116,10 @@ class AssetJob:
             known = tuple(one for one in known if one.origin in {None, context.origin})
             found = paid_before(known, asset=asset, identity=identity, now=now)
             if found is not None and found.task_id is None:
-                journal.let_go(run)
+                journal.release(run)
                 raise unsettled(found.ref or "", None)
             if found is not None and self._is_other(run, found):
-                journal.let_go(run)
+                journal.release(run)
                 self._collects = found
                 return self._collecting(job, found)
         wanted = PictureRequest(request=asset.request, target=self._target(), source=source)

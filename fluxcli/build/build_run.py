@@ -208,8 +208,8 @@ def context_of(project: Project, runner: TaskRunner, *, locked: bool = False) ->
         manifest=project.manifest,
         lock=project.lock,
         records=project.records,
-        services=runner.tools,
-        options=runner.terms,
+        services=runner.services,
+        options=runner.options,
         origin=project.records.origin,
         locked=locked,
     )

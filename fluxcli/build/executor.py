@@ -193,7 +193,7 @@ def recorded(context: BuildContext, step: PlanStep) -> FluxError:
             journal.sending(task.ref, step.asset.request)
             task = journal.unknown(task.ref, "another machine ended while it waited")
         finally:
-            journal.let_go(run)
+            journal.release(run)
         if step.entry is not None and not context.locked:
             history = tuple(one for one in step.entry.history if one != lost)
             known = replace(step.entry, pending=replace(lost, ref=task.ref), history=history)

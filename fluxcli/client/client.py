@@ -7,6 +7,7 @@ fetched without it, and redirects are not followed with it.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -135,6 +136,12 @@ class Service:
     def is_local(self) -> bool:
         """Whether the service runs on this machine."""
         return is_loopback(self._base)
+
+    @property
+    def account(self) -> str:
+        """A short hash of address and key: what is shared within one account is kept by it."""
+        name = f"{self._base}\0{self._key()}".encode()
+        return hashlib.blake2s(name, digest_size=8).hexdigest()
 
     @property
     def wire(self) -> WireName:

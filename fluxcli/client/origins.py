@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from fluxcli.catalog import CREDITS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -70,6 +72,12 @@ class OriginCache:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             return found if isinstance(found, dict) else {}
         return {}
+
+
+def known_prices(cache: OriginCache | None) -> dict[str, float]:
+    """Return the credits for one image by model: stated by the service, else built in."""
+    stated = {} if cache is None else cache.prices()
+    return {model: stated.get(model, float(price)) for model, price in CREDITS.items()}
 
 
 def _number(value: object) -> float:

@@ -10,6 +10,7 @@ from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
 from fluxcli.commands.pictures import result_reporter, take_places_and_times
 from fluxcli.commands.task_names import check_names, note_elsewhere
+from fluxcli.commands.task_services import output_target, task_history
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
@@ -42,8 +43,8 @@ def download(
             Code.USAGE, "name tasks, or ask for `--unsaved`", hint="fluxcli download --unsaved"
         )
     check_names(context, tasks or [])
-    wanted = context.journal.unsaved() if unsaved else context.history().named(tasks or [])
-    target = context.target(wanted)
+    wanted = context.journal.unsaved() if unsaved else task_history(context).named(tasks or [])
+    target = output_target(context, wanted)
     if wanted:
         runner = context.runner(existing=_existing(place, unsaved=unsaved))
         context.status = result_reporter(context, show).follow(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fluxcli.commands.picture_options import PictureOptions
-from fluxcli.commands.pictures import ask_for
+from fluxcli.commands.pictures import make_pictures
 from fluxcli.commands.slips import prompt_meant
 from fluxcli.context import Context
 
@@ -33,4 +33,4 @@ def edit(
     its input's aspect ratio unless one is asked for.
     """
     prompt = prompt_meant(context.cwd, "edit", prompt, flags.prompt_text, image=image)
-    ask_for(context, "edit", flags, prompt=prompt, image=image)
+    make_pictures(context, "edit", flags, prompt=prompt, image=image)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fluxcli.commands.picture_options import PictureOptions
-from fluxcli.commands.pictures import ask_for
+from fluxcli.commands.pictures import make_pictures
 from fluxcli.commands.slips import prompt_meant
 from fluxcli.context import Context
 
@@ -30,4 +30,4 @@ def generate(
     for it twice.
     """
     prompt = prompt_meant(context.cwd, "generate", prompt, flags.prompt_text)
-    ask_for(context, "generate", flags, prompt=prompt, save_as=save_as)
+    make_pictures(context, "generate", flags, prompt=prompt, save_as=save_as)

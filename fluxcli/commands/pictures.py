@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from fluxcli.commands.task_services import check_stdout
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.values import SETTINGS, written
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.tasks.task_runner import TaskRunner
 
 
-def ask_for(
+def make_pictures(
     context: Context,
     mode: Mode,
     flags: PictureOptions,
@@ -38,41 +39,34 @@ def ask_for(
     given = {f"{mode}.{name}": value for name, value in flags.request.items()}
     context.configure(**given, max_credits=flags.spend.max_credits)
     take_places_and_times(context, flags.place, flags.wait)
-    order = context.order(
-        mode,
-        prompt=prompt,
-        prompt_file=flags.prompt_file,
-        image=image,
-        count=flags.spend.count,
-        force=flags.place.force,
-        skip_existing=flags.place.skip_existing,
-    )
+    resolved = _resolved(context, mode, flags, prompt=prompt, image=image)
     _show_settings(context, mode)
-    _check_stdout(context, order, bytes_wanted=not (flags.no_wait or flags.spend.dry_run))
-    mark = context.journal.mark(order.fingerprint)
-    selection = _selected(context, order, flags)
+    if resolved.first.target.kind == "stdout":
+        check_stdout(context, image_bytes=not (flags.no_wait or flags.spend.dry_run))
+    mark = context.journal.mark(resolved.fingerprint)
+    selection = _selected(context, resolved, flags)
     if flags.spend.dry_run:
         from fluxcli.output.dry_run import show_dry_run
 
         show_dry_run(
             context.output,
-            order.first.request,
-            order.names(),
-            order.credits(selection.unpaid),
-            _input_of(order),
+            resolved.first.request,
+            resolved.names(),
+            resolved.credits(selection.unpaid),
+            _input_of(resolved),
         )
         return
-    declaring = _graduation(context, order, save_as, selection) if save_as is not None else None
+    declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
     # Where everything is on the disk already, neither key nor network is needed.
     runner = _runner(context, flags) if selection.wanted else None
-    _check_spending(context, order, flags, selection)
+    _check_spending(context, resolved, flags, selection)
     reporter = result_reporter(context, flags.show, ids=flags.no_wait)
     if runner is None:
         _report_existing(context, reporter, selection, declaring)
         return
-    run = context.journal.open_run(order.fingerprint, new=flags.spend.new, since=mark)
+    run = context.journal.open_run(resolved.fingerprint, new=flags.spend.new, since=mark)
     try:
-        selection = _selected_again(context, order, flags, selection, run)
+        selection = _selected_again(context, resolved, flags, selection, run)
         _report_existing(context, reporter, selection, declaring)
         if not selection.wanted:
             context.journal.close_run(run)
@@ -81,14 +75,50 @@ def ask_for(
         context.status = reporter.follow(
             events if declaring is None else declaring.following(events),
             count=len(selection.wanted),
-            usual=runner.usual_seconds(order.first.request),
+            usual=runner.usual_seconds(resolved.first.request),
         )
     finally:
-        context.journal.let_go(run)
+        context.journal.release(run)
+
+
+def _resolved(
+    context: Context,
+    mode: Mode,
+    flags: PictureOptions,
+    *,
+    prompt: str | None,
+    image: str | None,
+) -> ResolvedRequest:
+    """Return the request that the command line, the settings and the journal make."""
+    from fluxcli.requests.inputs import RawRequest, RequestEnvironment
+    from fluxcli.requests.resolve import resolve_request
+
+    raw = RawRequest(
+        mode=mode,
+        prompt=prompt,
+        prompt_file=flags.prompt_file,
+        image=image,
+        count=flags.spend.count,
+        force=flags.place.force,
+        skip_existing=flags.place.skip_existing,
+    )
+    environment = RequestEnvironment(
+        settings=context.settings,
+        cwd=context.cwd,
+        origin=context.base_url,
+        now=context.clock.wall(),
+        read_text=context.output.read_stdin,
+        read_bytes=context.output.read_stdin_bytes,
+        find=context.journal.find,
+        unfinished=context.journal.unfinished,
+        history=context.journal.of_fingerprint,
+        prices=context.prices(),
+    )
+    return resolve_request(raw, environment)
 
 
 def _selected(
-    context: Context, order: ResolvedRequest, flags: PictureOptions, run: Run | None = None
+    context: Context, resolved: ResolvedRequest, flags: PictureOptions, run: Run | None = None
 ) -> Selection:
     """Compare the command with its unfinished run, its history and the files at its place.
 
@@ -100,11 +130,11 @@ def _selected(
     if run is not None:
         taken = run.tasks
     else:
-        taken = {} if new else journal.unfinished(order.fingerprint) or {}
+        taken = {} if new else journal.unfinished(resolved.fingerprint) or {}
     return select(
-        order,
+        resolved,
         taken=taken,
-        history=journal.of_fingerprint(order.fingerprint) if order.paths() else [],
+        history=journal.of_fingerprint(resolved.fingerprint) if resolved.paths() else [],
         rules=OutputRules(force=place.force, skip=place.skip_existing, new=new),
         sandbox=context.sandbox,
     )
@@ -112,7 +142,7 @@ def _selected(
 
 def _selected_again(
     context: Context,
-    order: ResolvedRequest,
+    resolved: ResolvedRequest,
     flags: PictureOptions,
     agreed: Selection,
     run: Run,
@@ -123,9 +153,9 @@ def _selected_again(
     agreed to needs to be agreed to.
     """
     try:
-        selection = _selected(context, order, flags, run)
+        selection = _selected(context, resolved, flags, run)
         if selection.unpaid > agreed.unpaid:
-            _check_spending(context, order, flags, selection)
+            _check_spending(context, resolved, flags, selection)
     except BaseException:
         if not run.tasks:
             context.journal.close_run(run)
@@ -134,9 +164,9 @@ def _selected_again(
 
 
 def _check_spending(
-    context: Context, order: ResolvedRequest, flags: PictureOptions, selection: Selection
+    context: Context, resolved: ResolvedRequest, flags: PictureOptions, selection: Selection
 ) -> None:
-    order.check_spending(
+    resolved.check_spending(
         selection.unpaid,
         most=context.settings.number("max_credits"),
         agreed=flags.spend.yes,
@@ -160,7 +190,7 @@ def _report_existing(
 
 
 def _graduation(
-    context: Context, order: ResolvedRequest, name: str, selection: Selection
+    context: Context, resolved: ResolvedRequest, name: str, selection: Selection
 ) -> SaveAs | None:
     """Check, before anything is spent, whether the image can be declared as `name`.
 
@@ -168,13 +198,13 @@ def _graduation(
     """
     from fluxcli.build.save_as import SaveAs
 
-    if len(order.pictures) != 1:
+    if len(resolved.pictures) != 1:
         raise FluxError(Code.USAGE, "`--save-as` declares one image", hint="--count 1")
     if selection.made and SaveAs.is_declared(context.cwd, name):
         return None
     return SaveAs.prepare(
         name,
-        order.first.target.folder(),
+        resolved.first.target.folder(),
         cwd=context.cwd,
         origin=context.base_url,
         note=context.output.note,
@@ -196,9 +226,9 @@ def _runner(context: Context, flags: PictureOptions) -> TaskRunner:
     )
 
 
-def _input_of(order: ResolvedRequest) -> str | None:
+def _input_of(resolved: ResolvedRequest) -> str | None:
     """Return what is edited: a file with its hash, a URL or a task; None for `generate`."""
-    source = order.first.source
+    source = resolved.first.source
     if source is None or source.input is None or source.input.path is None:
         return source.identity if source else None
     return f"{source.input.path} ({source.identity})"
@@ -217,8 +247,3 @@ def result_reporter(context: Context, show: ShowOptions, *, ids: bool = False) -
 
     launch = typer.launch if show.open else None
     return ResultReporter(context.output, ids=ids, preview=show.preview, launch=launch)
-
-
-def _check_stdout(context: Context, order: ResolvedRequest, *, bytes_wanted: bool) -> None:
-    if order.first.target.kind == "stdout":
-        context.check_stdout(bytes_wanted=bytes_wanted)

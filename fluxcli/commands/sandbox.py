@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from fluxcli.context import Context
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.signals import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fluxcli.sandbox.server import Served
 
 DEFAULT_PORT: Final = 8787
 """Where the sandbox is served unless told otherwise, so that `--print-env` can name it."""
@@ -56,7 +62,7 @@ def sandbox(
             )
         _print_variables(context, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}")
         return
-    with context.serving(port=port, seconds=seconds, faults=fault or []) as served:
+    with _served(context, port=port, seconds=seconds, faults=fault or []) as served:
         _print_variables(context, served.api_url, served.upload_url)
         context.output.note(f"results on {served.result_url}; any key will do; Ctrl-C ends it")
         try:
@@ -64,6 +70,31 @@ def sandbox(
         except Interrupted as interrupted:
             context.output.note("the sandbox has ended")
             context.status = 128 + interrupted.number
+
+
+@contextmanager
+def _served(
+    context: Context, *, port: int, seconds: float, faults: Sequence[str]
+) -> Iterator[Served]:
+    """Serve the sandbox on a loopback port; 0 finds a free one.
+
+    Raises:
+        FluxError: the port is taken, or the sandbox cannot be set up.
+    """
+    from fluxcli.sandbox.server import serve
+
+    with ExitStack() as stack:
+        service = context.open_sandbox(seconds=seconds, faults=faults)
+        stack.callback(service.close)
+        service.reset_fault_counts()
+        try:
+            served = stack.enter_context(serve(service, port=port))
+        except OSError as error:
+            message = f"port {port} cannot be used: {reason_of(error)}"
+            raise FluxError(
+                Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --port 0"
+            ) from None
+        yield served
 
 
 def _print_variables(context: Context, api_url: str, upload_url: str) -> None:

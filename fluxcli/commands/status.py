@@ -8,6 +8,7 @@ import typer
 
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.task_names import check_names, note_elsewhere, period
+from fluxcli.commands.task_services import task_history
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, overall, reason_of
 from fluxcli.models import State
@@ -78,7 +79,7 @@ def status(
     names = [_named(context, name) for name in tasks or []]
     check_names(context, names)
     if settle is not None:
-        _reporter(context).show([context.history().settle(names[0], settle)])
+        _reporter(context).show([task_history(context).settle(names[0], settle)])
         return
     shown: list[Task]
     errors: list[FluxError] = []
@@ -215,7 +216,7 @@ def _polled(
     context: Context, names: list[str], *, wait: bool
 ) -> tuple[list[Task], list[FluxError]]:
     """Poll the named tasks, set the exit status; return them and their errors."""
-    history = context.history(wait=wait)
+    history = task_history(context, wait=wait)
     tasks = history.named(names)
     seen, errors = _reporter(context).watch(
         history.refreshed(tasks),
@@ -247,7 +248,7 @@ def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
     if not running:
         return tasks
     try:
-        events = context.history().refreshed(running)
+        events = task_history(context).refreshed(running)
         seen, errors = _reporter(context).watch(events, count=len(running), usual=None, brief=True)
     except FluxError as error:
         if error.code is Code.INTERRUPTED:

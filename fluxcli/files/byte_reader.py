@@ -29,7 +29,7 @@ class ByteReader:
         self._piece = b""
         self._at = 0
 
-    def take(self, count: int) -> Walk[bytes]:
+    def exactly(self, count: int) -> Walk[bytes]:
         """Read exactly `count` bytes: few, for they are held together."""
         taken = b""
         while len(taken) < count:
@@ -38,7 +38,7 @@ class ByteReader:
 
     def number(self, count: int) -> Walk[int]:
         """Read a big-endian number of `count` bytes."""
-        return int.from_bytes((yield from self.take(count)))
+        return int.from_bytes((yield from self.exactly(count)))
 
     def some(self, most: int) -> Walk[bytes]:
         """Read between 1 and `most` bytes: what has arrived, without waiting for more."""

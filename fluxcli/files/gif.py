@@ -17,7 +17,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
         BrokenImageError: it is none.
     """
     yield from reader.skip(6)
-    head = yield from reader.take(7)
+    head = yield from reader.exactly(7)
     width, height = (int.from_bytes(head[at : at + 2], "little") for at in (0, 2))
     yield from _colours(reader, head[4])
     images = 0
@@ -27,7 +27,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
             break
         if kind == _IMAGE:
             images += 1
-            place = yield from reader.take(9)
+            place = yield from reader.exactly(9)
             yield from _colours(reader, place[8])
         elif kind != _EXTENSION:
             raise BrokenImageError("holds bytes where a block must begin")

@@ -24,7 +24,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     has_data = False
     for _ in range(_BOXES):
         length = yield from reader.number(4)
-        kind = yield from reader.take(4)
+        kind = yield from reader.exactly(4)
         head = 8
         if length == 1:
             length, head = (yield from reader.number(8)), 16

@@ -69,7 +69,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     width, height, pixels = _header((yield from _first_chunk(reader)))
     for _ in range(_CHUNKS):
         length = yield from reader.number(4)
-        kind = yield from reader.take(4)
+        kind = yield from reader.exactly(4)
         if length > _LENGTH_LIMIT or not kind.isalpha():
             raise BrokenImageError("holds bytes where a chunk must begin")
         yield from _body(reader, kind, length, pixels if kind == b"IDAT" else None)
@@ -82,10 +82,10 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
 def _first_chunk(reader: ByteReader) -> Walk[bytes]:
     """Read the chunk that must come first, and return its data."""
     length = yield from reader.number(4)
-    kind = yield from reader.take(4)
+    kind = yield from reader.exactly(4)
     if kind != b"IHDR" or length != _HEADER.size:
         raise BrokenImageError("does not begin with a header")
-    data = yield from reader.take(length)
+    data = yield from reader.exactly(length)
     if (yield from reader.number(4)) != zlib.crc32(data, zlib.crc32(kind)):
         raise BrokenImageError("has a damaged header")
     return data

@@ -33,7 +33,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
     for _ in range(_CHUNKS):
         if left < 8:  # noqa: PLR2004 - a chunk's header
             break
-        kind = yield from reader.take(4)
+        kind = yield from reader.exactly(4)
         length = yield from _little(reader, 4)
         padded = length + length % 2
         left -= 8 + padded
@@ -60,7 +60,7 @@ def walk(reader: ByteReader) -> Walk[tuple[int, int]]:
 
 
 def _little(reader: ByteReader, count: int) -> Walk[int]:
-    return int.from_bytes((yield from reader.take(count)), "little")
+    return int.from_bytes((yield from reader.exactly(count)), "little")
 
 
 def _extended(reader: ByteReader, length: int) -> Walk[tuple[int, int]]:
@@ -96,7 +96,7 @@ def _image(reader: ByteReader, kind: bytes, length: int) -> Walk[tuple[int, int]
             raise BrokenImageError("has damaged image data")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     tag = yield from _little(reader, 3)
-    start_code = yield from reader.take(3)
+    start_code = yield from reader.exactly(3)
     width = (yield from _little(reader, 2)) & 0x3FFF
     height = (yield from _little(reader, 2)) & 0x3FFF
     yield from reader.skip(length - _LOSSY_HEADER)

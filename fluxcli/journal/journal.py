@@ -154,7 +154,7 @@ class Journal(TaskLookup):
                 (run.name,),
             )
 
-    def let_go(self, run: Run) -> None:
+    def release(self, run: Run) -> None:
         """Give up the hold on a run, open or closed."""
         if run.lock is not None:
             run.lock.release(remove=True)

@@ -48,7 +48,7 @@ class SubmissionLimiter:
         self._expected: list[float] = []
         """When this process's waiters come back, in order, by the monotonic clock."""
 
-    def take(self, account: str) -> tuple[int, float]:
+    def acquire(self, account: str) -> tuple[int, float]:
         """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
         now = self._clock.monotonic()
         with self._store.writing(lasting=False) as db:

@@ -107,7 +107,7 @@ class Display:
             with contextlib.suppress(OSError):
                 self.channel.write(text)
 
-    def above(self, line: str) -> None:
+    def print_above(self, line: str) -> None:
         """Write a permanent line, above the rows if there are any; colours in it are kept."""
         with self._lock:
             self._follow_size()
@@ -126,7 +126,7 @@ class Display:
             self._live, self._rows = None, ()
 
     @contextlib.contextmanager
-    def aside(self) -> Iterator[None]:
+    def cleared(self) -> Iterator[None]:
         """Clear the rows and show the cursor while something else writes to the terminal."""
         with self._lock:
             if self._live is None:
@@ -167,8 +167,8 @@ class Display:
 
     def _take_away(self) -> None:
         if self._live is not None:
-            above = [_UP, _ERASE] * (self._standing() - 1)
-            erasure = Control(ControlType.CARRIAGE_RETURN, _ERASE, *above)
+            lines_above = [_UP, _ERASE] * (self._standing() - 1)
+            erasure = Control(ControlType.CARRIAGE_RETURN, _ERASE, *lines_above)
             self.channel.write_at_once(str(erasure) + _SHOW_CURSOR + self._status.end)
 
     def _standing(self) -> int:
@@ -178,8 +178,8 @@ class Display:
 
 
 @contextlib.contextmanager
-def handling_stop(aside: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    """Stop the process (Ctrl-Z) only within `aside()`, which the signal's handler enters.
+def handling_stop(suspended: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Stop the process (Ctrl-Z) only within `suspended()`, which the signal's handler enters.
 
     Does nothing where there is no job control, outside the main thread, or where another
     handler is installed.
@@ -191,7 +191,7 @@ def handling_stop(aside: Callable[[], AbstractContextManager[None]]) -> Iterator
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        with aside():
+        with suspended():
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             # Here the process sleeps, until the shell wakes it.

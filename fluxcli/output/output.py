@@ -187,25 +187,25 @@ class Output:
     def note(self, text: str) -> None:
         """Print one line; `-q` hides it."""
         if not self._quiet:
-            self._say(visible(text))
+            self._print(visible(text))
 
     def workflow_command(self, text: str) -> None:
         """Print one line for a CI system on stderr; `-q` does not hide it."""
-        self._say(visible(text))
+        self._print(visible(text))
 
     def detail(self, text: str) -> None:
         """Print one line, with `-v` only."""
         if self._verbose and not self._quiet:
-            self._say(self._style(visible(text), "dim"))
+            self._print(self._style(visible(text), "dim"))
 
     def trace(self, text: str) -> None:
         """Print one line of the HTTP trace that `--debug` asked for, with any other flags."""
-        self._say(self._style("debug: " + visible(text), "dim"))
+        self._print(self._style("debug: " + visible(text), "dim"))
 
     def warn(self, text: str, *, always: bool = False) -> None:
         """Print `warning: …`; `-q` hides it, unless it is about money or a wrong format."""
         if always or not self._quiet:
-            self._say(self._style("warning:", "yellow") + " " + visible(text))
+            self._print(self._style("warning:", "yellow") + " " + visible(text))
 
     def hint(self, text: str) -> None:
         """Print `hint: …`, the next command; `-q` hides it."""
@@ -229,7 +229,7 @@ class Output:
         """Print an error and its hint on stderr only."""
         for problem in error.errors if isinstance(error, ProblemsError) else [error]:
             text = f"{key}: {problem.message}" if key else problem.message
-            self._say(self._style("error:", "red") + " " + visible(text))
+            self._print(self._style("error:", "red") + " " + visible(text))
             if problem.hint:
                 self._hint(problem.hint)
 
@@ -250,7 +250,7 @@ class Output:
             count=count,
             usual=usual_seconds,
             clock=self._clock,
-            say=self._say,
+            print_line=self._print,
             style=self._style,
             brief=brief,
             interrupted=self._interrupted,
@@ -281,7 +281,7 @@ class Output:
             self.note(f"no preview: {error}")
             self.hint("`--open` shows the image in the system's viewer")
             return
-        with self._aside(), contextlib.suppress(OSError):
+        with self._cleared(), contextlib.suppress(OSError):
             self._err.write_bytes(drawing)
 
     # Questions, asked on stderr and answered on stdin.
@@ -290,7 +290,7 @@ class Output:
         """Ask for yes or no; nothing typed is no. None: there is no terminal to ask on."""
         if self._stdin is None or not self.interactive:
             return None
-        with self._aside():
+        with self._cleared():
             self._err.write(f"{visible(question)} [y/N] ")
             try:
                 answer = questions.answer_line(self._stdin)
@@ -307,7 +307,7 @@ class Output:
         """
         if self._stdin is None or not self.interactive:
             raise FluxError(Code.USAGE, f"no terminal to ask on: {question}")
-        with self._aside():
+        with self._cleared():
             try:
                 answer = questions.secret_line(
                     self._stdin, lambda: self._err.write(f"{visible(question)}: ")
@@ -343,12 +343,12 @@ class Output:
         if self._display is not None:
             self._display.clear_at_once()
 
-    def _aside(self) -> AbstractContextManager[None]:
+    def _cleared(self) -> AbstractContextManager[None]:
         """Clear the display, if there is one, while something else writes to the terminal."""
-        return contextlib.nullcontext() if self._display is None else self._display.aside()
+        return contextlib.nullcontext() if self._display is None else self._display.cleared()
 
     def _hint(self, text: str) -> None:
-        self._say(self._style("hint:", "cyan") + " " + visible(text))
+        self._print(self._style("hint:", "cyan") + " " + visible(text))
 
     def _invite(self) -> None:
         if self.interactive:
@@ -375,10 +375,10 @@ class Output:
             lines, self._env.get("LINES")
         )
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         """Write one finished line for people. A stream that cannot be written is no failure."""
         if self._display is not None:
-            self._display.above(line)
+            self._display.print_above(line)
         else:
             with contextlib.suppress(OSError):
                 self._err.write(line + "\n")
@@ -386,7 +386,7 @@ class Output:
     @contextlib.contextmanager
     def _answering(self, code: Code = Code.STDOUT_UNWRITABLE) -> Iterator[None]:
         """Give the terminal to stdout if it is one, and translate what can go wrong there."""
-        with self._aside() if self._out.is_terminal else contextlib.nullcontext():
+        with self._cleared() if self._out.is_terminal else contextlib.nullcontext():
             try:
                 yield
             except BrokenPipeError as error:

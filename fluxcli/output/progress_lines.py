@@ -46,7 +46,7 @@ class ProgressRun:
     count: int | None
     usual: float | None
     clock: Clock
-    say: Callable[[str], None]
+    print_line: Callable[[str], None]
     style: Style
     brief: bool = False
     interrupted: Callable[[], bool] = lambda: False
@@ -134,7 +134,7 @@ class ProgressReporter(Progress):
 
     def _print(self, line: str) -> None:
         self._printed_at = self._run.clock.monotonic()
-        self._run.say(line)
+        self._run.print_line(line)
 
     def _is_repeated(self, event: Event) -> bool:
         """Whether this error was printed just now: an outage meets every image, repeatedly."""

@@ -82,7 +82,7 @@ class Live(ProgressReporter):
         self._state.end()
         line = self._summary()
         if line:
-            self._run.say(line)
+            self._run.print_line(line)
 
     def _summary(self) -> str | None:
         if self._run.brief:

@@ -59,26 +59,26 @@ class RequestEnvironment:
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
-def prompt_of(asked: RawRequest, environment: RequestEnvironment) -> str:
+def prompt_of(raw: RawRequest, environment: RequestEnvironment) -> str:
     """Return the prompt: what was typed, a file's text, or stdin's.
 
     Raises:
         FluxError: none, or more than one, was given; it is empty or cannot be read.
     """
-    if asked.prompt is not None and asked.prompt_file is not None:
+    if raw.prompt is not None and raw.prompt_file is not None:
         raise FluxError(Code.USAGE, "there is a prompt and a `--prompt-file`: give one of them")
-    if asked.prompt is None and asked.prompt_file is None:
+    if raw.prompt is None and raw.prompt_file is None:
         raise FluxError(
-            Code.USAGE, "there is no prompt", hint=f"fluxcli {asked.mode} {_EXAMPLE[asked.mode]}"
+            Code.USAGE, "there is no prompt", hint=f"fluxcli {raw.mode} {_EXAMPLE[raw.mode]}"
         )
-    if "-" in (asked.prompt, asked.prompt_file):
-        if asked.image == "-":
+    if "-" in (raw.prompt, raw.prompt_file):
+        if raw.image == "-":
             raise FluxError(Code.USAGE, "stdin cannot be both the image and the prompt")
         text = environment.read_text(PROMPT_LIMIT)
-    elif asked.prompt_file is not None:
-        text = _read(environment.cwd / asked.prompt_file)
+    elif raw.prompt_file is not None:
+        text = _read(environment.cwd / raw.prompt_file)
     else:
-        text = asked.prompt or ""
+        text = raw.prompt or ""
     return _checked(text.rstrip("\r\n"))
 
 
@@ -113,22 +113,22 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def source_of(asked: RawRequest, environment: RequestEnvironment) -> Source | None:
+def source_of(raw: RawRequest, environment: RequestEnvironment) -> Source | None:
     """Return the image to edit; None if nothing is edited.
 
     Raises:
         FluxError: there is no such image, or it cannot be read.
     """
-    if asked.image is None:
+    if raw.image is None:
         return None
-    if asked.image == "-":
+    if raw.image == "-":
         picture = input_from(environment.read_bytes(INPUT_LIMIT))
-    elif asked.image.startswith(("http://", "https://")):
-        return _linked(asked.image)
-    elif asked.image.startswith("@"):
-        return _earlier(asked.image, environment)
+    elif raw.image.startswith(("http://", "https://")):
+        return _linked(raw.image)
+    elif raw.image.startswith("@"):
+        return _earlier(raw.image, environment)
     else:
-        picture = read_input(environment.cwd / asked.image)
+        picture = read_input(environment.cwd / raw.image)
     return Source(identity=f"sha256:{picture.sha256}", input=picture)
 
 

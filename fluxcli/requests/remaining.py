@@ -43,7 +43,7 @@ class Selection:
 
 
 def select(
-    order: ResolvedRequest,
+    resolved: ResolvedRequest,
     *,
     taken: Mapping[int, Task],
     history: Iterable[Task],
@@ -59,19 +59,19 @@ def select(
         FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE; EXPIRED or INPUT_UNREADABLE if
             something would be paid for and its input is gone.
     """
-    paths = dict(enumerate(order.paths() or [], 1))
-    unpaid = [picture.n for picture in order.pictures if is_unpaid(taken.get(picture.n))]
+    paths = dict(enumerate(resolved.paths() or [], 1))
+    unpaid = [picture.n for picture in resolved.pictures if is_unpaid(taken.get(picture.n))]
     kept: dict[int, Task] = {}
     if rules.skip:
         free = check_free(
             (paths[n] for n in unpaid if n in paths), force=rules.force, skip_existing=True
         )
         kept = {
-            n: _stand_in(order, n, paths[n], sandbox=sandbox)
+            n: _stand_in(resolved, n, paths[n], sandbox=sandbox)
             for n in unpaid
             if n in paths and paths[n] not in free
         }
-    source = order.first.source.identity if order.first.source else None
+    source = resolved.first.source.identity if resolved.first.source else None
     # `@last` may have come to mean another image than it did.
     same = [] if rules.force else [task for task in history if task.source == source]
     own = own_images(paths, same)
@@ -80,17 +80,17 @@ def select(
     open_places = [n for n in unpaid if n in paths and n not in own and n not in kept]
     check_free((paths[n] for n in open_places), force=rules.force, skip_existing=False)
     left = [n for n in unpaid if n not in made and n not in kept]
-    if left and order.source_error is not None:
-        raise order.source_error
+    if left and resolved.source_error is not None:
+        raise resolved.source_error
     return Selection(
-        wanted=tuple(one for one in order.pictures if one.n not in made and one.n not in kept),
+        wanted=tuple(one for one in resolved.pictures if one.n not in made and one.n not in kept),
         unpaid=len(left),
         made=tuple(made[n] for n in sorted(made)),
         kept=tuple(kept[n] for n in sorted(kept)),
     )
 
 
-def _stand_in(order: ResolvedRequest, number: int, path: Path, *, sandbox: bool) -> Task:
+def _stand_in(resolved: ResolvedRequest, number: int, path: Path, *, sandbox: bool) -> Task:
     """Return what stands for an image that is not made, since its file exists.
 
     Raises:
@@ -108,11 +108,11 @@ def _stand_in(order: ResolvedRequest, number: int, path: Path, *, sandbox: bool)
     return Task(
         ref="",
         state=State.SAVED,
-        request=order.first.request,
+        request=resolved.first.request,
         sandbox=sandbox,
-        output=order.first.target.stored(),
+        output=resolved.first.target.stored(),
         created_at=path.stat().st_mtime,
         n=number,
-        count=order.first.count,
+        count=resolved.first.count,
         picture=picture,
     )

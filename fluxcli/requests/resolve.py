@@ -146,7 +146,7 @@ class _Problems:
             raise ProblemsError(self.errors)
 
 
-def take(asked: RawRequest, environment: RequestEnvironment) -> ResolvedRequest:
+def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> ResolvedRequest:
     """Resolve what was asked for, or report everything that is wrong with it.
 
     Raises:
@@ -156,38 +156,38 @@ def take(asked: RawRequest, environment: RequestEnvironment) -> ResolvedRequest:
     values: dict[str, object] = {}
     for name in (field.name for field in FIELDS):
         with problems.collected():
-            values[name] = environment.settings.value(f"{asked.mode}.{name}").value
+            values[name] = environment.settings.value(f"{raw.mode}.{name}").value
     for name in _BOUNDS:
         with problems.collected():
             environment.settings.value(name)
     with problems.collected():
-        values["prompt"] = prompt_of(asked, environment)
+        values["prompt"] = prompt_of(raw, environment)
     target: OutputTarget | None = None
     source: Source | None = None
     with problems.collected():
         target = parse_target(_output(environment.settings), cwd=environment.cwd)
         if "output_format" in values:
-            values["output_format"] = _format(asked.mode, environment.settings, target)
+            values["output_format"] = _format(raw.mode, environment.settings, target)
     with problems.collected():
-        source = source_of(asked, environment)
+        source = source_of(raw, environment)
     with problems.collected():
-        _check_count(asked.count, target)
+        _check_count(raw.count, target)
     if target is not None and target.folder() is not None:
         with problems.collected():
             check_writable(cast("Path", target.folder()), folder=True)
     if problems.errors and target is not None and target.kind == "file":
         # Otherwise `selection` checks it: the file may be the image of an earlier run.
         with problems.collected():
-            check_free([Path(target.text)], force=asked.force, skip_existing=asked.skip_existing)
+            check_free([Path(target.text)], force=raw.force, skip_existing=raw.skip_existing)
     problems.raise_all()
-    request = Request(mode=asked.mode, **values)  # type: ignore[arg-type] # each was read by its parser
+    request = Request(mode=raw.mode, **values)  # type: ignore[arg-type] # each was read by its parser
     pictures = tuple(
         PictureRequest(
-            request=request, target=target or STDOUT, source=source, n=n, count=asked.count
+            request=request, target=target or STDOUT, source=source, n=n, count=raw.count
         )
-        for n in range(1, asked.count + 1)
+        for n in range(1, raw.count + 1)
     )
-    same, source = _resumable(pictures[0], asked, environment)
+    same, source = _resumable(pictures[0], raw, environment)
     return ResolvedRequest(
         pictures=tuple(replace(picture, source=source) for picture in pictures),
         fingerprint=same,
@@ -197,7 +197,7 @@ def take(asked: RawRequest, environment: RequestEnvironment) -> ResolvedRequest:
 
 
 def _resumable(
-    picture: PictureRequest, asked: RawRequest, environment: RequestEnvironment
+    picture: PictureRequest, raw: RawRequest, environment: RequestEnvironment
 ) -> tuple[str, Source | None]:
     """Return the fingerprint, and the input that the run of it has, or is to have.
 
@@ -208,12 +208,12 @@ def _resumable(
     source = picture.source
     known = source.identity if source else None
     own = fingerprint(picture, environment.origin, source=known)
-    if asked.image is None or not asked.image.startswith("@"):
+    if raw.image is None or not raw.image.startswith("@"):
         return own, source
     typed = fingerprint(picture, environment.origin, source=LAST)
     earlier = environment.unfinished(typed) or {}
     begun = [task.source for task in earlier.values() if not is_unpaid(task) and task.source]
-    if asked.image != LAST:
+    if raw.image != LAST:
         return typed if known in begun else own, source
     if begun:
         return typed, source_of_identity(begun[0], environment)

@@ -44,7 +44,7 @@ class History:
         """
         found = {}
         for name in names:
-            task = self.runner.tools.journal.find(name) or self._adopted(name.removeprefix("@"))
+            task = self.runner.services.journal.find(name) or self._adopted(name.removeprefix("@"))
             found[task.ref] = task
         return list(found.values())
 
@@ -55,14 +55,14 @@ class History:
         """
         troubles: dict[str, FluxError] = {}
         for event in self.runner.collect(tasks):
-            if isinstance(event, Trouble) and not self.runner.terms.timeout:
+            if isinstance(event, Trouble) and not self.runner.options.timeout:
                 troubles[event.key] = event.error
             elif isinstance(event, Failed) and event.error.code is Code.TIMED_OUT and event.task:
                 trouble = troubles.get(event.key)
                 if trouble is not None:
                     named = trouble.about(task_id=event.task.task_id, ref=event.task.ref)
                     yield replace(event, error=named)
-                elif self.runner.terms.timeout:
+                elif self.runner.options.timeout:
                     yield event
                 else:
                     yield Finished(key=event.key, task=event.task)
@@ -82,7 +82,7 @@ class History:
         Raises:
             FluxError: there is nothing to settle, or the id is another request's.
         """
-        journal, service = self.runner.tools.journal, self.runner.tools.service
+        journal, service = self.runner.services.journal, self.runner.services.service
         task = journal.find(name)
         if task is not None and task.task_id == outcome:
             return task
@@ -116,28 +116,28 @@ class History:
         It is the outcome of the one unknown submission that asked for the same; else it was
         made elsewhere.
         """
-        tools = self.runner.tools
-        record = tools.service.read(task_id)
-        asked = [
+        services = self.runner.services
+        record = services.service.read(task_id)
+        unsettled = [
             task
-            for task in tools.journal.unsettled()
-            if tools.service.is_echo(record, task.request) is True
+            for task in services.journal.unsettled()
+            if services.service.is_echo(record, task.request) is True
         ]
-        if len(asked) == 1:
-            return tools.journal.accepted(
-                asked[0].ref, task_id, wire=record.form, sandbox=tools.service.is_sandbox
+        if len(unsettled) == 1:
+            return services.journal.accepted(
+                unsettled[0].ref, task_id, wire=record.form, sandbox=services.service.is_sandbox
             )
-        request = tools.service.request_of(record)
+        request = services.service.request_of(record)
         output = parse_target(None, cwd=self.cwd).stored()
-        run = tools.journal.open_run(f"{ADOPTED}{task_id}", new=True)
+        run = services.journal.open_run(f"{ADOPTED}{task_id}", new=True)
         try:
-            return tools.journal.adopt(
+            return services.journal.adopt(
                 run,
                 task_id,
                 request,
                 output=output,
                 wire=record.form,
-                sandbox=tools.service.is_sandbox,
+                sandbox=services.service.is_sandbox,
             )
         finally:
-            tools.journal.let_go(run)
+            services.journal.release(run)

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class PictureJob:
     """The work on the image `key`. Its last event is `Finished` or `Failed`."""
 
-    def __init__(self, key: str, tools: TaskServices, terms: RunOptions) -> None:
+    def __init__(self, key: str, services: TaskServices, options: RunOptions) -> None:
         self.key = key
         self._ref: str | None = None
-        self._tools = tools
-        self._terms = terms
+        self._services = services
+        self._options = options
 
     def make(self, picture: PictureRequest, run: Run) -> Iterator[JobStep]:
         """Submit an image, or resume the task that the run submitted before."""
@@ -42,7 +42,7 @@ class PictureJob:
 
     def _collect(self, task: Task, target: OutputTarget | None) -> Iterator[JobStep]:
         unfinished = task.state in {State.RUNNING, State.SUCCEEDED}
-        if unfinished and self._terms.timeout:
+        if unfinished and self._options.timeout:
             yield Resumed(key=self.key, task=task)
         yield from self._finish(task, target, young=False)
 
@@ -52,7 +52,7 @@ class PictureJob:
         except FluxError as error:
             task = None
             with suppress(FluxError):
-                task = self._tools.journal.get(self._ref) if self._ref else None
+                task = self._services.journal.get(self._ref) if self._ref else None
             named = error.about(task_id=task.task_id if task else None, ref=self._ref)
             yield Failed(key=self.key, error=named, task=task)
 
@@ -66,11 +66,11 @@ class PictureJob:
             yield Resumed(key=self.key, task=task)
             yield from self._finish(task, None, young=False)
             return
-        prove_writable(picture.target, request_values(picture, self._tools.clock.wall()))
+        prove_writable(picture.target, request_values(picture, self._services.clock.wall()))
         source = picture.source.identity if picture.source else None
         same = task is not None and (task.output, task.source) == (picture.target.stored(), source)
         if task is None or task.state is not State.REFUSED or not same:
-            task = self._tools.journal.begin(
+            task = self._services.journal.begin(
                 run,
                 picture.request,
                 source=source,
@@ -80,8 +80,8 @@ class PictureJob:
             )
         self._ref = task.ref
         yield Started(key=self.key, ref=task.ref, request=picture.request)
-        asking = Submitter(self.key, self._tools, self._terms)
-        task = yield from asking.ask(task, picture.request, picture.source)
+        submitter = Submitter(self.key, self._services, self._options)
+        task = yield from submitter.ask(task, picture.request, picture.source)
         yield from self._finish(task, None, young=True)
 
     def _finish(self, task: Task, target: OutputTarget | None, *, young: bool) -> Iterator[JobStep]:
@@ -90,19 +90,19 @@ class PictureJob:
             raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
         if task.state is State.UNKNOWN:
             raise unsettled(task.ref, task.error_message)
-        if self._terms.save and task.task_id is None:
+        if self._options.save and task.task_id is None:
             said = f"submission `{task.ref}` was never accepted, so there is nothing to save"
             raise FluxError(Code.TASK_NOT_FOUND, said, hint="fluxcli status")
         place = target or OutputTarget.restore(task.output)
-        deadline = self._tools.clock.monotonic() + self._terms.timeout
-        downloader = Downloader(self.key, self._tools, self._terms, place, deadline)
-        if self._terms.save:
+        deadline = self._services.clock.monotonic() + self._options.timeout
+        downloader = Downloader(self.key, self._services, self._options, place, deadline)
+        if self._options.save:
             downloader.check_place(task)
-        if self._terms.wait and task.state is State.RUNNING:
-            poller = Poller(self.key, self._tools, self._terms, deadline)
+        if self._options.wait and task.state is State.RUNNING:
+            poller = Poller(self.key, self._services, self._options, deadline)
             task = yield from poller.watch(task, new=young)
         at_hand = target is None and _is_kept(task)
-        if self._terms.save and task.state in {State.SUCCEEDED, State.SAVED} and not at_hand:
+        if self._options.save and task.state in {State.SUCCEEDED, State.SAVED} and not at_hand:
             task = yield from downloader.save(task)
         yield Finished(key=self.key, task=task)
 

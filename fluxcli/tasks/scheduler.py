@@ -155,10 +155,10 @@ class Scheduler:
         while self._heap and self._heap[0][0] <= now:
             self._hand_out(heapq.heappop(self._heap)[2])
         due = self._heap[0][0] - now if self._heap else TICK_SECONDS
-        yield self._take(min(due, TICK_SECONDS))
+        yield self._receive(min(due, TICK_SECONDS))
 
-    def _take(self, seconds: float) -> Event | None:
-        message = self._clock.take(self._box, seconds, busy=self._busy > 0)
+    def _receive(self, seconds: float) -> Event | None:
+        message = self._clock.receive(self._box, seconds, busy=self._busy > 0)
         if isinstance(message, Event):
             self._count(message)
             return message
@@ -233,7 +233,7 @@ class Scheduler:
         self._flights.close()
         end = self._clock.monotonic() + GRACE_SECONDS
         while self._flights and (left := end - self._clock.monotonic()) > 0:
-            yield self._take(min(left, TICK_SECONDS))
+            yield self._receive(min(left, TICK_SECONDS))
         with suppress(queue.Empty):
             while True:
                 message = self._box.get_nowait()

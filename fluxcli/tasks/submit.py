@@ -39,10 +39,10 @@ SMALL_BYTES: Final = 1_000_000
 class Submitter:
     """Submits the image `key`."""
 
-    def __init__(self, key: str, tools: TaskServices, terms: RunOptions) -> None:
+    def __init__(self, key: str, services: TaskServices, options: RunOptions) -> None:
         self._key = key
-        self._tools = tools
-        self._seconds = min(terms.timeout, RESEND_SECONDS)
+        self._services = services
+        self._seconds = min(options.timeout, RESEND_SECONDS)
 
     def ask(
         self, task: Task, request: Request, source: Source | None
@@ -61,7 +61,7 @@ class Submitter:
 
     def _check_link(self, url: str) -> None:
         """Raise for an address of this machine, which the service cannot read."""
-        if is_loopback(url) and not self._tools.service.is_local:
+        if is_loopback(url) and not self._services.service.is_local:
             raise FluxError(
                 Code.INVALID_REQUEST,
                 f"the service cannot read `{url}`, an address of this machine; nothing was sent",
@@ -69,40 +69,40 @@ class Submitter:
             )
 
     def _uploaded(self, task: Task, source: Source) -> Generator[JobStep, None, str]:
-        picture, journal = source.input, self._tools.journal
+        picture, journal = source.input, self._services.journal
         if picture is None:
             raise ValueError(source)
-        url = journal.uploads.find(self._tools.account, picture.sha256)
+        url = journal.uploads.find(self._services.account, picture.sha256)
         if url is not None:
             yield Uploaded(key=self._key, reused=True)
             return url
-        patience = self._patience()
+        retries = self._retries()
         while True:
             name = picture.path.name if picture.path else "stdin"
             yield Uploading(key=self._key, name=name, bytes=picture.bytes)
             try:
                 url = self._upload(task, picture)
             except FluxError as error:
-                yield from patience.again(error, *PASSING)
+                yield from retries.again(error, *PASSING)
             else:
                 yield Uploaded(key=self._key, reused=False)
                 return url
 
     def _upload(self, task: Task, picture: Input) -> str:
         """Upload an image once for all its edits."""
-        tools = self._tools
-        with tools.uploading:
-            url = tools.journal.uploads.find(tools.account, picture.sha256)
+        services = self._services
+        with services.uploading:
+            url = services.journal.uploads.find(services.account, picture.sha256)
             if url is None:
                 # A name that was used before would overwrite, and may serve stale bytes.
                 ending = EXTENSION.get(picture.format, picture.format)
                 url = self._sent_up(picture, f"{picture.sha256[:16]}-{task.ref}.{ending}")
-                tools.journal.uploads.keep(tools.account, picture.sha256, url)
+                services.journal.uploads.keep(services.account, picture.sha256, url)
             return url
 
     def _sent_up(self, picture: Input, name: str) -> str:
         """Upload a file as a stream; what was piped in and is small, in one call."""
-        service = self._tools.service
+        service = self._services.service
         if picture.data is not None and picture.bytes <= SMALL_BYTES:
             return service.upload_text(picture.data, name=name, mime=picture.mime)
         with closing(OpenInput(picture)) as file:
@@ -111,13 +111,13 @@ class Submitter:
             return url
 
     def _submitted(self, task: Task, request: Request) -> Generator[JobStep, None, Task]:
-        journal, account = self._tools.journal, self._tools.account
-        patience, refusal = self._patience(), None
+        journal, account = self._services.journal, self._services.account
+        retries, refusal = self._retries(), None
         while True:
-            slot = yield from self._slot(patience.give_up if refusal else math.inf)
+            slot = yield from self._slot(retries.give_up if refusal else math.inf)
             if refusal is None:
                 # The time for retries begins with the first submission.
-                patience = self._patience()
+                retries = self._retries()
             elif not slot:
                 raise refusal
             yield Submitting(key=self._key)
@@ -142,16 +142,18 @@ class Submitter:
                         journal.submission_limiter.saturate(account, retry_after)
                     refusal, passing = error, (error.code,) if again else ()
                     pause = None if retry_after is None else max(SHORTEST_PAUSE, retry_after)
-                    yield from patience.again(error, *passing, pause=pause)
+                    yield from retries.again(error, *passing, pause=pause)
 
-    def _patience(self) -> RetryBudget:
-        return RetryBudget(self._key, self._tools.clock, self._seconds)
+    def _retries(self) -> RetryBudget:
+        return RetryBudget(self._key, self._services.clock, self._seconds)
 
     def _slot(self, latest: float) -> Generator[JobStep, None, int]:
         """Return a place within the account's limit, or 0 if there is none until `latest`."""
-        clock, announced = self._tools.clock, False
+        clock, announced = self._services.clock, False
         while clock.monotonic() <= latest:
-            slot, seconds = self._tools.journal.submission_limiter.take(self._tools.account)
+            slot, seconds = self._services.journal.submission_limiter.acquire(
+                self._services.account
+            )
             if not seconds:
                 return slot
             if clock.monotonic() + seconds > latest:
@@ -163,7 +165,7 @@ class Submitter:
         return 0
 
     def _send(self, task: Task, request: Request, slot: int) -> responses.SubmissionResult:
-        journal = self._tools.journal
+        journal = self._services.journal
         left = False
 
         def leaves() -> None:
@@ -172,7 +174,7 @@ class Submitter:
             left = True
 
         try:
-            return self._tools.service.submit(request, on_sent=leaves)
+            return self._services.service.submit(request, on_sent=leaves)
         finally:
             # A place that is not given back ages by itself; an error would hide the result.
             with suppress(FluxError):
@@ -184,8 +186,8 @@ class Submitter:
 
     def _accepted(self, task: Task, task_id: str, wire: str) -> Task:
         try:
-            sandbox = self._tools.service.is_sandbox
-            return self._tools.journal.accepted(task.ref, task_id, wire=wire, sandbox=sandbox)
+            sandbox = self._services.service.is_sandbox
+            return self._services.journal.accepted(task.ref, task_id, wire=wire, sandbox=sandbox)
         except FluxError as error:
             raise FluxError(
                 error.code,

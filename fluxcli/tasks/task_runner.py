@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class TaskRunner:
     """Makes one command's images. `fallback` is where an image without a file name is saved."""
 
-    tools: TaskServices
-    terms: RunOptions
+    services: TaskServices
+    options: RunOptions
     interrupts: Interrupts
     fallback: OutputTarget
 
@@ -43,17 +43,17 @@ class TaskRunner:
         Raises:
             FluxError: BUSY, JOURNAL or INTERRUPTED; what concerns one image is an event.
         """
-        run = self.tools.journal.open_run(fingerprint, new=new)
+        run = self.services.journal.open_run(fingerprint, new=new)
         yield from self.make(pictures, run)
 
     def make(self, pictures: Sequence[PictureRequest], run: Run) -> Iterator[Event | None]:
         """Make the images of a run that is open; close it if all are saved, and release it."""
-        journal = self.tools.journal
+        journal = self.services.journal
         try:
             jobs = (
                 Job(
                     str(picture.n),
-                    PictureJob(str(picture.n), self.tools, self.terms).make(picture, run),
+                    PictureJob(str(picture.n), self.services, self.options).make(picture, run),
                 )
                 for picture in pictures
             )
@@ -64,7 +64,7 @@ class TaskRunner:
             if saved == len(pictures):
                 journal.close_run(run)
         finally:
-            journal.let_go(run)
+            journal.release(run)
 
     def collect(
         self, tasks: Iterable[Task], target: OutputTarget | None = None
@@ -79,24 +79,24 @@ class TaskRunner:
             for event in self._carried_out(self._collecting(tasks, target, held)):
                 yield event
                 if isinstance(event, Finished) and event.task.state is State.SAVED:
-                    self.tools.journal.close_if_complete(event.task)
+                    self.services.journal.close_if_complete(event.task)
         finally:
             for run in held.values():
-                self.tools.journal.let_go(run)
+                self.services.journal.release(run)
 
     def usual_seconds(self, request: Request) -> float:
         """Return how long an image like this usually takes, as far as is known here."""
-        known = self.tools.journal.durations(request.model, request.mode)
+        known = self.services.journal.durations(request.model, request.mode)
         return PollSchedule(request.model, known).usual
 
     def _collecting(
         self, tasks: Iterable[Task], target: OutputTarget | None, held: dict[str, Run]
     ) -> Iterator[Job]:
-        journal = self.tools.journal
+        journal = self.services.journal
         for seen in tasks:
             task, key = seen, seen.task_id or seen.ref
             try:
-                if self.terms.save:
+                if self.options.save:
                     run = journal.claim(task, held)
                     held[run.name] = run
                     # Until it was held, another process may have saved it.
@@ -107,7 +107,7 @@ class TaskRunner:
             else:
                 homeless = OutputTarget.restore(task.output).kind == "stdout"
                 place = target or (self.fallback if homeless else None)
-                yield Job(key, PictureJob(key, self.tools, self.terms).collect(task, place))
+                yield Job(key, PictureJob(key, self.services, self.options).collect(task, place))
 
     def _carried_out(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
-        return Scheduler(self.tools.clock, self.interrupts).run(jobs)
+        return Scheduler(self.services.clock, self.interrupts).run(jobs)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from fluxcli.context import Context
 from fluxcli.journal import rate_limit as submission_limiter
 from fluxcli.output.results import ResultReporter
+from fluxcli.requests.inputs import RawRequest, RequestEnvironment
+from fluxcli.requests.resolve import resolve_request
 
 
 def main() -> None:
@@ -22,21 +24,22 @@ def main() -> None:
         vars(submission_limiter)["SUBMISSIONS"] = sys.maxsize
     context = Context.of_process()
     context.configure(output="pictures/{n}.jpg")
-    order = context.order(
-        "generate",
-        prompt="a cat",
-        prompt_file=None,
-        image=None,
-        count=1,
-        force=True,
-        skip_existing=False,
+    environment = RequestEnvironment(
+        settings=context.settings,
+        cwd=context.cwd,
+        origin=context.base_url,
+        now=context.clock.wall(),
+        read_text=context.output.read_stdin,
+        read_bytes=context.output.read_stdin_bytes,
+        find=context.journal.find,
     )
-    pictures = tuple(replace(order.first, n=n, count=count) for n in range(1, count + 1))
+    resolved = resolve_request(RawRequest(mode="generate", prompt="a cat", force=True), environment)
+    pictures = tuple(replace(resolved.first, n=n, count=count) for n in range(1, count + 1))
     runner = context.runner(wait=wait, save=wait)
-    events = runner.produce(pictures, order.fingerprint, new=True)
+    events = runner.produce(pictures, resolved.fingerprint, new=True)
     result_reporter = ResultReporter(context.output, ids=not wait)
     status = result_reporter.follow(
-        events, count=count, usual=runner.usual_seconds(order.first.request)
+        events, count=count, usual=runner.usual_seconds(resolved.first.request)
     )
     context.close()
     sys.exit(status)

@@ -42,9 +42,9 @@ class HastyClock(SystemClock):
         """Sleep for less."""
         super().sleep(seconds / self._speed)
 
-    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
         """Wait for the box, for less."""
-        return super().take(box, seconds / self._speed, busy=busy)
+        return super().receive(box, seconds / self._speed, busy=busy)
 
 
 def main() -> None:

@@ -82,5 +82,5 @@ def _learn(bench: Bench) -> None:
         journal.accepted(ref, f"history-{number}")
         seconds = _SECONDS * exp(_SIGMA * spread(number))
         journal.succeeded(ref, url="", completed_at=None, seconds=seconds)
-    journal.let_go(held)
+    journal.release(held)
     journal.close()

@@ -50,5 +50,5 @@ def accepted(journal: Journal, task_id: str, fingerprint: str = "f", **fields: A
     task = begun(journal, run, **fields)
     journal.sending(task.ref, task.request)
     found = journal.accepted(task.ref, task_id)
-    journal.let_go(run)
+    journal.release(run)
     return found

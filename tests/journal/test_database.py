@@ -212,7 +212,7 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
         return found
 
     ref = journal.begin(run, request(), source=None, output="-").ref
-    journal.submission_limiter.take("account")
+    journal.submission_limiter.acquire("account")
     assert levels() == ["NORMAL", "NORMAL"]
     journal.sending(ref, request())
     journal.accepted(ref, "e730")
@@ -223,8 +223,8 @@ def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
     assert levels() == ["FULL"]
     journal.saved(ref, picture())
     journal.close_run(run)
-    journal.let_go(run)
-    journal.let_go(journal.open_run("g", new=False))
+    journal.release(run)
+    journal.release(journal.open_run("g", new=False))
     assert levels() == ["NORMAL", "NORMAL", "NORMAL"]
     journal.submission_limiter.answered(1)
     journal.submission_limiter.release(1)

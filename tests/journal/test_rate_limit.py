@@ -23,7 +23,7 @@ def taken(journal: Journal, wanted: int = 100, account: str = "a") -> list[int]:
     """Take slots until none is left, or `wanted` of them."""
     slots: list[int] = []
     while len(slots) < wanted:
-        slot, wait = journal.submission_limiter.take(account)
+        slot, wait = journal.submission_limiter.acquire(account)
         if wait:
             break
         slots.append(slot)
@@ -32,14 +32,14 @@ def taken(journal: Journal, wanted: int = 100, account: str = "a") -> list[int]:
 
 def wait_of(journal: Journal) -> float:
     """Return how long to wait for a slot, in seconds, where none is free."""
-    slot, wait = journal.submission_limiter.take("a")
+    slot, wait = journal.submission_limiter.acquire("a")
     assert slot == 0
     return wait
 
 
 def test_twenty_and_no_more(journal: Journal) -> None:
     assert len(taken(journal)) == 20
-    slot, wait = journal.submission_limiter.take("a")
+    slot, wait = journal.submission_limiter.acquire("a")
     assert slot == 0
     assert wait > 0
 
@@ -97,7 +97,7 @@ def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
         if answered:
             journal.submission_limiter.answered(answered)
             continue
-        slot, wait = journal.submission_limiter.take("a")
+        slot, wait = journal.submission_limiter.acquire("a")
         looks, sent = looks + 1, sent + bool(slot)
         heapq.heappush(due, (clock.monotonic() + (wait or latency), number, slot))
     assert sent == 100
@@ -107,7 +107,7 @@ def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
 
 def test_unanswered_slots_are_looked_at_again_soon(journal: Journal) -> None:
     taken(journal)
-    assert journal.submission_limiter.take("a")[1] == pytest.approx(0.25)
+    assert journal.submission_limiter.acquire("a")[1] == pytest.approx(0.25)
 
 
 def test_a_slot_that_was_not_used_is_given_back(journal: Journal) -> None:
@@ -147,7 +147,7 @@ def test_a_changed_clock_neither_lifts_the_limit_nor_stalls(
                 first.submission_limiter.answered(slot)
     clock = SteppedClock(wall=years * unit * 365 * 86400)
     with closing(Journal(folder, clock=clock, sandbox=False)) as second:
-        slot, wait = second.submission_limiter.take("a")
+        slot, wait = second.submission_limiter.acquire("a")
         assert (slot, 0 < wait <= 10) == (0, True)
         if answered:
             clock.sleep(10)

@@ -58,7 +58,7 @@ class TestResuming:
     def test_a_run_that_was_taken_up_is_the_same_run(self, journal: Journal) -> None:
         """It is held until it is let go, and ends when its answer was given."""
         first = journal.open_run("f", new=False)
-        journal.let_go(first)
+        journal.release(first)
         again = journal.open_run("f", new=False)
         assert again.name == first.name
         journal.close_run(again)
@@ -72,7 +72,7 @@ class TestResuming:
         run = journal.open_run("f", new=False)
         with pytest.raises(FluxError, match="at work on this very request"):
             other.open_run("f", new=False)
-        journal.let_go(run)
+        journal.release(run)
         assert [file.name for file in (folder / "locks").iterdir() if run.name in file.name] == []
         assert other.open_run("f", new=False).name == run.name
 
@@ -82,7 +82,7 @@ class TestResuming:
         journal.refused(first.ref, FluxError(Code.RATE_LIMITED, "too often"))
         second = begun(journal, run, n=2, count=2)
         journal.accepted(second.ref, "e730")
-        journal.let_go(run)
+        journal.release(run)
         again = journal.open_run("f", new=False)
         assert {n: task.ref for n, task in again.tasks.items()} == {2: second.ref}
 
@@ -93,7 +93,7 @@ class TestResuming:
     def test_a_closed_run_is_over(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
         journal.close_run(run)
-        journal.let_go(run)
+        journal.release(run)
         assert journal.open_run("f", new=False).name != run.name
 
     def test_new_begins_anew_and_ends_what_was_before(self, journal: Journal) -> None:
@@ -102,7 +102,7 @@ class TestResuming:
         run = journal.open_run("f", new=True)
         assert run.tasks == {}
         task = journal.accepted(begun(journal, run).ref, "f841")
-        journal.let_go(run)
+        journal.release(run)
         again = journal.open_run("f", new=False)
         assert [one.ref for one in again.tasks.values()] == [task.ref]
         assert old.ref in {one.ref for one in journal.unsaved()}
@@ -128,7 +128,7 @@ class TestClosing:
         tasks = [
             journal.accepted(begun(journal, run, n=n, count=2).ref, f"task{n}") for n in (1, 2)
         ]
-        journal.let_go(run)
+        journal.release(run)
         journal.close_if_complete(journal.saved(tasks[0].ref, picture()))
         assert journal.unfinished("f") is not None
         journal.close_if_complete(journal.saved(tasks[1].ref, picture()))
@@ -138,7 +138,7 @@ class TestClosing:
         """One of two was asked for when the process died; the other is still wanted."""
         run = journal.open_run("f", new=False)
         task = journal.accepted(begun(journal, run, n=1, count=2).ref, "task1")
-        journal.let_go(run)
+        journal.release(run)
         journal.close_if_complete(journal.saved(task.ref, picture()))
         assert journal.unfinished("f") is not None
 
@@ -183,7 +183,7 @@ class TestAtTheSameTime:
         mark = journal.mark("f")
         run = journal.open_run("f", new=False)
         journal.close_run(run)
-        journal.let_go(run)
+        journal.release(run)
         assert journal.mark("f") == mark
         assert journal.unfinished("f") is None
 
@@ -232,7 +232,7 @@ def test_what_was_claimed_is_free_again_when_it_is_let_go(journal: Journal, othe
     run = journal.claim(task, {})
     with pytest.raises(FluxError, match="at work on task `e730`"):
         other.claim(task, {})
-    journal.let_go(run)
+    journal.release(run)
     assert other.claim(task, {}).name == run.name
 
 
@@ -240,11 +240,11 @@ def test_a_claimed_run_is_claimed_once(journal: Journal) -> None:
     """Two tasks of one run are saved by one process under one lock."""
     run = journal.open_run("f", new=False)
     tasks = [journal.accepted(begun(journal, run, n=n, count=2).ref, f"task{n}") for n in (1, 2)]
-    journal.let_go(run)
+    journal.release(run)
     first = journal.claim(tasks[0], {})
     assert journal.claim(tasks[1], {first.name: first}) is first
-    journal.let_go(first)
-    journal.let_go(first)
+    journal.release(first)
+    journal.release(first)
 
 
 def test_a_task_from_elsewhere_is_adopted_as_accepted(journal: Journal) -> None:

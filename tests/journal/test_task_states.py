@@ -85,7 +85,7 @@ def test_what_is_sent_again_is_no_longer_refused(journal: Journal) -> None:
     journal.refused(task.ref, REFUSAL)
     journal.sending(task.ref, task.request)
     assert journal.get(task.ref).state is State.SENDING
-    journal.let_go(run)
+    journal.release(run)
     assert journal.get(task.ref).state is State.UNKNOWN
 
 
@@ -110,7 +110,7 @@ class TestAProcessThatDied:
     def test_before_the_first_byte_nothing_was_sent(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
         task = begun(journal, run)
-        journal.let_go(run)
+        journal.release(run)
         found = journal.get(task.ref)
         assert (found.state, found.error_message) == (State.REFUSED, "it was never sent")
 
@@ -118,7 +118,7 @@ class TestAProcessThatDied:
         run = journal.open_run("f", new=False)
         task = begun(journal, run)
         journal.sending(task.ref, task.request)
-        journal.let_go(run)
+        journal.release(run)
         found = journal.get(task.ref)
         assert found.state is State.UNKNOWN
         assert found.error_message == "the process ended while the answer was awaited"
@@ -154,7 +154,7 @@ class TestLists:
         journal.sending(lost.ref, lost.request)
         unsent = begun(journal, run, n=2)
         told = journal.unknown(begun(journal, run, n=3).ref, "reset")
-        journal.let_go(run)
+        journal.release(run)
         refs = {task.ref for task in journal.unsettled()}
         assert refs == {lost.ref, told.ref}
         assert unsent.ref not in refs

@@ -157,7 +157,7 @@ def test_the_order_of_tasks_is_not_the_clocks(folder: Path, clock: SwiftClock, s
         run = journal.open_run("h", new=False)
         last = begun(journal, run)
         journal.accepted(last.ref, "cccc3333")
-        journal.let_go(run)
+        journal.release(run)
         ids = ["cccc3333", "bbbb2222", "aaaa1111"]
         assert [task.task_id for task in journal.recent(None)] == ids
         found = journal.find("@last")

@@ -36,7 +36,7 @@ class Hand:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - the shape of a clock
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - the shape of a clock
         self.now += seconds
         return None
 

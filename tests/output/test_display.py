@@ -87,9 +87,9 @@ def test_an_empty_last_row_is_a_row(opened: Terminal) -> None:
 
 def test_permanent_lines_stand_above(opened: Terminal) -> None:
     opened.display.show(rows("row 1", "row 2"))
-    opened.display.above("task accepted")
+    opened.display.print_above("task accepted")
     assert opened.shown == ["task accepted", "row 1", "row 2"]
-    opened.display.above("a permanent line may be folded")
+    opened.display.print_above("a permanent line may be folded")
     assert opened.shown[1:3] == ["a permanent line may", " be folded"]
     opened.display.show(rows("row 1"))
     assert opened.shown[-1] == "row 1"
@@ -98,9 +98,9 @@ def test_permanent_lines_stand_above(opened: Terminal) -> None:
 def test_a_permanent_line_is_no_markup(terminal: Terminal) -> None:
     """It may hold colours, and those only; whether or not rows stand below it."""
     line = "\x1b[1;31m[bold]\x1b[0m [/] :tada: 'x' 12"
-    terminal.display.above(line)
+    terminal.display.print_above(line)
     terminal.display.open()
-    terminal.display.above(line)
+    terminal.display.print_above(line)
     assert "".join(terminal.written).count(line + "\n") == 2
 
 
@@ -126,13 +126,13 @@ def test_the_process_keeps_its_streams(terminal: Terminal) -> None:
 def test_what_was_never_opened_writes_nothing(terminal: Terminal) -> None:
     terminal.display.show(rows("a"))
     terminal.display.close()
-    with terminal.display.aside(), terminal.display.suspended():
+    with terminal.display.cleared(), terminal.display.suspended():
         pass
     terminal.display.clear_at_once()
     assert terminal.written == []
 
 
-@pytest.mark.parametrize("way", [Display.aside, Display.suspended])
+@pytest.mark.parametrize("way", [Display.cleared, Display.suspended])
 def test_something_else_may_have_the_terminal(opened: Terminal, way: Way) -> None:
     """An answer, a question, a shell; afterwards the rows stand below what that has written."""
     opened.display.show(rows("row", "total"))
@@ -147,9 +147,9 @@ def test_something_else_may_have_the_terminal(opened: Terminal, way: Way) -> Non
 
 def test_what_is_aside_may_be_put_aside(opened: Terminal) -> None:
     opened.display.show(rows("row"))
-    with opened.display.aside():
-        opened.display.above("a note")
-        with opened.display.aside():
+    with opened.display.cleared():
+        opened.display.print_above("a note")
+        with opened.display.cleared():
             opened.write("an answer\n")
         assert opened.cursor == "visible"
     assert opened.shown == ["a note", "an answer", "row"]
@@ -185,7 +185,7 @@ def test_a_terminal_that_became_narrower_is_cleaned(
     terminal.screen.resize(8, 10)
     folded = "" if woken else "x" * 10 + "\n" + "x" * 5 + "\n" + "y" * 10
     terminal.write("prompt\n" + folded + "\n" + ("" if woken else "y" * 5))
-    terminal.display.above("a note")
+    terminal.display.print_above("a note")
     terminal.display.show(rows("x" * 9, "y" * 9))
     assert terminal.shown == ["prompt", "a note", "x" * 9, "y" * 9]
 
@@ -194,8 +194,8 @@ def test_a_terminal_that_is_gone_is_no_failure(opened: Terminal) -> None:
     """What is under way is paid for, and goes on unseen."""
     opened.gone = True
     opened.display.show(rows("row"))
-    opened.display.above("a note")
-    with opened.display.aside(), opened.display.suspended():
+    opened.display.print_above("a note")
+    with opened.display.cleared(), opened.display.suspended():
         pass
     opened.display.clear_at_once()
     opened.display.close()

@@ -50,7 +50,7 @@ with output.progress(3, 12.0) as progress:
         progress.see(events.Accepted(key=key, ref="k7", task_id="task-" + key))
     output.answer("ready")
     while True:
-        clock.take(queue.SimpleQueue(), 0.02, busy=False)
+        clock.receive(queue.SimpleQueue(), 0.02, busy=False)
         progress.tick()
 """
 

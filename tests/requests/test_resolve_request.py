@@ -13,7 +13,7 @@ from fluxcli.models import State, Task
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
 from fluxcli.requests.remaining import OutputRules, Selection, select
-from fluxcli.requests.resolve import ResolvedRequest, take
+from fluxcli.requests.resolve import ResolvedRequest, resolve_request
 from fluxcli.settings.settings import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
@@ -41,8 +41,8 @@ def around(cwd: Path, find: Task | None = None, **flags: Any) -> RequestEnvironm
 def taken(cwd: Path, prompt: str | None = "a fox", **fields: Any) -> ResolvedRequest:
     flags = {name: fields.pop(name) for name in list(fields) if "." in name or name == "output"}
     find = fields.pop("find", None)
-    asked = RawRequest(**{"mode": "generate", "prompt": prompt} | fields)
-    return take(asked, around(cwd, find, **flags))
+    raw = RawRequest(**{"mode": "generate", "prompt": prompt} | fields)
+    return resolve_request(raw, around(cwd, find, **flags))
 
 
 def task(state: State, **fields: Any) -> Task:
@@ -58,8 +58,8 @@ def task(state: State, **fields: Any) -> Task:
     return Task(**usual | fields)
 
 
-def selected(order: ResolvedRequest, tasks: Mapping[int, Task]) -> Selection:
-    return select(order, taken=tasks, history=(), rules=OutputRules(), sandbox=False)
+def selected(resolved: ResolvedRequest, tasks: Mapping[int, Task]) -> Selection:
+    return select(resolved, taken=tasks, history=(), rules=OutputRules(), sandbox=False)
 
 
 class TestTheFingerprint:
@@ -77,7 +77,7 @@ class TestTheFingerprint:
             taken(tmp_path, output="x.jpg", **{"generate.model": "pro"}),
             taken(tmp_path, output="x.jpg", force=True),
         ]
-        assert {order.fingerprint for order in same} == {plain}
+        assert {resolved.fingerprint for resolved in same} == {plain}
 
     def test_whatever_changes_the_picture_or_its_place_changes_it(self, tmp_path: Path) -> None:
         orders = [
@@ -93,7 +93,7 @@ class TestTheFingerprint:
             taken(tmp_path, mode="edit", image="https://example.com/b.png"),
             taken(tmp_path, mode="edit", image="-"),
         ]
-        assert len({order.fingerprint for order in orders}) == len(orders)
+        assert len({resolved.fingerprint for resolved in orders}) == len(orders)
 
 
 class TestInputs:
@@ -129,11 +129,11 @@ class TestInputs:
     )
     def test_a_result_that_is_not_there(self, tmp_path: Path, state: State, code: Code) -> None:
         """It stops what would be paid for, and nothing else."""
-        order = taken(tmp_path, mode="edit", image="@e730", find=task(state))
+        resolved = taken(tmp_path, mode="edit", image="@e730", find=task(state))
         with pytest.raises(FluxError) as caught:
-            selected(order, {})
+            selected(resolved, {})
         assert caught.value.code is code
-        assert selected(order, {1: task(State.RUNNING)}).unpaid == 0
+        assert selected(resolved, {1: task(State.RUNNING)}).unpaid == 0
 
 
 class TestJudging:
@@ -160,25 +160,25 @@ class TestJudging:
 class TestWhatIsThere:
     def test_a_file_at_the_place_of_a_paid_picture_may_be_its_own(self, tmp_path: Path) -> None:
         (tmp_path / "x.jpg").touch()
-        order = taken(tmp_path, output="x.jpg")
+        resolved = taken(tmp_path, output="x.jpg")
         for state in (State.RUNNING, State.SUCCEEDED, State.SAVED, State.UNKNOWN):
-            assert selected(order, {1: task(state)}).wanted == order.pictures
+            assert selected(resolved, {1: task(state)}).wanted == resolved.pictures
 
     @pytest.mark.parametrize("state", [State.REFUSED, State.FAILED])
     def test_at_the_place_of_one_that_came_to_nothing_it_is_not(
         self, tmp_path: Path, state: State
     ) -> None:
         (tmp_path / "x.jpg").touch()
-        order = taken(tmp_path, output="x.jpg")
+        resolved = taken(tmp_path, output="x.jpg")
         with pytest.raises(FluxError) as caught:
-            selected(order, {1: task(state)})
+            selected(resolved, {1: task(state)})
         assert caught.value.code is Code.WOULD_OVERWRITE
 
     def test_only_what_came_to_nothing_is_unpaid(self, tmp_path: Path) -> None:
-        order = taken(tmp_path, count=len(State))
+        resolved = taken(tmp_path, count=len(State))
         before = {n: task(state) for n, state in enumerate(State, 1)}
-        assert selected(order, before).unpaid == 2
-        assert selected(order, {}).unpaid == len(State)
+        assert selected(resolved, before).unpaid == 2
+        assert selected(resolved, {}).unpaid == len(State)
 
 
 class TestSpending:
@@ -197,14 +197,14 @@ class TestSpending:
         assert caught.value.code is Code.NO_CONSENT
 
     def test_the_question_names_the_estimate(self, tmp_path: Path) -> None:
-        asked: list[str] = []
+        raw: list[str] = []
 
         def ask(question: str) -> bool:
-            asked.append(question)
+            raw.append(question)
             return True
 
         taken(tmp_path).check_spending(21, most=None, agreed=False, ask=ask)
-        assert asked == ["spend an estimated 105 credits?"]
+        assert raw == ["spend an estimated 105 credits?"]
 
 
 class TestADestination:

@@ -66,7 +66,7 @@ class Desk:
     clock: SwiftClock = field(default_factory=SwiftClock)
     asked: list[str] = field(default_factory=list)
     journal: Journal = field(init=False)
-    tools: TaskServices = field(init=False)
+    services: TaskServices = field(init=False)
 
     def __post_init__(self) -> None:
         """Set the desk up."""
@@ -84,7 +84,7 @@ class Desk:
             base_url=API,
             upload_url=UPLOADS,
         )
-        self.tools = TaskServices(
+        self.services = TaskServices(
             service=service, journal=self.journal, clock=self.clock, account="a"
         )
 
@@ -108,18 +108,18 @@ class Desk:
         count: int = 1,
         fingerprint: str = "f",
         during: Callable[[Event], None] = lambda _: None,
-        **terms: Any,
+        **options: Any,
     ) -> list[Event]:
         """Ask for one picture; return what happened. `during` is told each event as it comes."""
         asked = request(mode="edit", aspect_ratio=None) if source else request()
         target = parse_target(output, cwd=self.folder)
         run = self.journal.open_run(fingerprint, new=False)
-        work = PictureJob("1", self.tools, RunOptions(**{"timeout": 900.0} | terms))
+        work = PictureJob("1", self.services, RunOptions(**{"timeout": 900.0} | options))
         wish = PictureRequest(request=asked, target=target, source=source, count=count)
         try:
             return self.drive(work.make(wish, run), during)
         finally:
-            self.journal.let_go(run)
+            self.journal.release(run)
 
     def drive(
         self, steps: Iterable[JobStep], during: Callable[[Event], None] = lambda _: None
@@ -143,7 +143,7 @@ class Desk:
         self._trigger("BEFORE UPDATE ON submissions")
 
     def _trigger(self, when: str) -> None:
-        self.journal.submission_limiter.take("nobody")
+        self.journal.submission_limiter.acquire("nobody")
         with closing(sqlite3.connect(self.folder / "state" / "journal.sqlite3")) as db:
             db.execute(f"CREATE TRIGGER jam {when} BEGIN SELECT RAISE(FAIL, 'disk full'); END")
             db.commit()

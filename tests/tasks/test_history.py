@@ -38,7 +38,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def history(desk: Desk, timeout: float = 0.0) -> History:
     runner = TaskRunner(
-        desk.tools,
+        desk.services,
         RunOptions(timeout=timeout, save=False),
         Interrupts(),
         parse_target(None, cwd=desk.folder),
@@ -52,7 +52,7 @@ def lost(desk: Desk) -> Task:
     task = begun(desk.journal, run)
     desk.journal.sending(task.ref, task.request)
     found = desk.journal.unknown(task.ref, "reset")
-    desk.journal.let_go(run)
+    desk.journal.release(run)
     return found
 
 

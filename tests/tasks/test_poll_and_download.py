@@ -48,7 +48,7 @@ def known(desk: Desk, age: float = 0.0) -> Task:
 
 
 def collected(desk: Desk, task: Task, timeout: float = 900.0) -> list[Event]:
-    work = PictureJob("1", desk.tools, RunOptions(timeout=timeout))
+    work = PictureJob("1", desk.services, RunOptions(timeout=timeout))
     return desk.drive(work.collect(task))
 
 

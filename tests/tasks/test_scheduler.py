@@ -188,7 +188,7 @@ class TestSignals:
         """After five seconds the outcome stays unknown, and that is said."""
 
         class Hurried(SwiftClock):
-            def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> None:
+            def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> None:
                 del box, busy
                 self.sleep(seconds)
 

@@ -202,7 +202,7 @@ class TestSendingAgain:
         assert failure(desk.make(timeout=3.0, during=crowd)).error.code is Code.MAINTENANCE
         assert desk.asked == ["kontext/generate"]
         desk.clock.sleep(10)
-        assert all(desk.journal.submission_limiter.take("a")[0] for _ in range(20))
+        assert all(desk.journal.submission_limiter.acquire("a")[0] for _ in range(20))
 
     def test_what_was_refused_for_good_is_not(self, desk: Desk) -> None:
         desk.answers["kontext/generate"] = [refusal(402)]
@@ -225,7 +225,7 @@ class TestTheLimit:
     def test_a_submission_that_never_left_gives_its_slot_back(self, desk: Desk) -> None:
         desk.jam("NEW.sent_at IS NOT NULL")
         desk.make()
-        taken = [desk.journal.submission_limiter.take("a")[0] for _ in range(20)]
+        taken = [desk.journal.submission_limiter.acquire("a")[0] for _ in range(20)]
         assert all(taken)
 
 
@@ -357,7 +357,7 @@ class TestTakingUp:
         wish = accepted(desk.journal, "other", "g")
         task = desk.journal.begin(run, wish.request, source=None, output="/x")
         desk.journal.sending(task.ref, wish.request)
-        desk.journal.let_go(run)
+        desk.journal.release(run)
         error = failure(desk.make()).error
         assert (error.code, error.ref) == (Code.OUTCOME_UNKNOWN, task.ref)
         assert "the process ended while the answer was awaited" in error.message
@@ -369,6 +369,6 @@ class TestTakingUp:
         task = desk.journal.begin(
             run, wish.request, source=None, output=str(desk.folder / "fox.jpg")
         )
-        desk.journal.let_go(run)
+        desk.journal.release(run)
         (last,) = (event for event in desk.make() if isinstance(event, Finished))
         assert (last.task.ref, last.task.state) == (task.ref, State.SAVED)

@@ -36,11 +36,11 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made.journal.close()
 
 
-def runner(desk: Desk, **terms: object) -> TaskRunner:
+def runner(desk: Desk, **options: object) -> TaskRunner:
     usual: dict[str, object] = {"timeout": 900.0}
     return TaskRunner(
-        desk.tools,
-        RunOptions(**usual | terms),  # type: ignore[arg-type] # by name
+        desk.services,
+        RunOptions(**usual | options),  # type: ignore[arg-type] # by name
         Interrupts(),
         parse_target(None, cwd=desk.folder),
     )
@@ -143,7 +143,7 @@ class TestCollecting:
         for n in (1, 2):
             task = begun(desk.journal, run, n=n, count=2)
             tasks.append(desk.journal.accepted(task.ref, f"task{n}"))
-        desk.journal.let_go(run)
+        desk.journal.release(run)
         target = parse_target("all/", cwd=desk.folder)
         ends(runner(desk).collect(tasks[:1], target))
         assert desk.journal.unfinished("f") is not None
