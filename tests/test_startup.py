@@ -115,6 +115,7 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
         "fluxcli.commands.options",
         "fluxcli.commands.status",
         "fluxcli.commands.task_names",
+        "fluxcli.commands.task_services",
         "fluxcli.commands.typer_binding",
     }
 
