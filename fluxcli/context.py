@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Journal
     from fluxcli.output.output import Output
     from fluxcli.sandbox.service import SandboxService
-    from fluxcli.tasks.run_options import Existing, TaskServices
-    from fluxcli.tasks.task_runner import TaskRunner
+    from fluxcli.tasks.run_options import TaskServices
 
 SANDBOX_SECONDS: Final = 1.0
 SANDBOX_CREDITS: Final = 100_000.0
@@ -280,30 +279,6 @@ class Context:
             clock=self.clock,
             account=self.service.account,
         )
-
-    def runner(
-        self,
-        *,
-        timeout: float | None = None,
-        wait: bool = True,
-        save: bool = True,
-        existing: Existing = "beside",
-    ) -> TaskRunner:
-        """Return what makes and saves images; `timeout` and interval are the settings' values."""
-        from fluxcli.files.output_path import parse_target
-        from fluxcli.tasks.run_options import RunOptions
-        from fluxcli.tasks.task_runner import TaskRunner
-
-        options = RunOptions(
-            timeout=self.settings.seconds("timeout") or 0.0 if timeout is None else timeout,
-            interval=self.settings.seconds("interval"),
-            deliver=self.output.answer_bytes,
-            wait=wait,
-            save=save,
-            existing=existing,
-        )
-        fallback = parse_target(None, cwd=self.cwd)
-        return TaskRunner(self.task_services, options, self.interrupts, fallback)
 
     # The end.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def build_inputs(context: Context) -> BuildInputs:
         price=lambda model: _whole(prices()[model]),
         journal=lambda: context.journal,
         existing_journal=existing_journal,
-        runner=lambda existing: context.runner(existing=existing),
+        runner=lambda existing: task_runner(context, existing=existing),
     )
 
 

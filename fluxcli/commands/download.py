@@ -10,7 +10,7 @@ from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
 from fluxcli.commands.pictures import result_reporter, take_places_and_times
 from fluxcli.commands.task_names import check_names, note_elsewhere
-from fluxcli.commands.task_services import output_target, task_history
+from fluxcli.commands.task_services import output_target, task_history, task_runner
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 
@@ -46,7 +46,7 @@ def download(
     wanted = context.journal.unsaved() if unsaved else task_history(context).named(tasks or [])
     target = output_target(context, wanted)
     if wanted:
-        runner = context.runner(existing=_existing(place, unsaved=unsaved))
+        runner = task_runner(context, existing=_existing(place, unsaved=unsaved))
         context.status = result_reporter(context, show).follow(
             runner.collect(wanted, target),
             count=len(wanted),

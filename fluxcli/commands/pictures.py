@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fluxcli.commands.task_services import check_stdout
+from fluxcli.commands.task_services import check_stdout, task_runner
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.values import SETTINGS, written
@@ -219,7 +219,8 @@ def _show_settings(context: Context, mode: Mode) -> None:
 
 
 def _runner(context: Context, flags: PictureOptions) -> TaskRunner:
-    return context.runner(
+    return task_runner(
+        context,
         wait=not flags.no_wait,
         save=not flags.no_wait,
         existing="replace" if flags.place.force else "beside",

@@ -1,4 +1,4 @@
-"""What the commands about tasks make from the context: the history and the output place."""
+"""What the task commands make from the context: the runner, the history, the output place."""
 
 from __future__ import annotations
 
@@ -13,13 +13,45 @@ if TYPE_CHECKING:
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Task
     from fluxcli.tasks.history import History
+    from fluxcli.tasks.run_options import Existing
+    from fluxcli.tasks.task_runner import TaskRunner
+
+
+def task_runner(
+    context: Context,
+    *,
+    timeout: float | None = None,
+    wait: bool = True,
+    save: bool = True,
+    existing: Existing = "beside",
+) -> TaskRunner:
+    """Return what makes and saves images; `timeout`, in seconds, replaces the setting.
+
+    Raises:
+        FluxError: the key is missing, or a setting is wrong.
+    """
+    from fluxcli.files.output_path import parse_target
+    from fluxcli.tasks.run_options import RunOptions
+    from fluxcli.tasks.task_runner import TaskRunner
+
+    settings = context.settings
+    options = RunOptions(
+        timeout=settings.seconds("timeout") or 0.0 if timeout is None else timeout,
+        interval=settings.seconds("interval"),
+        deliver=context.output.answer_bytes,
+        wait=wait,
+        save=save,
+        existing=existing,
+    )
+    fallback = parse_target(None, cwd=context.cwd)
+    return TaskRunner(context.task_services, options, context.interrupts, fallback)
 
 
 def task_history(context: Context, *, wait: bool = False) -> History:
     """Return what polls earlier tasks: once each, or with `wait` until they are final."""
     from fluxcli.tasks.history import History
 
-    runner = context.runner(timeout=None if wait else 0.0, save=False)
+    runner = task_runner(context, timeout=None if wait else 0.0, save=False)
     return History(runner, context.cwd)
 
 

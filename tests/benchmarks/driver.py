@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
 from fluxcli.journal import rate_limit as submission_limiter
 from fluxcli.output.results import ResultReporter
@@ -35,7 +36,7 @@ def main() -> None:
     )
     resolved = resolve_request(RawRequest(mode="generate", prompt="a cat", force=True), environment)
     pictures = tuple(replace(resolved.first, n=n, count=count) for n in range(1, count + 1))
-    runner = context.runner(wait=wait, save=wait)
+    runner = task_runner(context, wait=wait, save=wait)
     events = runner.produce(pictures, resolved.fingerprint, new=True)
     result_reporter = ResultReporter(context.output, ids=not wait)
     status = result_reporter.follow(

@@ -30,12 +30,12 @@ class InterruptingClock(SwiftClock):
         super().__init__()
         self.alarm: float | None = None
 
-    def take(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
         """Wait as usual; interrupt at `alarm`."""
         if not busy and self.alarm is not None and self.monotonic() >= self.alarm:
             self.alarm = None
             os.kill(os.getpid(), signal.SIGINT)
-        return super().take(box, seconds, busy=busy)
+        return super().receive(box, seconds, busy=busy)
 
 
 @pytest.fixture
