@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from fluxcli.catalog import KEY_PAGE, SANDBOX_URL
 from fluxcli.clock import Clock, SystemClock
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES

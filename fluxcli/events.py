@@ -7,8 +7,9 @@ the task for a download. Times and durations are seconds, sizes bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from fluxcli.errors import FluxError

@@ -6,9 +6,10 @@ widths and heights pixels. Nothing here reads, writes or knows the service's wor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 
 if TYPE_CHECKING:

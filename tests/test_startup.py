@@ -32,7 +32,17 @@ _LIST: Final = "; import sys; sys.stderr.write('\\nloaded: ' + ' '.join(sys.modu
 
 _ROOMS: Final = frozenset(
     {"cli", "commands", "context", "output", "settings"}
-    | {"filelock", "models", "fields", "catalog", "clock", "signals", "errors", "system"}
+    | {
+        "filelock",
+        "models",
+        "fields",
+        "catalog",
+        "clock",
+        "signals",
+        "errors",
+        "system",
+        "dataclass",
+    }
 )
 _NEEDED: Final = frozenset(
     {"_bisect", "bisect", "_queue", "queue", "binascii", "dataclasses", "shlex", "unicodedata"}

@@ -7,7 +7,7 @@ submission leaves, and before anything else learns that it was accepted.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import sha256_of
@@ -22,6 +22,7 @@ from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.project import asset_fingerprint
 from fluxcli.build.steps import PlanStep, locked_request
 from fluxcli.build.submissions import REFUSALS, paid_before
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry, same_submission
@@ -10,6 +10,7 @@ from fluxcli.build.lock.fingerprint import differences
 from fluxcli.build.steps import Action, PlanStep, answers
 from fluxcli.build.submissions import REFUSALS, is_alive, paid_before
 from fluxcli.catalog import RESULT_DAYS
+from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

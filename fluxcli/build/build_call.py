@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:

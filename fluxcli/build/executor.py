@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.asset_job import AssetJob, BuildContext
 from fluxcli.build.outcome import Charge, Outcome, Result, initial_outcomes
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Submitting, Trouble
 from fluxcli.models import State

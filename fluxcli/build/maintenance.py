@@ -6,7 +6,6 @@ Nothing is removed but what the lock knows, byte for byte, inside the manifest's
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fluxcli.build.asset_state import parked
@@ -24,6 +23,7 @@ from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.project import check_outputs
 from fluxcli.build.steps import Action, answers, locked_request
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from fluxcli.build.steps import Action, Plan, PlanStep
+from fluxcli.dataclass import dataclass
 from fluxcli.output.text import credits as in_words
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.lock.entry import LockedImage, LockEntry, same_submission, with_history
@@ -11,6 +11,7 @@ from fluxcli.build.lock.lock_file import LockFile, guarded_hash, write
 from fluxcli.build.maintenance import identity_of
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.steps import locked_request
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
 

@@ -9,7 +9,7 @@ Needs no key and no network. The rules, the strongest first:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from fluxcli.build.asset_state import AssetState, AwaitedInput, PlanInputs
@@ -22,6 +22,7 @@ from fluxcli.build.steps import (
     hash_of,
     locked_request,
 )
+from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import LARGE, FileHashes
@@ -18,6 +18,7 @@ from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.manifest import read as read_manifest
 from fluxcli.build.plan import plan
 from fluxcli.build.steps import Plan, PlanOptions
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.models import State

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.entry import LockedRequest
 from fluxcli.build.lock.fingerprint import made_from, request_hash, scheme_of
 from fluxcli.catalog import CREDITS
+from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

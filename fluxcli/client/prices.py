@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from fluxcli.catalog import MAX, PRO
+from fluxcli.dataclass import dataclass
 
 _NAMED: Final = re.compile(r"\b(pro|max)\b", re.IGNORECASE)
 _AMOUNT: Final = re.compile(

@@ -7,12 +7,12 @@ prove a refusal is `SubmissionUnknown`. The lists here are that proof; no other 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fluxcli.catalog import KEY_PAGE
 from fluxcli.client import wire_jobs, wire_kontext
 from fluxcli.client.wire import task_id_of
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:

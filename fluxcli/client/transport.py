@@ -17,7 +17,7 @@ import ssl
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ import httpx
 from fluxcli import __version__
 from fluxcli.client.deadline import Deadline
 from fluxcli.client.proxies import proxy_for
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, exhausted
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,6 +10,7 @@ from fluxcli.commands.build_setup import build_inputs
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:

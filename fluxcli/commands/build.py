@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,6 +10,7 @@ import typer
 from fluxcli.commands.build_setup import build_inputs
 from fluxcli.commands.options import WaitOptions
 from fluxcli.context import Context
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:

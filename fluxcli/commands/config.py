@@ -7,7 +7,6 @@ lie and how the file is written is `settings`' business; what the service answer
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -16,6 +15,7 @@ from fluxcli.catalog import CREDITS, LOGS_PAGE, PRO
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output.text import credits as in_words
 from fluxcli.settings import folders

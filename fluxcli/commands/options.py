@@ -4,10 +4,11 @@ Annotations are no texts here: each would be compiled again, one by one, at ever
 anything made that nobody asks a group of flags for: to be compared, or printed.
 """
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+
+from fluxcli.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -6,13 +6,13 @@ anything made that nobody asks a group of flags for: to be compared, or printed.
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.typer_binding import KEYWORD, FlagTable
+from fluxcli.dataclass import dataclass
 from fluxcli.fields import FIELDS
 
 

@@ -10,9 +10,9 @@ import hashlib
 import io
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files import gif, isobmff, jpeg, png, webp
 from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk

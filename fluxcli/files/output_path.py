@@ -11,11 +11,12 @@ import itertools
 import os
 import re
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fluxcli.catalog import ENDINGS
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.files import filename as components
 from fluxcli.files import templates

@@ -8,10 +8,11 @@ process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import API_URL, LOGS_PAGE, SANDBOX_URL
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import explained
 from fluxcli.journal.lookup import TaskLookup

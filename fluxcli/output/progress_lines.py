@@ -7,10 +7,10 @@ they are written above the live display.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli import events
+from fluxcli.dataclass import dataclass
 from fluxcli.output.progress_state import BAD, DONE, ProgressState, Stage
 from fluxcli.output.text import duration, size, visible
 

@@ -5,11 +5,11 @@ What comes from outside is never read as rich's markup.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from fluxcli.dataclass import dataclass
 from fluxcli.output.progress_state import BAD, DONE, Stage
 from fluxcli.output.text import cells, duration, pad, shorten
 

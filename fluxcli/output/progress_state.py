@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from fluxcli import events
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code
 from fluxcli.models import State
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.fields import FIELDS
 from fluxcli.files.output_path import (

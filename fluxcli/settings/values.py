@@ -12,11 +12,11 @@ told otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from fluxcli.catalog import API_URL, RATIOS
 from fluxcli.catalog import UPLOAD_URL as UPLOADS
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.fields import FIELDS, RequestField
 from fluxcli.settings import key

@@ -5,10 +5,11 @@ Everything here asks the service; what the journal alone knows, it answers itsel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import LOGS_PAGE
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
 from fluxcli.files.output_path import parse_target

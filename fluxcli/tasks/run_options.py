@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code
 from fluxcli.events import Event, Trouble
 

@@ -6,9 +6,9 @@ event, so that a command killed before it printed the result resumes next time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import OutputTarget

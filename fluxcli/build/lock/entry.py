@@ -6,7 +6,7 @@ widths and heights pixels, hashes sha256 in hex.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fluxcli.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

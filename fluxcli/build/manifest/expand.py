@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fluxcli.build.manifest import asset_paths as paths
@@ -14,6 +13,7 @@ from fluxcli.build.manifest.interpolation import InterpolationError, filled, saf
 from fluxcli.build.manifest.manifest_fields import REQUEST
 from fluxcli.build.manifest.prompt_file import prompt_text
 from fluxcli.catalog import DEFAULT_RATIO, ENDINGS, EXTENSION, PRO, TOLERANCE
+from fluxcli.dataclass import dataclass
 from fluxcli.models import Request
 from fluxcli.settings.parsers import BadValueError, parse_url
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli import tomltext
 from fluxcli.build.manifest.asset import VERSION
 from fluxcli.build.manifest.asset_paths import inside, is_inside
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings.parsers import BadValueError
 

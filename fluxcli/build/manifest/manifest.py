@@ -5,7 +5,6 @@ What concerns several assets (names, outputs, the graph of edits) is checked in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.build.manifest.asset import ANYTHING, Accept, Manifest
@@ -26,6 +25,7 @@ from fluxcli.build.manifest.manifest_fields import (
 from fluxcli.build.manifest.member_reader import MEMBER_TABLES, MemberReader
 from fluxcli.build.manifest.problems import ProblemList
 from fluxcli.build.manifest.value_types import Word
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Final, assert_never
 
 from fluxcli.build.manifest.asset import VERSION, Accept
@@ -16,6 +16,7 @@ from fluxcli.build.manifest.value_types import (
     Whole,
     Word,
 )
+from fluxcli.dataclass import dataclass
 from fluxcli.fields import FIELDS, RequestField
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.build.manifest.manifest_fields import (
@@ -14,6 +13,7 @@ from fluxcli.build.manifest.manifest_fields import (
 )
 from fluxcli.build.manifest.matrix import Members
 from fluxcli.build.manifest.value_types import Word
+from fluxcli.dataclass import dataclass
 from fluxcli.settings.parsers import BadValueError, nearest
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.manifest.dependencies import lineage, root_of
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.parsers import nearest
 

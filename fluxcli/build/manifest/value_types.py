@@ -7,9 +7,9 @@ Where a value is a setting too, the setting's own parser decides.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fluxcli.dataclass import dataclass
 from fluxcli.settings.parsers import BadValueError, choice, nearest, parse_url
 
 if TYPE_CHECKING:

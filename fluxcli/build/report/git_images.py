@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:

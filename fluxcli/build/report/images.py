@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from fluxcli.build.manifest.asset_paths import is_inside
+from fluxcli.dataclass import dataclass
 from fluxcli.files.image_check import sniff
 
 if TYPE_CHECKING:

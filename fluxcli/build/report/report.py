@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli.build.report.result import BuildResult, repository_root
 from fluxcli.build.steps import Action
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, Status, reason_of
 from fluxcli.signals import Interrupted
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.outcome import Spending
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import FluxError, ProblemsError
 
 if TYPE_CHECKING:
