@@ -194,6 +194,12 @@ class FluxError(Exception):
             status=self._status,
         )
 
+    def at(self, place: str) -> FluxError:
+        """The same error, its message beginning with the place it is about."""
+        made = self.about(task_id=None, ref=None)
+        made.message = f"`{place}`: {self.message}"
+        return made
+
 
 class ProblemsError(FluxError):
     """Several problems found in one look, all told at once; the first sets the status."""

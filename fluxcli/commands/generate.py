@@ -19,6 +19,15 @@ def generate(
     ] = None,
     *,
     flags: PictureOptions,
+    prompts: Annotated[
+        str | None,
+        typer.Option(
+            "--prompts",
+            metavar="FILE",
+            help="Make an image for each line: a prompt, or a JSON object with request fields "
+            "and `output`; `-` reads stdin.",
+        ),
+    ] = None,
     save_as: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Declare the picture in assets.toml, for `build`."),
@@ -29,5 +38,11 @@ def generate(
     Run again after any interruption, the same command resumes what it began and never pays
     for it twice.
     """
+    if prompts is not None:
+        from fluxcli.commands.prompt_lists import make_list
+
+        sources = {"PROMPT": prompt, "--prompt": flags.prompt_text, "--save-as": save_as}
+        make_list(context, prompts, flags, others=sources | {"--prompt-file": flags.prompt_file})
+        return
     prompt = prompt_meant(context.cwd, "generate", prompt, flags.prompt_text)
     make_pictures(context, "generate", flags, prompt=prompt, save_as=save_as)

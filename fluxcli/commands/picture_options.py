@@ -37,7 +37,7 @@ class RequestOptions(FlagTable):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PlaceOptions:
-    """Where the picture goes."""
+    """Where the image goes."""
 
     output: Annotated[
         str | None,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
     from fluxcli.journal.journal import Run
     from fluxcli.output.results import ResultReporter
-    from fluxcli.requests.remaining import Selection
+    from fluxcli.requests.inputs import RequestEnvironment
+    from fluxcli.requests.remaining import OutputRules, Selection
     from fluxcli.requests.resolve import ResolvedRequest
     from fluxcli.tasks.task_runner import TaskRunner
 
@@ -58,7 +59,7 @@ def make_pictures(
         return
     declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
     # Where everything is on the disk already, neither key nor network is needed.
-    runner = _runner(context, flags) if selection.wanted else None
+    runner = picture_runner(context, flags) if selection.wanted else None
     _check_spending(context, resolved, flags, selection)
     reporter = result_reporter(context, flags.show, ids=flags.no_wait)
     if runner is None:
@@ -90,7 +91,7 @@ def _resolved(
     image: str | None,
 ) -> ResolvedRequest:
     """Return the request that the command line, the settings and the journal make."""
-    from fluxcli.requests.inputs import RawRequest, RequestEnvironment
+    from fluxcli.requests.inputs import RawRequest
     from fluxcli.requests.resolve import resolve_request
 
     raw = RawRequest(
@@ -102,7 +103,14 @@ def _resolved(
         force=flags.place.force,
         skip_existing=flags.place.skip_existing,
     )
-    environment = RequestEnvironment(
+    return resolve_request(raw, request_environment(context))
+
+
+def request_environment(context: Context) -> RequestEnvironment:
+    """Return what requests are resolved with."""
+    from fluxcli.requests.inputs import RequestEnvironment
+
+    return RequestEnvironment(
         settings=context.settings,
         cwd=context.cwd,
         origin=context.base_url,
@@ -114,7 +122,6 @@ def _resolved(
         history=context.journal.of_fingerprint,
         prices=context.prices(),
     )
-    return resolve_request(raw, environment)
 
 
 def _selected(
@@ -124,9 +131,9 @@ def _selected(
 
     `run` is the run of the command, if it is held by this process.
     """
-    from fluxcli.requests.remaining import OutputRules, select
+    from fluxcli.requests.remaining import select
 
-    journal, place, new = context.journal, flags.place, flags.spend.new
+    journal, new = context.journal, flags.spend.new
     if run is not None:
         taken = run.tasks
     else:
@@ -135,9 +142,17 @@ def _selected(
         resolved,
         taken=taken,
         history=journal.of_fingerprint(resolved.fingerprint) if resolved.paths() else [],
-        rules=OutputRules(force=place.force, skip=place.skip_existing, new=new),
+        rules=output_rules(flags),
         sandbox=context.sandbox,
     )
+
+
+def output_rules(flags: PictureOptions) -> OutputRules:
+    """Return what the flags say about files in the way."""
+    from fluxcli.requests.remaining import OutputRules
+
+    place = flags.place
+    return OutputRules(force=place.force, skip=place.skip_existing, new=flags.spend.new)
 
 
 def _selected_again(
@@ -166,8 +181,19 @@ def _selected_again(
 def _check_spending(
     context: Context, resolved: ResolvedRequest, flags: PictureOptions, selection: Selection
 ) -> None:
-    resolved.check_spending(
-        selection.unpaid,
+    check_agreed(context, flags, resolved.credits(selection.unpaid))
+
+
+def check_agreed(context: Context, flags: PictureOptions, estimate: int) -> None:
+    """Check that so many credits may be spent; ask where the flags do not say it.
+
+    Raises:
+        FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
+    """
+    from fluxcli.requests.resolve import check_spending
+
+    check_spending(
+        estimate,
         most=context.settings.number("max_credits"),
         agreed=flags.spend.yes,
         ask=context.output.confirm,
@@ -218,7 +244,8 @@ def _show_settings(context: Context, mode: Mode) -> None:
         context.output.detail(f"{name}: {written(found.value) or 'not sent'} ({found.origin})")
 
 
-def _runner(context: Context, flags: PictureOptions) -> TaskRunner:
+def picture_runner(context: Context, flags: PictureOptions) -> TaskRunner:
+    """Return what makes the images, as the flags say."""
     return task_runner(
         context,
         wait=not flags.no_wait,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "{prompt}-{id}.{ext}"
 _IS_WINDOWS = os.name == "nt"
 _PATH_LIMIT = 4095
+_ANY_ENDING = ".{ext}"
 _ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,10}\Z")
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})\Z")
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -152,13 +153,34 @@ def resolve(target: OutputTarget, facts: NameValues) -> Path:
 def known_paths(target: OutputTarget, facts: NameValues) -> list[Path] | None:
     """Return the paths of all `facts.count` images, to check before anything is paid.
 
-    None when a path needs the task's id; empty for stdout. `facts.n` does not matter.
+    None when a path needs the task's id; empty for stdout. `facts.n` is the number of a single
+    image, which has another than 1 in a prompt list.
     """
     if target.kind == "stdout":
         return []
     if "id" in templates.fields(_template(target)):
         return None
-    return [resolve(target, replace(facts, n=n)) for n in range(1, facts.count + 1)]
+    numbers = [facts.n] if facts.count == 1 else range(1, facts.count + 1)
+    return [resolve(target, replace(facts, n=n)) for n in numbers]
+
+
+def numbered(target: OutputTarget) -> OutputTarget:
+    """Return the target of a prompt list's images: a name that all would share gets `-{n}`."""
+    is_shared = target.kind == "file" and not is_device(Path(target.text))
+    if target.kind == "template":
+        is_shared = not templates.fields(target.text) & {"n", "id", "prompt"}
+    if not is_shared:
+        return target
+    path = Path(target.stored())
+    stem, ending = components.split_ending(path.name)
+    if not ending and stem.endswith(_ANY_ENDING):
+        stem, ending = stem.removesuffix(_ANY_ENDING), _ANY_ENDING
+    return OutputTarget("template", str(path.with_name(f"{stem}-{{n}}{ending}")))
+
+
+def is_open(target: OutputTarget) -> bool:
+    """Return whether the number or the task's id decides what an image is called."""
+    return target.kind != "stdout" and bool(templates.fields(_template(target)) & {"n", "id"})
 
 
 def descriptor(path: Path) -> int | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from fluxcli.catalog import CREDITS
 from fluxcli.output.json_records import plan_record
 from fluxcli.output.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from fluxcli.models import Request
     from fluxcli.output.output import Output
+
+_TOTALS_WIDTH: Final = len("enable_translation")
 
 
 def show_dry_run(
@@ -35,5 +38,40 @@ def show_dry_run(
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
         if value is not None:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            output.answer(f"{name:{width}}  {visible(text)}")
+            output.answer(f"{name:{width}}  {visible(_text(value))}")
+
+
+def show_list_plan(
+    output: Output,
+    rows: Sequence[tuple[str, str, Request]],
+    estimate: float,
+    *,
+    unpaid: int,
+) -> None:
+    """Print what a prompt list would make: number, output path and request of each image.
+
+    `estimate` is for the `unpaid` ones; with `--json` there is an object for each image.
+    """
+    if output.json:
+        for _, path, request in rows:
+            output.record(plan_record(request, [path], CREDITS[request.model]))
+        return
+    fields = [field for field in asdict(rows[0][2]) if field not in {"mode", "prompt"}]
+    values = {field: {getattr(request, field) for *_, request in rows} for field in fields}
+    shared = [field for field in fields if len(values[field]) == 1]
+    for key, path, request in rows:
+        own = [f"{f} {_text(getattr(request, f))}" for f in fields if f not in shared]
+        output.answer(f"{key}  {visible(path)}  {visible('  '.join([request.prompt, *own]))}")
+    totals: Iterable[tuple[str, object]] = [
+        *((field, getattr(rows[0][2], field)) for field in shared),
+        ("images", len(rows)),
+        ("unpaid", unpaid),
+        ("estimated_credits", estimate),
+    ]
+    for name, value in totals:
+        if value is not None:
+            output.answer(f"{name:{_TOTALS_WIDTH}}  {visible(_text(value))}")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

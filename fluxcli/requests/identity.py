@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 _ID: Final = "{id}"
 _DATE: Final = "{date}"
+_OPEN_NUMBER: Final = 0
 
 
-def fingerprint(picture: PictureRequest, origin: str, *, source: str | None) -> str:
+def fingerprint(
+    picture: PictureRequest, origin: str, *, source: str | None, copy: int | None = None
+) -> str:
     """Return what all spellings of one command have in common.
 
     `source` identifies the input: a URL, `sha256:…`, `task:…`, or `@last` as it was typed.
+    `copy` is for a line of a prompt list: how many equal lines stand before it. Its number is
+    left open, so that lines may be added, removed and moved.
     A field of a later version counts only if it is not at its default: see `fields.canonical`.
     """
     identity = {
@@ -36,6 +41,9 @@ def fingerprint(picture: PictureRequest, origin: str, *, source: str | None) -> 
         "output": places(picture),
         "count": picture.count,
     }
+    if copy is not None:
+        picture = replace(picture, n=_OPEN_NUMBER)
+        identity |= {"output": places(picture), "copy": copy}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
@@ -44,7 +52,8 @@ def places(picture: PictureRequest) -> list[str]:
     if picture.target.kind == "stdout":
         return ["-"]
     facts = replace(request_values(picture, 0.0), id=_ID, date=_DATE)
-    paths = [resolve(picture.target, replace(facts, n=n)) for n in range(1, picture.count + 1)]
+    numbers = [picture.n] if picture.count == 1 else range(1, picture.count + 1)
+    paths = [resolve(picture.target, replace(facts, n=n)) for n in numbers]
     return [real_path(path) for path in paths]
 
 

@@ -32,7 +32,8 @@ _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "mak
 class RawRequest:
     """What was typed, where settings do not say it. `image` is None unless it is an edit.
 
-    `force` and `skip_existing` decide what happens to a file in the way.
+    `force` and `skip_existing` decide what happens to a file in the way. `listed`: it is a line of
+    a prompt list, whose images share the output.
     """
 
     mode: Mode
@@ -42,6 +43,7 @@ class RawRequest:
     count: int = 1
     force: bool = False
     skip_existing: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def prompt_of(raw: RawRequest, environment: RequestEnvironment) -> str:
             raise FluxError(Code.USAGE, "stdin cannot be both the image and the prompt")
         text = environment.read_text(PROMPT_LIMIT)
     elif raw.prompt_file is not None:
-        text = _read(environment.cwd / raw.prompt_file)
+        text = read_text_file(environment.cwd / raw.prompt_file, "prompt file", PROMPT_LIMIT)
     else:
         text = raw.prompt or ""
     return _checked(text.rstrip("\r\n"))
@@ -95,23 +97,26 @@ def _checked(prompt: str) -> str:
     return prompt
 
 
-def _read(path: Path) -> str:
+def read_text_file(path: Path, what: str, limit: int) -> str:
+    """Return the text of a file of at most `limit` bytes; `what` names it in messages.
+
+    Raises:
+        FluxError: INPUT_UNREADABLE.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(PROMPT_LIMIT + 1)
-    except OSError as error:
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:
         reason = reason_of(error)
         raise FluxError(
-            Code.INPUT_UNREADABLE, f"the prompt file `{path}` cannot be read: {reason}"
+            Code.INPUT_UNREADABLE, f"the {what} `{path}` cannot be read: {reason}"
         ) from None
-    if len(data) > PROMPT_LIMIT:
-        raise FluxError(Code.INPUT_UNREADABLE, f"the prompt file `{path}` is over 1 MB")
+    if len(data) > limit:
+        raise FluxError(Code.INPUT_UNREADABLE, f"the {what} `{path}` is over {limit >> 20} MB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FluxError(
-            Code.INPUT_UNREADABLE, f"the prompt file `{path}` is not UTF-8 text"
-        ) from None
+        raise FluxError(Code.INPUT_UNREADABLE, f"the {what} `{path}` is not UTF-8 text") from None
 
 
 def source_of(raw: RawRequest, environment: RequestEnvironment) -> Source | None:

@@ -33,6 +33,18 @@ def own_images(paths: Mapping[int, Path], history: Iterable[Task]) -> dict[int, 
     return found
 
 
+def recorded_images(history: Iterable[Task]) -> dict[int, Task]:
+    """Return the tasks, by number, whose images still lie where they were saved."""
+    return {
+        task.n: task
+        for task in history
+        if task.state is State.SAVED
+        and task.picture is not None
+        and task.picture.path is not None
+        and holds(task.picture.path, task.picture)
+    }
+
+
 def _at_place(task: Task, path: Path) -> Task | None:
     """Return the task with the path of its image, if that is at `path` or was saved beside it."""
     picture = task.picture

@@ -10,7 +10,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import check_free
 from fluxcli.models import Picture, State, Task, is_unpaid
-from fluxcli.requests.own_images import own_images
+from fluxcli.requests.own_images import own_images, recorded_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +60,8 @@ def select(
         FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE; EXPIRED or INPUT_UNREADABLE if
             something would be paid for and its input is gone.
     """
-    paths = dict(enumerate(resolved.paths() or [], 1))
+    numbers = [picture.n for picture in resolved.pictures]
+    paths = dict(zip(numbers, resolved.paths() or (), strict=False))
     unpaid = [picture.n for picture in resolved.pictures if is_unpaid(taken.get(picture.n))]
     kept: dict[int, Task] = {}
     if rules.skip:
@@ -75,7 +76,7 @@ def select(
     source = resolved.first.source.identity if resolved.first.source else None
     # `@last` may have come to mean another image than it did.
     same = [] if rules.force else [task for task in history if task.source == source]
-    own = own_images(paths, same)
+    own = recorded_images(same) if resolved.is_open_line else own_images(paths, same)
     own = {n: task for n, task in own.items() if n in unpaid and n not in kept}
     made = {} if rules.new else own
     open_places = [n for n in unpaid if n in paths and n not in own and n not in kept]

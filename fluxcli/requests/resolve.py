@@ -21,6 +21,7 @@ from fluxcli.files.output_path import (
     check_writable,
     format_of,
     known_paths,
+    numbered,
     parse_target,
 )
 from fluxcli.models import Request, is_unpaid
@@ -50,12 +51,17 @@ _BOUNDS: Final = ("timeout", "interval", "max_credits")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRequest:
-    """Images that can be asked for: `fingerprint` is the same for the same command."""
+    """Images that can be asked for: `fingerprint` is the same for the same command.
+
+    `is_open_line`: it is a line of a prompt list, and its number or the task's id decides what its
+    image is called.
+    """
 
     pictures: tuple[PictureRequest, ...]
     fingerprint: str
     date: str
     price: float | None = None
+    is_open_line: bool = False
 
     @property
     def source_error(self) -> FluxError | None:
@@ -82,41 +88,12 @@ class ResolvedRequest:
         price = self.price or CREDITS[self.first.request.model]
         return math.ceil(price * pictures)
 
-    def check_spending(
-        self,
-        pictures: int,
-        *,
-        most: int | None,
-        agreed: bool,
-        ask: Callable[[str], bool | None],
-    ) -> None:
-        """Check that this many images may be paid for.
-
-        Raises:
-            FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
-        """
-        estimate = self.credits(pictures)
-        if most is not None and estimate > most:
-            raise FluxError(
-                Code.OVER_BUDGET,
-                f"an estimated {estimate} credits are more than `--max-credits {most}` allows",
-                hint=f"--max-credits {estimate}",
-            )
-        if agreed or most is not None or estimate <= CONSENT_CREDITS:
-            return
-        if not ask(f"spend an estimated {estimate} credits?"):
-            raise FluxError(
-                Code.NO_CONSENT,
-                f"an estimated {estimate} credits were not agreed to",
-                hint=f"`--yes`, or `--max-credits {estimate}`",
-            )
-
     def _facts(self) -> NameValues:
         request = self.first.request
         return NameValues(
             id=None,
             prompt=request.prompt,
-            n=1,
+            n=self.first.n,
             count=self.first.count,
             date=self.date,
             model=request.model,
@@ -125,7 +102,35 @@ class ResolvedRequest:
         )
 
 
-class _Problems:
+def check_spending(
+    estimate: int,
+    *,
+    most: int | None,
+    agreed: bool,
+    ask: Callable[[str], bool | None],
+) -> None:
+    """Check that this many credits may be spent.
+
+    Raises:
+        FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
+    """
+    if most is not None and estimate > most:
+        raise FluxError(
+            Code.OVER_BUDGET,
+            f"an estimated {estimate} credits are more than `--max-credits {most}` allows",
+            hint=f"--max-credits {estimate}",
+        )
+    if agreed or most is not None or estimate <= CONSENT_CREDITS:
+        return
+    if not ask(f"spend an estimated {estimate} credits?"):
+        raise FluxError(
+            Code.NO_CONSENT,
+            f"an estimated {estimate} credits were not agreed to",
+            hint=f"`--yes`, or `--max-credits {estimate}`",
+        )
+
+
+class Problems:
     """Collects what is wrong, so that all of it is reported together."""
 
     def __init__(self) -> None:
@@ -133,6 +138,7 @@ class _Problems:
 
     @contextmanager
     def collected(self) -> Iterator[None]:
+        """Keep the error that the block raises."""
         try:
             yield
         except FluxError as error:
@@ -141,6 +147,7 @@ class _Problems:
                 self.errors.append(error)
 
     def raise_all(self) -> None:
+        """Raise the one error, or all of them as one."""
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
@@ -153,7 +160,7 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
     Raises:
         FluxError: one problem, or a `ProblemsError` with all of them.
     """
-    problems = _Problems()
+    problems = Problems()
     values: dict[str, object] = {}
     for name in (field.name for field in FIELDS):
         with problems.collected():
@@ -167,6 +174,8 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
     source: Source | None = None
     with problems.collected():
         target = parse_target(_output(environment.settings), cwd=environment.cwd)
+        if raw.listed:
+            target = numbered(target)
         if "output_format" in values:
             values["output_format"] = _format(raw.mode, environment.settings, target)
     with problems.collected():
@@ -250,7 +259,7 @@ def _format(mode: Mode, settings: Settings, target: OutputTarget) -> str:
     """Return the output format: the flag's, else the output's ending's, else the setting's."""
     chosen = settings.value(f"{mode}.output_format")
     ending = format_of(target)
-    if ending is not None and chosen.origin.startswith("--") and ending != chosen.value:
+    if ending is not None and chosen.explicit and ending != chosen.value:
         raise FluxError(
             Code.INVALID_REQUEST,
             f"`--output-format {chosen.value}` and the output's ending (`{target.text}`) clash",

@@ -36,15 +36,27 @@ _LONGEST_SHOWN: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A value and its origin: a flag, a variable's name, `config file` or `default`."""
+    """A value and its origin: a flag, a variable's name, `config file` or `default`.
+
+    `explicit`: it was typed for this very image, by a flag or in a line of a prompt list.
+    """
 
     value: Value
     origin: str
+    explicit: bool = False
 
     @property
     def given(self) -> bool:
         """Whether the user settled it somewhere."""
         return self.origin != DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values from one place, by the names of settings; `origin` names the place in messages."""
+
+    origin: str
+    values: Mapping[str, object]
 
 
 class Settings:
@@ -55,16 +67,29 @@ class Settings:
     """
 
     def __init__(
-        self, env: Mapping[str, str], *, flags: Mapping[str, object] | None = None
+        self,
+        env: Mapping[str, str],
+        *,
+        flags: Mapping[str, object] | None = None,
+        line: Layer | None = None,
     ) -> None:
         self._env = env
         self._flags = dict(flags or {})
+        self._line = line
+
+    def with_line(self, line: Layer) -> Settings:
+        """Return these settings for one line of a prompt list, which outranks the flags."""
+        made = Settings(self._env, flags=self._flags, line=line)
+        # The file is read once for all lines.
+        made.__dict__["document"] = self.document
+        return made
 
     def value(self, name: str) -> Resolved:
         """Return what holds for the setting `name`, and why. Durations are float seconds."""
         setting = SETTINGS[name]
         return (
-            self._flag(setting)
+            self._of_line(setting)
+            or self._flag(setting)
             or self._variable(setting)
             or self._stored(setting)
             or Resolved(setting.default, DEFAULT)
@@ -169,13 +194,25 @@ class Settings:
         hint = suggestion(name)
         return f"`{place}`: no setting is called `{name}`" + (f"; {hint}" if hint else "")
 
+    def _of_line(self, setting: Setting) -> Resolved | None:
+        raw = self._line.values.get(setting.name) if self._line else None
+        if raw is None or self._line is None:
+            return None
+        field = setting.name.rpartition(".")[2]
+        try:
+            return Resolved(setting.parse(raw), self._line.origin, explicit=True)
+        except BadValueError as bad:
+            near = f'"{field}": "{bad.nearest}"' if bad.nearest else None
+            message = f"`{self._line.origin}`: {_message(field, raw, bad)}"
+            raise FluxError(Code.INVALID_REQUEST, message, hint=near) from None
+
     def _flag(self, setting: Setting) -> Resolved | None:
         raw = self._flags.get(setting.name)
         if raw is None:
             return None
         origin = setting.flag if raw is not False else f"--no-{setting.flag[2:]}"
         try:
-            return Resolved(setting.parse(raw), origin)
+            return Resolved(setting.parse(raw), origin, explicit=True)
         except BadValueError as bad:
             mend = f"{setting.flag} {shlex.quote(bad.nearest)}" if bad.nearest else None
             raise FluxError(Code.USAGE, _message(origin, raw, bad), hint=mend) from None

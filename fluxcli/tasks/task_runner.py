@@ -15,15 +15,27 @@ from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.poll_schedule import PollSchedule
+from fluxcli.tasks.run_options import PictureRequest
 from fluxcli.tasks.scheduler import Job, Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from fluxcli.journal.journal import Run
     from fluxcli.models import Request, Task
     from fluxcli.signals import Interrupts
-    from fluxcli.tasks.run_options import PictureRequest, RunOptions, TaskServices
+    from fluxcli.tasks.run_options import RunOptions, TaskServices
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntryJob:
+    """One image of a list. `begin` opens its run and returns what is to be made.
+
+    Or it returns the task that another process has saved meanwhile. It may raise `FluxError`.
+    """
+
+    key: str
+    begin: Callable[[], tuple[Run, PictureRequest | Task]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,35 @@ class TaskRunner:
                 journal.close_run(run)
         finally:
             journal.release(run)
+
+    def make_each(self, entries: Iterable[ListEntryJob]) -> Iterator[Event | None]:
+        """Make images that each have a run of their own, opened when their turn comes.
+
+        A run is released once the caller has handled its last event; closing is the caller's.
+        """
+        held: dict[str, Run] = {}
+        try:
+            for event in self._carried_out(self._each(entries, held)):
+                yield event
+                if isinstance(event, Finished | Failed) and event.key in held:
+                    self.services.journal.release(held.pop(event.key))
+        finally:
+            for run in held.values():
+                self.services.journal.release(run)
+
+    def _each(self, entries: Iterable[ListEntryJob], held: dict[str, Run]) -> Iterator[Job]:
+        for entry in entries:
+            try:
+                run, todo = entry.begin()
+            except FluxError as error:
+                yield Job(entry.key, iter([Failed(key=entry.key, error=error, task=None)]))
+                continue
+            held[entry.key] = run
+            if isinstance(todo, PictureRequest):
+                job = PictureJob(entry.key, self.services, self.options)
+                yield Job(entry.key, job.make(todo, run))
+            else:
+                yield Job(entry.key, iter([Finished(key=entry.key, task=todo)]))
 
     def collect(
         self, tasks: Iterable[Task], target: OutputTarget | None = None

@@ -13,7 +13,7 @@ from fluxcli.models import State, Task
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
 from fluxcli.requests.remaining import OutputRules, Selection, select
-from fluxcli.requests.resolve import ResolvedRequest, resolve_request
+from fluxcli.requests.resolve import ResolvedRequest, check_spending, resolve_request
 from fluxcli.settings.settings import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
@@ -183,17 +183,19 @@ class TestWhatIsThere:
 
 class TestSpending:
     def test_a_cap_is_consent(self, tmp_path: Path) -> None:
-        taken(tmp_path).check_spending(100, most=500, agreed=False, ask=NEVER)
+        check_spending(taken(tmp_path).credits(100), most=500, agreed=False, ask=NEVER)
 
     def test_a_cap_is_stronger_than_consent(self, tmp_path: Path) -> None:
         with pytest.raises(FluxError) as caught:
-            taken(tmp_path).check_spending(2, most=9, agreed=True, ask=NEVER)
+            check_spending(taken(tmp_path).credits(2), most=9, agreed=True, ask=NEVER)
         assert caught.value.code is Code.OVER_BUDGET
 
     @pytest.mark.parametrize("answer", [None, False])
     def test_no_answer_is_no(self, tmp_path: Path, answer: bool | None) -> None:  # noqa: FBT001 - an answer
         with pytest.raises(FluxError) as caught:
-            taken(tmp_path).check_spending(21, most=None, agreed=False, ask=lambda _: answer)
+            check_spending(
+                taken(tmp_path).credits(21), most=None, agreed=False, ask=lambda _: answer
+            )
         assert caught.value.code is Code.NO_CONSENT
 
     def test_the_question_names_the_estimate(self, tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ class TestSpending:
             raw.append(question)
             return True
 
-        taken(tmp_path).check_spending(21, most=None, agreed=False, ask=ask)
+        check_spending(taken(tmp_path).credits(21), most=None, agreed=False, ask=ask)
         assert raw == ["spend an estimated 105 credits?"]
 
 
