@@ -6,11 +6,11 @@ _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
     --api) next='auto kontext jobs' ;;
+    --prompts | --prompt-file | -o | --output | --html) next='FILE' ;;
     --save-as | -p | --prompt | --watermark | --callback-url | --timeout | --interval | -n | \
       --count | --max-credits | --limit | --search | --since | --state | --tag | --shard | -j \
       | --jobs | --reroll | --candidates | --rate | --report | --against | --port | --seconds \
       | --fault) next='' ;;
-    --prompt-file | -o | --output | --html) next='FILE' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
@@ -33,11 +33,12 @@ _fluxcli_command() {
       takes=('generate edit status download build credits sandbox assets config')
       ;;
     'generate')
-      flags='--save-as -p|--prompt --prompt-file --no-wait -m|--model -a|--aspect-ratio
-        --output-format --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
-        --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
-        --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
-        --new -y|--yes --max-credits --dry-run --preview --open'
+      flags='--prompts --save-as -p|--prompt --prompt-file --no-wait -m|--model
+        -a|--aspect-ratio --output-format --safety-tolerance
+        --prompt-upsampling|--no-prompt-upsampling --enable-translation|--no-enable-translation
+        --upload-cn|--no-upload-cn --watermark --callback-url -o|--output -f|--force
+        --skip-existing --timeout --interval -n|--count --new -y|--yes --max-credits --dry-run
+        --preview --open'
       ;;
     'edit')
       flags='-p|--prompt --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format

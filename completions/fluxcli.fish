@@ -2,11 +2,11 @@
 # All words and flags stand here, so that a TAB starts no process; only tasks are asked for.
 
 # The flags that a value follows.
-set -g __fluxcli_taking --color --api --save-as -p --prompt --prompt-file -m --model -a \
-  --aspect-ratio --output-format --safety-tolerance --watermark --callback-url -o --output \
-  --timeout --interval -n --count --max-credits --limit --search --since --state --html \
-  --settle --tag --shard -j --jobs --reroll --candidates --rate --report --against --port \
-  --seconds --fault
+set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-file -m \
+  --model -a --aspect-ratio --output-format --safety-tolerance --watermark --callback-url \
+  -o --output --timeout --interval -n --count --max-credits --limit --search --since \
+  --state --html --settle --tag --shard -j --jobs --reroll --candidates --rate --report \
+  --against --port --seconds --fault
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -99,6 +99,7 @@ complete -c fluxcli -n "__fluxcli_new --color" -l color -x -a 'auto always never
 complete -c fluxcli -n "__fluxcli_new --api" -l api -x -a 'auto kontext jobs' -d 'Wire format of the service.'
 complete -c fluxcli -n "__fluxcli_new --no-input" -l no-input -d 'Never ask.'
 complete -c fluxcli -n "__fluxcli_new -h --help" -s h -l help -d 'Show this message and exit.'
+complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --prompts" -l prompts -r -F -d 'Make an image for each line: a prompt, or a JSON object with request fields and `output`; `-` reads stdin.'
 complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --save-as" -l save-as -x -d 'Declare the picture in assets.toml, for `build`.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -p --prompt" -s p -l prompt -x -d 'The prompt, even if it looks like a command.'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-file" -l prompt-file -r -F -d 'Read the prompt from a file, or `-` for stdin.'

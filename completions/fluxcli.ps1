@@ -77,6 +77,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Never ask.' }
         @{ Names = @('-h', '--help')
             Again = $false; Help = 'Show this message and exit.' }
+        @{ Names = @('--prompts'); Takes = @('FILE'); In = @('generate')
+            Again = $false; Help = 'Make an image for each line: a prompt, or a JSON object with request fields and `output`; `-` reads stdin.' }
         @{ Names = @('--save-as'); Takes = @(); In = @('generate')
             Again = $false; Help = 'Declare the picture in assets.toml, for `build`.' }
         @{ Names = @('-p', '--prompt'); Takes = @(); In = @('generate', 'edit')
