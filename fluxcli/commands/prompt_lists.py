@@ -6,7 +6,7 @@ one has paid for, whatever lines were added, removed or moved since.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from fluxcli.commands.pictures import (
@@ -18,6 +18,7 @@ from fluxcli.commands.pictures import (
     take_places_and_times,
 )
 from fluxcli.commands.slips import is_image
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished
 from fluxcli.models import State, Task

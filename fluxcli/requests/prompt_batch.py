@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import MAX_COUNT
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import is_device, is_open, resolve

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.fields import FIELDS
 from fluxcli.settings.parsers import nearest
