@@ -115,7 +115,7 @@ class AssetJob:
                 *context.records.submitted_now(asset.name, request.hash),
             )
             known = tuple(one for one in known if one.origin in {None, context.origin})
-            found = paid_before(known, asset=asset, identity=identity, now=now)
+            found = paid_before(known, asset=asset, identity=identity)
             if found is not None and found.task_id is None:
                 journal.release(run)
                 raise unsettled(found.ref or "", None)

@@ -108,8 +108,7 @@ class AssetState:
             return self._held_elsewhere(pending)
         if pending.task_id is None:
             return self._unknown(pending)
-        alive = is_alive(pending, pending.submitted_at, now=self.inputs.options.now)
-        return self._collected(pending) if alive else None
+        return self._collected(pending)
 
     def _known_submission(self) -> PlanStep | None:
         """Decide by an earlier submission for this very request: collect it, or hold."""
@@ -131,7 +130,7 @@ class AssetState:
                 if not self._is_elsewhere(one)
                 and not any(same_submission(one, dead) for dead in ended)
             ]
-        return paid_before(known, asset=self.asset, identity=self.identity, now=options.now)
+        return paid_before(known, asset=self.asset, identity=self.identity)
 
     def _refusal(self) -> PlanStep | None:
         """Hold what the service refused: the same request would be refused again."""
@@ -285,8 +284,6 @@ class AssetState:
     def _lost(self, pending: LockedRequest | None) -> list[str]:
         if pending is None or pending.task_id is None:
             return []
-        if self._answers(pending):
-            return [f"the service keeps results for {RESULT_DAYS} days, and this one is gone"]
         return ["what is paid for is the answer to another request"]
 
     # -- reasons ------------------------------------------------------------------------

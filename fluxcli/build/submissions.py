@@ -26,15 +26,17 @@ REFUSALS: Final = frozenset({Code.MODERATED.value, Code.REJECTED.value})
 
 
 def paid_before(
-    known: Iterable[LockedRequest], *, asset: Asset, identity: str | None, now: float
+    known: Iterable[LockedRequest], *, asset: Asset, identity: str | None
 ) -> LockedRequest | None:
     """Return the submission for exactly this request that may still be collected.
 
+    How old it is decides nothing: our clock may be wrong. That its result is gone, the service
+    reports when it is collected, and `error` records.
     One of which it is unknown whether it was accepted comes before any other.
     """
     found = [one for one in known if one.error is None and answers(one, asset, identity)]
     lost = next((one for one in found if one.task_id is None and one.ref is not None), None)
-    return lost or next((one for one in found if is_alive(one, one.submitted_at, now=now)), None)
+    return lost or next((one for one in found if one.task_id is not None), None)
 
 
 def is_alive(request: LockedRequest, since: float, *, now: float) -> bool:

@@ -129,6 +129,8 @@ class Service:
         self._gone: set[str] = set()
         self.is_sandbox = False
         """Whether an answer identified the service as the stand-in."""
+        self.answered_at: float | None = None
+        """When it last answered, by the service's own clock; None if it does not say."""
         known = memory.wire() if memory is not None and api == "auto" else None
         self._current: WireName = "jobs" if api == "jobs" else known or "kontext"
 
@@ -369,6 +371,7 @@ class Service:
         """Decode an answer; the key, if the service repeats it, is removed from all of it."""
         body = exchange.decoded()
         self.is_sandbox = self.is_sandbox or exchange.sandbox
+        self.answered_at = wire.http_date(exchange.date)
         return decode(exchange.status or 0, redacted(body, self._key()), exchange.retry_after)
 
 

@@ -63,6 +63,7 @@ class Exchange:
     retry_after: str | None = None
     location: str | None = None
     length: str | None = None
+    date: str | None = None
     sandbox: bool = False
     body: bytearray = field(default_factory=bytearray)
     sockets: list[socket.socket] = field(default_factory=list)
@@ -246,6 +247,7 @@ class Transport:
                 exchange.retry_after = response.headers.get("retry-after")
                 exchange.location = response.headers.get("location")
                 exchange.sandbox = SANDBOX_HEADER in response.headers
+                exchange.date = response.headers.get("date")
                 exchange.length = response.headers.get("content-length")
                 yield from response.iter_raw()
 

@@ -159,6 +159,16 @@ def link(value: object) -> str | None:
     return value.strip() if usable else None
 
 
+def http_date(text: str | None) -> float | None:
+    """Return the time in a `Date` header, in seconds since the epoch; None if there is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
 def task_id_of(reply: Reply) -> str | None:
     """Return the id of the task that an answer names, anywhere in it, even if it is broken."""
     data = reply.data if isinstance(reply.data, dict) else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import RESULT_DAYS
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import input_from, read_input
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 PROMPT_LIMIT: Final = 1 << 20
 INPUT_LIMIT: Final = 64 << 20
 LAST: Final = "@last"
-_DAY: Final = 86400.0
 _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "make it night"'}
 
 
@@ -155,9 +153,10 @@ def source_of_identity(identity: str, environment: RequestEnvironment) -> Source
 
 
 def _earlier(name: str, environment: RequestEnvironment) -> Source:
-    """Return the result of an earlier task: its URL while it lives, else the saved file.
+    """Return the result of an earlier task: its URL, and the file that it was saved to.
 
-    Where there is none, the source has the error: a run that is paid for needs no input.
+    Whether the service still has it, the service reports when it is needed; our clock may be
+    wrong. With neither, the source has the error: a run that is paid for needs no input.
     """
     task = environment.find(name)
     if task is None:
@@ -167,10 +166,9 @@ def _earlier(name: str, environment: RequestEnvironment) -> Source:
             hint=f"fluxcli status  (a file of that name is `./{name}`)",
         )
     identity = f"task:{task.task_id or task.ref}"
-    age = environment.now - (task.completed_at or task.created_at)
-    if task.url is not None and age < (RESULT_DAYS - 1) * _DAY:
-        return Source(identity=identity, url=task.url)
     path = task.picture.path if task.picture else None
+    if task.url is not None:
+        return Source(identity=identity, url=task.url, is_result=True, saved=path)
     try:
         if path is None or not path.exists():
             raise _no_image(task)

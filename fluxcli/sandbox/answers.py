@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox.bodies import compact
@@ -101,9 +102,13 @@ def packed(answer: HttpAnswer, call: HttpCall) -> HttpAnswer:
     return replace(answer, headers=headers, body=gzip.compress(answer.body, mtime=0))
 
 
-def marked(answer: HttpAnswer) -> HttpAnswer:
-    """Add the header that identifies the sandbox, and the CORS header."""
-    marks = (("x-fluxcli-sandbox", "1"), ("access-control-allow-origin", "*"))
+def marked(answer: HttpAnswer, now: float) -> HttpAnswer:
+    """Add the headers of every answer: the sandbox's mark, the service's time, CORS."""
+    marks = (
+        ("x-fluxcli-sandbox", "1"),
+        ("date", formatdate(now, usegmt=True)),
+        ("access-control-allow-origin", "*"),
+    )
     return replace(answer, headers=(*answer.headers, *marks))
 
 

@@ -210,7 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
             and self.request_version == "HTTP/1.1"
             and bool(answer.body)
         )
-        self.send_response(answer.status)
+        # The answer has the service's own `Date`.
+        self.send_response_only(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
         if chunked:

@@ -127,7 +127,7 @@ class SandboxService:
 
     def answer_call(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         """Answer a call that `next_fault` has seen."""
-        return answers.marked(answers.packed(self._judged(call, fault), call))
+        return answers.marked(answers.packed(self._judged(call, fault), call), self.wall())
 
     def _judged(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         own = {self.origins.api_host, self.origins.upload_host}

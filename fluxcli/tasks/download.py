@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import EXTENSION
+from fluxcli.catalog import EXTENSION, RESULT_DAYS
 from fluxcli.client.client import LinkGoneError
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Warned
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
+    from fluxcli.client.client import Record
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Picture, Task
@@ -150,7 +151,7 @@ class Downloader:
 
     def _other_links(self, task: Task, *, gone: bool) -> Iterator[str]:
         """Yield a renewed link, then the one that the task's record has now, if it is another."""
-        service = self._services.service
+        service, refusal = self._services.service, None
         self._trouble = ""
         if gone and task.url:
             try:
@@ -159,13 +160,24 @@ class Downloader:
                 if error.code in LASTING:
                     raise paid(error, task) from error
                 self._trouble = f"; the link was not renewed: {error.message}"
+                refusal = error
                 if _EXPIRED.search(error.message):
                     raise self._expired(task, error) from error
-        with suppress(FluxError):
+        try:
             record = service.read(task.task_id or "", form=task.wire)
-            is_new = record.state == "succeeded" and record.url not in {None, task.url}
-            if is_new and not service.is_foreign(record, task):
-                yield finalize(self._services, task, record).url or ""
+        except FluxError:
+            return
+        if record.state != "succeeded" or service.is_foreign(record, task):
+            return
+        if record.url not in {None, task.url}:
+            yield finalize(self._services, task, record).url or ""
+        elif refusal is not None and refusal.code is Code.REJECTED and self._is_over(record):
+            raise self._expired(task, refusal) from refusal
+
+    def _is_over(self, record: Record) -> bool:
+        """Return whether a result is older than results are kept, by the service's own times."""
+        now, ended = self._services.service.answered_at, record.completed_at
+        return now is not None and ended is not None and now - ended > RESULT_DAYS * 86400.0
 
     def _expired(self, task: Task, error: FluxError) -> FluxError:
         """Record that the service reports a result as expired; return the error for it."""

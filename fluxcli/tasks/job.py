@@ -81,7 +81,7 @@ class PictureJob:
         self._ref = task.ref
         yield Started(key=self.key, ref=task.ref, request=picture.request)
         submitter = Submitter(self.key, self._services, self._options)
-        task = yield from submitter.ask(task, picture.request, picture.source)
+        task = yield from submitter.submit(task, picture.request, picture.source)
         yield from self._finish(task, None, young=True)
 
     def _finish(self, task: Task, target: OutputTarget | None, *, young: bool) -> Iterator[JobStep]:

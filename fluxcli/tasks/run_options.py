@@ -12,6 +12,7 @@ from fluxcli.events import Event, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from fluxcli.client.client import Service
     from fluxcli.clock import Clock
@@ -43,13 +44,16 @@ class Source:
     """The picture that an edit starts from: a `url` that the service can read, or an `input`.
 
     `identity` tells it apart: the URL, `sha256:…` of the bytes, or `task:…`. With neither,
-    `error` is the reason, and nothing can be made from it.
+    `error` is the reason, and nothing can be made from it. `is_result`: the URL is the result of
+    an earlier task, which the service may have dropped; `saved` is the file it was saved to.
     """
 
     identity: str
     url: str | None = None
     input: Input | None = None
     error: FluxError | None = None
+    is_result: bool = False
+    saved: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +89,17 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskServices:
-    """What the work is done with; shared by all pictures of a run. `account` is a short hash."""
+    """What the work is done with; shared by all images of a run. `account` is a short hash.
+
+    `available` are the links to inputs that were found to work in this run.
+    """
 
     service: Service
     journal: Journal
     clock: Clock
     account: str
     uploading: threading.Lock = field(default_factory=threading.Lock)
+    available: set[str] = field(default_factory=set)
 
 
 class RetryBudget:

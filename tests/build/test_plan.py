@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from fluxcli.build.lock import fingerprint
 from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.manifest.manifest import parse
@@ -14,8 +16,6 @@ from fluxcli.build.plan import plan
 from fluxcli.build.steps import Action, Plan, PlanOptions, locked_request
 
 if TYPE_CHECKING:
-    import pytest
-
     from fluxcli.build.manifest.asset import Manifest
 
 NOW = 1_795_341_600.0
@@ -100,14 +100,21 @@ def test_a_missing_file_is_fetched_while_the_service_has_it() -> None:
     assert "--reroll a" in (result.steps[0].next or "")
 
 
-def test_what_is_paid_for_is_collected_and_after_two_weeks_is_lost() -> None:
+@pytest.mark.parametrize("days", [-3650, -14, 0, 13, 14, 3650])
+def test_what_is_paid_for_is_collected_by_any_clock(days: int) -> None:
     found = manifest()
-    pending = replace(ask(found), submitted_at=NOW - 13 * DAY)
+    pending = replace(ask(found), submitted_at=NOW - days * DAY)
     assert actions(decide(found, {"a": LockEntry(None, pending)}, Shelf())) == {"a": Action.COLLECT}
-    lost = replace(pending, submitted_at=NOW - 14 * DAY)
-    result = decide(found, {"a": LockEntry(None, lost)}, Shelf())
-    assert actions(result) == {"a": Action.NEW}
-    assert "this one is gone" in result.steps[0].reasons[0]
+    earlier = LockEntry(None, None, (pending,))
+    assert actions(decide(found, {"a": earlier}, Shelf())) == {"a": Action.COLLECT}
+
+
+def test_what_the_service_has_dropped_is_made_again() -> None:
+    found = manifest()
+    gone = replace(ask(found), error="expired")
+    assert actions(decide(found, {"a": LockEntry(None, None, (gone,))}, Shelf())) == {
+        "a": Action.NEW
+    }
 
 
 def test_what_is_paid_for_but_no_longer_wanted_is_not_fetched() -> None:

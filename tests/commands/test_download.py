@@ -178,15 +178,16 @@ class TestDeadLinks:
         assert ran.status == 0
         assert "/api/v1/common/download-url" in ran.err
 
-    def test_a_result_that_cannot_be_had_stays_unsaved_and_is_named(self, box: World) -> None:
-        """Our clock expires nothing: only the service's own word does."""
+    def test_a_result_older_than_the_service_keeps_is_expired(self, box: World) -> None:
+        """The service's record says when it ended, its `Date` header what time it is."""
         task_id = begun(box, "-o", "fox.jpg")
         box.run("status", task_id, "--wait")
         box.clock.sleep(15 * 86400)
         ran = box.run("download", task_id, "--json")
-        assert (ran.status, ran.code) == (6, "download_failed")
+        assert (ran.status, ran.code) == (8, "expired")
         assert ran.record["error"]["task_id"] == task_id
-        assert box.run("status", task_id, "--offline", "--json").record["state"] == "succeeded"
+        assert box.run("status", task_id, "--offline", "--json").record["state"] == "failed"
+        assert box.run("download", "--unsaved").lines == []
 
     def test_a_task_that_never_was_accepted(self, box: World) -> None:
         box.run("generate", "a fox", env={"FLUXCLI_SANDBOX_FAULTS": "submit:402"})

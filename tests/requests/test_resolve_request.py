@@ -106,8 +106,8 @@ class TestInputs:
         assert source is not None
         assert (source.url, source.identity) == ("https://h.invalid/r", "task:e730")
 
-    def test_the_same_result_is_the_same_input_by_url_or_by_file(self, tmp_path: Path) -> None:
-        """What was begun while the URL lived is taken up after it died."""
+    def test_our_clock_does_not_expire_a_result(self, tmp_path: Path) -> None:
+        """Its URL and its file are both at hand, whatever its age."""
         (tmp_path / "fox.jpg").write_bytes(drawn())
         young = task(
             State.SAVED,
@@ -120,8 +120,10 @@ class TestInputs:
             taken(tmp_path, mode="edit", image="@last", find=one) for one in (young, old)
         )
         assert first.fingerprint == second.fingerprint
+        assert first.first.source == second.first.source
         assert second.first.source is not None
-        assert second.first.source.input is not None
+        assert second.first.source.url == "https://h.invalid/r"
+        assert second.first.source.saved == tmp_path / "fox.jpg"
 
     @pytest.mark.parametrize(
         ("state", "code"),

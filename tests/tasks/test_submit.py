@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -28,6 +29,11 @@ from tests.client import bodies
 from tests.journal.samples import accepted
 from tests.tasks.conftest import drawn
 from tests.tasks.desk import Desk, answer, refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.client.scripted import Act
 
 
 def kinds(events: list[Event]) -> list[str]:
@@ -229,6 +235,70 @@ class TestTheLimit:
         assert all(taken)
 
 
+class TestEarlierResults:
+    """The image of an earlier task as the input: by its link, a renewed link, or its file."""
+
+    LINK = "https://earlier.invalid/r.png"
+
+    def source(self, saved: Path | None = None) -> Source:
+        return Source(identity="task:e730", url=self.LINK, is_result=True, saved=saved)
+
+    def used(self, desk: Desk) -> str | None:
+        return desk.journal.recent(None)[0].request.input_image
+
+    def test_a_link_that_works_is_used_and_asked_for_once(self, desk: Desk, png: bytes) -> None:
+        desk.answers["earlier.invalid"] = [answer(png)]
+        desk.make(source=self.source())
+        desk.make(source=self.source(), output="b.jpg", fingerprint="g")
+        assert self.used(desk) == self.LINK
+        assert desk.asked.count("earlier.invalid") == 1
+
+    def test_a_link_whose_host_cannot_be_asked_is_used(self, desk: Desk) -> None:
+        desk.answers["earlier.invalid"] = [answer(b"", 503)]
+        desk.make(source=self.source())
+        assert self.used(desk) == self.LINK
+
+    def test_a_dead_link_is_renewed(self, desk: Desk) -> None:
+        renewed = answer(b'{"code":200,"data":"https://renewed.invalid/r.png"}')
+        desk.answers |= {"earlier.invalid": [answer(b"", 403)], "download-url": [renewed]}
+        desk.make(source=self.source())
+        assert self.used(desk) == "https://renewed.invalid/r.png"
+
+    def test_else_the_saved_file_is_uploaded(self, desk: Desk, png: bytes) -> None:
+        saved = desk.folder / "earlier.png"
+        saved.write_bytes(png)
+        desk.answers |= {
+            "earlier.invalid": [answer(b"", 404)],
+            "download-url": [refusal(422, "url is wrong")],
+        }
+        desk.make(source=self.source(saved))
+        assert desk.asked.count("file-stream-upload") == 1
+        assert (self.used(desk) or "").endswith("w5dsj9ctw1.jpg")
+
+    def test_without_either_nothing_is_sent(self, desk: Desk) -> None:
+        desk.answers |= {
+            "earlier.invalid": [answer(b"", 404)],
+            "download-url": [refusal(422, "url is wrong")],
+        }
+        failed = failure(desk.make(source=self.source(desk.folder / "removed.png")))
+        assert (failed.error.code, failed.error.status) == (Code.EXPIRED, 8)
+        assert "nothing was sent" in failed.error.message
+        assert "kontext/generate" not in desk.asked
+
+    def test_a_renewal_that_fails_in_passing_is_tried_again(self, desk: Desk) -> None:
+        renewed = answer(b'{"code":200,"data":"https://renewed.invalid/r.png"}')
+        desk.answers |= {
+            "earlier.invalid": [answer(b"", 404)],
+            "download-url": [refusal(500, "String index out of range: -1"), renewed],
+        }
+        assert isinstance(desk.make(source=self.source())[-1], Finished)
+
+    def test_a_refused_key_ends_it_before_anything_is_sent(self, desk: Desk) -> None:
+        desk.answers |= {"earlier.invalid": [answer(b"", 404)], "download-url": [refusal(401)]}
+        assert failure(desk.make(source=self.source())).error.code is Code.AUTH_REFUSED
+        assert "kontext/generate" not in desk.asked
+
+
 @pytest.fixture
 def source(desk: Desk, png: bytes) -> Source:
     """A local picture to edit."""
@@ -282,7 +352,7 @@ class TestUploading:
         assert uploaded == Uploaded(key="1", reused=True)
         assert not any(isinstance(event, Uploading) for event in events)
 
-    def test_not_if_another_did_it_meanwhile(self, desk: Desk, source: Source) -> None:
+    def test_not_if_another_did_it_meanwhile(self, desk: Desk, source: Source, png: bytes) -> None:
         """Many begin with the same picture at once; those who waited use the first's."""
         assert source.input is not None
         sha256 = source.input.sha256
@@ -291,9 +361,33 @@ class TestUploading:
             if isinstance(event, Uploading):
                 desk.journal.uploads.keep("a", sha256, "https://h.invalid/x.png")
 
+        desk.answers["h.invalid"] = [answer(png)]
         desk.make(source=source, during=overtake)
         assert "file-stream-upload" not in desk.asked
         assert desk.journal.recent(None)[0].request.input_image == "https://h.invalid/x.png"
+
+    @pytest.mark.parametrize("http", [403, 404, 410])
+    def test_again_if_the_host_no_longer_has_it(
+        self, desk: Desk, source: Source, http: int
+    ) -> None:
+        assert source.input is not None
+        desk.journal.uploads.keep("a", source.input.sha256, "https://h.invalid/x.png")
+        desk.answers["h.invalid"] = [answer(b"", http)]
+        desk.make(source=source)
+        assert desk.asked.count("file-stream-upload") == 1
+        desk.make(source=source, output="other.jpg", fingerprint="g")
+        assert desk.asked.count("file-stream-upload") == 1, "the new one is used from now on"
+
+    @pytest.mark.parametrize("trouble", [answer(b"", 503), httpx.ConnectError("no route")])
+    def test_not_if_its_host_cannot_be_asked(
+        self, desk: Desk, source: Source, trouble: Act
+    ) -> None:
+        """The service may be able to read what this machine cannot."""
+        assert source.input is not None
+        desk.journal.uploads.keep("a", source.input.sha256, "https://h.invalid/x.png")
+        desk.answers["h.invalid"] = [trouble]
+        desk.make(source=source)
+        assert "file-stream-upload" not in desk.asked
 
     def test_a_webp_keeps_its_ending(self, desk: Desk) -> None:
         sent: list[bytes] = []
