@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from fluxcli.dataclass import dataclass
+from fluxcli.errors import Code
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +105,18 @@ class Task:
     error_message: str | None = None
     wire: str | None = None
     credits: float | None = None
+
+
+def is_charged(task: Task) -> bool | None:
+    """Return whether credits were spent for a task; None if that is not known (yet).
+
+    Failed tasks are refunded; one whose result has expired was made, and is not.
+    """
+    if task.state in {State.SENDING, State.UNKNOWN}:
+        return None
+    if task.state is State.FAILED:
+        return task.error_code == Code.EXPIRED
+    return task.state is not State.REFUSED
 
 
 def is_unpaid(task: Task | None) -> bool:

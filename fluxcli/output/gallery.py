@@ -68,8 +68,8 @@ def _article(task: Task, fields: Sequence[tuple[str, str]], shown: set[str]) -> 
         _text(task.request.model),
         *(_text(values[name]) for name in ("estimate", "created") if name in values),
     ]
-    if "kept for" in values:
-        facts.append(f"kept by the service for {_text(values['kept for'])}")
+    if "kept until" in values:
+        facts.append(f"kept by the service until {_text(values['kept until'])}")
     parent = (task.source or "").removeprefix("task:")
     if task.source and parent != task.source:
         text = f"edit of {_text(parent)}"

@@ -6,35 +6,33 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import CREDITS
-from fluxcli.models import State
+from fluxcli.models import State, is_charged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fluxcli.models import Task
 
-_UNPAID = frozenset({State.SENDING, State.REFUSED, State.FAILED})
-
 
 def spent_by_day(tasks: Iterable[Task], since: float) -> list[dict[str, object]]:
     """Return a record for each local day and model, newest first.
 
     Each has `day`, `model`, `images`, `estimated_credits`, and `unknown`, the number of
-    submissions that may have been charged and are not counted. Refused and failed tasks cost
-    nothing (failed ones are refunded). What the service reported as charged counts, else the
-    price list.
+    submissions that may have been charged and are not counted. Refused tasks cost nothing, and
+    failed ones are refunded, unless the result was made and has expired. What the service reported
+    as charged counts, else the price list.
     """
     counts: dict[tuple[str, str], list[int]] = {}
     amounts: dict[tuple[str, str], float] = {}
     for task in tasks:
         paid_at = task.accepted_at or task.created_at
-        if paid_at < since or task.state in _UNPAID:
+        charged = is_charged(task)
+        if paid_at < since or charged is False or task.state is State.SENDING:
             continue
         day = datetime.fromtimestamp(paid_at).astimezone().date().isoformat()
         count = counts.setdefault((day, task.request.model), [0, 0])
-        is_unknown = task.state is State.UNKNOWN
-        count[is_unknown] += 1
-        if not is_unknown:
+        count[charged is None] += 1
+        if charged:
             price = CREDITS.get(task.request.model, 0) if task.credits is None else task.credits
             amounts[day, task.request.model] = amounts.get((day, task.request.model), 0) + price
     return [

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import CREDITS, RESULT_DAYS
-from fluxcli.models import State
+from fluxcli.models import State, is_charged
 from fluxcli.output.json_records import timestamp
 from fluxcli.output.text import age, duration, size
 from fluxcli.output.text import credits as in_words
@@ -55,7 +55,7 @@ def card(task: Task, known: Sequence[Task], now: float) -> list[tuple[str, str]]
         ]
     fields += [
         ("url", task.url),
-        ("kept for", days_left(task, now)),
+        ("kept until", kept_until(task)),
         ("estimate", _estimate(task)),
         ("charged", None if task.credits is None else in_words(task.credits)),
         ("service", "sandbox" if task.sandbox else None),
@@ -80,12 +80,15 @@ def next_command(task: Task) -> str:
     return _again(task) + sandbox
 
 
-def days_left(task: Task, now: float) -> str:
-    """Return how long the service still keeps a result that is not saved: `13 d`; else nothing."""
+def kept_until(task: Task) -> str:
+    """Return the day until which the service keeps a result that is not saved; else nothing.
+
+    The time of completion is the service's own; our clock, which may be wrong, is not asked.
+    """
     if task.state is not State.SUCCEEDED:
         return ""
-    left = (task.completed_at or task.created_at) + RESULT_DAYS * _DAY - now
-    return f"{max(0, int(left // _DAY))} d" if left > 0 else "gone"
+    end = timestamp((task.completed_at or task.created_at) + RESULT_DAYS * _DAY)
+    return (end or "").partition("T")[0]
 
 
 def _again(task: Task) -> str:
@@ -117,8 +120,8 @@ def _estimate(task: Task) -> str | None:
     price = CREDITS.get(task.request.model)
     if price is None:
         return None
-    free = task.state in {State.FAILED, State.REFUSED}
-    return f"{in_words(price)}{', not charged or refunded' if free else ''}"
+    free = ", not charged or refunded" if is_charged(task) is False else ""
+    return f"{in_words(price)}{free}"
 
 
 def _error(task: Task) -> str | None:

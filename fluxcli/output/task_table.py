@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fluxcli.catalog import CREDITS
-from fluxcli.models import State
-from fluxcli.output.task_card import card, days_left
+from fluxcli.models import State, is_charged
+from fluxcli.output.task_card import card, kept_until
 from fluxcli.output.text import age, pad, shorten
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class TaskReporter:
         if edits:
             columns.append(_Column("EDIT OF", 80, lambda task: _parent(task, arrow, length)))
         if unsaved:
-            columns.append(_Column("KEPT", 80, lambda task: days_left(task, self._now)))
+            columns.append(_Column("KEPT UNTIL", 80, kept_until))
         columns.append(_Column("CREDITS", 100, _price))
         columns.append(_Column("FILE", 120, _file_name))
         return columns
@@ -176,9 +176,9 @@ def _parent(task: Task, arrow: str, length: int) -> str:
 
 
 def _price(task: Task) -> str:
-    if task.state in {State.FAILED, State.REFUSED, State.SENDING}:
+    if is_charged(task) is False:
         return "0"
-    return str(CREDITS.get(task.request.model, ""))
+    return "" if task.state is State.SENDING else str(CREDITS.get(task.request.model, ""))
 
 
 def _file_name(task: Task) -> str:

@@ -89,6 +89,41 @@ def test_download_unsaved_saves_after_any_change_of_the_clock(
     assert charged(world) == one
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_an_edit_of_an_earlier_result_works_by_any_clock(
+    world: World, service: SandboxService, step: float
+) -> None:
+    """Its age by our clock decides nothing, and no saved file is needed."""
+    del service
+    assert world.run("generate", "a fox", "-o", "fox.png").status == 0
+    (world.cwd / "fox.png").unlink()
+    one = charged(world)
+    world.clock.step(step)
+    command = ("edit", "@last", "make it night", "-o", "night.png")
+    assert world.run(*command, "--no-wait").status == 0
+    world.clock.step(-2 * step)
+    assert world.run(*command).status == 0
+    assert (world.cwd / "night.png").exists()
+    assert charged(world) == 2 * one
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_status_denies_nothing_by_any_clock(
+    world: World, service: SandboxService, step: float
+) -> None:
+    """A finished image is unsaved, whatever day our clock takes it for."""
+    del service
+    assert world.run("generate", "a fox", "-o", "fox.png", "--no-wait").status == 0
+    world.clock.step(step)
+    shown = world.run("status", "@last", "--wait").out.decode()
+    listed = world.run("status", terminal=True, env={"COLUMNS": "200"}).out.decode()
+    for text in (shown, listed):
+        assert "succeeded" in text
+        assert "2026-12-" in text, "the day until which the service keeps it"
+        assert "gone" not in text
+        assert "expired" not in text
+
+
 def test_tasks_of_a_served_stand_in_are_marked_and_stay_its_own(
     world: World, service: SandboxService
 ) -> None:

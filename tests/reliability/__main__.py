@@ -6,7 +6,16 @@ import argparse
 import signal
 import sys
 
-from tests.reliability import batch, comparison, examples, experiments, figures, processes, results
+from tests.reliability import (
+    batch,
+    clocks,
+    comparison,
+    examples,
+    experiments,
+    figures,
+    processes,
+    results,
+)
 
 EXPERIMENTS = {
     "kills": experiments.kills,
@@ -23,6 +32,7 @@ EXPERIMENTS = {
     "endless": results.endless,
     "slow": experiments.slow,
     "crowd": experiments.crowd,
+    "clocks": clocks.clocks,
     "baseline": comparison.baseline,
     "baseline-faults": comparison.baseline_faults,
 }
