@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -114,20 +115,19 @@ class ProgressState:
 
     def __init__(self) -> None:
         self.rows: dict[str, ProgressRow] = {}
+        self._counts: Counter[Stage] = Counter()
+        """How many rows stand in each stage: counting them at each event takes quadratic time."""
 
     def fold(self, event: Event, *, now: float, wall: float) -> bool:
         """Apply `event` at `now` (monotonic) and `wall` (epoch); True for a new stage."""
         row = self.rows.get(event.key)
         before = row.stage if row else None
         if row is None:
-            row = self.rows[event.key] = ProgressRow(event.key, "", Stage.PREPARING, now, now)
-            if event.key.isdecimal():
-                # The workers begin them in any order; sorting is stable and cheap.
-                self.rows = dict(sorted(self.rows.items(), key=lambda item: item[0].zfill(9)))
+            row = self._add(event.key, now)
         self._update(row, event, now, wall)
         stage = _stage(event, row) or row.stage
         if stage is not row.stage:
-            row.stage = stage
+            self._enter(row, stage)
             if not isinstance(event, events.Resumed):
                 row.since = now
         return stage is not before
@@ -138,13 +138,29 @@ class ProgressState:
             if row.is_over:
                 continue
             if row.accepted:
-                row.stage = Stage.UNSAVED if row.stage is Stage.DOWNLOADING else Stage.RUNNING
+                downloading = row.stage is Stage.DOWNLOADING
+                self._enter(row, Stage.UNSAVED if downloading else Stage.RUNNING)
             elif row.stage is Stage.SUBMITTING:
-                row.stage = Stage.UNKNOWN
+                self._enter(row, Stage.UNKNOWN)
+
+    def _add(self, key: str, now: float) -> ProgressRow:
+        row = ProgressRow(key, "", Stage.PREPARING, now, now)
+        last = next(reversed(self.rows), "")
+        self.rows[key] = row
+        self._counts[row.stage] += 1
+        # The workers begin the images in any order.
+        if key.isdecimal() and _position(key) < _position(last):
+            self.rows = dict(sorted(self.rows.items(), key=lambda item: _position(item[0])))
+        return row
+
+    def _enter(self, row: ProgressRow, stage: Stage) -> None:
+        self._counts[row.stage] -= 1
+        self._counts[stage] += 1
+        row.stage = stage
 
     def count(self, *stages: Stage) -> int:
         """Return how many images stand in one of `stages`."""
-        return sum(row.stage in stages for row in self.rows.values())
+        return sum(self._counts[stage] for stage in stages)
 
     def total(self, count: int | None) -> int:
         """Return how many images there are in all, if `count` were asked for."""
@@ -180,6 +196,11 @@ class ProgressState:
                 row.waits_until = now + seconds
             case _:
                 pass
+
+
+def _position(key: str) -> str:
+    """Return what orders keys: numbers by their value."""
+    return key.zfill(9)
 
 
 def _stage(event: Event, row: ProgressRow) -> Stage | None:
