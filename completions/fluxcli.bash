@@ -6,17 +6,21 @@ _fluxcli_value() {
   case $1 in
     --color) next='auto always never' ;;
     --api) next='auto kontext jobs' ;;
-    --prompts | --prompt-file | -o | --output | --html) next='FILE' ;;
+    --prompts | --prompt-file | --html | --body | --path) next='FILE' ;;
     --save-as | -p | --prompt | --watermark | --callback-url | --timeout | --interval | -n | \
       --count | --max-credits | --limit | --search | --since | --state | --tag | --shard | -j \
       | --jobs | --reroll | --candidates | --rate | --report | --against | --port | --seconds \
-      | --fault) next='' ;;
+      | --fault | --header | --max-age) next='' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
     --safety-tolerance)
       next='0 1 2 3 4 5 6'
       if [[ $command == 'edit' ]]; then next='0 1 2'; fi
+      ;;
+    -o | --output)
+      next='FILE'
+      if [[ $command == 'callback listen' ]]; then next=''; fi
       ;;
     --settle) next='not-charged' ;;
     *) return 1 ;;
@@ -30,7 +34,7 @@ _fluxcli_command() {
   case $command in
     '')
       flags='--version'
-      takes=('generate edit status download build credits sandbox assets config')
+      takes=('generate edit status download build credits sandbox assets callback config')
       ;;
     'generate')
       flags='--prompts --save-as -p|--prompt --prompt-file --no-wait -m|--model
@@ -71,10 +75,13 @@ _fluxcli_command() {
       'config path' | 'config list' | 'config edit' | 'config check') ;;
     'assets adopt') flags='--tag...' ;;
     'assets prune') flags='-y|--yes -f|--force' ;;
+    'callback') takes=('verify listen') ;;
+    'callback verify') flags='--body --header... --max-age' ;;
+    'callback listen') flags='--port --path --save -o|--output --max-age' ;;
     'config') takes=('path list get set unset edit check') ;;
     'config get')
-      takes=('base_url upload_url api timeout interval output color max_credits json quiet
-        verbose debug no_input sandbox generate.model generate.aspect_ratio
+      takes=('base_url upload_url api timeout interval output webhook_hmac_key color max_credits
+        json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio
         generate.output_format generate.safety_tolerance generate.prompt_upsampling
         generate.enable_translation generate.upload_cn generate.watermark generate.callback_url
         edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance
@@ -82,8 +89,8 @@ _fluxcli_command() {
         edit.callback_url')
       ;;
     'config set' | 'config unset')
-      takes=('api_key base_url upload_url api timeout interval output color generate.model
-        generate.aspect_ratio generate.output_format generate.safety_tolerance
+      takes=('api_key base_url upload_url api timeout interval output webhook_hmac_key color
+        generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
         edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn
@@ -158,7 +165,7 @@ _fluxcli() {
     elif [[ $word == -?* ]]; then
       given+="${word%%=*} "
       if _fluxcli_value "$word"; then flag=$word; fi
-    elif [[ -z $command || $command =~ ^(assets|config)$ ]]; then
+    elif [[ -z $command || $command =~ ^(assets|callback|config)$ ]]; then
       command=${command:+$command }$word
     else
       arguments+=("$word")

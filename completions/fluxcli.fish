@@ -6,7 +6,7 @@ set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-f
   --model -a --aspect-ratio --output-format --safety-tolerance --watermark --callback-url \
   -o --output --timeout --interval -n --count --max-credits --limit --search --since \
   --state --html --settle --tag --shard -j --jobs --reroll --candidates --rate --report \
-  --against --port --seconds --fault
+  --against --port --seconds --fault --body --header --max-age --path
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -65,6 +65,7 @@ complete -c fluxcli -n "__fluxcli_after ''" -a build -d 'Make the pictures that 
 complete -c fluxcli -n "__fluxcli_after ''" -a credits -d 'Print the account\'s balance, in credits; with `--since`, this machine\'s spending.'
 complete -c fluxcli -n "__fluxcli_after ''" -a sandbox -d 'Serve the sandbox until Ctrl-C, and print the variables to export.'
 complete -c fluxcli -n "__fluxcli_after ''" -a assets -d 'Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.'
+complete -c fluxcli -n "__fluxcli_after ''" -a callback -d 'Check callbacks of the service, or receive them.'
 complete -c fluxcli -n "__fluxcli_after ''" -a config -d 'Show, change and try out the settings.'
 complete -c fluxcli -n "__fluxcli_after assets" -a init -d 'Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.'
 complete -c fluxcli -n "__fluxcli_after assets" -a explain -d 'Show the resolved request of assets, where each value is set, and why they are stale or not.'
@@ -73,6 +74,8 @@ complete -c fluxcli -n "__fluxcli_after assets" -a pick -d 'Make a candidate\'s 
 complete -c fluxcli -n "__fluxcli_after assets" -a prune -d 'Remove the files that the lock knows and the manifest no longer declares.'
 complete -c fluxcli -n "__fluxcli_after assets" -a merge -d 'Join the locks of shards, or any locks of one project, into the manifest\'s lock.'
 complete -c fluxcli -n "__fluxcli_after assets" -a schema -d 'Print the JSON Schema of manifests, for editors.'
+complete -c fluxcli -n "__fluxcli_after callback" -a verify -d 'Check the signature of one callback: valid, fresh and new is exit status 0, else 3.'
+complete -c fluxcli -n "__fluxcli_after callback" -a listen -d 'Receive callbacks on 127.0.0.1 until Ctrl-C; print one line of JSON for each.'
 complete -c fluxcli -n "__fluxcli_after config" -a path -d 'Print where the config file is, or would be.'
 complete -c fluxcli -n "__fluxcli_after config" -a list -d 'Show every setting, its value, and where the value comes from.'
 complete -c fluxcli -n "__fluxcli_after config" -a get -d 'Print one setting\'s value; an empty line if it has none.'
@@ -85,8 +88,8 @@ complete -c fluxcli -n "__fluxcli_after config" -a check -d 'Try everything out:
 complete -c fluxcli -n "__fluxcli_after edit" -F -a '(__fluxcli_marked_tasks)'
 complete -c fluxcli -n "__fluxcli_in status download" -x -a '(__fluxcli_tasks)'
 complete -c fluxcli -n "__fluxcli_in build" -r -F
-complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
-complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output webhook_hmac_key color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output webhook_hmac_key color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 
 # Flags.
 complete -c fluxcli -n "__fluxcli_after ''" -n "__fluxcli_new --version" -l version -d 'Show the version.'
@@ -158,9 +161,15 @@ complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --max-credits" -l 
 complete -c fluxcli -n "__fluxcli_in build" -l report -x -d 'github, junit=FILE, html=FILE or DIR/; may be repeated.'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --against" -l against -x -d 'Compare the images in the html report with a commit\'s.'
 complete -c fluxcli -n "__fluxcli_in credits" -n "__fluxcli_new --since" -l since -x -d 'What this machine has spent since then, by day; needs no key.'
-complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --port" -l port -x -d 'Loopback port; 0 finds a free one.'
+complete -c fluxcli -n "__fluxcli_in sandbox 'callback listen'" -n "__fluxcli_new --port" -l port -x -d 'Loopback port; 0 finds a free one.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long an image takes.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -l fault -x -d 'Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --print-env" -l print-env -d 'Print the variables for the port and exit.'
 complete -c fluxcli -n "__fluxcli_in 'assets prune'" -n "__fluxcli_new -y --yes" -s y -l yes -d 'Do not ask.'
 complete -c fluxcli -n "__fluxcli_in 'assets prune'" -n "__fluxcli_new -f --force" -s f -l force -d 'Remove files that were edited by hand, too.'
+complete -c fluxcli -n "__fluxcli_in 'callback verify'" -n "__fluxcli_new --body" -l body -r -F -d 'The body as it was received; `-` for stdin.'
+complete -c fluxcli -n "__fluxcli_in 'callback verify'" -l header -x -d 'A header of the callback. May be repeated.'
+complete -c fluxcli -n "__fluxcli_in 'callback verify' 'callback listen'" -n "__fluxcli_new --max-age" -l max-age -x -d 'Age from which a callback is stale. [5m]'
+complete -c fluxcli -n "__fluxcli_in 'callback listen'" -n "__fluxcli_new --path" -l path -r -F -d 'The path that callbacks are sent to.'
+complete -c fluxcli -n "__fluxcli_in 'callback listen'" -n "__fluxcli_new --save" -l save -d 'Save each image once, and print its path.'
+complete -c fluxcli -n "__fluxcli_in 'callback listen'" -n "__fluxcli_new -o --output" -s o -l output -x -d 'Where to save: folder or template.'

@@ -14,6 +14,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = ''; Word = 'credits'; Help = 'Print the account''s balance, in credits; with `--since`, this machine''s spending.' }
         @{ After = ''; Word = 'sandbox'; Help = 'Serve the sandbox until Ctrl-C, and print the variables to export.' }
         @{ After = ''; Word = 'assets'; Help = 'Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.' }
+        @{ After = ''; Word = 'callback'; Help = 'Check callbacks of the service, or receive them.' }
         @{ After = ''; Word = 'config'; Help = 'Show, change and try out the settings.' }
         @{ After = 'assets'; Word = 'init'; Help = 'Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.' }
         @{ After = 'assets'; Word = 'explain'; Help = 'Show the resolved request of assets, where each value is set, and why they are stale or not.' }
@@ -22,6 +23,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = 'assets'; Word = 'prune'; Help = 'Remove the files that the lock knows and the manifest no longer declares.' }
         @{ After = 'assets'; Word = 'merge'; Help = 'Join the locks of shards, or any locks of one project, into the manifest''s lock.' }
         @{ After = 'assets'; Word = 'schema'; Help = 'Print the JSON Schema of manifests, for editors.' }
+        @{ After = 'callback'; Word = 'verify'; Help = 'Check the signature of one callback: valid, fresh and new is exit status 0, else 3.' }
+        @{ After = 'callback'; Word = 'listen'; Help = 'Receive callbacks on 127.0.0.1 until Ctrl-C; print one line of JSON for each.' }
         @{ After = 'config'; Word = 'path'; Help = 'Print where the config file is, or would be.' }
         @{ After = 'config'; Word = 'list'; Help = 'Show every setting, its value, and where the value comes from.' }
         @{ After = 'config'; Word = 'get'; Help = 'Print one setting''s value; an empty line if it has none.' }
@@ -38,21 +41,22 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ In = @('build'); Again = $true; Takes = @('FILE')
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
-          'timeout', 'interval', 'output', 'color', 'max_credits', 'json', 'quiet', 'verbose',
-          'debug', 'no_input', 'sandbox', 'generate.model', 'generate.aspect_ratio',
-          'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
-          'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
-          'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
-          'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',
-          'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
-        }
-        @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
-          'upload_url', 'api', 'timeout', 'interval', 'output', 'color', 'generate.model',
+          'timeout', 'interval', 'output', 'webhook_hmac_key', 'color', 'max_credits', 'json',
+          'quiet', 'verbose', 'debug', 'no_input', 'sandbox', 'generate.model',
           'generate.aspect_ratio', 'generate.output_format', 'generate.safety_tolerance',
           'generate.prompt_upsampling', 'generate.enable_translation', 'generate.upload_cn',
           'generate.watermark', 'generate.callback_url', 'edit.model', 'edit.aspect_ratio',
           'edit.output_format', 'edit.safety_tolerance', 'edit.prompt_upsampling',
           'edit.enable_translation', 'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
+        }
+        @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
+          'upload_url', 'api', 'timeout', 'interval', 'output', 'webhook_hmac_key', 'color',
+          'generate.model', 'generate.aspect_ratio', 'generate.output_format',
+          'generate.safety_tolerance', 'generate.prompt_upsampling',
+          'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
+          'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
+          'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',
+          'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
     )
     # A flag without `In` is one of every command.
@@ -185,7 +189,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Compare the images in the html report with a commit''s.' }
         @{ Names = @('--since'); Takes = @(); In = @('credits')
             Again = $false; Help = 'What this machine has spent since then, by day; needs no key.' }
-        @{ Names = @('--port'); Takes = @(); In = @('sandbox')
+        @{ Names = @('--port'); Takes = @(); In = @('sandbox', 'callback listen')
             Again = $false; Help = 'Loopback port; 0 finds a free one.' }
         @{ Names = @('--seconds'); Takes = @(); In = @('sandbox')
             Again = $false; Help = 'How long an image takes.' }
@@ -197,6 +201,18 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'Do not ask.' }
         @{ Names = @('-f', '--force'); In = @('assets prune')
             Again = $false; Help = 'Remove files that were edited by hand, too.' }
+        @{ Names = @('--body'); Takes = @('FILE'); In = @('callback verify')
+            Again = $false; Help = 'The body as it was received; `-` for stdin.' }
+        @{ Names = @('--header'); Takes = @(); In = @('callback verify')
+            Again = $true; Help = 'A header of the callback. May be repeated.' }
+        @{ Names = @('--max-age'); Takes = @(); In = @('callback verify', 'callback listen')
+            Again = $false; Help = 'Age from which a callback is stale. [5m]' }
+        @{ Names = @('--path'); Takes = @('FILE'); In = @('callback listen')
+            Again = $false; Help = 'The path that callbacks are sent to.' }
+        @{ Names = @('--save'); In = @('callback listen')
+            Again = $false; Help = 'Save each image once, and print its path.' }
+        @{ Names = @('-o', '--output'); Takes = @(); In = @('callback listen')
+            Again = $false; Help = 'Where to save: folder or template.' }
     )
 
     # What stands before the cursor: arguments, flags, and last a flag that waits for its value.
@@ -216,7 +232,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             $arguments += $word
         }
     }
-    $depth = if ("$($arguments | Select-Object -First 1)" -cin 'assets', 'config') { 2 } else { 1 }
+    $depth = if ("$($arguments | Select-Object -First 1)" -cin 'assets', 'callback', 'config') { 2 } else { 1 }
     $command = @($arguments | Select-Object -First $depth) -join ' '
     $first = $arguments.Count -eq $depth
     $mine = @($flags | Where-Object { -not $_.ContainsKey('In') -or $_.In -ccontains $command })

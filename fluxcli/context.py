@@ -18,7 +18,7 @@ from fluxcli.clock import Clock, SystemClock
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import make_private
-from fluxcli.settings.key import VARIABLES
+from fluxcli.settings.key import VARIABLES, WEBHOOK_VARIABLE
 from fluxcli.settings.settings import Settings
 from fluxcli.signals import Interrupts
 
@@ -128,10 +128,12 @@ class Context:
         )
 
     def secrets(self) -> Sequence[str]:
-        """Return what must never be printed: every key in the environment, and the one in use."""
-        found = [self.env[name] for name in VARIABLES if self.env.get(name, "").strip()]
-        used = None if self.__dict__.get("sandbox") else self.__dict__.get("_key")
-        return [*found, *([used] if used else [])]
+        """Return what must never be printed: every key in the environment, and those in use."""
+        names = (*VARIABLES, WEBHOOK_VARIABLE)
+        found = [self.env[name] for name in names if self.env.get(name, "").strip()]
+        used = [None if self.__dict__.get("sandbox") else self.__dict__.get("_key")]
+        used.append(self.__dict__.get("webhook_key"))
+        return [*found, *filter(None, used)]
 
     def warnings(self) -> list[str]:
         """Return the warnings that are printed at the end of a run."""
@@ -163,6 +165,12 @@ class Context:
                 hint="fluxcli config set api_key  (or try `--sandbox`, which needs none)",
             )
         return key.reveal()
+
+    @cached_property
+    def webhook_key(self) -> str | None:
+        """The key that signs callbacks; None if none is set."""
+        key = self.settings.secret("webhook_hmac_key")
+        return None if key is None else key.reveal()
 
     @cached_property
     def transport(self) -> Transport:
@@ -242,7 +250,7 @@ class Context:
                 credits=SANDBOX_CREDITS,
                 api_url=SANDBOX_URL,
                 upload_url=_UPLOADS,
-                webhook_key=self.env.get("FLUXCLI_WEBHOOK_HMAC_KEY", ""),
+                webhook_key=self.webhook_key or "",
             )
         except (ValueError, OSError) as error:
             message = f"the sandbox cannot be set up: {error}"

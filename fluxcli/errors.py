@@ -43,6 +43,7 @@ class Code(StrEnum):
     ENVIRONMENT_INVALID = "environment_invalid"
     AUTH_MISSING_KEY = "auth_missing_key"
     AUTH_REFUSED = "auth_refused"
+    CALLBACK_REFUSED = "callback_refused"
     TIMED_OUT = "timed_out"
     NETWORK = "network"
     SERVICE_ERROR = "service_error"
@@ -97,6 +98,9 @@ TABLE: dict[Code, ErrorInfo] = {
     ),
     Code.AUTH_MISSING_KEY: ErrorInfo(Status.KEY, False, "no API key is set"),
     Code.AUTH_REFUSED: ErrorInfo(Status.KEY, False, "the service refused the API key"),
+    Code.CALLBACK_REFUSED: ErrorInfo(
+        Status.KEY, False, "the callback's signature does not hold, or is stale or seen before"
+    ),
     Code.TIMED_OUT: ErrorInfo(
         Status.WAITING, True, "waiting ended; the task is still running and already paid"
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 COMMANDS: Final = (
-    "generate", "edit", "status", "download", "build", "assets", "credits", "sandbox", "config",
+    "generate", "edit", "status", "download", "build", "assets", "credits", "sandbox", "callback",
+    "config",
 )  # fmt: skip
 """The commands, each a function or a `group` of its name in a module of its name."""

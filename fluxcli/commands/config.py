@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 
 _LONGEST_KEY: Final = 64 * 1024
 _API_KEY: Final = "api_key"
-_SET_KEY: Final = "fluxcli config set api_key"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A setting, such as generate.model.")]
 NewValue = Annotated[
     str | None,
-    typer.Argument(metavar="[VALUE]", help="Its value; not for api_key, which is asked for."),
+    typer.Argument(metavar="[VALUE]", help="Its value; a key is asked for instead."),
 ]
 
 
@@ -68,8 +67,8 @@ def list_(context: Context) -> None:
 def get(context: Context, name: Name) -> None:
     """Print one setting's value; an empty line if it has none."""
     setting = find(name)
-    if setting.name == _API_KEY:
-        message = "the API key is not shown; `config list` tells where it comes from"
+    if setting.secret:
+        message = f"`{setting.name}` is not shown; `config list` shows where it comes from"
         raise FluxError(Code.USAGE, message, hint="fluxcli config list")
     found = context.settings.value(setting.name)
     if context.output.json:
@@ -261,17 +260,19 @@ def _row(settings: Settings, name: str) -> tuple[str, Value, str | None]:
 
 def _text(context: Context, setting: Setting, value: str | None) -> str:
     """Return the new value as it was typed; a key is asked for, or comes through a pipe."""
-    if setting.name != _API_KEY:
+    if not setting.secret:
         if value is not None:
             return value
         hint = f"fluxcli config set {setting.name} {written(setting.default) or 'VALUE'}"
         raise FluxError(Code.USAGE, f"no value for `{setting.name}` is given", hint=hint)
     if value is not None:
         message = "a key on the command line would stay in the shell's history"
-        raise FluxError(Code.USAGE, message, hint=f"{_SET_KEY}  (asks for it, or reads stdin)")
+        hint = f"fluxcli config set {setting.name}  (asks for it, or reads stdin)"
+        raise FluxError(Code.USAGE, message, hint=hint)
     output, stdin = _output(context), context.stdin
     if output.interactive or (stdin is not None and not stdin.closed and stdin.isatty()):
-        return output.ask_secret("API key (not shown)")
+        shown = "API key" if setting.name == _API_KEY else setting.name
+        return output.ask_secret(f"{shown} (not shown)")
     return output.read_stdin(_LONGEST_KEY)
 
 

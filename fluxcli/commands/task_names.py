@@ -82,8 +82,8 @@ def note_elsewhere(context: Context, *, unsaved: bool) -> None:
         context.output.note(f"{tasks} of the {whose}{rest}: `{command}`")
 
 
-def period(text: str) -> float:
-    """Return a period such as `7d`, `12h` or `90` (seconds), in seconds.
+def period(text: str, *, flag: str = "--since") -> float:
+    """Return a period such as `7d`, `12h` or `90` (seconds), in seconds; `flag` is for errors.
 
     Raises:
         FluxError: INVALID_REQUEST.
@@ -98,6 +98,6 @@ def period(text: str) -> float:
     except BadValueError:
         raise FluxError(
             Code.INVALID_REQUEST,
-            f"`--since {text}`: expected a duration such as `12h` or `30d`",
-            hint="--since 30d",
+            f"`{flag} {text}`: expected a duration such as `12h` or `30d`",
+            hint=f"{flag} 30d",
         ) from None

@@ -71,6 +71,10 @@ CREATE INDEX tasks_state ON tasks (state, origin);
 CREATE INDEX tasks_source ON tasks (source) WHERE source IS NOT NULL;
 CREATE INDEX tasks_sha256 ON tasks (sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX tasks_timed ON tasks (origin) WHERE seconds IS NOT NULL;
+CREATE TABLE callbacks (
+    task_id TEXT NOT NULL, timestamp INTEGER NOT NULL, received_at REAL NOT NULL,
+    PRIMARY KEY (task_id, timestamp)
+) WITHOUT ROWID;
 """
 _SCHEMA: Final = (_FIRST, _SECOND, _THIRD)
 """The statements that make each version from the one before it."""

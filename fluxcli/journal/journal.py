@@ -17,6 +17,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import explained
 from fluxcli.journal.lookup import TaskLookup
 from fluxcli.journal.rate_limit import SubmissionLimiter
+from fluxcli.journal.replays import ReplayMemory
 from fluxcli.journal.rows import (
     DamagedRowError,
     LaterRowError,
@@ -71,6 +72,7 @@ class Journal(TaskLookup):
         self._sandbox = sandbox
         self.submission_limiter = SubmissionLimiter(self._store, clock)
         self.uploads = Uploads(self._store, clock)
+        self.replays = ReplayMemory(self._store, clock)
 
     # -- runs ---------------------------------------------------------------------------
 

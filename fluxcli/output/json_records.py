@@ -16,6 +16,7 @@ from fluxcli.models import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fluxcli.callbacks.signature import Verification
     from fluxcli.errors import FluxError
     from fluxcli.models import Request, Task
 
@@ -69,6 +70,21 @@ def error_record(error: FluxError) -> Record:
             "task_id": error.task_id,
             "ref": error.ref,
         }
+    }
+
+
+def callback_record(callback: Verification, task: Task | None) -> Record:
+    """Return the object for a callback; `task` is what the service's record says, if it was read.
+
+    `timestamp` is the one that was signed, in seconds since the epoch.
+    """
+    return {
+        "signature_valid": callback.signature_valid,
+        "fresh": callback.fresh,
+        "replayed": callback.replayed,
+        "task_id": callback.task_id,
+        "timestamp": callback.timestamp,
+        "task": None if task is None else picture_record(task),
     }
 
 

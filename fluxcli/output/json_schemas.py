@@ -126,9 +126,21 @@ CREDITS: Final[Schema] = {
         _SPENT,
     ],
 }
+CALLBACK: Final = _document(
+    "What a callback proves, and the task that it names",
+    {
+        "signature_valid": {"type": "boolean"},
+        "fresh": {"type": "boolean"},
+        "replayed": {"type": "boolean"},
+        "task_id": _TEXT_OR_NULL,
+        "timestamp": _COUNT_OR_NULL,
+        "task": {"anyOf": [{"type": "null"}, IMAGE]},
+    },
+)
 SCHEMAS: Final[dict[str, Schema]] = {
     "image": IMAGE,
     "error": ERROR,
     "dry_run": DRY_RUN,
     "credits": CREDITS,
+    "callback": CALLBACK,
 }

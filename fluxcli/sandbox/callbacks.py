@@ -74,9 +74,12 @@ class Callbacks:
             if self._service.webhook_key:
                 headers |= signature(self._service.webhook_key, task.id, self._service.wall())
             connection.request("POST", place, compact(body).encode(), headers)
-            return connection.getresponse().status < http.client.BAD_REQUEST
+            answer = connection.getresponse()
+            answer.read()
         except (OSError, http.client.HTTPException):
             return False
+        else:
+            return answer.status < http.client.BAD_REQUEST
         finally:
             connection.close()
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 VARIABLES: Final = ("FLUXCLI_API_KEY", "KIE_API_KEY", "KIE_AI_API_KEY")
 """The environment variables that may hold the key itself, the strongest first."""
 
+WEBHOOK_VARIABLE: Final = "FLUXCLI_WEBHOOK_HMAC_KEY"
+"""The environment variable that may hold the key of callbacks."""
+
 FILE_VARIABLE: Final = "FLUXCLI_API_KEY_FILE"
 """The environment variable that may name a file with the key in it."""
 

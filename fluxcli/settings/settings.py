@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 CONFIG_FILE: Final = "config file"
 DEFAULT: Final = "default"
-SANDBOX_VARIABLES: Final = (
-    "FLUXCLI_SANDBOX_SECONDS",
-    "FLUXCLI_SANDBOX_FAULTS",
-    "FLUXCLI_WEBHOOK_HMAC_KEY",
-)
+SANDBOX_VARIABLES: Final = ("FLUXCLI_SANDBOX_SECONDS", "FLUXCLI_SANDBOX_FAULTS")
 """Variables that only the sandbox reads; none of them is a setting."""
 
 _LONGEST_SHOWN: Final = 60
@@ -115,7 +111,11 @@ class Settings:
 
     def api_key(self) -> key.Secret | None:
         """Return the key, from the strongest place that has one."""
-        value = self.value("api_key").value
+        return self.secret("api_key")
+
+    def secret(self, name: str) -> key.Secret | None:
+        """Return the value of a setting that is secret; None if it is not set."""
+        value = self.value(name).value
         return value if isinstance(value, key.Secret) else None
 
     def problems(self) -> list[FluxError]:

@@ -52,7 +52,8 @@ class Setting:
     """One thing a user may settle.
 
     `parse` takes text or a TOML value and raises `BadValueError`. `default` None means that
-    nothing is set. `stored` says whether it may stand in the config file.
+    nothing is set. `stored`: it may stand in the config file. `secret`: it is never shown, and
+    never read from the command line.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Setting:
     default: Value
     help: str
     stored: bool = True
+    secret: bool = False
 
     @property
     def flag(self) -> str:
@@ -106,13 +108,15 @@ def _table() -> Iterator[Setting]:
     """Every setting, in the order in which they are listed."""
     color = choice({word: word for word in COLORS}, shown=COLORS)
     apis = choice({word: word for word in APIS}, shown=APIS)
-    yield Setting("api_key", key.parse_key, None, "the API key")
+    yield Setting("api_key", key.parse_key, None, "the API key", secret=True)
     yield Setting("base_url", parse_host, API_URL, "address of the service")
     yield Setting("upload_url", parse_host, UPLOADS, "address that takes input pictures")
     yield Setting("api", apis, "auto", "wire format of the service: auto, kontext or jobs")
     yield Setting("timeout", parse_duration, DEFAULT_TIMEOUT, "longest wait; 0: for ever")
     yield Setting("interval", parse_interval, None, "time between two looks; else adaptive")
     yield Setting("output", parse_text, DEFAULT_OUTPUT, "file, folder or template of names")
+    text = "the key that signs the service's callbacks"
+    yield Setting("webhook_hmac_key", key.parse_key, None, text, secret=True)
     yield Setting("color", color, "auto", "colours: auto, always or never")
     yield Setting("max_credits", whole(0), None, "most credits a run may spend", stored=False)
     for name, text in (

@@ -112,10 +112,11 @@ class Scheduler:
         self._workers = 0
         self._stopping = False
 
-    def run(self, jobs: Iterable[Job]) -> Generator[Event | None, None, None]:
+    def run(self, jobs: Iterable[Job | None]) -> Generator[Event | None, None, None]:
         """Carry out `jobs`, which may be made while it runs; None is the clock's tick.
 
-        `jobs` may run dry and have more later: it is asked again until no job is under way.
+        `jobs` may run dry, or yield None, and have more later: it is asked again until no job
+        is under way.
 
         Raises:
             FluxError: INTERRUPTED, by a signal, after the journal is safe.
@@ -141,7 +142,7 @@ class Scheduler:
         for _ in range(self._workers):
             self._ready.put(None)
 
-    def _admit(self, source: Iterator[Job]) -> None:
+    def _admit(self, source: Iterator[Job | None]) -> None:
         while self._active < self._in_flight:
             job = next(source, None)
             if job is None:

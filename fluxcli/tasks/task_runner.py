@@ -108,10 +108,11 @@ class TaskRunner:
                 yield Job(entry.key, iter([Finished(key=entry.key, task=todo)]))
 
     def collect(
-        self, tasks: Iterable[Task], target: OutputTarget | None = None
+        self, tasks: Iterable[Task | None], target: OutputTarget | None = None
     ) -> Iterator[Event | None]:
         """Wait for tasks that exist, and save them: where each was meant to go, or to `target`.
 
+        None among `tasks`: there is none at the moment; it is asked for more while any runs.
         What was meant for stdout lands in the working folder. Each is held while it is saved,
         so that no other process saves it too.
         """
@@ -131,10 +132,13 @@ class TaskRunner:
         return PollSchedule(request.model, known).usual
 
     def _collecting(
-        self, tasks: Iterable[Task], target: OutputTarget | None, held: dict[str, Run]
-    ) -> Iterator[Job]:
+        self, tasks: Iterable[Task | None], target: OutputTarget | None, held: dict[str, Run]
+    ) -> Iterator[Job | None]:
         journal = self.services.journal
         for seen in tasks:
+            if seen is None:
+                yield None
+                continue
             task, key = seen, seen.task_id or seen.ref
             try:
                 if self.options.save:
@@ -150,5 +154,5 @@ class TaskRunner:
                 place = target or (self.fallback if homeless else None)
                 yield Job(key, PictureJob(key, self.services, self.options).collect(task, place))
 
-    def _carried_out(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
+    def _carried_out(self, jobs: Iterable[Job | None]) -> Iterator[Event | None]:
         return Scheduler(self.services.clock, self.interrupts).run(jobs)
