@@ -13,6 +13,7 @@ from tests.reliability import (
     examples,
     experiments,
     figures,
+    power,
     processes,
     results,
 )
@@ -33,6 +34,7 @@ EXPERIMENTS = {
     "slow": experiments.slow,
     "crowd": experiments.crowd,
     "clocks": clocks.clocks,
+    "power": power.power,
     "baseline": comparison.baseline,
     "baseline-faults": comparison.baseline_faults,
 }

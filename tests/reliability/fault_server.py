@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -23,7 +23,7 @@ from tests.reliability.pictures import picture
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -138,6 +138,8 @@ class Made:
     link: int = 0
     fetched: int = 0
     """How many links to its result were given out after the first, and how often it went out."""
+    port: int = 0
+    """The client's port of the connection that it was submitted on."""
 
 
 @dataclass(slots=True)
@@ -201,6 +203,12 @@ class FaultServer:
         """Forget all strikes that are still planned."""
         with self._guard:
             self._strikes.clear()
+
+    def restore(self, tasks: Iterable[Made]) -> None:
+        """Go back to a time when these tasks existed, not polled yet, and no others."""
+        with self._guard:
+            self.tasks = {task.id: replace(task, polls=0) for task in tasks}
+            self.heard.clear()
 
     def made_for(self, prompt: str) -> list[Made]:
         """Return the tasks that exist for a prompt: what a person finds in the service's logs."""
@@ -307,7 +315,8 @@ class FaultServer:
         self, wire: Wire, stage: Stage, strike: _Strike | None, head: bytes, body: bytes
     ) -> None:
         effective = strike is None or strike.when == "after"
-        answer = self._respond(stage, head, body, effective=effective)
+        port = wire.socket.getpeername()[1] if stage == "submit" else 0
+        answer = self._respond(stage, head, body, effective=effective, port=port)
         if strike is None:
             wire.send(answer.raw())
         else:
@@ -332,12 +341,14 @@ class FaultServer:
 
     # -- what is right ------------------------------------------------------------------
 
-    def _respond(self, stage: Stage, head: bytes, body: bytes, *, effective: bool) -> Answer:
+    def _respond(
+        self, stage: Stage, head: bytes, body: bytes, *, effective: bool, port: int
+    ) -> Answer:
         target = head.split(b" ", 2)[1].decode("latin-1")
         with self._guard:
             match stage:
                 case "submit":
-                    return self._submit(body, effective=effective)
+                    return self._submit(body, effective=effective, port=port)
                 case "poll":
                     return self._record(parse_qs(urlsplit(target).query).get("taskId", [""])[0])
                 case "upload":
@@ -349,7 +360,7 @@ class FaultServer:
                 case "result":
                     return self._result(target)
 
-    def _submit(self, body: bytes, *, effective: bool) -> Answer:
+    def _submit(self, body: bytes, *, effective: bool, port: int) -> Answer:
         request = json.loads(body)
         if self.limited and not self._admitted():
             self.refusals += 1
@@ -359,7 +370,7 @@ class FaultServer:
         self._number += 1
         task_id = f"fluxkontext_{self._number:08x}c0de"
         form = str(request.get("outputFormat", "jpeg"))
-        self.tasks[task_id] = Made(task_id, request, picture(form, task_id))
+        self.tasks[task_id] = Made(task_id, request, picture(form, task_id), port=port)
         return _good({"taskId": task_id})
 
     def _admitted(self) -> bool:
