@@ -21,6 +21,7 @@ from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES, WEBHOOK_VARIABLE
 from fluxcli.settings.settings import Settings
 from fluxcli.signals import Interrupts
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,18 +23,6 @@ _OPEN: Final = os.O_RDWR | os.O_CREAT
 _PID_DIGITS: Final = 20
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder, and whatever is missing above it, for this user alone.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    # `parents=True` would give only the last one this mode.
-    for one in (*reversed(folder.parents), folder):
-        if not one.is_dir():
-            one.mkdir(mode=0o700, exist_ok=True)
-
-
 class FileLock:
     """A lock on the file at `path`, which is made, with its folders, when first taken."""
 
@@ -48,7 +36,7 @@ class FileLock:
         Raises:
             OSError: the file cannot be made or locked.
         """
-        make_private(self._path.parent)
+        disk.make_folders(self._path.parent, mode=disk.PRIVATE)
         while True:
             # A link in the place of a lock file, as a checkout may bring, is never written through.
             handle = disk.open_unlinked(self._path, _OPEN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.filelock import FileLock, make_private
+from fluxcli.filelock import FileLock
 from fluxcli.system.processes import alive
 
 if TYPE_CHECKING:
@@ -134,10 +133,3 @@ def test_who_lives() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait(10)
     assert not alive(process.pid)
-
-
-def test_private_folders_down_to_the_last(tmp_path: Path) -> None:
-    make_private(tmp_path / "a" / "b")
-    make_private(tmp_path / "a" / "b")
-    for folder in (tmp_path / "a", tmp_path / "a" / "b"):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700

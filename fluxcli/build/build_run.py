@@ -16,6 +16,7 @@ from fluxcli.build.steps import Action, Plan
 from fluxcli.build.terminal import reporter_for
 from fluxcli.catalog import SUBMISSIONS
 from fluxcli.errors import Code, FluxError, Status, reason_of
+from fluxcli.system import disk
 from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _check_writable(project: Project, plan: Plan) -> None:
     places = {project.manifest.root / step.output for step in plan.steps if step.action.works}
     for folder in {place.parent for place in places}:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            disk.make_folders(folder)
             trial = folder / f".{secrets.token_hex(8)}.part"
             os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             trial.unlink()

@@ -26,6 +26,7 @@ from fluxcli.build.steps import Action, answers, locked_request
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,8 +77,10 @@ def _move(moves: list[tuple[Path, Path, Path]], root: Path) -> None:
             if old != between:
                 old.replace(between)
         for _, between, new in moves:
-            new.parent.mkdir(parents=True, exist_ok=True)
+            disk.make_folders(new.parent)
             between.replace(new)
+        for folder in {place.parent for move in moves for place in move}:
+            disk.sync_folder(folder)
     except OSError as error:
         raise FluxError(
             Code.DISK,

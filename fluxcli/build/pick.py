@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from fluxcli.build.steps import locked_request
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def pick(
         raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
     _put_aside(manifest, asset, entry, folder)
     path = manifest.place(asset)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_folders(path.parent)
     write(path, file.read_bytes())
     lost = [one.request for one in (entry.made, *entry.rivals) if one]
     image = LockedImage(
@@ -95,7 +95,7 @@ def candidates_folder(manifest: Manifest, asset: Asset) -> Path:
 
 def made_ready(folder: Path) -> None:
     """Make a folder for candidates, which git ignores."""
-    folder.mkdir(parents=True, exist_ok=True)
+    disk.make_folders(folder)
     ignored = folder.parent / ".gitignore"
     if not ignored.exists():
         ignored.write_text("*\n", encoding="utf-8")
@@ -135,7 +135,8 @@ def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path)
     made_ready(folder)
     named = entry.made.request.task_id if entry.made else None
     number = next_number(folder)
-    shutil.copyfile(path, folder / f"{number}-{named or 'replaced'}{path.suffix}")
+    # On the disk before the place is written to: it was paid for as well.
+    write(folder / f"{number}-{named or 'replaced'}{path.suffix}", path.read_bytes())
 
 
 def next_number(folder: Path) -> int:

@@ -22,6 +22,7 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.models import State
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -264,7 +265,7 @@ def held(manifest: Path, lock: Path) -> Iterator[None]:
     mutex = FileLock(lock.with_name(f".{lock.name}.busy"))
     try:
         if not lock.parent.is_dir():
-            lock.parent.mkdir()
+            disk.make_folders(lock.parent)
             (lock.parent / ".gitignore").write_text("*\n", encoding="utf-8")
         is_ours = mutex.acquire(wait=False)
     except OSError as error:

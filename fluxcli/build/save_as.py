@@ -24,6 +24,7 @@ from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.events import Finished
 from fluxcli.filelock import FileLock
 from fluxcli.files.templates import escaped
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -123,7 +124,7 @@ class SaveAs:
         with held(self.path, manifest.lock):
             if task.sandbox:
                 # Builds with `--sandbox` have a folder of their own.
-                manifest.place(asset).parent.mkdir(parents=True, exist_ok=True)
+                disk.make_folders(manifest.place(asset).parent)
                 write(manifest.place(asset), picture.path.read_bytes())
             LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
 

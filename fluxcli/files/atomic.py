@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fluxcli.files import filename as components
 from fluxcli.system import disk
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 )
+PROOF: Final = "prove"
+"""The token of a file that only tries whether its folder can be written to."""
+
 _FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _STALE = os.O_RDWR | disk.NO_WAIT
 
@@ -121,6 +124,8 @@ class TemporaryFile:
 
 def _opened(target: Path, token: str) -> tuple[Path, int, int]:
     """Open a part that is ours alone: its path, its descriptor, and the umask's mode."""
+    if token != PROOF:
+        clear_leftover(target, PROOF)
     for name in _part_names(target.name, token):
         path = target.with_name(name)
         _clear_stale(path)

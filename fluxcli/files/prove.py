@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.files.atomic import PROOF
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import temporary_beside
@@ -78,7 +79,7 @@ def _prove_file(path: Path, each: int, count: int) -> None:
         path.lstat()
     missing = list(itertools.takewhile(lambda one: not one.exists(), path.parents))
     try:
-        part = temporary_beside(path, token="prove")  # noqa: S106 - no secret
+        part = temporary_beside(path, token=PROOF)
         try:
             _reserve(part.handle, each)
             _check_space(part.handle, each * count // _LIKELY)

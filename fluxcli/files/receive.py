@@ -8,9 +8,7 @@ image again.
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
-import itertools
 import os
 import shutil
 from pathlib import Path
@@ -194,20 +192,6 @@ class Landing(_Intake):
             shutil.copyfileobj(self._open, file)
 
 
-def make_folders(folder: Path) -> list[Path]:
-    """Make a folder and all that are missing above it; return the missing ones, deepest first.
-
-    Raises:
-        OSError: one cannot be made.
-    """
-    missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
-    for one in reversed(missing):
-        one.mkdir(exist_ok=True)
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    return missing
-
-
 def temporary_beside(path: Path, *, token: str) -> TemporaryFile:
     """Make the folders of `path` and a temporary file beside it.
 
@@ -218,7 +202,7 @@ def temporary_beside(path: Path, *, token: str) -> TemporaryFile:
     """
     for left in reversed(range(_TRIES)):
         try:
-            make_folders(path.parent)
+            disk.make_folders(path.parent)
             return TemporaryFile(path, token=token)
         except FileNotFoundError:
             if not left:

@@ -15,7 +15,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import FileLock, make_private
+from fluxcli.filelock import FileLock
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ class Database:
     def _open(self, *, create: bool) -> sqlite3.Connection:
         if self._connection is None:
             if create:
-                make_private(self.path.parent)
+                disk.make_folders(self.path.parent, mode=disk.PRIVATE)
                 self.path.touch(mode=0o600)
             self._connection = self._connect()
         return self._connection

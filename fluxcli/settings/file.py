@@ -189,9 +189,10 @@ def write(target: Path, text: str) -> None:
         FluxError: it cannot be written; `target` is as it was.
     """
     from fluxcli.atomicfile import write_atomically
+    from fluxcli.system import disk
 
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.make_folders(target.parent, mode=disk.PRIVATE)
         write_atomically(target, text.encode(), mode=0o600)
     except OSError as error:
         raise FluxError(Code.OUTPUT_UNWRITABLE, _failure(target, "written", error)) from error

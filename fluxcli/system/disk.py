@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 import sys
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 BINARY: Final = getattr(os, "O_BINARY", 0)
 """Without this flag Windows changes line ends in what is written."""
+
+PRIVATE: Final = 0o700
+"""The mode of a folder that is for this user alone."""
 
 NO_WAIT: Final = BINARY | getattr(os, "O_NONBLOCK", 0)
 """Flags with which opening a FIFO returns at once."""
@@ -78,6 +82,24 @@ def sync_folder(folder: Path) -> None:
             sync(handle)
         finally:
             os.close(handle)
+
+
+def make_folders(folder: Path, *, mode: int = 0o777) -> list[Path]:
+    """Make a folder and all that are missing above it; return the missing ones, deepest first.
+
+    They survive a power failure, where the system can: what is saved in them would be lost with
+    them. `mode` is that of each, less what the umask takes away.
+
+    Raises:
+        OSError: one cannot be made, or `folder` is a file.
+    """
+    missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+    for one in reversed(missing):
+        one.mkdir(mode=mode, exist_ok=True)
+        sync_folder(one.parent)
+    if not missing and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    return missing
 
 
 def replace(source: Path, target: Path) -> None:

@@ -267,6 +267,6 @@ def shuffled(chance: Random) -> Loss:
     """Return a loss that keeps each change by chance."""
     return Loss(
         "by chance",
-        lambda writes: [write for write in writes if chance.random() < 0.5],  # noqa: PLR2004 - half
-        lambda renames: [rename for rename in renames if chance.random() < 0.5],  # noqa: PLR2004 - half
+        lambda writes: [write for write in writes if chance.random() < 0.5],
+        lambda renames: [rename for rename in renames if chance.random() < 0.5],
     )

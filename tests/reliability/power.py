@@ -144,7 +144,8 @@ def recorded(scene: Scene, words: Sequence[str], *, seed: int, chances: int = BY
     if status:
         raise RuntimeError(f"{words} ended with {status}: {said}")
     known = list(server.tasks.values())
-    chance, found = random.Random(seed), {}  # noqa: S311 - luck, not secrets
+    chance = random.Random(seed)  # noqa: S311 - luck, not secrets
+    found: dict[tuple[str, str, int], Moment] = {}
     for call in replay.run(calls):
         scene.points += 1
         scene.syncs += is_sync_point(call)

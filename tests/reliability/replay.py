@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.reliability.syscalls import Call
 
 _UNMODELLED: Final = {"symlink", "symlinkat", "copy_file_range", "sendfile", "pwritev"}
+_SENDING: Final = {"sendto", "sendmsg", "write", "writev"}
+_ON_NAMES: Final = {"rename", "link", "unlink", "rmdir", "mkdir", "chmod", "fchmod"}
 _SYNCS: Final = {"fsync", "fdatasync", "rename", "link", "unlink", "close"}
 _MAPPED: Final = "-shm"
 """The end of the name of SQLite's index, which is mapped into memory and made anew after a loss."""
@@ -76,26 +78,24 @@ class Replay:
 
     def _carry_out(self, call: Call) -> bool:
         name = call.name.removesuffix("2").removesuffix("64").removesuffix("at")
-        if call.name in {"sendto", "sendmsg"}:
-            return self._send(call)
-        if call.name in _UNMODELLED:
+        opened = self._open.get(call.descriptor)
+        if name in {"open", "creat"}:
+            changed = self._opened(call)
+        elif name in _ON_NAMES:
+            changed = self._named(name, call)
+        elif name in {"dup", "dup3", "fcntl"}:
+            changed = self._duplicated(call)
+        elif call.name in _UNMODELLED:
             assert not self._is_ours(call), f"{call.name} is not modelled"
-            return False
-        match name:
-            case "open" | "creat":
-                return self._opened(call)
-            case "rename" | "link" | "unlink" | "rmdir" | "mkdir" | "chmod" | "fchmod":
-                return self._named(name, call)
-            case "dup" | "dup3" | "fcntl":
-                return self._duplicated(call)
-            case _:
-                opened = self._open.get(call.descriptor)
-                if opened is not None:
-                    return self._used(name, call, opened)
-                return call.name == "writev" and self._send(call)
+            changed = False
+        elif opened is not None:
+            changed = self._used(name, call, opened)
+        else:
+            changed = self._send(call)
+        return changed
 
     def _send(self, call: Call) -> bool:
-        if call.port is not None and self.is_request(call.data):
+        if call.name in _SENDING and call.port is not None and self.is_request(call.data):
             self.sent.append(call.port)
             return True
         return False
@@ -187,4 +187,4 @@ class Replay:
 def is_sync_point(call: Call) -> bool:
     """Return whether the call is one at which something becomes durable, or a name changes."""
     name = call.name.removesuffix("2").removesuffix("at")
-    return name in _SYNCS or call.name in {"sendto", "sendmsg"}
+    return name in _SYNCS or call.name in _SENDING - {"write", "writev"}

@@ -77,6 +77,32 @@ def test_a_fifo_is_opened_without_waiting(tmp_path: Path) -> None:
     os.close(disk.open_unlinked(tmp_path / "fifo", os.O_RDONLY | disk.NO_WAIT))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows files have their folder's permissions")
+def test_private_folders_down_to_the_last(tmp_path: Path) -> None:
+    made = disk.make_folders(tmp_path / "a" / "b", mode=disk.PRIVATE)
+    assert made == [tmp_path / "a" / "b", tmp_path / "a"]
+    assert disk.make_folders(tmp_path / "a" / "b", mode=disk.PRIVATE) == []
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in made} == {0o700}
+
+
+def test_new_folders_are_on_the_disk_in_the_folders_that_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(disk, "sync_folder", synced.append)
+    disk.make_folders(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
+    disk.make_folders(tmp_path / "a" / "b")
+    assert len(synced) == 2
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_folder_in_the_place_of_a_file_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises((NotADirectoryError, FileExistsError)):
+        disk.make_folders(tmp_path / name)
+
+
 def test_replacing_and_removing(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.write_bytes(b"old")

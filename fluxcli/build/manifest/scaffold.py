@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.atomicfile import write_atomically
 from fluxcli.build.manifest.example import example
 from fluxcli.errors import Code, FluxError
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def init(path: Path) -> list[Path]:
     attributes = _ATTRIBUTES.format(lock=f"{stem}.lock")
     ignored = [line.format(stem=stem) for line in _IGNORED]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.make_folders(path.parent)
         if not os.path.lexists(path):
             write_atomically(path, example().encode())
             changed.append(path)
