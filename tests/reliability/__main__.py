@@ -14,6 +14,7 @@ from tests.reliability import (
     experiments,
     figures,
     power,
+    power_build,
     processes,
     results,
 )
@@ -35,7 +36,9 @@ EXPERIMENTS = {
     "crowd": experiments.crowd,
     "clocks": clocks.clocks,
     "power": power.power,
+    "power-build": power_build.power_build,
     "baseline": comparison.baseline,
+    "baseline-power": comparison.baseline_power,
     "baseline-faults": comparison.baseline_faults,
 }
 

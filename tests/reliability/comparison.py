@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.reliability import matrix
+from tests.reliability import matrix, power
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.figures import Figure
 from tests.reliability.nursery import Nursery
@@ -52,6 +52,41 @@ def baseline(size: Size) -> Figure:
             figure.found["paid twice"] += server.charges > 1
         at += size.step
     return figure
+
+
+def baseline_power(size: Size) -> Figure:
+    """Cut the power at each moment of the twelve-line script; run it again unless it was done.
+
+    Done means that the image is there as a whole: that its user sees.
+    """
+    figure = Figure("power lost in the twelve-line script, rerun", "(beside ours)")
+    with power.scene() as at, Nursery() as nursery:
+        out = at.world.cwd / "out.png"
+        arguments = ["a lighthouse", str(out)]
+        power.recorded(at, [sys.executable, str(SCRIPT), *arguments], seed=size.seed)
+        power.note(figure, "script", at)
+        with room() as outside:
+            for moment in at.moments[:: size.step]:
+                at.restore(moment)
+                for _ in range(RUNS):
+                    if is_whole(out, at.server):
+                        break
+                    nursery.run(
+                        arguments,
+                        env=at.world.env,
+                        cwd=at.world.cwd,
+                        streams=[Path("/dev/null"), outside / "1", outside / "2"],
+                        script=SCRIPT,
+                    )
+                figure.trials += 1
+                figure.found["paid twice"] += at.server.charges > 1
+                figure.found["lost"] += not is_whole(out, at.server)
+    return figure
+
+
+def is_whole(file: Path, server: FaultServer) -> bool:
+    """Return whether a file holds an image that the service made."""
+    return file.exists() and file.read_bytes() in {made.picture for made in server.tasks.values()}
 
 
 def baseline_faults(size: Size) -> Figure:
