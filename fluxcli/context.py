@@ -17,7 +17,6 @@ from fluxcli.catalog import KEY_PAGE, SANDBOX_URL
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
-from fluxcli.filelock import make_private
 from fluxcli.settings.key import VARIABLES, WEBHOOK_VARIABLE
 from fluxcli.settings.settings import Settings
 from fluxcli.signals import Interrupts
@@ -241,7 +240,7 @@ class Context:
                 seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
             from_env = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
             folder = self.settings.state_dir
-            make_private(folder)
+            disk.make_folders(folder, mode=disk.PRIVATE)
             return SandboxService(
                 store=folder / "sandbox.sqlite3",
                 wall=self.clock.wall,
