@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 from contextlib import contextmanager
@@ -294,7 +293,9 @@ def held(manifest: Path, lock: Path) -> Iterator[None]:
 
 def leftovers(lock: Path) -> list[Path]:
     """Return the temporary files that killed builds left beside a lock."""
-    return list(lock.parent.glob(f".{glob.escape(lock.name)}.*.tmp"))
+    from fluxcli.files.atomic import unfinished_writes
+
+    return unfinished_writes(lock)
 
 
 def reconciled(

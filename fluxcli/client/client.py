@@ -8,18 +8,14 @@ fetched without it, and redirects are not followed with it.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import re
-import zlib
 from base64 import b64encode
-from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import httpx
 
-from fluxcli.catalog import MAX, MODELS, PRO
+from fluxcli.catalog import MAX
 from fluxcli.client import wire
 from fluxcli.client.responses import (
     SubmissionAccepted,
@@ -27,13 +23,13 @@ from fluxcli.client.responses import (
     SubmissionResult,
     SubmissionUnknown,
     error_of,
-    failure_of,
     of_submission,
     wire_gone,
 )
+from fluxcli.client.result_stream import open_result
 from fluxcli.client.transport import Exchange, Transport, is_loopback
 from fluxcli.client.wire import Record, Reply, WireFormat, WireName, decode, link
-from fluxcli.client.wire_jobs import MODEL, JobsWireFormat
+from fluxcli.client.wire_jobs import MODEL, JobsWireFormat, tiers_of
 from fluxcli.client.wire_kontext import KontextWireFormat
 from fluxcli.errors import Code, FluxError
 
@@ -66,41 +62,17 @@ if TYPE_CHECKING:
             """Keep the wire format that works."""
 
 
-__all__ = [
-    "LinkGoneError",
-    "Record",
-    "Service",
-    "SubmissionAccepted",
-    "SubmissionRefused",
-    "SubmissionResult",
-    "SubmissionUnknown",
-    "failure_of",
-]
-
 SUBMIT_SECONDS: Final = 130.0
 """The edge closes a call to the service after 100 to 120 s; later no answer comes."""
 
 READ_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 600.0
-SILENCE_SECONDS: Final = 30.0
-"""A download without a single byte for this long is started again; a slow one may continue."""
-
-REDIRECTS: Final = 5
-_BLOCK: Final = 256 << 10
 _FOLDER: Final = "fluxcli"
-_GONE: Final = frozenset({403, 404, 410})
-_MOVED: Final = frozenset({301, 302, 303, 307, 308})
-_GZIP: Final = b"\x1f\x8b"
-_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _PASSING: Final = (Code.NETWORK, Code.RATE_LIMITED, Code.SERVICE_ERROR, Code.MAINTENANCE)
 _SHORTEST_KEY: Final = 8
 _ESCAPED: Final = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 _SCHEMA_PATH: Final = f"/api/v1/models/{MODEL}/schema"
 _PRICE_PATH: Final = f"/api/v1/models/{MODEL}/price"
-
-
-class LinkGoneError(FluxError):
-    """The result's link answers 403, 404 or 410; a new link can be requested."""
 
 
 class Service:
@@ -119,7 +91,7 @@ class Service:
         self._transport = transport
         self._key = key
         self._base = base_url
-        self._upload = upload_url
+        self._upload_host = upload_url
         self._api = api
         self._memory = memory
         self._wires: dict[str, WireFormat] = {
@@ -154,7 +126,7 @@ class Service:
         """Raise the errors of the key and of the environment, before anything is recorded."""
         self._key()
         check_base_url(self._base)
-        for url in (self._base, self._upload):
+        for url in (self._base, self._upload_host):
             self._transport.client(url)
 
     def submit(self, request: Request, *, on_sent: Callable[[], None]) -> SubmissionResult:
@@ -296,28 +268,28 @@ class Service:
         fields = {"uploadPath": _FOLDER, "fileName": name}
         call = httpx.Request(
             "POST",
-            self._upload + wire.UPLOAD_PATH,
+            self._upload_host + wire.UPLOAD_PATH,
             headers=self._auth(),
             files={"file": (name, cast("BinaryIO", file), mime)},
             data=fields,
         )
-        return self._uploaded(self._run(call, seconds=UPLOAD_SECONDS))
+        return self._upload_url(self._run(call, seconds=UPLOAD_SECONDS))
 
     def upload_text(self, data: bytes, *, name: str, mime: str) -> str:
         """Upload a small image, under about 1 MB, in one JSON call; return its public URL."""
         text = f"data:{mime};base64,{b64encode(data).decode()}"
-        return self._sent_up(wire.UPLOAD_TEXT_PATH, name, {"base64Data": text})
+        return self._json_upload(wire.UPLOAD_TEXT_PATH, name, {"base64Data": text})
 
     def upload_link(self, url: str, *, name: str) -> str:
         """Make the upload host fetch the image at `url`; return its public URL there."""
-        return self._sent_up(wire.UPLOAD_LINK_PATH, name, {"fileUrl": url})
+        return self._json_upload(wire.UPLOAD_LINK_PATH, name, {"fileUrl": url})
 
-    def _sent_up(self, path: str, name: str, what: dict[str, str]) -> str:
-        content = json.dumps({**what, "uploadPath": _FOLDER, "fileName": name}).encode()
-        call = self._request("POST", self._upload + path, content)
-        return self._uploaded(self._run(call, seconds=UPLOAD_SECONDS))
+    def _json_upload(self, path: str, name: str, fields: dict[str, str]) -> str:
+        content = json.dumps({**fields, "uploadPath": _FOLDER, "fileName": name}).encode()
+        call = self._request("POST", self._upload_host + path, content)
+        return self._upload_url(self._run(call, seconds=UPLOAD_SECONDS))
 
-    def _uploaded(self, reply: Reply) -> str:
+    def _upload_url(self, reply: Reply) -> str:
         data = self._good(reply).data
         url = link(data.get("downloadUrl")) if isinstance(data, dict) else None
         if url is None:
@@ -325,27 +297,8 @@ class Service:
         return url
 
     def fetch(self, url: str, *, seconds: float) -> Generator[bytes]:
-        """Open a result for download: without key and cookies, redirects followed one by one.
-
-        Yields its bytes, decompressed. Close it when done.
-
-        Raises:
-            LinkGoneError: the link answers 403, 404 or 410.
-            FluxError: DOWNLOAD_FAILED or NETWORK, here or while bytes are read.
-        """
-        for _ in range(REDIRECTS + 1):
-            exchange = Exchange()
-            call = httpx.Request("GET", url, headers={"accept-encoding": "identity"})
-            chunks = self._transport.stream(
-                exchange, call, seconds=seconds, silence=SILENCE_SECONDS
-            )
-            first = next(chunks, b"")
-            if exchange.status not in _MOVED:
-                return _opened(exchange, first, chunks, url)
-            chunks.close()
-            url = _next_hop(url, exchange.location)
-        message = f"the result's link redirects more than {REDIRECTS} times"
-        raise FluxError(Code.DOWNLOAD_FAILED, message)
+        """Open a result for download, as `result_stream.open_result` does."""
+        return open_result(self._transport, url, seconds=seconds)
 
     def _auth(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self._key()}"}
@@ -398,118 +351,3 @@ def check_base_url(url: str) -> None:
             f"`base_url` is `{url}`: it must be the address without the path `/api/v1`",
             hint=f"fluxcli config set base_url {root}",
         )
-
-
-def tiers_of(data: object) -> dict[str, tuple[str, object]]:
-    """Return the `input` property and its value for each tier, from the service's schema."""
-    found: dict[str, tuple[str, object]] = {}
-    queue: list[object] = [data]
-    while queue:
-        value = queue.pop()
-        if isinstance(value, str) and value.lstrip().startswith("{"):
-            value = wire.load(value)
-        if isinstance(value, list):
-            queue += value
-        if not isinstance(value, dict):
-            continue
-        queue += value.values()
-        properties = value.get("properties")
-        inner = properties.get("input") if isinstance(properties, dict) else None
-        fields = inner.get("properties") if isinstance(inner, dict) else None
-        for name, field in fields.items() if isinstance(fields, dict) else ():
-            values = field.get("enum") if isinstance(field, dict) else None
-            tiers = _tier_values(values) if isinstance(values, list) else {}
-            found |= {model: (str(name), tier) for model, tier in tiers.items()}
-    return found
-
-
-def _tier_values(values: list[object]) -> dict[str, object]:
-    """Return the value for each model if an enumeration is exactly the two tiers."""
-    tiers = {MODELS.get(str(value).lower()): value for value in values}
-    return {PRO: tiers[PRO], MAX: tiers[MAX]} if set(tiers) == {PRO, MAX} else {}
-
-
-def _opened(
-    exchange: Exchange, first: bytes, chunks: Generator[bytes], url: str
-) -> Generator[bytes]:
-    if exchange.status != 200:  # noqa: PLR2004 - HTTP
-        chunks.close()
-        message = f"{urlsplit(url).hostname} answered HTTP {exchange.status} for the result"
-        kind: Any = LinkGoneError if exchange.status in _GONE else FluxError
-        raise kind(Code.DOWNLOAD_FAILED, message)
-    length = None
-    with suppress(TypeError, ValueError):
-        length = int(exchange.length or "")
-    return _blocks(_unpacked(_counted(first, chunks, length), exchange.encoding))
-
-
-def _counted(first: bytes, rest: Generator[bytes], length: int | None) -> Generator[bytes]:
-    """Yield the bytes as they arrive, and check that as many came as were announced."""
-    total = len(first)
-    with closing(rest):
-        yield first
-        for piece in rest:
-            total += len(piece)
-            yield piece
-    if length is not None and total != length:
-        message = f"{total} bytes of the result arrived, of {length} announced"
-        raise FluxError(Code.DOWNLOAD_FAILED, message)
-
-
-def _unpacked(pieces: Generator[bytes], encoding: str) -> Generator[bytes]:
-    """Yield a result decompressed: some hosts compress although that was not asked for.
-
-    A gzip file counts as compressed even if the header is missing: no image begins like one.
-    """
-    with closing(pieces):
-        head = b""
-        for piece in pieces:
-            head += piece
-            if len(head) >= len(_GZIP):
-                break
-        plain = itertools.chain([head], pieces)
-        if not head.startswith(_GZIP) and encoding not in _PACKED:
-            yield from plain
-            return
-        unpacker = zlib.decompressobj(wbits=_wbits(head))
-        try:
-            for piece in plain:
-                data = piece
-                while data and not unpacker.eof:
-                    yield unpacker.decompress(data, _BLOCK)
-                    data = unpacker.unconsumed_tail
-            yield unpacker.flush()
-        except zlib.error as error:
-            message = f"the result is damaged: {error}"
-            raise FluxError(Code.DOWNLOAD_FAILED, message) from error
-        if not unpacker.eof:
-            raise FluxError(Code.DOWNLOAD_FAILED, "the compressed result is incomplete")
-
-
-def _wbits(head: bytes) -> int:
-    """Return zlib's window setting for gzip, zlib or raw deflate data."""
-    if head.startswith(_GZIP):
-        return 31
-    is_zlib = len(head) > 1 and head[0] & 15 == 8 and int.from_bytes(head[:2]) % 31 == 0  # noqa: PLR2004 - RFC 1950
-    return 15 if is_zlib else -15
-
-
-def _blocks(pieces: Generator[bytes]) -> Generator[bytes]:
-    """Yield a result in blocks: handling each small piece costs more than joining them."""
-    block = bytearray()
-    with closing(pieces):
-        for piece in pieces:
-            block += piece
-            if len(block) >= _BLOCK:
-                yield bytes(block)
-                block.clear()
-    yield bytes(block)
-
-
-def _next_hop(url: str, location: str | None) -> str:
-    target = link(urljoin(url, location or ""))
-    if not location or target is None:
-        raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects without a usable target")
-    if url.startswith("https:") and not target.startswith("https:"):
-        raise FluxError(Code.DOWNLOAD_FAILED, "the result's link redirects from https to http")
-    return target

@@ -6,7 +6,6 @@ A cache file: losing it costs a call, so a file that cannot be read or written i
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -55,13 +54,13 @@ class OriginCache:
             self._keep(prices=prices)
 
     def _keep(self, **values: object) -> None:
+        from fluxcli.files.atomic import write_atomically
+
         everything = self._read()
         everything[self._origin] = {**self._entry(), **values}
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(everything), encoding="utf-8")
-            temporary.replace(self._path)
+            write_atomically(self._path, json.dumps(everything).encode())
 
     def _entry(self) -> dict[str, Any]:
         found = self._read().get(self._origin)

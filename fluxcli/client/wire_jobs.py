@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from fluxcli.catalog import MAX, MODELS, PRO
 from fluxcli.client.wire import (
     Record,
     Reply,
@@ -121,3 +122,32 @@ def _echo(param: object) -> dict[str, Any]:
     if isinstance(inner, str):
         inner = load(inner)
     return inner if isinstance(inner, dict) else {}
+
+
+def tiers_of(data: object) -> dict[str, tuple[str, object]]:
+    """Return the `input` property and its value for each tier, from the service's schema."""
+    found: dict[str, tuple[str, object]] = {}
+    queue: list[object] = [data]
+    while queue:
+        value = queue.pop()
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = load(value)
+        if isinstance(value, list):
+            queue += value
+        if not isinstance(value, dict):
+            continue
+        queue += value.values()
+        properties = value.get("properties")
+        inner = properties.get("input") if isinstance(properties, dict) else None
+        fields = inner.get("properties") if isinstance(inner, dict) else None
+        for name, field in fields.items() if isinstance(fields, dict) else ():
+            values = field.get("enum") if isinstance(field, dict) else None
+            tiers = _tier_values(values) if isinstance(values, list) else {}
+            found |= {model: (str(name), tier) for model, tier in tiers.items()}
+    return found
+
+
+def _tier_values(values: list[object]) -> dict[str, object]:
+    """Return the value for each model if an enumeration is exactly the two tiers."""
+    tiers = {MODELS.get(str(value).lower()): value for value in values}
+    return {PRO: tiers[PRO], MAX: tiers[MAX]} if set(tiers) == {PRO, MAX} else {}

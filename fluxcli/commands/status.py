@@ -172,22 +172,16 @@ def _earliest(context: Context, since: str | None) -> float:
 
 def _write_page(context: Context, path: Path, tasks: list[Task]) -> None:
     """Write the gallery page in one step, and print its path."""
-    from fluxcli.files.atomic import TemporaryFile
+    from fluxcli.files.atomic import write_atomically
     from fluxcli.output.gallery import page
 
     text = page(tasks, context.journal.recent(None), context.clock.wall())
     try:
-        file = TemporaryFile(path, token="gallery")  # noqa: S106 - part of a file name
-        try:
-            with open(file.handle, "wb", closefd=False) as stream:
-                stream.write(text.encode(errors="replace"))
-            placed = file.install(replace=True)
-        finally:
-            file.discard()
+        write_atomically(path, text.encode(errors="replace"))
     except OSError as error:
         message = f"cannot write `{path}`: {reason_of(error)}"
         raise FluxError(Code.OUTPUT_UNWRITABLE, message) from None
-    context.output.answer_path(placed)
+    context.output.answer_path(path)
 
 
 def _check_settling(names: list[str], *, offline: bool) -> None:

@@ -1,18 +1,21 @@
-"""The unfinished file beside its target, and the step that makes it whole.
+"""The atomic write: a file is replaced as a whole, or stays as it was.
 
-Knows names, modes, links and locks of one folder. A part is called `.NAME.TOKEN.part`; the
-token is its task's, so that a later run of the same task clears what a killed one left. A part
-is locked while its process lives, so that two runs of one task never share one.
+The new content goes to a temporary file beside the target, `.NAME.TOKEN.part`, which is private
+and never reached through a link. The token is the task's, or `write` for a small file, so that the
+next write of the same clears what a killed process left. A temporary file is locked while its
+process lives, so that two processes never share one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import re
 import secrets
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.files import filename as components
@@ -21,7 +24,6 @@ from fluxcli.system.handle_lock import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -31,6 +33,37 @@ PROOF: Final = "prove"
 
 _FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _STALE = os.O_RDWR | disk.NO_WAIT
+_WRITE: Final = "write"
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write `data` to `path` in one step; it is on the disk on return.
+
+    If `path` is a link, the file that it names is replaced. `mode` is the new file's mode; with
+    None, the mode of an existing file is kept, and a new one has what the umask leaves of 0666.
+
+    Raises:
+        OSError: it cannot be written, or the target is no regular file; it is unchanged.
+    """
+    target = Path(os.path.realpath(path))
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise OSError(0, "not a regular file")
+    temporary = TemporaryFile(target, token=_WRITE)
+    try:
+        temporary.file.write(data)
+        temporary.file.flush()
+        disk.sync(temporary.handle)
+        temporary.install(replace=True, mode=mode)
+    finally:
+        temporary.discard()
+
+
+def unfinished_writes(path: Path) -> list[Path]:
+    """Return the temporary files of `write_atomically` for `path` that exist now."""
+    target = Path(os.path.realpath(path))
+    first = next(_part_names(target.name, _WRITE)).removesuffix(".part")
+    return list(target.parent.glob(f"{glob.escape(first)}*.part"))
 
 
 class TemporaryFile:
@@ -52,16 +85,17 @@ class TemporaryFile:
         """The descriptor of `file`, which is open."""
         return self.file.fileno()
 
-    def install(self, *, replace: bool) -> Path:
-        """Put the file, already on disk, in its place; return the path it got.
+    def install(self, *, replace: bool, mode: int | None = None) -> Path:
+        """Give the file, already on disk, its name; return the path it got.
 
-        Without `replace`, a file that stands there stays, and this one lands beside it under
-        the first free name (`NAME-1.png`, `NAME-2.png`…): it is paid for, so it is kept.
+        Without `replace`, a file that exists there stays, and this one gets the first free name
+        beside it (`NAME-1.png`, `NAME-2.png`…): it is paid for, so it is kept. `mode` None keeps
+        the mode of the file that is replaced.
 
         Raises:
-            OSError: it cannot be put there; the part is still where it was.
+            OSError: it cannot be named so; the temporary file is still there.
         """
-        self._set_mode(replace=replace)
+        self._set_mode(mode, replace=replace)
         if disk.OPEN_FILES_STAY:
             self.file.close()
         if replace:
@@ -73,7 +107,7 @@ class TemporaryFile:
         return final
 
     def discard(self) -> None:
-        """Close the file, and remove the part if it is still there."""
+        """Close the file, and remove it if it has not been given its name."""
         if disk.OPEN_FILES_STAY:
             self._close()
         # Elsewhere it is removed while it is locked: then the name is certainly this file's.
@@ -86,16 +120,16 @@ class TemporaryFile:
         with contextlib.suppress(OSError):
             self.file.close()
 
-    def _set_mode(self, *, replace: bool) -> None:
-        """Give it the mode of the file that it replaces, else the one the umask leaves."""
-        mode = self._usual_mode
-        if replace:
+    def _set_mode(self, mode: int | None, *, replace: bool) -> None:
+        """Set `mode`, else that of the file that it replaces, else the one the umask leaves."""
+        wanted = self._usual_mode if mode is None else mode
+        if replace and mode is None:
             with contextlib.suppress(OSError):
-                mode = stat.S_IMODE(self.target.stat().st_mode)
-        disk.set_mode(self.handle, mode)
+                wanted = stat.S_IMODE(self.target.stat().st_mode)
+        disk.set_mode(self.handle, wanted)
 
     def _placed(self, name: Path) -> bool:
-        """Give the part the name `name`; False if it is taken."""
+        """Give the file the name `name`; False if another has it."""
         try:
             name.hardlink_to(self.path)
         except FileExistsError:
@@ -109,7 +143,7 @@ class TemporaryFile:
         return True
 
     def _claimed(self, name: Path) -> bool:
-        """Do the same where files cannot have two names: claim it empty, then replace that."""
+        """Do the same where files cannot have two names: make it empty, then replace that."""
         try:
             os.close(os.open(name, _FRESH, 0o600))
         except FileExistsError:
@@ -123,7 +157,7 @@ class TemporaryFile:
 
 
 def _opened(target: Path, token: str) -> tuple[Path, int, int]:
-    """Open a part that is ours alone: its path, its descriptor, and the umask's mode."""
+    """Open a new temporary file; return its path, its descriptor and the mode by the umask."""
     if token != PROOF:
         clear_leftover(target, PROOF)
     for name in _part_names(target.name, token):
@@ -138,7 +172,7 @@ def _opened(target: Path, token: str) -> tuple[Path, int, int]:
         try:
             mode = stat.S_IMODE(os.fstat(handle).st_mode)
             disk.set_mode(handle, 0o600)
-            # If another run has the lock, it took this file for a dead run's and removes it.
+            # A run that has the lock took this file for a killed run's, and removes it.
             if _locked(handle) and _is_at(handle, path):
                 return path, handle, mode
         except BaseException:
@@ -150,12 +184,12 @@ def _opened(target: Path, token: str) -> tuple[Path, int, int]:
 
 
 def clear_leftover(target: Path, token: str) -> None:
-    """Remove the part that a killed run of the task left beside `target`, if there is one."""
+    """Remove the temporary file that a killed run of the task left beside `target`."""
     _clear_stale(target.with_name(next(_part_names(target.name, token))))
 
 
 def _part_names(name: str, token: str) -> Iterator[str]:
-    """Yield the task's own name for its part, then random ones: another run has the first."""
+    """Yield the token's own name, then random ones, for when another run has the first."""
     safe = re.sub(r"[^0-9A-Za-z_-]", "-", token)[:40]
     shown = components.shortened(name, components.NAME_LIMIT)
     yield f".{shown}.{safe}.part"
@@ -164,7 +198,7 @@ def _part_names(name: str, token: str) -> Iterator[str]:
 
 
 def _clear_stale(path: Path) -> None:
-    """Remove the part of a run that is dead; one that is alive keeps its lock and its file."""
+    """Remove the file of a run that has ended; one that lives keeps its lock and its file."""
     try:
         handle = disk.open_unlinked(path, _STALE)
     except OSError:

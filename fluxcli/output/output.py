@@ -86,7 +86,7 @@ class Output:
     @property
     def stdout_columns(self) -> int | None:
         """The width of the terminal that stdout is; None if it is no terminal."""
-        return self._size_of(self._out)[0] if self._out.is_terminal else None
+        return self._out.size(self._env)[0] if self._out.is_terminal else None
 
     def shown(self, text: str) -> str:
         """Return `text` as stdout can show it: control characters and secrets replaced."""
@@ -363,17 +363,7 @@ class Output:
         )
 
     def _size(self) -> tuple[int, int]:
-        return self._size_of(self._err)
-
-    def _size_of(self, stream: Stream) -> tuple[int, int]:
-        """Columns and lines of a terminal; `COLUMNS` and `LINES` may narrow them."""
-        handle = stream.handle
-        columns, lines = 80, 24
-        with contextlib.suppress(OSError):
-            columns, lines = os.get_terminal_size(handle) if handle is not None else (80, 24)
-        return _narrowed(columns, self._env.get("COLUMNS")), _narrowed(
-            lines, self._env.get("LINES")
-        )
+        return self._err.size(self._env)
 
     def _print(self, line: str) -> None:
         """Write one finished line for people. A stream that cannot be written is no failure."""
@@ -397,10 +387,3 @@ class Output:
             except OSError as error:
                 reason = reason_of(error)
                 raise FluxError(code, f"cannot write to stdout: {reason}") from error
-
-
-def _narrowed(actual: int, limit: str | None) -> int:
-    """The smaller of the two: what is longer than the real line would be wrapped."""
-    if limit and limit.isdecimal() and int(limit) > 0:
-        return min(actual, int(limit))
-    return actual

@@ -1,7 +1,7 @@
-"""One text stream, written so that nothing it is or does can break the program.
+"""One text stream, written so that its state or its encoding cannot break the program.
 
-A stream may be missing (closed by the shell), speak a narrow encoding, or have lost its
-reader. Every text that passes is redacted here, and here only; image bytes are not.
+A stream may be closed by the shell, have a narrow encoding, or have lost its reader. Text is
+redacted here, and only here; image bytes are not.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 from fluxcli.output.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class Stream:
-    """`stream` with the shell's accidents taken care of; None is a closed one.
+    """Writes to `stream`, or nowhere if it is None: the shell may have closed it.
 
     Raises, from every writing method:
         BrokenPipeError: the reader has gone away.
@@ -36,7 +36,7 @@ class Stream:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person is looking."""
+        """Whether this is a terminal."""
         return self.is_open and self._stream is not None and self._stream.isatty()
 
     @property
@@ -45,6 +45,14 @@ class Stream:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             return self._stream.fileno() if self._stream is not None else None
         return None
+
+    def size(self, env: Mapping[str, str]) -> tuple[int, int]:
+        """Return the terminal's columns and lines; `COLUMNS` and `LINES` may narrow them."""
+        handle = self.handle
+        columns, lines = 80, 24
+        with contextlib.suppress(OSError):
+            columns, lines = os.get_terminal_size(handle) if handle is not None else (80, 24)
+        return _narrowed(columns, env.get("COLUMNS")), _narrowed(lines, env.get("LINES"))
 
     def shown(self, text: str) -> str:
         """Return `text` exactly as it would appear here: harmless, redacted, encodable."""
@@ -101,3 +109,8 @@ class Stream:
             self._stream.flush()
             buffer.write(data)
         self._stream.flush()
+
+
+def _narrowed(actual: int, limit: str | None) -> int:
+    """Return the smaller of the two: a longer line would be wrapped."""
+    return min(actual, int(limit)) if limit and limit.isdecimal() and int(limit) > 0 else actual

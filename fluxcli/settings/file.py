@@ -188,7 +188,7 @@ def write(target: Path, text: str) -> None:
     Raises:
         FluxError: it cannot be written; `target` is as it was.
     """
-    from fluxcli.atomicfile import write_atomically
+    from fluxcli.files.atomic import write_atomically
     from fluxcli.system import disk
 
     try:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import EXTENSION, RESULT_DAYS
-from fluxcli.client.client import LinkGoneError
+from fluxcli.client.result_stream import LinkGoneError
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Warned
 from fluxcli.files.filename import split_image_ending

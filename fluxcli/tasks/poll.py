@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.client.client import failure_of
+from fluxcli.client.responses import failure_of
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Succeeded, Trouble
 from fluxcli.tasks.poll_schedule import PollSchedule
@@ -17,7 +17,7 @@ from fluxcli.tasks.run_options import Wait
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fluxcli.client.client import Record
+    from fluxcli.client.wire import Record
     from fluxcli.models import Task
     from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 

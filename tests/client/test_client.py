@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 from fluxcli import __version__
-from fluxcli.client.client import (
-    LinkGoneError,
-    Service,
+from fluxcli.client.client import Service
+from fluxcli.client.responses import (
     SubmissionAccepted,
     SubmissionRefused,
     SubmissionResult,
     SubmissionUnknown,
 )
+from fluxcli.client.result_stream import LinkGoneError
 from fluxcli.client.transport import Transport
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import Request

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from fluxcli.client.client import Service, SubmissionAccepted, SubmissionRefused, SubmissionUnknown
+from fluxcli.client.client import Service
 from fluxcli.client.origins import WIRE_SECONDS, OriginCache
 from fluxcli.client.prices import prices_of
+from fluxcli.client.responses import SubmissionAccepted, SubmissionRefused, SubmissionUnknown
 from fluxcli.client.wire import Record, decode
 from fluxcli.client.wire_jobs import JobsWireFormat
 from fluxcli.errors import Code, FluxError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from fluxcli.client.client import SubmissionResult
+    from fluxcli.client.responses import SubmissionResult
 
 JOBS = JobsWireFormat()
 CREATED = b'{"code":200,"msg":"success","data":{"taskId":"j1","recordId":"j1"}}'

@@ -178,7 +178,7 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         FluxError: DISK: it cannot be written; what was there is untouched.
     """
-    from fluxcli.atomicfile import write_atomically
+    from fluxcli.files.atomic import write_atomically
 
     try:
         write_atomically(path, data)

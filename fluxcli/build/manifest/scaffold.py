@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.atomicfile import write_atomically
 from fluxcli.build.manifest.example import example
 from fluxcli.errors import Code, FluxError
+from fluxcli.files.atomic import write_atomically
 from fluxcli.system import disk
 
 if TYPE_CHECKING:

@@ -196,7 +196,7 @@ def _prepare(path: Path) -> None:
 
 def _put(path: Path, text: str, *, append: bool = False) -> None:
     """Replace a report as a whole; what GitHub collects from several steps is appended to."""
-    from fluxcli.atomicfile import write_atomically
+    from fluxcli.files.atomic import write_atomically
 
     data = text.encode(errors="backslashreplace")
     try:
