@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
-    from fluxcli.client.client import Record
+    from fluxcli.client.wire import Record
     from fluxcli.files.image_check import Inspected
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Picture, Task

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import EXTENSION
-from fluxcli.client.client import LinkGoneError
+from fluxcli.client.result_stream import LinkGoneError
 from fluxcli.client.transport import is_loopback
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Uploaded, Uploading
