@@ -1,5 +1,6 @@
-# bash completion for fluxcli. Made by `python -m tests.completions`; do not edit.
-# All words and flags stand here, so that a TAB starts no process; only tasks are asked for.
+# bash completion for fluxcli. Made by `python -m fluxcli.completion`; do not edit.
+# Load it with: eval "$(fluxcli completion bash)"
+# All commands and flags are in this script: only for tasks, assets and presets a process is started.
 
 # What the flag $1 takes; fails if it takes nothing.
 _fluxcli_value() {
@@ -8,9 +9,9 @@ _fluxcli_value() {
     --api) next='auto kontext jobs' ;;
     --prompts | --prompt-file | --html | --body | --path) next='FILE' ;;
     --save-as | -p | --prompt | --watermark | --callback-url | --timeout | --interval | -n | \
-      --count | --max-credits | --limit | --search | --since | --state | --tag | --shard | -j \
-      | --jobs | --reroll | --candidates | --rate | --report | --against | --port | --seconds \
-      | --fault | --header | --max-age) next='' ;;
+      --count | --max-credits | --limit | --search | --since | --tag | --shard | -j | --jobs | \
+      --candidates | --rate | --report | --against | --port | --seconds | --fault | --header | \
+      --max-age) next='' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
@@ -22,7 +23,10 @@ _fluxcli_value() {
       next='FILE'
       if [[ $command == 'callback listen' ]]; then next=''; fi
       ;;
+    --state) next='unsaved sending running succeeded saved failed refused unknown' ;;
     --settle) next='not-charged' ;;
+    --reroll) next='ASSET' ;;
+    --list) next='tasks assets presets' ;;
     *) return 1 ;;
   esac
 }
@@ -34,7 +38,8 @@ _fluxcli_command() {
   case $command in
     '')
       flags='--version'
-      takes=('generate edit status download build credits sandbox assets callback config')
+      takes=('generate edit status download build credits sandbox completion help assets
+        callback config')
       ;;
     'generate')
       flags='--prompts --save-as -p|--prompt --prompt-file --no-wait -m|--model
@@ -66,15 +71,31 @@ _fluxcli_command() {
       flags='--plan|--dry-run --check --tag... --shard -j|--jobs --fail-fast|--keep-going
         --locked -f|--force --reroll... --no-children --candidates --rate -y|--yes --max-credits
         --report... --against --timeout --interval'
-      takes=('FILE...')
+      takes=('ASSET...')
       ;;
     'credits') flags='--since' ;;
     'sandbox') flags='--port --seconds --fault... --print-env' ;;
+    'completion')
+      flags='--list'
+      takes=('bash zsh fish powershell')
+      ;;
+    'help')
+      takes=('generate edit status download build assets credits sandbox callback config
+        completion help exit-codes environment json templates money manifest agents...')
+      ;;
     'assets') takes=('init explain adopt pick prune merge schema') ;;
-    'assets init' | 'assets explain' | 'assets pick' | 'assets merge' | 'assets schema' | \
-      'config path' | 'config list' | 'config edit' | 'config check') ;;
-    'assets adopt') flags='--tag...' ;;
-    'assets prune') flags='-y|--yes -f|--force' ;;
+    'assets init') takes=('FILE') ;;
+    'assets explain' | 'assets pick') takes=('ASSET...') ;;
+    'assets adopt')
+      flags='--tag...'
+      takes=('ASSET...')
+      ;;
+    'assets prune')
+      flags='-y|--yes -f|--force'
+      takes=('FILE...')
+      ;;
+    'assets merge') takes=('FILE...') ;;
+    'assets schema' | 'config path' | 'config list' | 'config edit' | 'config check') ;;
     'callback') takes=('verify listen') ;;
     'callback verify') flags='--body --header... --max-age' ;;
     'callback listen') flags='--port --path --save -o|--output --max-age' ;;
@@ -111,15 +132,37 @@ _fluxcli_offer() {
   done
 }
 
-# Offer this machine's latest tasks, their ids behind $1.
-_fluxcli_tasks() {
-  local id world=''
-  if [[ $given == *' --sandbox '* ]]; then world=--sandbox; fi
+# Offer the names of the kind $1, with $2 in front. In a list they stand with their descriptions.
+_fluxcli_names() {
+  local name description listed=("${COMPREPLY[@]}") sandbox='' width=$((${COLUMNS:-80} - 4))
+  if [[ $given == *' --sandbox '* ]]; then sandbox=--sandbox; fi
   compopt -o nosort 2>/dev/null
-  _fluxcli_offer @last
-  while read -r id _; do
-    if [[ $id != TASK ]]; then _fluxcli_offer "$1$id"; fi
-  done < <("${words[0]/#\~/$HOME}" status --offline --limit 50 $world 2>/dev/null)
+  while IFS=$'\t' read -r name description; do
+    if [[ $name != @* ]]; then name=$2$name; fi
+    if [[ $name != "$typed"* ]]; then continue; fi
+    _fluxcli_offer "$name"
+    description="${COMPREPLY[${#COMPREPLY[@]} - 1]}  -- $description"
+    listed+=("${description:0:width}")
+  done < <(
+    if [[ $1 == tasks ]]; then printf '@last\tthe latest task\n'; fi
+    "${words[0]/#\~/$HOME}" completion --list "$1" $sandbox 2>/dev/null
+  )
+  # TAB lists with 9 and 63; other types insert what they are given.
+  if [[ ${COMP_TYPE-} =~ ^(9|63)$ ]] && ((${#COMPREPLY[@]} > 1)); then
+    COMPREPLY=("${listed[@]}")
+  fi
+}
+
+# Offer assets of the manifest that was named, or is found; and manifests.
+_fluxcli_assets() {
+  local file kind=assets word
+  for word in "${arguments[@]}"; do
+    if [[ $word == *.toml ]]; then kind=$word; fi
+  done
+  if [[ $kind == assets && -z $flag ]]; then
+    while read -r file; do _fluxcli_offer "$file"; done < <(compgen -f -X '!*.toml' -- "$typed")
+  fi
+  _fluxcli_names "$kind" ''
 }
 
 # Offer the flags of which no name is given yet; those with dots may be given again.
@@ -165,7 +208,7 @@ _fluxcli() {
     elif [[ $word == -?* ]]; then
       given+="${word%%=*} "
       if _fluxcli_value "$word"; then flag=$word; fi
-    elif [[ -z $command || $command =~ ^(assets|callback|config)$ ]]; then
+    elif [[ -z $command || ' assets callback config ' == *" $command "* ]]; then
       command=${command:+$command }$word
     else
       arguments+=("$word")
@@ -188,8 +231,10 @@ _fluxcli() {
   case ${next%...} in
     FLAG) _fluxcli_flags ;;
     FILE) compopt -o default ;;
-    TASK) _fluxcli_tasks '' ;;
-    IMAGE) if [[ $typed == @* ]]; then _fluxcli_tasks @; else compopt -o default; fi ;;
+    TASK) _fluxcli_names tasks '' ;;
+    IMAGE) if [[ $typed == @* ]]; then _fluxcli_names tasks @; else compopt -o default; fi ;;
+    ASSET) _fluxcli_assets ;;
+    PRESET) _fluxcli_names presets '' ;;
     *) _fluxcli_offer $next ;;
   esac
 }

@@ -6,8 +6,6 @@ import gc
 import os
 import sys
 
-_PAGE_COLUMNS = 80
-
 
 def run() -> None:
     """Run the command line of this process and end with its status."""
@@ -17,7 +15,7 @@ def run() -> None:
     _end_quietly_on_ctrl_c()
     # What is imported stays: the collector need not look at it, neither now nor later.
     gc.disable()
-    if arguments[:1] == ["status"] and _told_tasks(arguments):
+    if arguments[:2] == ["completion", "--list"] and _is_listed(arguments):
         _end(0)
     from fluxcli.cli import main
     from fluxcli.context import Context
@@ -27,9 +25,9 @@ def run() -> None:
     _end(main(arguments, Context.of_process()))
 
 
-def _told_tasks(arguments: list[str]) -> bool:
-    """Answer a completion script; if that fails, the program itself is the one to tell."""
-    from fluxcli.fast_status import is_asked, report
+def _is_listed(arguments: list[str]) -> bool:
+    """Answer a completion script; return whether it was. The program itself reports errors."""
+    from fluxcli.fast_completion import is_asked, report
 
     if not is_asked(arguments):
         return False
@@ -37,38 +35,33 @@ def _told_tasks(arguments: list[str]) -> bool:
 
     try:
         report(arguments, Context.of_process())
-    except Exception:  # noqa: BLE001 - whatever it is, it comes again, and is told then
+    except Exception:  # noqa: BLE001 - the program meets it again, and reports it
         return False
     return True
 
 
 def _known_answer(arguments: list[str]) -> bytes:
-    """Return the version or a help text, which need nothing of the program; else nothing."""
+    """Return what is known without the program: version, help, completion scripts; else nothing."""
     if arguments == ["--version"]:
         from fluxcli import __version__
 
         return f"fluxcli {__version__}\n".encode()
-    if arguments and arguments[-1] not in {"-h", "--help"}:
-        return b""
-    from fluxcli.fast_help import page
-
-    return page(" ".join(arguments[:-1])) if _columns() >= _PAGE_COLUMNS else b""
-
-
-def _columns() -> int:
-    """Return the terminal's width as `shutil` tells it, whose import costs more than the rest."""
     try:
-        return (
-            int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns or _PAGE_COLUMNS
-        )
-    except ValueError:
-        return 0
+        if arguments[:1] == ["completion"] and len(arguments) == len(["completion", "SHELL"]):
+            from fluxcli.fast_completion import script
+
+            return script(arguments[1])
+        if not arguments or arguments[0] == "help" or arguments[-1] in {"-h", "--help"}:
+            from fluxcli.fast_help import known_text, terminal_columns
+
+            return known_text(arguments, terminal_columns(os.environ)).encode()
     except OSError:
-        return _PAGE_COLUMNS
+        pass
+    return b""
 
 
 def _answered(text: bytes) -> bool:
-    """Write a text; without one, or if that fails, the program itself is the one to tell."""
+    """Write a text, and return whether that was possible; if not, the program itself tries."""
     try:
         return bool(text) and os.write(1, text) == len(text)
     except BrokenPipeError:
@@ -78,7 +71,7 @@ def _answered(text: bytes) -> bool:
 
 
 def _end(status: int) -> None:
-    """End the process at once: `main` has closed and told everything, and left no thread at work.
+    """End the process at once: `main` has closed everything and left no thread at work.
 
     Taking the interpreter apart would cost as much time as starting it.
     """

@@ -11,7 +11,7 @@ import typer
 from fluxcli import __version__
 from fluxcli.commands import COMMANDS
 from fluxcli.commands.options import CommonOptions
-from fluxcli.commands.typer_binding import meant, named, spread
+from fluxcli.commands.typer_binding import HelpfulCommand, HelpfulGroup, meant, named, spread
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.signals import Interrupted
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from fluxcli.output.output import Output
 
 _NAME = "fluxcli"
-_EPILOG = "`fluxcli COMMAND --help` tells more. `--sandbox` tries anything without key or cost."
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -40,7 +39,17 @@ def _root(
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Pictures by Flux Kontext: paid for once, never lost."""
+    """Make and edit images with Flux Kontext: paid for once, never lost.
+
+    `--sandbox` tries any command without a key, network or cost.
+
+    Examples:
+        fluxcli generate "a lighthouse at dusk" -o lighthouse.png
+        fluxcli edit lighthouse.png "make it night"
+        fluxcli status
+
+    See: money exit-codes environment json templates manifest agents
+    """
     context.flags.setdefault("no_input", None)
 
 
@@ -55,9 +64,8 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=_HELP,
-        epilog=_EPILOG,
     )
-    app.callback()(spread(_root, CommonOptions))
+    app.callback(cls=HelpfulGroup)(spread(_root, CommonOptions))
     wanted = meant(arguments, COMMANDS)
     for word in wanted:
         module = import_module(f"fluxcli.commands.{word}")
@@ -65,7 +73,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
             rest = arguments[arguments.index(word) + 1 :] if len(wanted) == 1 else ()
             app.add_typer(module.group(rest), name=word)
         else:
-            app.command(word)(spread(getattr(module, word), CommonOptions))
+            app.command(word, cls=HelpfulCommand)(spread(getattr(module, word), CommonOptions))
     for word in () if wanted else COMMANDS:
         app.command(word)(named)
     return app

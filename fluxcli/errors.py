@@ -28,6 +28,67 @@ class Status(IntEnum):
     UNKNOWN = 11
 
 
+class StatusInfo(NamedTuple):
+    """What an exit status means, whether anything was charged, and what to do next."""
+
+    meaning: str
+    charged: str
+    next: str
+
+
+STATUSES: dict[int, StatusInfo] = {
+    0: StatusInfo("done", "yes, for new images", "nothing"),
+    1: StatusInfo(
+        "a bug, or a local failure: journal, stdout, no threads", "maybe", "fluxcli status"
+    ),
+    2: StatusInfo(
+        "wrong command line, value, setting, manifest or environment, or a file would be "
+        "overwritten; nothing was sent",
+        "no",
+        "correct it as the hint shows",
+    ),
+    3: StatusInfo(
+        "the API key is missing or refused",
+        "no, unless the error names a task",
+        "fluxcli config set api_key",
+    ),
+    4: StatusInfo(
+        "the waiting ended; the task is still running and already paid",
+        "yes",
+        "run the same command again, or `fluxcli download TASK`",
+    ),
+    5: StatusInfo(
+        "network, service or rate limit; nothing was accepted", "no", "run the same command later"
+    ),
+    6: StatusInfo("finished and paid, not saved", "yes", "fluxcli download --unsaved"),
+    7: StatusInfo(
+        "too few credits, over a cap, or no consent; nothing was sent",
+        "no",
+        "add credits, raise the cap, or agree with `--yes`",
+    ),
+    8: StatusInfo(
+        "refused or failed by the service, or the result is unusable or gone",
+        "maybe; failed tasks are refunded",
+        "change the prompt or the request",
+    ),
+    9: StatusInfo(
+        "several images, some of them refused or failed",
+        "yes, for those that were made",
+        "run the same command again: it makes only what is missing",
+    ),
+    10: StatusInfo("`build --check`: there is work to do", "no", "fluxcli build --plan"),
+    11: StatusInfo(
+        "unknown whether the submission was accepted",
+        "maybe",
+        "fluxcli status REF; a person settles it, never pay again before",
+    ),
+    129: StatusInfo("stopped by SIGHUP", "maybe", "run the same command again"),
+    130: StatusInfo("stopped by Ctrl-C", "maybe", "run the same command again"),
+    143: StatusInfo("stopped by SIGTERM", "maybe", "run the same command again"),
+}
+"""Every exit status; help pages, topics and man pages print this table."""
+
+
 class Code(StrEnum):
     """The closed list of words that stand in `error.code`."""
 

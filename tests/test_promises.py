@@ -259,11 +259,8 @@ class TestTheReadme:
 
 class TestHelp:
     @pytest.mark.parametrize("command", FLAGS)
-    def test_it_fits_a_narrow_terminal(
-        self, world: World, command: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("COLUMNS", "80")
-        ran = world.run(*command.split(), "--help")
+    def test_it_fits_a_narrow_terminal(self, world: World, command: str) -> None:
+        ran = world.run(*command.split(), "--help", env={"COLUMNS": "80"})
         assert ran.status == 0
         assert [line for line in ran.lines if len(line) > 80] == []
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from fluxcli import __version__
-from fluxcli.fast_help import page
-from fluxcli.fast_status import ASKED
+from fluxcli.fast_help import command_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +25,9 @@ _MAIN: Final = (
     "import sys; from fluxcli.cli import main; from fluxcli.context import Context;"
     "main(sys.argv[1:], Context.of_process())"
 )
-_TAB: Final = "import sys; from fluxcli.__main__ import _told_tasks; _told_tasks(sys.argv[1:])"
+_TAB: Final = "import sys; from fluxcli.__main__ import _is_listed; _is_listed(sys.argv[1:])"
 _TYPER: Final = "import typer, typer.main, typer._click.decorators"
+_ASKED: Final = ("completion", "--list", "tasks")
 _LIST: Final = "; import sys; sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules))"
 
 _ROOMS: Final = frozenset(
@@ -53,7 +53,7 @@ _JSON: Final = frozenset({"_json", "json", "json.decoder", "json.encoder", "json
 _SQLITE: Final = frozenset({"_sqlite3", "sqlite3", "sqlite3.dbapi2"})
 
 
-_HELP: Final = page("").decode()
+_HELP: Final = command_page([], 80)
 _COVERAGE: Final = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE")}
 """Lets processes be measured too, but where their modules are counted."""
 
@@ -89,9 +89,15 @@ def env(tmp_path: Path) -> dict[str, str]:
         (["--help"], {"fluxcli.fast_help"}),
         (["generate", "-h"], {"fluxcli.fast_help"}),
         (["config", "set", "--help"], {"fluxcli.fast_help"}),
+        (["help"], {"fluxcli.fast_help"}),
+        (["help", "config", "set"], {"fluxcli.fast_help"}),
+        (["help", "exit-codes"], {"fluxcli.fast_help"}),
+        (["help", "agents"], {"fluxcli.fast_help"}),
+        (["help", "--json"], {"fluxcli.fast_help"}),
+        (["completion", "zsh"], {"fluxcli.fast_completion"}),
     ],
 )
-def test_version_and_help_load_nothing(
+def test_version_help_and_scripts_load_nothing(
     arguments: list[str], modules: set[str], env: dict[str, str]
 ) -> None:
     extra = _loaded(_RUN, *arguments, env=env) - _loaded("pass", env=env)
@@ -149,22 +155,22 @@ def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
 
 
 def test_a_tab_loads_no_typer(env: dict[str, str]) -> None:
-    loaded = _loaded(_TAB, *ASKED, env=env)
+    loaded = _loaded(_TAB, *_ASKED, env=env)
     assert "fluxcli.journal.journal" in loaded
     assert not loaded & {"typer", "httpx", "rich", "fluxcli.cli"}
 
 
 @pytest.mark.parametrize("words", [[], ["--sandbox"]])
 @pytest.mark.parametrize("setting", ["", "nosuch = 1", "color = 7"])
-def test_a_tab_is_told_what_status_tells(
+def test_a_tab_gets_what_the_command_prints(
     words: list[str], setting: str, tmp_path: Path, env: dict[str, str]
 ) -> None:
-    """Of tasks, of a strange setting, and of a broken one."""
+    """Of tasks, with an unknown setting, and with a broken one."""
     env["FLUXCLI_SANDBOX_SECONDS"] = "0"
     _process(_RUN, "generate", "a cat", "-o", str(tmp_path), "--sandbox", env=env)
     (tmp_path / "config.toml").write_text(setting)
-    short = _process(_RUN, *ASKED, *words, env=env)
-    long = _process(_MAIN, *ASKED, *words, env=env)
+    short = _process(_RUN, *_ASKED, *words, env=env)
+    long = _process(_MAIN, *_ASKED, *words, env=env)
     assert (short.stdout, short.stderr) == (long.stdout, long.stderr)
     assert ("a cat" in short.stdout) == (words == ["--sandbox"] and setting != "color = 7")
 
@@ -179,12 +185,15 @@ def test_the_short_way_tells_what_the_long_one_does(
     assert short.stdout in {f"fluxcli {__version__}\n", _HELP, ""}
 
 
-@pytest.mark.parametrize("columns", ["60", "70", "wide"])
-def test_a_narrow_terminal_gets_narrow_help(columns: str, env: dict[str, str]) -> None:
-    """The pages made beforehand are for 80 columns; what is no width is typer's to judge."""
-    told = _process(_RUN, "--help", env=env | {"COLUMNS": columns})
-    assert told.stdout == _process(_MAIN, "--help", env=env | {"COLUMNS": columns}).stdout
-    assert (told.stdout == _HELP) == (columns == "wide")
+@pytest.mark.parametrize("columns", ["1", "40", "60", "80", "120", "200", "wide", "-3"])
+@pytest.mark.parametrize("words", [["--help"], ["generate", "-h"], ["help", "money"], ["help"]])
+def test_the_short_way_prints_the_same_help_at_every_width(
+    words: list[str], columns: str, env: dict[str, str]
+) -> None:
+    short = _process(_RUN, *words, env=env | {"COLUMNS": columns})
+    long = _process(_MAIN, *words, env=env | {"COLUMNS": columns})
+    assert (short.stdout, short.returncode) == (long.stdout, 0)
+    assert short.stdout.endswith("\n")
 
 
 @pytest.mark.parametrize(("redirection", "status"), [("| true", 0), (">/dev/full", 1), (">&-", 0)])

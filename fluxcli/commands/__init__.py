@@ -6,6 +6,6 @@ from typing import Final
 
 COMMANDS: Final = (
     "generate", "edit", "status", "download", "build", "assets", "credits", "sandbox", "callback",
-    "config",
+    "config", "completion", "help",
 )  # fmt: skip
 """The commands, each a function or a `group` of its name in a module of its name."""

@@ -45,9 +45,15 @@ class TagOptions:
 
 
 def assets(_context: Context) -> None:
-    """Maintain the manifest and its lock: init, explain, adopt, pick, prune, merge, schema.
+    """Maintain the manifest assets.toml and its lock.
 
     No command here spends credits or needs a key.
+
+    Examples:
+        fluxcli assets init
+        fluxcli assets explain hero
+
+    See: manifest
     """
 
 
@@ -57,11 +63,16 @@ def init(
         str, typer.Argument(metavar="[FILE.toml]", help="Where to write it.")
     ] = "assets.toml",
 ) -> None:
-    """Write an example manifest, and what git needs: `merge=union` for the lock, ignored files.
+    """Write an example manifest, and the entries that git needs for the lock.
 
     Existing files are kept; missing lines are added. It can run again.
 
-    Example: fluxcli assets init && fluxcli build --plan
+    Examples:
+        fluxcli assets init
+        fluxcli assets init art/assets.toml
+
+    Statuses: 2
+    See: manifest
     """
     from fluxcli.build.manifest.scaffold import init as write_files
 
@@ -81,7 +92,11 @@ def init(
 def schema(context: Context) -> None:
     """Print the JSON Schema of manifests, for editors.
 
-    Example: fluxcli assets schema > assets.schema.json
+    Examples:
+        fluxcli assets schema
+        fluxcli assets schema > assets.schema.json
+
+    See: manifest
     """
     import json
 
@@ -91,9 +106,14 @@ def schema(context: Context) -> None:
 
 
 def explain(context: Context, arguments: Assets = None) -> None:
-    """Show the resolved request of assets, where each value is set, and why they are stale or not.
+    """Show the resolved request of assets, where each value is set, and why they are stale.
 
-    Example: fluxcli assets explain hero 'icon[*]'
+    Examples:
+        fluxcli assets explain hero
+        fluxcli assets explain 'icon[*]'
+
+    Statuses: 2
+    See: manifest
     """
     from fluxcli.build import explaining
 
@@ -105,7 +125,12 @@ def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) ->
 
     The task and the original's hash stay in the lock; edits of the image do not become stale.
 
-    Example: optipng images/hero.png && fluxcli assets adopt hero
+    Examples:
+        fluxcli assets adopt hero
+        fluxcli assets adopt --tag landing
+
+    Statuses: 2
+    See: manifest
     """
     from fluxcli.build import asset_commands
 
@@ -117,10 +142,15 @@ def adopt(context: Context, arguments: Assets = None, *, options: TagOptions) ->
 def pick(context: Context, arguments: Assets = None) -> None:
     """Make a candidate's number, a task or a file the image of an asset, at no cost.
 
-    The replaced image stays among the candidates. A task that is not here yet is collected by
-    the next build.
+    The replaced image stays among the candidates. A task whose image is not saved here yet is
+    collected by the next build.
 
-    Example: fluxcli build hero --candidates 4 --yes && fluxcli assets pick hero 2
+    Examples:
+        fluxcli build hero --candidates 2 --yes && fluxcli assets pick hero 2
+        fluxcli assets pick hero 1
+
+    Statuses: 2
+    See: manifest
     """
     from fluxcli.build import asset_commands
 
@@ -139,7 +169,12 @@ def prune(
 
     They are listed first, and removed after a question.
 
-    Example: fluxcli assets prune --yes
+    Examples:
+        fluxcli assets prune --yes
+        fluxcli assets prune --yes --force
+
+    Statuses: 2 7
+    See: manifest
     """
     from fluxcli.build import asset_commands
 
@@ -158,7 +193,12 @@ def merge(
 
     As git's merge driver: `fluxcli assets merge %O %A %B`.
 
-    Example: fluxcli assets merge assets.lock.*-of-4
+    Examples:
+        fluxcli assets merge assets.lock.*-of-2
+        fluxcli assets merge assets.toml assets.lock.*-of-2
+
+    Statuses: 2
+    See: manifest
     """
     from fluxcli.build import asset_commands
 

@@ -1,4 +1,4 @@
-"""`fluxcli build`: a file of declared pictures; only what changed is made."""
+"""`fluxcli build`: make the images that a manifest declares, if they are new or changed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ class WordOptions:
     """What to do with the file, if not to build it."""
 
     plan: Annotated[
-        bool, typer.Option("--plan", "--dry-run", help="Show what would be done, and why.")
+        bool,
+        typer.Option(
+            "--plan", "--dry-run", help="Print what would be done, and why; send nothing."
+        ),
     ] = False
     check: Annotated[
-        bool, typer.Option("--check", help="Like --plan; status 10 if there is work to do.")
+        bool, typer.Option("--check", help="As `--plan`, with status 10 if there is work to do.")
     ] = False
 
 
@@ -39,20 +42,28 @@ class BuildOptions:
     """Which assets, at what price, how fast, and what is written about it."""
 
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="Assets with this tag.")
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only assets with this tag.")
     ] = None
     shard: Annotated[
         str | None,
         typer.Option(metavar="K/N", help="The K-th of N parts, with a lock of its own."),
     ] = None
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="N tasks at once. [100]")
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="At most N tasks at once. [100]",
+            rich_help_panel="Waiting",
+        ),
     ] = None
     fail_fast: Annotated[
         bool,
-        typer.Option("--fail-fast/--keep-going", help="Begin nothing new after a failure."),
+        typer.Option("--fail-fast/--keep-going", help="Submit nothing more after a failure."),
     ] = False
-    locked: Annotated[bool, typer.Option("--locked", help="Fail rather than change the lock.")] = (
+    locked: Annotated[bool, typer.Option("--locked", help="Fail instead of changing the lock.")] = (
         False
     )
     force: Annotated[
@@ -60,37 +71,73 @@ class BuildOptions:
     ] = False
     reroll: Annotated[
         list[str] | None,
-        typer.Option("--reroll", metavar="ASSET", help="Pay again for this asset; repeatable."),
+        typer.Option(
+            "--reroll",
+            metavar="ASSET",
+            help="Make this asset again and pay for it; may be repeated.",
+            rich_help_panel="Spending",
+        ),
     ] = None
     no_children: Annotated[
         bool,
-        typer.Option("--no-children", help="With --reroll: leave what is made from it."),
+        typer.Option(
+            "--no-children", help="With `--reroll`: do not make the edits of that image again."
+        ),
     ] = False
     candidates: Annotated[
         int | None,
         typer.Option(
-            "--candidates", metavar="N", min=1, max=100, help="N images of one asset to pick from."
+            "--candidates",
+            metavar="N",
+            min=1,
+            max=100,
+            help="Make N images of one asset, for `fluxcli assets pick`.",
+            rich_help_panel="Spending",
         ),
     ] = None
     rate: Annotated[
         int | None,
         typer.Option(
-            "--rate", metavar="N", min=1, max=20, help="Submissions in 10 s; 20, divided by shards."
+            "--rate",
+            metavar="N",
+            min=1,
+            max=20,
+            help="At most N submissions in 10 seconds [20, divided by the number of shards].",
+            rich_help_panel="Waiting",
         ),
     ] = None
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree beforehand.")] = False
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "-y",
+            "--yes",
+            help="Agree to the estimated cost in advance.",
+            rich_help_panel="Spending",
+        ),
+    ] = False
     max_credits: Annotated[
-        str | None, typer.Option(metavar="N", help="Spend at most so many credits, by estimate.")
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Submit nothing that would take the estimate above N credits.",
+            rich_help_panel="Spending",
+        ),
     ] = None
     report: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KIND", help="github, junit=FILE, html=FILE or DIR/; may be repeated."
+            metavar="KIND",
+            help="Write a report: github, junit=FILE, html=FILE or html=DIR/; may be repeated.",
+            rich_help_panel="Output",
         ),
     ] = None
     against: Annotated[
         str | None,
-        typer.Option(metavar="REF", help="Compare the images in the html report with a commit's."),
+        typer.Option(
+            metavar="REF",
+            help="Compare the images in the html report with those of a git commit.",
+            rich_help_panel="Output",
+        ),
     ] = None
 
 
@@ -98,17 +145,29 @@ def build(
     context: Context,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE] [ASSET]...", help=f"A .toml file [{_DEFAULT}]; assets."),
+        typer.Argument(
+            metavar="[FILE.toml] [ASSET]...",
+            help=f"A manifest [{_DEFAULT}], and the names or patterns of assets [all].",
+        ),
     ] = None,
     *,
     word: WordOptions,
     options: BuildOptions,
     wait: WaitOptions,
 ) -> None:
-    """Make the pictures that a file declares: what is new or changed, and nothing else.
+    """Make the images that a manifest declares: only those that are new or changed.
 
-    What was paid for is collected, what a person edited is kept. The lock beside the file,
-    assets.lock, says what was made from what; commit it with the pictures.
+    Images that are paid for and not saved yet are collected; files that were edited by hand are
+    kept. The lock beside the manifest, assets.lock, records what was made from what: commit it
+    with the images.
+
+    Examples:
+        fluxcli build --plan
+        fluxcli build --yes --max-credits 200
+        fluxcli build --check
+
+    Statuses: 2 4 6 7 8 9 10 11
+    See: manifest money exit-codes
     """
     context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
     call = _call(context, arguments or [], word, options)

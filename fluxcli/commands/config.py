@@ -40,16 +40,39 @@ NewValue = Annotated[
 
 
 def config(_session: Context) -> None:
-    """Show, change and try out the settings."""
+    """Show, change and check the settings.
+
+    Examples:
+        fluxcli config list
+        fluxcli config set generate.model max
+        fluxcli config check
+
+    See: environment
+    """
 
 
 def path(context: Context) -> None:
-    """Print where the config file is, or would be."""
+    """Print the path of the config file, whether it exists or not.
+
+    Examples:
+        fluxcli config path
+        fluxcli config path --json
+
+    See: environment
+    """
     _report_path(context, _output(context))
 
 
 def list_(context: Context) -> None:
-    """Show every setting, its value, and where the value comes from."""
+    """Show every setting, its value, and where the value comes from.
+
+    Examples:
+        fluxcli config list
+        fluxcli config list --json
+
+    Statuses: 2
+    See: environment
+    """
     settings, output = context.settings, context.output
     # Read here, so that a broken file is one error and not one for each setting.
     rows = [_row(settings, name) for name in SETTINGS] if settings.document else []
@@ -65,7 +88,15 @@ def list_(context: Context) -> None:
 
 
 def get(context: Context, name: Name) -> None:
-    """Print one setting's value; an empty line if it has none."""
+    """Print the value of a setting, or an empty line if it has none.
+
+    Examples:
+        fluxcli config get generate.model
+        fluxcli config get timeout
+
+    Statuses: 2
+    See: environment
+    """
     setting = find(name)
     if setting.secret:
         message = f"`{setting.name}` is not shown; `config list` shows where it comes from"
@@ -80,7 +111,18 @@ def get(context: Context, name: Name) -> None:
 
 
 def set_(context: Context, name: Name, value: NewValue = None) -> None:
-    """Keep a setting in the config file."""
+    """Write a setting to the config file.
+
+    The API key is asked for, or read from stdin: on the command line it would stay in the
+    history of the shell.
+
+    Examples:
+        fluxcli config set generate.model max
+        fluxcli config set api_key < key.txt
+
+    Statuses: 2
+    See: environment
+    """
     setting, output = find(name), _output(context)
     _check_storable(setting, value)
     given = resolve.check(setting, _text(context, setting, value))
@@ -92,7 +134,15 @@ def set_(context: Context, name: Name, value: NewValue = None) -> None:
 
 
 def unset(context: Context, name: Name) -> None:
-    """Take a setting out of the config file."""
+    """Remove a setting from the config file.
+
+    Examples:
+        fluxcli config unset generate.model
+        fluxcli config unset api_key
+
+    Statuses: 2
+    See: environment
+    """
     settings, output = context.settings, _output(context)
     present = dict(settings.document.entries())
     # What nobody knows may be taken out too: it may be what `list` warned of.
@@ -106,7 +156,17 @@ def unset(context: Context, name: Name) -> None:
 
 
 def edit(context: Context) -> None:
-    """Open the config file in your editor, and check what you wrote."""
+    """Open the config file in an editor, and check it afterwards.
+
+    The editor is that of `VISUAL` or `EDITOR`.
+
+    Examples:
+        fluxcli config edit
+        EDITOR=true fluxcli config edit
+
+    Statuses: 2
+    See: environment
+    """
     where = context.settings.config_path
     from fluxcli.settings import editor
 
@@ -121,7 +181,17 @@ def edit(context: Context) -> None:
 
 
 def check(context: Context) -> None:
-    """Try everything out: settings, folders, key, network, credits. Costs nothing."""
+    """Check settings, folders, key, network and credits.
+
+    Costs nothing. Each line is one finding; the exit status is that of the worst.
+
+    Examples:
+        fluxcli config check
+        fluxcli config check --json
+
+    Statuses: 2 3 5 7
+    See: environment
+    """
     output = _output(context)
     for finding in _findings(context):
         if output.json:

@@ -20,11 +20,23 @@ def credits(  # noqa: A001 - the word that the user types
     since: Annotated[
         str | None,
         typer.Option(
-            metavar="DURATION", help="What this machine has spent since then, by day; needs no key."
+            metavar="DURATION",
+            help="Print what this machine has spent in this time, by day; needs no key.",
         ),
     ] = None,
 ) -> None:
-    """Print the account's balance, in credits; with `--since`, this machine's spending."""
+    """Print the balance of the account, or what this machine has spent.
+
+    The balance comes from the service. `--since` reads the journal of this machine alone, and
+    its amounts are estimates.
+
+    Examples:
+        fluxcli credits
+        fluxcli credits --since 30d
+
+    Statuses: 2 3 5
+    See: money exit-codes
+    """
     if since is not None:
         _show_spending(context, since)
         return

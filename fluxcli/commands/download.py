@@ -1,4 +1,4 @@
-"""`fluxcli download`: what is paid for, onto the disk."""
+"""`fluxcli download`: save the images of tasks."""
 
 from __future__ import annotations
 
@@ -27,15 +27,22 @@ def download(
     *,
     unsaved: Annotated[
         bool,
-        typer.Option("--unsaved", help="Everything that is paid for and not yet saved."),
+        typer.Option("--unsaved", help="Save everything that is paid for and not saved yet."),
     ] = False,
     place: PlaceOptions,
     wait: WaitOptions,
     show: ShowOptions,
 ) -> None:
-    """Save pictures of tasks, waiting for those that still run. Costs nothing.
+    """Save the images of tasks, after waiting for those that still run.
 
-    `download --unsaved` mends any interruption.
+    Costs nothing. `--unsaved` is the way on after any interruption; it overwrites nothing.
+
+    Examples:
+        fluxcli download --unsaved
+        fluxcli download @last -o lighthouse-again.png
+
+    Statuses: 2 3 4 5 6 8 9
+    See: money templates exit-codes
     """
     take_places_and_times(context, place, wait)
     if bool(tasks) == unsaved:

@@ -1,4 +1,4 @@
-"""`fluxcli edit`: a picture and words become a picture."""
+"""`fluxcli edit`: change an image as a prompt describes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,24 @@ def edit(
         ),
     ],
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="What to change; `-` reads stdin.")
+        str | None,
+        typer.Argument(metavar="PROMPT", help="What to change; `-` reads it from stdin."),
     ] = None,
     *,
     flags: PictureOptions,
 ) -> None:
-    """Change a picture by words: upload, submit, wait, save. Prints the saved path.
+    """Change an image as a prompt describes and print the path of the saved file.
 
-    Uploads can be read by anybody who has their URL; they live for a day. The picture keeps
-    its input's aspect ratio unless one is asked for.
+    A local image is uploaded first: for a day, it can be read by everyone who has its URL. The
+    result has the aspect ratio of the input unless `--aspect-ratio` is given. After an
+    interruption, run the same command again: it resumes the task at no extra charge.
+
+    Examples:
+        fluxcli edit lighthouse.png "make it night"
+        fluxcli edit @last "add a full moon" -o moon.png
+
+    Statuses: 2 4 5 6 7 8 11
+    See: money templates exit-codes
     """
     prompt = prompt_meant(context.cwd, "edit", prompt, flags.prompt_text, image=image)
     make_pictures(context, "edit", flags, prompt=prompt, image=image)

@@ -1,4 +1,4 @@
-"""`fluxcli generate`: words become a picture."""
+"""`fluxcli generate`: make an image from a prompt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from fluxcli.context import Context
 def generate(
     context: Context,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="What to draw; `-` reads stdin.")
+        str | None,
+        typer.Argument(metavar="PROMPT", help="What the image shows; `-` reads it from stdin."),
     ] = None,
     *,
     flags: PictureOptions,
@@ -30,13 +31,26 @@ def generate(
     ] = None,
     save_as: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Declare the picture in assets.toml, for `build`."),
+        typer.Option(
+            metavar="NAME",
+            help="Declare the image as an asset in assets.toml, for `fluxcli build`.",
+            rich_help_panel="Output",
+        ),
     ] = None,
 ) -> None:
-    """Make a picture from words: submit, wait, save. Prints the saved path.
+    """Make an image from a prompt and print the path of the saved file.
 
-    Run again after any interruption, the same command resumes what it began and never pays
-    for it twice.
+    After an interruption, run the same command again: it resumes the task at no extra charge. After
+    it finishes, running it again makes a new image and is charged again, unless `-o` names a
+    fixed file that already holds the image.
+
+    Examples:
+        fluxcli generate "a lighthouse at dusk"
+        fluxcli generate "a lighthouse at dusk" -o lighthouse.png --model max
+        fluxcli generate "a paper boat" -n 3 -a 1:1 -o "boat-{n}.{ext}"
+
+    Statuses: 2 4 5 6 7 8 11
+    See: money templates exit-codes
     """
     if prompts is not None:
         from fluxcli.commands.prompt_lists import make_list

@@ -15,21 +15,23 @@ from fluxcli.dataclass import dataclass
 class CommonOptions:
     """Flags of every command, on both sides of its word; named as their settings are."""
 
+    title = "General"
+
     json: Annotated[
         bool | None,
-        typer.Option("--json", help="One JSON object a line on stdout."),
+        typer.Option("--json", help="Print JSON on stdout, one object a line."),
     ] = None
     quiet: Annotated[
         bool | None,
-        typer.Option("-q", "--quiet", help="Errors only."),
+        typer.Option("-q", "--quiet", help="Print errors only, and warnings about money."),
     ] = None
     verbose: Annotated[
         bool | None,
-        typer.Option("-v", "--verbose", help="More detail."),
+        typer.Option("-v", "--verbose", help="Print more detail."),
     ] = None
     debug: Annotated[
         bool | None,
-        typer.Option("--debug", help="Trace HTTP, without the key."),
+        typer.Option("--debug", help="Print a trace of the HTTP traffic, without the key."),
     ] = None
     sandbox: Annotated[
         bool | None,
@@ -40,15 +42,15 @@ class CommonOptions:
     ] = None
     color: Annotated[
         str | None,
-        typer.Option("--color", metavar="auto|always|never", help="Colours on stderr."),
+        typer.Option("--color", metavar="auto|always|never", help="When to use colours."),
     ] = None
     api: Annotated[
         str | None,
-        typer.Option("--api", metavar="auto|kontext|jobs", help="Wire format of the service."),
+        typer.Option("--api", metavar="auto|kontext|jobs", help="The wire format of the service."),
     ] = None
     no_input: Annotated[
         bool | None,
-        typer.Option("--no-input", help="Never ask."),
+        typer.Option("--no-input", help="Never ask questions."),
     ] = None
 
 
@@ -56,11 +58,17 @@ class CommonOptions:
 class WaitOptions:
     """How long to wait; named as the settings are."""
 
+    title = "Waiting"
+
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Longest wait: 90, 90s, 15m; 0 is for ever. [15m]"),
+        typer.Option(
+            metavar="DURATION",
+            help="How long to wait for the result, as 90s, 15m or 2h; 0: no limit. A finished "
+            "image may take up to 2 minutes more to download. [15m]",
+        ),
     ] = None
     interval: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Time between two looks; adaptive if not given."),
+        typer.Option(metavar="DURATION", help="The polling interval; adaptive if not given."),
     ] = None

@@ -1,4 +1,4 @@
-"""The flags of whatever makes or saves pictures. Values are checked where they are understood.
+"""The flags of the commands that make or save images. Values are checked where they are understood.
 
 Annotations are no texts here: each would be compiled again, one by one, at every start. Nor is
 anything made that nobody asks a group of flags for: to be compared, or printed.
@@ -19,6 +19,8 @@ from fluxcli.fields import FIELDS
 class RequestOptions(FlagTable):
     """What the image is to be: a flag for each row of the table of request fields."""
 
+    title = "Image"
+
     @classmethod
     def flags(cls) -> Iterator[inspect.Parameter]:
         """Yield the parameter of each flag."""
@@ -27,7 +29,10 @@ class RequestOptions(FlagTable):
             long = f"--{field.name.replace('_', '-')}"
             names = [f"-{field.letter}", long] if field.letter else [long] * (not is_switch)
             option = typer.Option(
-                *names, metavar=field.metavar, help=f"{field.help[0].upper()}{field.help[1:]}."
+                *names,
+                metavar=field.metavar,
+                help=f"{field.help[0].upper()}{field.help[1:]}.",
+                rich_help_panel=cls.title,
             )
             kind = bool | None if is_switch else str | None
             yield inspect.Parameter(
@@ -39,6 +44,8 @@ class RequestOptions(FlagTable):
 class PlaceOptions:
     """Where the image goes."""
 
+    title = "Output"
+
     output: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +53,7 @@ class PlaceOptions:
             "--output",
             metavar="PATH",
             help="A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} "
-            "{model} {ratio} {ext}.",
+            "{model} {ratio} {ext}. [{prompt}-{id}.{ext}]",
         ),
     ] = None
     force: Annotated[
@@ -58,43 +65,49 @@ class PlaceOptions:
         ),
     ] = False
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Make nothing where a file is there.")
+        bool, typer.Option("--skip-existing", help="Make no image whose file exists.")
     ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SpendOptions:
-    """How much to ask for, and at what price."""
+    """How many images, and at what price."""
+
+    title = "Spending"
 
     count: Annotated[
-        int, typer.Option("-n", "--count", metavar="N", help="So many pictures, 1 to 100.")
+        int, typer.Option("-n", "--count", metavar="N", help="Number of images, 1 to 100.")
     ] = 1
     new: Annotated[
         bool, typer.Option("--new", help="Pay again, even if this request is unfinished or done.")
     ] = False
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree to the spending beforehand.")] = (
-        False
-    )
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Agree to the estimated cost in advance.")
+    ] = False
     max_credits: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Send nothing if the estimate is higher."),
+        typer.Option(metavar="N", help="Send nothing if the estimate is above N credits."),
     ] = None
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show request, path and estimate; send nothing."),
+        typer.Option(
+            "--dry-run", help="Print the request, the output paths and the estimate; send nothing."
+        ),
     ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ShowOptions:
-    """What to do with the picture once it is there."""
+    """What to do with the saved image."""
 
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Show the picture in the terminal.")
-    ] = False
-    open: Annotated[
-        bool, typer.Option("--open", help="Open the picture in the system's viewer.")
-    ] = False
+    title = "Output"
+
+    preview: Annotated[bool, typer.Option("--preview", help="Show the image in the terminal.")] = (
+        False
+    )
+    open: Annotated[bool, typer.Option("--open", help="Open the image in the system's viewer.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -104,16 +117,25 @@ class PictureOptions:
     prompt_text: Annotated[
         str | None,
         typer.Option(
-            "-p", "--prompt", metavar="TEXT", help="The prompt, even if it looks like a command."
+            "-p",
+            "--prompt",
+            metavar="TEXT",
+            help="The prompt, even if it looks like a command or a file.",
+            rich_help_panel="Image",
         ),
     ] = None
     prompt_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Read the prompt from a file, or `-` for stdin."),
+        typer.Option(
+            metavar="FILE",
+            help="Read the prompt from a file, or from stdin for `-`.",
+            rich_help_panel="Image",
+        ),
     ] = None
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and leave.")] = (
-        False
-    )
+    no_wait: Annotated[
+        bool,
+        typer.Option("--no-wait", help="Print the task's id and exit.", rich_help_panel="Waiting"),
+    ] = False
     request: RequestOptions
     place: PlaceOptions
     wait: WaitOptions

@@ -27,23 +27,30 @@ def sandbox(
         int, typer.Option(metavar="N", min=0, max=65535, help="Loopback port; 0 finds a free one.")
     ] = DEFAULT_PORT,
     seconds: Annotated[
-        float, typer.Option(metavar="N", min=0, help="How long an image takes.")
+        float, typer.Option(metavar="N", min=0, help="How long an image takes, in seconds.")
     ] = 1.0,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PLACE:FAULT[@N][xM]",
-            help="Misbehave: `submit:reset@2`, `poll:500x3`, `download:truncate`. May be repeated.",
+            help="Fail on purpose, as `submit:reset@2`, `poll:500x3`, `download:truncate`; may be "
+            "repeated.",
         ),
     ] = None,
     print_env: Annotated[
         bool,
-        typer.Option("--print-env", help="Print the variables for the port and exit."),
+        typer.Option("--print-env", help="Print the variables for the port, and exit."),
     ] = False,
 ) -> None:
-    """Serve the sandbox until Ctrl-C, and print the variables to export.
+    """Serve the stand-in service on a loopback port until Ctrl-C.
 
-    In another shell: eval "$(fluxcli sandbox --print-env)"
+    It prints the variables that make other programs and shells use it. `--sandbox` needs no
+    server: it is the same service inside the command.
+
+    Examples:
+        fluxcli sandbox
+        fluxcli sandbox --port 0 --seconds 0.1 --fault submit:reset@2
+        eval "$(fluxcli sandbox --print-env)"
 
     Places of --fault: submit poll upload download credits link; kontext and jobs, whose only
     fault is gone. Faults at any other place: refuse reset drop timeout slow html garbage
@@ -52,6 +59,9 @@ def sandbox(
     http502 http503. At poll: unknown moderated failed expired. At download:
     not-image truncate corrupt expired. At link: expired. @N strikes the N-th call, xM M calls,
     %P some percent.
+
+    Statuses: 2 130
+    See: environment
     """
     if print_env:
         if not port:

@@ -23,7 +23,7 @@ RECENT: Final = 20
 _SHOWN_BY_STATE: Final = frozenset(
     {Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED, Code.OUTCOME_UNKNOWN}
 )
-_STATES: Final = {
+STATES: Final = {
     "unsaved": frozenset({State.RUNNING, State.SUCCEEDED}),
     **{state.value: frozenset({state}) for state in State},
 }
@@ -40,39 +40,59 @@ def status(
     ] = None,
     *,
     until_final: Annotated[
-        bool, typer.Option("--wait", help="Wait until every named task is final.")
+        bool,
+        typer.Option(
+            "--wait", help="Wait until every named task is final.", rich_help_panel="Waiting"
+        ),
     ] = False,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of latest tasks to list.")
+        int, typer.Option(metavar="N", min=1, help="How many of the latest tasks to list.")
     ] = RECENT,
-    everything: Annotated[bool, typer.Option("--all", help="All tasks of this machine.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List all tasks of this machine.")
+    ] = False,
     search: Annotated[
-        str | None, typer.Option(metavar="WORDS", help="Only tasks whose prompt has these words.")
+        str | None,
+        typer.Option(metavar="WORDS", help="List only tasks whose prompt has these words."),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="Only tasks of the last such period, as `7d`."),
+        typer.Option(metavar="DURATION", help="List only tasks that are not older, as 12h or 7d."),
     ] = None,
     state: Annotated[
-        str | None, typer.Option(metavar="STATE", help="Only tasks in this state, or `unsaved`.")
+        str | None,
+        typer.Option(metavar="STATE", help="List only tasks in this state, or `unsaved`."),
     ] = None,
     html: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write the tasks with their images as an HTML page."),
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not ask the service; needs no key.")
+        bool, typer.Option("--offline", help="Print what the journal has, without network or key.")
     ] = False,
     settle: Annotated[
         str | None,
         typer.Option(
             metavar="TASKID|not-charged",
-            help="Record what became of a submission of unknown outcome.",
+            help="Record what became of a submission whose outcome is unknown.",
         ),
     ] = None,
     wait: WaitOptions,
 ) -> None:
-    """Show the state of tasks; without names, the recent ones of this machine. Free."""
+    """Show the tasks of this machine, or all details of some of them.
+
+    Costs nothing. Names are ids, their first 4 or more characters, refs, `@last`, or image files
+    that fluxcli saved. `--settle` records what became of a submission whose outcome is unknown;
+    the account's log shows it.
+
+    Examples:
+        fluxcli status
+        fluxcli status @last
+        fluxcli status --search lighthouse --since 7d --html gallery.html
+
+    Statuses: 2 3 4 5 8 9 11
+    See: money exit-codes json
+    """
     context.configure(timeout=wait.timeout, interval=wait.interval)
     if settle is not None:
         _check_settling(tasks or [], offline=offline)
@@ -149,10 +169,10 @@ def _selected(
     limit: int | None,
 ) -> list[Task]:
     """Return the tasks of this machine that match all filters, newest first."""
-    states = None if state is None else _STATES.get(state)
+    states = None if state is None else STATES.get(state)
     if state is not None and states is None:
         raise FluxError(
-            Code.USAGE, f"`--state {state}`: expected one of {', '.join(_STATES)}", hint="unsaved"
+            Code.USAGE, f"`--state {state}`: expected one of {', '.join(STATES)}", hint="unsaved"
         )
     earliest = _earliest(context, since)
     words = (search or "").casefold().split()

@@ -1,7 +1,8 @@
 """How a plain function becomes a command: its option groups are spread out into flags.
 
-A command takes the session and its own parameters; a parameter whose type is a dataclass is
-a group of flags, shared between commands and written down once. Groups may hold groups.
+A command takes the context and its own parameters; a parameter whose type is a dataclass is
+a group of flags, shared between commands and written down once. Groups may hold groups. A group's
+`title` is the heading of its flags on help pages.
 """
 
 from __future__ import annotations
@@ -12,14 +13,41 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from typer._click.core import Context as ParserContext
 
     from fluxcli.context import Context
 
 
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+class HelpfulCommand(TyperCommand):
+    """A command whose `--help` is the generated page, at the width of the terminal."""
+
+    def get_help(self, ctx: ParserContext) -> str:
+        """Return the page."""
+        return _page(ctx)
+
+
+class HelpfulGroup(TyperGroup):
+    """A command of several words whose `--help` is the generated page."""
+
+    def get_help(self, ctx: ParserContext) -> str:
+        """Return the page."""
+        return _page(ctx)
+
+
+def _page(ctx: ParserContext) -> str:
+    from fluxcli import fast_help
+
+    columns = fast_help.terminal_columns(ctx.obj.env)
+    words = ctx.command_path.split()[1:]
+    return fast_help.command_page(words, columns).rstrip("\n")
 
 
 def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
@@ -43,11 +71,11 @@ def group_of(
     arguments: Sequence[str],
 ) -> typer.Typer:
     """Return a command of several words as typer takes it; with one word, if that is typed."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.callback()(spread(root, common))
+    app = typer.Typer(rich_markup_mode=None, add_completion=False, cls=HelpfulGroup)
+    app.callback(cls=HelpfulGroup)(spread(root, common))
     wanted = meant(arguments, words)
     for word in wanted:
-        app.command(word)(spread(words[word], common))
+        app.command(word, cls=HelpfulCommand)(spread(words[word], common))
     for word in () if wanted else words:
         app.command(word)(named)
     return app
@@ -100,10 +128,13 @@ def _flags(group: type) -> Iterator[inspect.Parameter]:
         yield from group.flags()
         return
     hints = get_type_hints(group, include_extras=True)
+    title = getattr(group, "title", None)
     for one in fields(group):  # type: ignore[arg-type] # a group is a dataclass
         if _is_group(hints[one.name]):
             yield from _flags(hints[one.name])
             continue
+        option = hints[one.name].__metadata__[0]
+        option.rich_help_panel = option.rich_help_panel or title
         default = inspect.Parameter.empty if one.default is MISSING else one.default
         yield inspect.Parameter(one.name, KEYWORD, annotation=hints[one.name], default=default)
 

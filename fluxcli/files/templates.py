@@ -12,8 +12,18 @@ from typing import NamedTuple
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.quoting import quoted
 
-FIELDS = ("id", "prompt", "n", "date", "model", "ratio", "ext")
-"""The placeholders that a template may hold."""
+MEANINGS = {
+    "id": "the task's id",
+    "prompt": "the beginning of the prompt, fit for a file name",
+    "n": "the image's number, from 1",
+    "date": "the day of the submission, as 2026-11-25",
+    "model": "pro or max",
+    "ratio": "the aspect ratio, as 16x9",
+    "ext": "the ending of the format that came: jpg, png, ...",
+}
+"""The placeholders that a template may hold, and what each becomes."""
+
+FIELDS = tuple(MEANINGS)
 
 _TOKENS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from typing import Final
 
-from fluxcli.fast_status import ASKED
+from tests.completions.shells import LISTS_TASKS
 
 _START: Final = "import sys; sys.argv[0] = 'fluxcli'; from fluxcli.__main__ import run; run()"
 _GATES: Final[dict[str, float]] = {
@@ -24,7 +24,7 @@ _GATES: Final[dict[str, float]] = {
     "generat": 9.5,
     "config list": 10.5,
     "status --offline": 10.5,
-    " ".join(ASKED): 7.0,
+    LISTS_TASKS: 7.0,
 }
 """Commands, a mistyped and a completion script's one among them, and how many times bare
 Python's instructions each may take."""

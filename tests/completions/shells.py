@@ -27,11 +27,20 @@ _DONE: Final = "<said>"
 FAKE: Final = """\
 #!/bin/sh
 echo "$*" >> "$ASKED"
-echo "TASK                              STATE    AGE  MODEL  PROMPT"
-echo "e730dcfe4e5d59332daf52c08a960085  saved    2m   pro    a cat: asleep"
-echo "0123456789abcdef0123456789abcdef  running  3m   max    [two] dogs"
+case $3 in
+  tasks)
+    printf 'e730dcfe4e5d59332daf52c08a960085\\ta cat: asleep (saved, 2 m ago)\\n'
+    printf '0123456789abcdef0123456789abcdef\\t[two] dogs (running, 3 m ago)\\n'
+    ;;
+  assets) printf 'hero\\tA lighthouse\\nicon[1:1,mail]\\tA mail icon\\n' ;;
+  other.toml) printf 'banner\\tA banner\\n' ;;
+  presets) printf 'flat\\t{prompt}, flat vector\\nnight\\n' ;;
+esac
 """
 _SAID: Final = r"""said() { printf '%s\n' "$@" >"$SAID"; printf '<%s>\n' said; }"""
+LISTS_TASKS: Final = "completion --list tasks"
+"""What scripts run for the tasks of this machine."""
+
 TASKS: Final = ("e730dcfe4e5d59332daf52c08a960085", "0123456789abcdef0123456789abcdef")
 
 
@@ -61,6 +70,8 @@ class Home:
         (binaries / "fluxcli").chmod(0o755)
         (self.root / "picture one.png").touch()
         (self.root / "prompts").mkdir()
+        (self.root / "assets.toml").touch()
+        (self.root / "other.toml").touch()
         object.__setattr__(
             self,
             "env",

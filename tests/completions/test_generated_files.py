@@ -1,4 +1,4 @@
-"""What is generated is what is committed, and says what the program says."""
+"""What is generated is what is committed."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.cli import main
-from fluxcli.fast_help import page
-from tests.completions.__main__ import ROOT, made, stale
-from tests.completions.__main__ import main as generate
-from tests.completions.words import program
+from fluxcli.completion.__main__ import ROOT, made, stale
+from fluxcli.completion.__main__ import main as generate
+from fluxcli.completion.program import program
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.worlds import World
 
 _COMMANDS = list(program().all())
 
 
 def test_the_committed_files_are_up_to_date() -> None:
-    """Whoever changes a flag runs `python -m tests.completions`."""
+    """After a change of a flag or a help text: `python -m fluxcli.completion`."""
     assert stale(ROOT) == []
     assert generate(["--check"]) == 0
 
 
-def test_a_file_that_differs_in_one_byte_is_found(tmp_path: Path) -> None:
+def test_a_file_that_differs_or_is_left_over_is_found(tmp_path: Path) -> None:
     for path in made():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     assert stale(tmp_path) == []
     with (tmp_path / "completions/_fluxcli").open("ab") as file:
         file.write(b"\n")
     (tmp_path / "completions/fluxcli.fish").unlink()
-    assert stale(tmp_path) == ["completions/_fluxcli", "completions/fluxcli.fish"]
+    (tmp_path / "completions/man1/fluxcli-old.1").touch()
+    assert stale(tmp_path) == [
+        "completions/_fluxcli",
+        "completions/fluxcli.fish",
+        "completions/man1/fluxcli-old.1",
+    ]
 
 
 def test_an_unknown_argument_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,31 +45,10 @@ def test_an_unknown_argument_writes_nothing(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err.startswith("usage: ")
 
 
-@pytest.mark.parametrize("command", _COMMANDS, ids=lambda one: one.words or "fluxcli")
-@pytest.mark.parametrize("columns", ["80", "200"])
-def test_the_pages_are_what_the_program_would_show(
-    command: object,
-    columns: str,
-    world: World,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    words = getattr(command, "words", "")
-    monkeypatch.setenv("COLUMNS", columns)
-    assert main([*words.split(), "--help"], world.context()) == 0
-    assert capsys.readouterr().out == page(words).decode()
-
-
-def test_the_pages_are_plain() -> None:
-    """They are written as they are, whatever the terminal's character set."""
-    pages = [page(command.words) for command in _COMMANDS]
-    assert all(one.isascii() and one.startswith(b"Usage: ") for one in pages)
-    assert len(set(pages)) == len(pages)
-
-
-@pytest.mark.parametrize("words", ["generat", "generate\nUsage", "=== fluxcli", "\udcff"])
-def test_there_is_no_page_for_what_is_no_command(words: str) -> None:
-    assert page(words) == b""
+@pytest.mark.parametrize("path", made())
+def test_generated_files_are_ascii_without_control_characters(path: str) -> None:
+    text = (ROOT / path).read_text(encoding="ascii")
+    assert not set(map(chr, range(32))) - {"\n", "\t"} & set(text)
 
 
 def test_the_script_for_powershell_knows_every_flag() -> None:
@@ -93,7 +73,6 @@ def test_the_script_for_powershell_knows_every_flag() -> None:
 def test_the_script_for_powershell_is_well_formed() -> None:
     """Outside of its texts and comments, all brackets are closed in order."""
     script = (ROOT / "completions/fluxcli.ps1").read_text(encoding="utf-8")
-    assert script.isascii()
     bare = re.sub(
         r"'(?:[^']|'')*'|\"(?:\$\(.*?\)\)?|[^\"])*\"|^ *#.*$", "", script, flags=re.MULTILINE
     )

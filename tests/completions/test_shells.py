@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.catalog import RATIOS
-from fluxcli.fast_status import ASKED
+from fluxcli.completion.program import program
 from tests.completions import shells
-from tests.completions.shells import TASKS, Fish, Home, Shell
-from tests.completions.words import program
+from tests.completions.shells import LISTS_TASKS, TASKS, Fish, Home, Shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +123,7 @@ def test_files(shell: Shell, line: str) -> None:
 def test_tasks(shell: Shell, home: Home, line: str, question: str) -> None:
     """Ids come from the journal alone; the sandbox has tasks of its own."""
     assert shell.complete(line) == sorted(["@last", *TASKS])
-    assert home.asked[-1] == " ".join(ASKED) + question
+    assert home.asked[-1] == LISTS_TASKS + question
 
 
 def test_tasks_that_begin_as_typed(shell: Shell) -> None:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.completions.words import shared, uses
-from tests.completions.writing import fill, wrap
+from fluxcli.completion.program import groups, shared, uses
+from fluxcli.completion.script_frame import fill, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.completions.words import Command, Flag, Value
+    from fluxcli.completion.program import Command, Flag, Value
 
 
 def script(root: Command) -> str:
     """Return the script."""
     everywhere = shared(root)
-    return fill(
+    frame = fill(
         "fluxcli.bash",
         values=_values(root),
         shared=wrap("local shared='", map(_either, everywhere), "'"),
         commands=_commands(root, everywhere),
     )
+    return frame.replace("GROUPS", " ".join(groups(root)))
 
 
 def _values(root: Command) -> Iterator[str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.completions.words import shared, uses
-from tests.completions.writing import fill, wrap
+from fluxcli.completion.program import groups, shared, uses
+from fluxcli.completion.script_frame import fill, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.completions.words import Command, Value
+    from fluxcli.completion.program import Command, Value
 
 
 def script(root: Command) -> str:
     """Return the script."""
-    return fill("fluxcli.ps1", words=_words(root), arguments=_arguments(root), flags=_flags(root))
+    tables = {"words": _words(root), "arguments": _arguments(root), "flags": _flags(root)}
+    return fill("fluxcli.ps1", **tables).replace("GROUPS", ", ".join(map(_quoted, groups(root))))
 
 
 def _words(root: Command) -> Iterator[str]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tests.completions.words import shared, uses
-from tests.completions.writing import fill, wrap
+from fluxcli.completion.program import shared, uses
+from fluxcli.completion.script_frame import fill, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.completions.words import Argument, Command, Flag, Value
+    from fluxcli.completion.program import Argument, Command, Flag, Value
+
+_ACTIONS: Final = {
+    "file": "_files",
+    "task": " _fluxcli_tasks",
+    "image": " _fluxcli_image",
+    "asset": " _fluxcli_assets",
+    "preset": " _fluxcli_presets",
+}
 
 
 def script(root: Command) -> str:
@@ -93,17 +101,9 @@ def _name(shown: str) -> str:
 
 def _action(value: Value) -> str:
     """Return what completes a value; functions after a blank get no words but their own."""
-    match value.kind:
-        case "words":
-            return "\n".join(wrap("(", value.words, ")")).replace(":", "\\:")
-        case "file":
-            return "_files"
-        case "task":
-            return " _fluxcli_tasks"
-        case "image":
-            return " _fluxcli_image"
-        case _:
-            return " "
+    if value.kind == "words":
+        return "\n".join(wrap("(", value.words, ")")).replace(":", "\\:")
+    return _ACTIONS.get(value.kind, " ")
 
 
 def _quoted(text: str) -> str:

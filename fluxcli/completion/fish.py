@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tests.completions.words import shared, uses
-from tests.completions.writing import fill, wrap
+from fluxcli.completion.program import shared, uses
+from fluxcli.completion.script_frame import fill, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.completions.words import Command, Flag, Value
+    from fluxcli.completion.program import Command, Flag, Value
+
+_OFFERED: Final = {
+    "file": "-r -F",
+    "task": "-x -a '(__fluxcli_tasks)'",
+    "image": "-F -a '(__fluxcli_marked_tasks)'",
+    "asset": "-x -a '(__fluxcli_assets)'",
+    "preset": "-x -a '(__fluxcli_names presets)'",
+}
 
 
 def script(root: Command) -> str:
@@ -69,17 +77,9 @@ def _spellings(flag: Flag) -> list[str]:
 
 
 def _offered(value: Value) -> str:
-    match value.kind:
-        case "words":
-            return f"-x -a {_quoted(' '.join(value.words))}"
-        case "file":
-            return "-r -F"
-        case "task":
-            return "-x -a '(__fluxcli_tasks)'"
-        case "image":
-            return "-F -a '(__fluxcli_marked_tasks)'"
-        case _:
-            return ""
+    if value.kind == "words":
+        return f"-x -a {_quoted(' '.join(value.words))}"
+    return _OFFERED.get(value.kind, "")
 
 
 def _line(conditions: Sequence[str], completion: str) -> str:

@@ -1,0 +1,23 @@
+"""The environment variables that are read beside those of settings, and what each is for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OTHER_VARIABLES: Final = {
+    "FLUXCLI_API_KEY_FILE": "a file with the API key, as Docker and Kubernetes secrets have it",
+    "FLUXCLI_CONFIG": "the config file",
+    "FLUXCLI_STATE_DIR": "the folder of the journal",
+    "FLUXCLI_CACHE_DIR": "the folder of caches",
+    "FLUXCLI_SANDBOX_SECONDS": "how long an image takes in the sandbox",
+    "FLUXCLI_SANDBOX_FAULTS": "faults of the sandbox, as `fluxcli sandbox --fault` takes them",
+    "FLUXCLI_WEBHOOK_HMAC_KEY": "the key that callbacks are signed with",
+    "HTTPS_PROXY": "the proxy; also HTTP_PROXY and ALL_PROXY",
+    "NO_PROXY": "hosts, networks and domains that are reached without the proxy",
+    "SSL_CERT_FILE": "a file of certificate authorities; also REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR": "folders of certificate authorities",
+    "NO_COLOR": "no colours; FORCE_COLOR: always",
+    "COLUMNS": "the width of help pages and tables",
+    "CI": "set: no questions, and no live display",
+    "VISUAL": "the editor of `fluxcli config edit`; else EDITOR",
+}
