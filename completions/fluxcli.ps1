@@ -25,8 +25,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ After = 'assets'; Word = 'prune'; Help = 'Remove the files that the lock knows and the manifest no longer declares' }
         @{ After = 'assets'; Word = 'merge'; Help = 'Join the locks of shards, or any locks of one project, into the manifest''s lock' }
         @{ After = 'assets'; Word = 'schema'; Help = 'Print the JSON Schema of manifests, for editors' }
-        @{ After = 'callback'; Word = 'verify'; Help = 'Check the signature of one callback: valid, fresh and new is exit status 0, else 3' }
-        @{ After = 'callback'; Word = 'listen'; Help = 'Receive callbacks on 127.0.0.1 until Ctrl-C; print one line of JSON for each' }
+        @{ After = 'callback'; Word = 'verify'; Help = 'Check the signature of one callback' }
+        @{ After = 'callback'; Word = 'listen'; Help = 'Receive callbacks on 127.0.0.1 until Ctrl-C, and print a line of JSON for each' }
         @{ After = 'config'; Word = 'path'; Help = 'Print the path of the config file, whether it exists or not' }
         @{ After = 'config'; Word = 'list'; Help = 'Show every setting, its value, and where the value comes from' }
         @{ After = 'config'; Word = 'get'; Help = 'Print the value of a setting, or an empty line if it has none' }

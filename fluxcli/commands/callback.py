@@ -36,7 +36,14 @@ MaxAge = Annotated[
 
 
 def callback(_context: Context) -> None:
-    """Check callbacks of the service, or receive them."""
+    """Check callbacks of the service, or receive them.
+
+    Examples:
+        fluxcli callback verify --body body.json --header 'X-Webhook-Timestamp: 1795341600'
+        fluxcli callback listen --port 0 --save
+
+    See: environment json
+    """
 
 
 def verify(
@@ -51,7 +58,18 @@ def verify(
     ] = None,
     max_age: MaxAge = None,
 ) -> None:
-    """Check the signature of one callback: valid, fresh and new is exit status 0, else 3."""
+    """Check the signature of one callback.
+
+    Status 0: the signature is valid, fresh and new; otherwise 3. It needs the setting
+    `webhook_hmac_key`. The task is read from the service's record, never from the body.
+
+    Examples:
+        fluxcli callback verify --body body.json --header 'X-Webhook-Timestamp: 1795341600'
+        fluxcli callback verify --json < body.json
+
+    Statuses: 0 2 3
+    See: environment json
+    """
     from fluxcli.callbacks.signature import BodyError
     from fluxcli.callbacks.signature import verify as verified
 
@@ -86,10 +104,17 @@ def listen(
     ] = None,
     max_age: MaxAge = None,
 ) -> None:
-    """Receive callbacks on 127.0.0.1 until Ctrl-C; print one line of JSON for each.
+    """Receive callbacks on 127.0.0.1 until Ctrl-C, and print a line of JSON for each.
 
-    Only callbacks with a valid and fresh signature are accepted. What the service says of a
-    task is read from its record, never from the callback.
+    Only callbacks with a valid and fresh signature are accepted. The task is read from the
+    service's record, never from the callback. A tunnel of your own makes the port public.
+
+    Examples:
+        fluxcli callback listen --port 0
+        fluxcli callback listen --port 0 --save -o images/
+
+    Statuses: 2 3 130
+    See: environment json
     """
     from fluxcli.callbacks.inbox import Inbox
     from fluxcli.callbacks.receiver import receiving
