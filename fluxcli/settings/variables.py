@@ -11,7 +11,6 @@ OTHER_VARIABLES: Final = {
     "FLUXCLI_CACHE_DIR": "the folder of caches",
     "FLUXCLI_SANDBOX_SECONDS": "how long an image takes in the sandbox",
     "FLUXCLI_SANDBOX_FAULTS": "faults of the sandbox, as `fluxcli sandbox --fault` takes them",
-    "FLUXCLI_WEBHOOK_HMAC_KEY": "the key that callbacks are signed with",
     "HTTPS_PROXY": "the proxy; also HTTP_PROXY and ALL_PROXY",
     "NO_PROXY": "hosts, networks and domains that are reached without the proxy",
     "SSL_CERT_FILE": "a file of certificate authorities; also REQUESTS_CA_BUNDLE",
