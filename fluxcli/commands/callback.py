@@ -39,7 +39,7 @@ def callback(_context: Context) -> None:
     """Check callbacks of the service, or receive them.
 
     Examples:
-        fluxcli callback verify --body body.json --header 'X-Webhook-Timestamp: 1795341600'
+        fluxcli callback verify --body body.json
         fluxcli callback listen --port 0 --save
 
     See: environment json
@@ -64,7 +64,7 @@ def verify(
     `webhook_hmac_key`. The task is read from the service's record, never from the body.
 
     Examples:
-        fluxcli callback verify --body body.json --header 'X-Webhook-Timestamp: 1795341600'
+        fluxcli callback verify --body body.json
         fluxcli callback verify --json < body.json
 
     Statuses: 0 2 3
