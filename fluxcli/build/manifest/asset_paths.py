@@ -71,19 +71,25 @@ def check(assets: Iterable[Asset], folder: Path, problems: ProblemList) -> None:
     owners: dict[str, Asset] = {}
     resolver = OutputResolver(folder)
     for asset in assets:
-        place, found = asset.place("output"), problems.of(asset.source)
         real, is_folder = resolver.resolve(asset.output)
         home = resolver.home_of(asset)
         if not _is_below(home, real):
-            found.add(place, f"the output `{asset.output}`: {_OUTSIDE}")
+            _note(problems, asset, "output", f"the output `{asset.output}`: {_OUTSIDE}")
         elif is_folder:
-            found.add(place, f"the output `{asset.output}` is a folder")
+            _note(problems, asset, "output", f"the output `{asset.output}` is a folder")
         first = owners.setdefault(_same(real), asset)
         if first is not asset:
-            found.add(place, *_clash(first, asset))
+            _note(problems, asset, "output", *_clash(first, asset))
     _check_folders(owners, problems)
     for asset in assets:
         _check_input(asset, folder, owners, problems)
+
+
+def _note(
+    problems: ProblemList, asset: Asset, key: str, message: str, hint: str | None = None
+) -> None:
+    """Note a problem at an entry of an asset; finding its place is slow, so only then."""
+    problems.of(asset.source).add(asset.place(key), message, hint)
 
 
 class OutputResolver:
@@ -141,7 +147,7 @@ def _check_folders(owners: dict[str, Asset], problems: ProblemList) -> None:
                 message = (
                     f"the output `{asset.output}` lies below `{other.name}`'s, which is a file"
                 )
-                problems.of(asset.source).add(asset.place("output"), message)
+                _note(problems, asset, "output", message)
 
 
 def _check_input(
@@ -149,15 +155,14 @@ def _check_input(
 ) -> None:
     if asset.original is None or asset.original.kind != "file":
         return
-    place, found = asset.place("edit"), problems.of(asset.source)
     path = folder / asset.original.text
     owner = owners.get(_same(_real(path)))
     if owner is not None:
         message = f"the input `{asset.original}` is the output of `{owner.name}`"
-        found.add(place, message, f'edit = "@{owner.name}"')
+        _note(problems, asset, "edit", message, f'edit = "@{owner.name}"')
         return
     if reason := _objection(path):
-        found.add(place, f"the input `{asset.original}` {reason}")
+        _note(problems, asset, "edit", f"the input `{asset.original}` {reason}")
 
 
 def _objection(path: Path) -> str | None:
