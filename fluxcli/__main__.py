@@ -21,6 +21,8 @@ def run() -> None:
     from fluxcli.context import Context
 
     gc.freeze()
+    # Plans and batches keep what they make: looking at it again and again is quadratic.
+    gc.set_threshold(50_000)
     gc.enable()
     _end(main(arguments, Context.of_process()))
 

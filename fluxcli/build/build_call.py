@@ -49,6 +49,11 @@ class BuildCall:
     reports: tuple[tuple[str, Path | None], ...] = field(default=())
     against: str | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about the whole project as it is, with nothing forced."""
+        return not (self.names or self.tags or self.shard or self.force or self.reroll)
+
 
 def split_arguments(arguments: Sequence[str], default: str) -> tuple[str, tuple[str, ...]]:
     """Split the arguments into the manifest, which ends in `.toml`, and all others.

@@ -24,7 +24,8 @@ class BuildInputs:
     `origin` is the address of the service. `journal` opens this machine's journal and creates it
     if need be; `existing_journal` returns None where there is none yet. `runner` makes and
     collects images; it raises FluxError if the key is missing. `price` is the estimated price
-    of one image of a model, in credits. `max_credits` is the limit of this run.
+    of one image of a model, in credits. `max_credits` is the limit of this run. `cache_folder` is
+    where files may be kept whose loss costs time only, if there is such a folder.
     """
 
     cwd: Path
@@ -37,6 +38,7 @@ class BuildInputs:
     origin: str
     max_credits: int | None
     price: Callable[[str], float]
+    cache_folder: Callable[[], Path | None]
     journal: Callable[[], Journal]
     existing_journal: Callable[[], Journal | None]
     runner: Callable[[Existing], TaskRunner]

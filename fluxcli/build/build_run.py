@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from fluxcli.build import maintenance
 from fluxcli.build.asset_job import BuildContext
 from fluxcli.build.executor import Build, Limits, recorded
-from fluxcli.build.opening import chosen, held, opened, reports_for
+from fluxcli.build.hashes import FileHashes
+from fluxcli.build.opening import cache_for, chosen, held, opened, reports_for
 from fluxcli.build.outcome import initial_outcomes
 from fluxcli.build.project import leftovers
 from fluxcli.build.steps import Action, Plan
@@ -37,7 +38,9 @@ def make(inputs: BuildInputs, call: BuildCall) -> int:
     with reports_for(inputs, call) as reports:
         project, selection = opened(inputs, call)
         reports.manifest = project.manifest
-        plan = _planned(inputs, call, project, selection)
+        # While there is nothing to do, files that have not changed need not be read again.
+        cache = cache_for(inputs, call)
+        plan = _planned(inputs, call, project, selection, FileHashes(cache.unchanged))
         if not plan.writes and not leftovers(project.lock.path):
             # Nothing is written, so a checkout that cannot be written to will do.
             reports.outcomes = initial_outcomes(plan)
@@ -59,10 +62,16 @@ def _make_held(inputs: BuildInputs, call: BuildCall, reports: Reports) -> int:
     return _BuildRun(inputs, call, project, plan, reports).carry_out()
 
 
-def _planned(inputs: BuildInputs, call: BuildCall, project: Project, selection: Selection) -> Plan:
+def _planned(
+    inputs: BuildInputs,
+    call: BuildCall,
+    project: Project,
+    selection: Selection,
+    files: FileHashes | None = None,
+) -> Plan:
     selection, reroll = chosen(call, project.manifest, selection)
     now = inputs.clock.wall()
-    return project.plan(selection, now=now, force=call.force, reroll=reroll)
+    return project.plan(selection, now=now, force=call.force, reroll=reroll, files=files)
 
 
 def _check_writable(project: Project, plan: Plan) -> None:
@@ -185,7 +194,7 @@ class _BuildRun:
             FluxError: NO_CONSENT; nothing was sent.
         """
         estimate = self._plan.credits
-        self._reporter.plan(self._plan, aside=True)
+        self._reporter.intentions(self._plan)
         if not estimate or self._call.yes or self._most is not None:
             return
         if self._inputs.output.confirm(f"spend an estimated {estimate} credits?"):

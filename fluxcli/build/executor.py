@@ -19,6 +19,7 @@ from fluxcli.tasks.submit import unsettled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fluxcli.build.lock.entry import LockedRequest
     from fluxcli.build.steps import Plan, PlanStep
     from fluxcli.events import Event
     from fluxcli.models import Task
@@ -62,6 +63,10 @@ class Build:
                     if event is not None:
                         self._count(event)
                     yield event
+        except FluxError as error:
+            if error.code is Code.INTERRUPTED:
+                self._withdraw()
+            raise
         finally:
             self._leave_unfinished()
 
@@ -131,20 +136,38 @@ class Build:
             self.outcomes[outcome.step.name] = replace(outcome, charge=charge)
 
     def _leave_unfinished(self) -> None:
-        """Record which assets were submitted when the build ended early: the lock knows."""
+        """Give the assets that were submitted when the build ended early their outcome."""
         for name, outcome in self.outcomes.items():
-            entry, before = self._context.lock.get(name), outcome.step.entry
-            pending = entry.pending if entry else None
-            if outcome.result != "planned" or not outcome.step.action.pays or pending is None:
-                continue
-            if before is not None and before.pending == pending:
-                continue
-            paid = pending.task_id is not None
-            self.outcomes[name] = replace(
-                outcome,
-                result="running" if paid else "unknown",
-                charge="charged" if paid else "unknown",
-            )
+            pending = self._pending(outcome)
+            if pending is not None and pending.task_id is not None:
+                # After a crash the lock may know more than the events that arrived.
+                self.outcomes[name] = replace(outcome, result="running", charge="charged")
+            elif outcome.result == "planned" and outcome.charge == "unknown":
+                self.outcomes[name] = replace(outcome, result="unknown")
+
+    def _withdraw(self) -> None:
+        """Take out of the lock what an interruption kept from being sent.
+
+        The lock names a submission before it leaves; after an interruption every one that left
+        is known by its event.
+        """
+        changes = {
+            name: outcome.step.kept
+            for name, outcome in self.outcomes.items()
+            if outcome.charge == "none"
+            and (pending := self._pending(outcome)) is not None
+            and pending.task_id is None
+        }
+        if changes and not self._context.locked:
+            self._context.lock.record(changes)
+
+    def _pending(self, outcome: Outcome) -> LockedRequest | None:
+        """Return the submission of an unfinished asset that this build put into the lock."""
+        if outcome.result != "planned" or not outcome.step.action.pays:
+            return None
+        entry, before = self._context.lock.get(outcome.step.name), outcome.step.entry
+        pending = entry.pending if entry else None
+        return None if before is not None and before.pending == pending else pending
 
     def _end(
         self,

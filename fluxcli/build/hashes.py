@@ -1,7 +1,8 @@
-"""The hashes of files for a plan. Every byte is read.
+"""The hashes of files for a plan: every byte is read, but for files that a cache vouches for.
 
-Modification times prove nothing: a checkout sets them, and an edit may keep them. The hashes of
-a thousand images take less than a second, and several threads share the large files.
+Modification times alone prove nothing: a checkout sets them, and an edit may keep them (see
+`check_cache`). The hashes of a thousand images take less than a second, and several threads share
+the large files.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import re
 import stat
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fluxcli.build.check_cache import stamp_of
 from fluxcli.errors import Code, FluxError, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from fluxcli.build.check_cache import Hashed
 
 _BLOCK: Final = 1 << 20
 _THREADS: Final = 4
@@ -44,27 +48,43 @@ class Disk(Protocol):
         ...
 
 
-class FileHashes:
-    """The real files; each is read once."""
+def _none(_path: str) -> None:
+    return None
 
-    def __init__(self) -> None:
-        self._known: dict[str, str | None] = {}
+
+class FileHashes:
+    """The real files; each is read at most once.
+
+    `unchanged` returns the hash of a file that need not be read, and None for all others.
+    """
+
+    def __init__(self, unchanged: Callable[[str], Hashed | None] = _none) -> None:
+        self._unchanged = unchanged
+        self._known: dict[str, Hashed | None] = {}
+
+    @property
+    def found(self) -> dict[str, Hashed]:
+        """The files that were there, by their paths."""
+        return {name: known for name, known in self._known.items() if known is not None}
 
     def read(self, paths: Iterable[Path]) -> None:
         """Read many files side by side, so that `sha256` need not read one after the other."""
-        new = {str(path): path for path in paths if str(path) not in self._known}
+        wanted = {str(path): path for path in paths if str(path) not in self._known}
+        self._known |= {name: known for name in wanted if (known := self._unchanged(name))}
+        new = {name: path for name, path in wanted.items() if name not in self._known}
         if len(new) > 1:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-                self._known.update(zip(new, pool.map(sha256_of, new.values()), strict=True))
+                self._known.update(zip(new, pool.map(_hashed, new.values()), strict=True))
 
     def sha256(self, path: Path) -> str | None:
         """Return the hash of a file's bytes; None if nothing is there."""
         name = str(path)  # hashed at once, while a path takes itself apart
         if name not in self._known:
-            self._known[name] = sha256_of(path)
-        return self._known[name]
+            self._known[name] = self._unchanged(name) or _hashed(path)
+        known = self._known[name]
+        return known[1] if known else None
 
     def pointer(self, path: Path) -> str | None:
         """Return the sha256 that a git-lfs pointer at `path` stands for; None if it is none."""
@@ -77,15 +97,21 @@ def sha256_of(path: Path) -> str | None:
     Raises:
         FluxError: INPUT_UNREADABLE: something is there and cannot be read.
     """
+    found = _hashed(path)
+    return found[1] if found else None
+
+
+def _hashed(path: Path) -> Hashed | None:
     try:
         # A FIFO in the place of an image is refused, not waited for.
         with os.fdopen(os.open(path, _OPEN), "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
                 raise FluxError(Code.INPUT_UNREADABLE, f"`{path}` is not a plain file")
             digest = hashlib.sha256()
             while block := file.read(_BLOCK):
                 digest.update(block)
-            return digest.hexdigest()
+            return stamp_of(before), digest.hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

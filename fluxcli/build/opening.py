@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fluxcli.build.check_cache import CheckCache
 from fluxcli.build.lock.merge import shard_lock
 from fluxcli.build.manifest.asset import Manifest
 from fluxcli.build.manifest.dependencies import dependents
@@ -41,6 +42,16 @@ def records_for(inputs: BuildInputs, *, optional: bool) -> TaskRecords:
     """Return what this machine knows of submissions; `optional`: without a journal, nothing."""
     journal = inputs.existing_journal if optional else inputs.journal
     return TaskRecords(journal, inputs.origin, optional=optional)
+
+
+def cache_for(inputs: BuildInputs, call: BuildCall) -> CheckCache:
+    """Return the cache of the hashes of the project's files."""
+    return CheckCache(
+        inputs.cache_folder(),
+        inputs.cwd / call.file,
+        now=inputs.clock.wall(),
+        sandbox=inputs.sandbox,
+    )
 
 
 def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:

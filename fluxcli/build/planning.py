@@ -1,20 +1,20 @@
-"""The commands that change nothing: `--plan`, `--check`, `explain`.
+"""The commands that change nothing: `--plan` and `--check`.
 
-They load nothing that makes images: a check is quick and free.
+They load nothing that makes images: a check is quick and free. While nothing has changed since
+the last one, its answer is still right, and neither manifest nor lock is parsed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.build.opening import chosen, opened, reports_for
-from fluxcli.build.outcome import initial_outcomes
-from fluxcli.build.terminal import reporter_for
+from fluxcli.build.check_cache import CheckCache
 from fluxcli.errors import Status
 
 if TYPE_CHECKING:
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
+    from fluxcli.build.check_cache import Answer
 
 
 def show(inputs: BuildInputs, call: BuildCall) -> int:
@@ -22,18 +22,58 @@ def show(inputs: BuildInputs, call: BuildCall) -> int:
 
     Needs neither key nor network.
     """
+    cache = CheckCache(
+        inputs.cache_folder(),
+        inputs.cwd / call.file,
+        now=inputs.clock.wall(),
+        sandbox=inputs.sandbox,
+    )
+    is_usual = (
+        call.is_whole and not call.reports and call.against is None and not inputs.output.json
+    )
+    answer = cache.answer if is_usual and not inputs.verbose else None
+    if answer is None:
+        return _show_anew(inputs, call, cache)
+    _print(inputs, answer)
+    return Status.DONE
+
+
+def _show_anew(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
+    from fluxcli.build.hashes import FileHashes
+    from fluxcli.build.opening import chosen, opened, reports_for
+    from fluxcli.build.outcome import initial_outcomes
+    from fluxcli.build.terminal import build_record, plan_text
+
     with reports_for(inputs, call) as reports:
         project, selection = opened(inputs, call)
         reports.manifest = project.manifest
         selection, reroll = chosen(call, project.manifest, selection)
-        now = inputs.clock.wall()
-        plan = project.plan(selection, now=now, force=call.force, reroll=reroll)
+        files = FileHashes(cache.unchanged)
+        plan = project.plan(
+            selection, now=inputs.clock.wall(), force=call.force, reroll=reroll, files=files
+        )
         outcomes = reports.outcomes = initial_outcomes(plan)
-    reporter = reporter_for(inputs)
-    reporter.plan(plan)
-    reporter.document(outcomes, plan.credits)
+    answer = plan_text(plan, verbose=inputs.verbose)
+    if inputs.output.json:
+        inputs.output.record(build_record(outcomes, plan.credits, sandbox=inputs.sandbox))
+    else:
+        _print(inputs, answer)
+    if call.is_whole and not inputs.verbose:
+        cache.keep(files.found, project.sources(), answer if plan.is_clean else None)
     if call.word == "check" and not plan.is_clean:
         inputs.output.note("there is work to do")
         inputs.output.hint("fluxcli build")
         return Status.DRIFT
     return Status.DONE
+
+
+def _print(inputs: BuildInputs, answer: Answer) -> None:
+    """Print a plan; with `-q`, its totals are the answer."""
+    lines, totals = answer
+    if inputs.quiet:
+        inputs.output.answer(totals)
+        return
+    if lines:
+        # At once: a thousand lines one by one take as long as the plan itself.
+        inputs.output.answer(lines)
+    inputs.output.note(totals)

@@ -172,13 +172,14 @@ class Project:
         now: float,
         force: bool = False,
         reroll: Collection[str] = (),
+        files: FileHashes | None = None,
     ) -> Plan:
-        """Decide what to do; changes nothing.
+        """Decide what to do; changes nothing. Without `files`, every byte of every file is read.
 
         Raises:
             FluxError: a file exists and cannot be read.
         """
-        known, files = self.known(), FileHashes()
+        known, files = self.known(), files or FileHashes()
         chosen = None if selection.whole else selection.names
         files.read(self._large_files(known, selection))
         options = PlanOptions(
@@ -192,6 +193,12 @@ class Project:
             price=self.price,
         )
         return plan(self.manifest, known, files, options)
+
+    def sources(self) -> list[Path]:
+        """Return the files that a plan is made from, apart from images."""
+        prompts = {asset.prompt_file for asset in self.manifest.assets if asset.prompt_file}
+        folder = self.manifest.folder
+        return [*self.manifest.files, *(folder / one for one in sorted(prompts)), self.lock.path]
 
     def check_reconciled(self) -> None:
         """Refuse a lock that the journal would correct.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.entry import LockedImage, LockEntry
 from fluxcli.build.lock.lock_file import LockFile, write
-from fluxcli.build.manifest.asset import DEFAULT_NAME, Asset, Manifest
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
+from fluxcli.build.manifest.search import DEFAULT_NAME
 from fluxcli.build.project import held
 from fluxcli.build.steps import locked_request
 from fluxcli.dataclass import dataclass
@@ -29,6 +29,7 @@ from fluxcli.system import disk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.events import Event
     from fluxcli.models import Picture, Task
 

@@ -42,33 +42,16 @@ _RESULTS: dict[str, str] = {
 class BuildReporter:
     """Prints a build."""
 
-    def __init__(
-        self, output: Output, *, sandbox: bool, quiet: bool = False, verbose: bool = False
-    ) -> None:
+    def __init__(self, output: Output, *, sandbox: bool, verbose: bool = False) -> None:
         self._output = output
         self._sandbox = sandbox
-        self._quiet = quiet
         self._verbose = verbose
 
-    def plan(self, plan: Plan, *, aside: bool = False) -> None:
-        """Show the steps, one a line; `aside`: on stderr, only what there is to do.
-
-        More than 20 of one kind and reason are one line, unless `-v` is given. With `-q`, the
-        totals are the answer.
-        """
-        if self._output.json and not aside:
-            return
-        if self._quiet and not aside:
-            self._output.answer(_totals(plan))
-            return
-        shown = [step for step in plan.steps if not aside or step.action is not Action.KEEP]
-        lines = _lines(shown, whole=self._verbose)
-        if aside:
-            for line in lines:
-                self._output.note(line)
-        elif lines:
-            # At once: a thousand lines one by one take as long as the plan itself.
-            self._output.answer("\n".join(lines))
+    def intentions(self, plan: Plan) -> None:
+        """Show on stderr what there is to do."""
+        todo = [step for step in plan.steps if step.action is not Action.KEEP]
+        for line in _lines(todo, whole=self._verbose):
+            self._output.note(line)
         self._output.note(_totals(plan))
 
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
@@ -103,11 +86,17 @@ class BuildReporter:
             self._output.answer_path(picture.path)
 
 
+def plan_text(plan: Plan, *, verbose: bool) -> tuple[str, str]:
+    """Return the steps, one a line, and the totals.
+
+    More than 20 of one kind and reason are one line, unless it is `verbose`.
+    """
+    return "\n".join(_lines(plan.steps, whole=verbose)), _totals(plan)
+
+
 def reporter_for(inputs: BuildInputs) -> BuildReporter:
     """Return what prints a build of this run."""
-    return BuildReporter(
-        inputs.output, sandbox=inputs.sandbox, quiet=inputs.quiet, verbose=inputs.verbose
-    )
+    return BuildReporter(inputs.output, sandbox=inputs.sandbox, verbose=inputs.verbose)
 
 
 def build_record(outcomes: Mapping[str, Outcome], estimate: float, *, sandbox: bool) -> Record:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
+from fluxcli.errors import FluxError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.journal.journal import Journal
 
@@ -27,6 +30,12 @@ def build_inputs(context: Context) -> BuildInputs:
         has_one = (settings.state_dir / "journal.sqlite3").exists()
         return context.journal if has_one else None
 
+    def cache_folder() -> Path | None:
+        try:
+            return settings.cache_dir
+        except FluxError:
+            return None
+
     return BuildInputs(
         cwd=context.cwd,
         env=context.env,
@@ -38,6 +47,7 @@ def build_inputs(context: Context) -> BuildInputs:
         origin=context.base_url,
         max_credits=settings.number("max_credits"),
         price=lambda model: _whole(prices()[model]),
+        cache_folder=cache_folder,
         journal=lambda: context.journal,
         existing_journal=existing_journal,
         runner=lambda existing: task_runner(context, existing=existing),

@@ -117,3 +117,17 @@ def test_an_image_that_is_not_acceptable_is_charged(world: World) -> None:
     ran = world.run("build", "--yes", "--json")
     assert ran.record["summary"]["charged_credits"] == 15
     assert ran.record["summary"]["states"]["failed"] == 1
+
+
+def test_an_interruption_leaves_nothing_in_the_lock_that_was_not_sent(world: World) -> None:
+    """The account's limit holds the 21st back; another machine must not take it for submitted."""
+    text = "version = 1\n[assets.a]\nprompt = '{n}'\nmatrix = { n = [%s] }\n"
+    numbers = ", ".join(f"'{n}'" for n in range(30))
+    (world.cwd / "assets.toml").write_text(text % numbers)
+    ran = _interrupted(world, "--yes")
+    assert ran.status == 130
+    sent = _charges(world)
+    assert sent == 20
+    lock = (world.cwd / ".sandbox" / "assets.sandbox.lock").read_text()
+    assert len(lock.splitlines()) == 1 + sent
+    assert '"ref"' not in lock

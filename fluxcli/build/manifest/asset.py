@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from fluxcli.models import Request
     from fluxcli.tomltext import Place, Toml, Trail
 
-DEFAULT_NAME: Final = "assets.toml"
-"""The manifest that is searched for when none is named; its lock is `assets.lock`."""
-
 VERSION: Final = 1
 
 SANDBOX_FOLDER: Final = ".sandbox"

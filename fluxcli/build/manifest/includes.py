@@ -28,7 +28,6 @@ MOST_BYTES: Final = 4 << 20
 """A manifest is at most 4 MB; ten thousand assets are two."""
 
 MOST_FILES: Final = 500
-INIT: Final = "fluxcli assets init"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from fluxcli.build.manifest.asset import ANYTHING, Accept, Manifest
 from fluxcli.build.manifest.asset_paths import output_folder
 from fluxcli.build.manifest.expand import Declaration, Declarations, resolve
-from fluxcli.build.manifest.includes import INIT, load
+from fluxcli.build.manifest.includes import load
 from fluxcli.build.manifest.interpolation import resolved, written
 from fluxcli.build.manifest.manifest_fields import (
     ACCEPT,
@@ -24,6 +24,7 @@ from fluxcli.build.manifest.manifest_fields import (
 )
 from fluxcli.build.manifest.member_reader import MEMBER_TABLES, MemberReader
 from fluxcli.build.manifest.problems import ProblemList
+from fluxcli.build.manifest.search import INIT
 from fluxcli.build.manifest.value_types import Word
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
-from fluxcli.build.manifest.asset import DEFAULT_NAME
-from fluxcli.build.manifest.includes import INIT, included_names
 from fluxcli.errors import Code, FluxError
+
+DEFAULT_NAME: Final = "assets.toml"
+"""The manifest that is searched for when none is named; its lock is `assets.lock`."""
+
+INIT: Final = "fluxcli assets init"
 
 
 def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path, str]:
@@ -70,6 +74,8 @@ def _folders(cwd: Path, home: str | None) -> list[Path]:
 
 
 def _includes(path: Path, wanted: str, seen: set[str]) -> bool:
+    from fluxcli.build.manifest.includes import included_names
+
     for name in included_names(path):
         file = path.parent / name
         real = os.path.realpath(file)
