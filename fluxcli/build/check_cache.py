@@ -110,7 +110,7 @@ class CheckCache:
         data = _signed(json.dumps({"files": files, "clean": clean}, separators=(",", ":")).encode())
         if data == self._data:
             return
-        from fluxcli.atomicfile import write_atomically
+        from fluxcli.files.atomic import write_atomically
 
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.manifest.asset import DEFAULT_NAME
 from fluxcli.build.manifest.manifest_fields import ACCEPT, ASSET, REQUEST, TOP
+from fluxcli.build.manifest.search import DEFAULT_NAME
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, RESULT_DAYS, SUBMISSIONS, WINDOW_SECONDS
 from fluxcli.completion.documents import SCHEMAS
 from fluxcli.errors import STATUSES, TABLE
