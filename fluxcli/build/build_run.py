@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
-    from fluxcli.build.manifest.selection import Selection
+    from fluxcli.build.manifest.selection import AssetSelection
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
     from fluxcli.build.report.report import Reports
@@ -66,7 +66,7 @@ def _planned(
     inputs: BuildInputs,
     call: BuildCall,
     project: Project,
-    selection: Selection,
+    selection: AssetSelection,
     files: FileHashes | None = None,
 ) -> Plan:
     selection, reroll = chosen(call, project.manifest, selection)

@@ -9,7 +9,7 @@ from fluxcli.build.check_cache import CheckCache
 from fluxcli.build.lock.merge import shard_lock
 from fluxcli.build.manifest.asset import Manifest
 from fluxcli.build.manifest.dependencies import dependents
-from fluxcli.build.manifest.selection import Selection, parse_shard, select
+from fluxcli.build.manifest.selection import AssetSelection, parse_shard, select
 from fluxcli.build.project import Project, TaskRecords
 from fluxcli.build.project import held as lock_held
 from fluxcli.build.report.report import Reports
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.selection import Shard
 
 
-def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, Selection]:
+def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelection]:
     """Read the manifest and its lock, and choose the assets that are asked for."""
     records = records_for(inputs, optional=call.word != "build")
     shard = shard_of(call)
@@ -88,8 +88,8 @@ def _path(inputs: BuildInputs, call: BuildCall) -> Path:
 
 
 def chosen(
-    call: BuildCall, manifest: Manifest, selection: Selection
-) -> tuple[Selection, frozenset[str]]:
+    call: BuildCall, manifest: Manifest, selection: AssetSelection
+) -> tuple[AssetSelection, frozenset[str]]:
     """Return the selection with the assets to pay for again, and the names of those.
 
     `--reroll` alone chooses those assets and what is made from them; without children, nothing
@@ -105,4 +105,4 @@ def chosen(
     else:
         names, named = select(manifest, sorted(again | below)).names, frozenset(call.reroll)
     names = names | below if call.children else names - (below - again)
-    return Selection(names=names, named=named | again, whole=False), again
+    return AssetSelection(names=names, named=named | again, whole=False), again

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.lock.entry import LockEntry
     from fluxcli.build.manifest.asset import Manifest
-    from fluxcli.build.manifest.selection import Selection, Shard
+    from fluxcli.build.manifest.selection import AssetSelection, Shard
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Task
 
@@ -167,7 +167,7 @@ class Project:
 
     def plan(
         self,
-        selection: Selection,
+        selection: AssetSelection,
         *,
         now: float,
         force: bool = False,
@@ -216,7 +216,9 @@ class Project:
         if changes:
             self.lock.record(changes)
 
-    def _large_files(self, known: dict[str, LockEntry], selection: Selection) -> Iterator[Path]:
+    def _large_files(
+        self, known: dict[str, LockEntry], selection: AssetSelection
+    ) -> Iterator[Path]:
         """Yield the files that a plan will read and that, by the lock, are large."""
         for asset in self.manifest.assets:
             entry = known.get(asset.name)

@@ -95,7 +95,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.seconds = seconds
         self._lock = threading.Lock()
         self._opened: dict[socket.socket, float] = {}
-        super().__init__((_LOOPBACK, port), _Handler)
+        super().__init__((_LOOPBACK, port), _CallbackHandler)
 
     def service_actions(self) -> None:
         """Close the connections whose time is up; called after each wait for a new one."""
@@ -131,7 +131,7 @@ class _Server(socketserver.ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _CallbackHandler(BaseHTTPRequestHandler):
     """One connection, which carries one request."""
 
     protocol_version = "HTTP/1.1"

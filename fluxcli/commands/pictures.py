@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Run
     from fluxcli.output.results import ResultReporter
     from fluxcli.requests.inputs import RequestEnvironment
-    from fluxcli.requests.remaining import OutputRules, Selection
+    from fluxcli.requests.remaining import OutputRules, Remaining
     from fluxcli.requests.resolve import ResolvedRequest
     from fluxcli.tasks.task_runner import TaskRunner
 
@@ -126,7 +126,7 @@ def request_environment(context: Context) -> RequestEnvironment:
 
 def _selected(
     context: Context, resolved: ResolvedRequest, flags: PictureOptions, run: Run | None = None
-) -> Selection:
+) -> Remaining:
     """Compare the command with its unfinished run, its history and the files at its place.
 
     `run` is the run of the command, if it is held by this process.
@@ -159,9 +159,9 @@ def _selected_again(
     context: Context,
     resolved: ResolvedRequest,
     flags: PictureOptions,
-    agreed: Selection,
+    agreed: Remaining,
     run: Run,
-) -> Selection:
+) -> Remaining:
     """Look again at everything, now that no other process can run the same command.
 
     Meanwhile it may have ended elsewhere, or a file may have appeared. More than what was
@@ -179,7 +179,7 @@ def _selected_again(
 
 
 def _check_spending(
-    context: Context, resolved: ResolvedRequest, flags: PictureOptions, selection: Selection
+    context: Context, resolved: ResolvedRequest, flags: PictureOptions, selection: Remaining
 ) -> None:
     check_agreed(context, flags, resolved.credits(selection.unpaid))
 
@@ -201,7 +201,7 @@ def check_agreed(context: Context, flags: PictureOptions, estimate: int) -> None
 
 
 def _report_existing(
-    context: Context, reporter: ResultReporter, selection: Selection, declaring: SaveAs | None
+    context: Context, reporter: ResultReporter, selection: Remaining, declaring: SaveAs | None
 ) -> None:
     """Print the images that need not be made."""
     for task in (*selection.kept, *selection.made):
@@ -216,7 +216,7 @@ def _report_existing(
 
 
 def _graduation(
-    context: Context, resolved: ResolvedRequest, name: str, selection: Selection
+    context: Context, resolved: ResolvedRequest, name: str, selection: Remaining
 ) -> SaveAs | None:
     """Check, before anything is spent, whether the image can be declared as `name`.
 

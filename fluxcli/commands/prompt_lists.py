@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Run, RunMark
     from fluxcli.requests.prompt_batch import ListedRequest
     from fluxcli.requests.prompt_list import ListEntry
-    from fluxcli.requests.remaining import Selection
+    from fluxcli.requests.remaining import Remaining
     from fluxcli.tasks.run_options import PictureRequest
 
 
@@ -125,7 +125,7 @@ class _Batch:
     context: Context
     flags: PictureOptions
     lines: list[ListedRequest]
-    selections: dict[str, Selection] = field(init=False)
+    selections: dict[str, Remaining] = field(init=False)
     marks: dict[str, RunMark] = field(init=False)
     runs: dict[str, Run] = field(default_factory=dict)
     saved: set[str] = field(default_factory=set)
@@ -206,7 +206,7 @@ class _Batch:
             return run, selection.wanted[0]
         return run, (*selection.made, *selection.kept)[0]
 
-    def _selected(self, line: ListedRequest, run: Run | None = None) -> Selection:
+    def _selected(self, line: ListedRequest, run: Run | None = None) -> Remaining:
         journal, resolved, new = self.context.journal, line.resolved, self.flags.spend.new
         if run is not None:
             taken = run.tasks

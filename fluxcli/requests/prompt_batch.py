@@ -17,7 +17,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import is_device, is_open, resolve
 from fluxcli.requests.identity import fingerprint, real_path
-from fluxcli.requests.resolve import Problems, ResolvedRequest, resolve_request
+from fluxcli.requests.resolve import ErrorCollector, ResolvedRequest, resolve_request
 from fluxcli.settings.settings import Layer
 from fluxcli.tasks.download import request_values
 
@@ -55,7 +55,7 @@ def resolve_list(
     Raises:
         FluxError: one problem, or a `ProblemsError` with all of them.
     """
-    problems = Problems()
+    problems = ErrorCollector()
     _check_shared(entries, raw, environment)
     found: list[tuple[str, ResolvedRequest]] = []
     for entry in entries:
@@ -125,7 +125,7 @@ def _identified(
         yield place, replace(resolved, fingerprint=own, is_open_line=True)
 
 
-def _check_places(lines: Iterable[tuple[str, ResolvedRequest]], problems: Problems) -> None:
+def _check_places(lines: Iterable[tuple[str, ResolvedRequest]], problems: ErrorCollector) -> None:
     """Check that no two lines are to be saved as one file."""
     first: dict[str, str] = {}
     for place, resolved in lines:

@@ -30,7 +30,7 @@ class OutputRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Remaining:
     """The images of one command, by what is left to do.
 
     `made` are its own images, which lie at their fixed place; `kept` stand for other files that
@@ -50,7 +50,7 @@ def select(
     history: Iterable[Task],
     rules: OutputRules,
     sandbox: bool,
-) -> Selection:
+) -> Remaining:
     """Compare a command with what exists.
 
     `taken` are the tasks of its unfinished run by number, `history` those of all its runs,
@@ -84,7 +84,7 @@ def select(
     left = [n for n in unpaid if n not in made and n not in kept]
     if left and resolved.source_error is not None:
         raise resolved.source_error
-    return Selection(
+    return Remaining(
         wanted=tuple(one for one in resolved.pictures if one.n not in made and one.n not in kept),
         unpaid=len(left),
         made=tuple(made[n] for n in sorted(made)),

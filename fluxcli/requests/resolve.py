@@ -130,7 +130,7 @@ def check_spending(
         )
 
 
-class Problems:
+class ErrorCollector:
     """Collects what is wrong, so that all of it is reported together."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
     Raises:
         FluxError: one problem, or a `ProblemsError` with all of them.
     """
-    problems = Problems()
+    problems = ErrorCollector()
     values: dict[str, object] = {}
     for name in (field.name for field in FIELDS):
         with problems.collected():

@@ -80,7 +80,7 @@ class _LoopbackServer(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(self, port: int) -> None:
-        super().__init__((_LOOPBACK, port), _Handler)
+        super().__init__((_LOOPBACK, port), _SandboxHandler)
         self.authority = f"{_LOOPBACK}:{self.server_address[1]}"
         self.origin = f"http://{self.authority}"
         self.sandbox_service: SandboxService
@@ -121,7 +121,7 @@ class _LoopbackServer(socketserver.ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _SandboxHandler(BaseHTTPRequestHandler):
     """One connection and its calls, one after the other."""
 
     protocol_version = "HTTP/1.1"

@@ -12,7 +12,7 @@ from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.models import State, Task
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
-from fluxcli.requests.remaining import OutputRules, Selection, select
+from fluxcli.requests.remaining import OutputRules, Remaining, select
 from fluxcli.requests.resolve import ResolvedRequest, check_spending, resolve_request
 from fluxcli.settings.settings import Settings
 from tests.journal.samples import picture, request
@@ -58,7 +58,7 @@ def task(state: State, **fields: Any) -> Task:
     return Task(**usual | fields)
 
 
-def selected(resolved: ResolvedRequest, tasks: Mapping[int, Task]) -> Selection:
+def selected(resolved: ResolvedRequest, tasks: Mapping[int, Task]) -> Remaining:
     return select(resolved, taken=tasks, history=(), rules=OutputRules(), sandbox=False)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.manifest.includes import ManifestFile
     from fluxcli.build.manifest.matrix import Member, Members
-    from fluxcli.build.manifest.problems import ProblemList, Problems
+    from fluxcli.build.manifest.problems import FileProblems, ProblemList
     from fluxcli.catalog import Mode
     from fluxcli.tomltext import Trail
 
@@ -100,7 +100,7 @@ class AssetResolver:
     folder: Path
 
     @property
-    def _problems(self) -> Problems:
+    def _problems(self) -> FileProblems:
         return self.part.file.problems
 
     def assets(self) -> Iterator[Asset]:

@@ -21,7 +21,7 @@ from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings.parsers import BadValueError
 
 if TYPE_CHECKING:
-    from fluxcli.build.manifest.problems import ProblemList, Problems
+    from fluxcli.build.manifest.problems import FileProblems, ProblemList
     from fluxcli.tomltext import Toml
 
 MOST_BYTES: Final = 4 << 20
@@ -39,7 +39,7 @@ class ManifestFile:
 
     toml: Toml
     prefix: str
-    problems: Problems
+    problems: FileProblems
     parent: int | None = None
 
     @property

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.manifest.includes import ManifestFile
     from fluxcli.build.manifest.manifest_fields import FieldSpec
-    from fluxcli.build.manifest.problems import Problems
+    from fluxcli.build.manifest.problems import FileProblems
     from fluxcli.tomltext import Toml
 
 _NAME: Final = Word(NAME, "a name of letters, digits and `.`, `_`, `-`, at most 100")
@@ -89,7 +89,7 @@ class _ManifestReader:
     """Reads the entries of each table as far as they can be read."""
 
     toml: Toml
-    problems: Problems
+    problems: FileProblems
 
     def declarations(self, file: ManifestFile, above: Mapping[str, str]) -> Declarations:
         """Return what the file declares; `above` are the variables of the file that includes it."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fluxcli.build.manifest.matrix import Values
-    from fluxcli.build.manifest.problems import Problems
+    from fluxcli.build.manifest.problems import FileProblems
     from fluxcli.build.manifest.value_types import Kind
     from fluxcli.tomltext import Toml, Trail
 
@@ -35,7 +35,7 @@ class MemberReader:
     """Reads the members of the declaration at `trail`."""
 
     toml: Toml
-    problems: Problems
+    problems: FileProblems
     trail: tuple[str, str]
 
     def members(self, table: Mapping[str, object]) -> Members:

@@ -22,15 +22,15 @@ class ProblemList:
     """The problems of a manifest and the files that it includes, in the order of their places."""
 
     def __init__(self) -> None:
-        self._files: dict[str, Problems] = {}
+        self._files: dict[str, FileProblems] = {}
         self._found: dict[tuple[int, int, int, str], FluxError] = {}
 
-    def add_file(self, source: Toml, shown: str) -> Problems:
+    def add_file(self, source: Toml, shown: str) -> FileProblems:
         """Return where the problems of one more file are collected; `shown` is its path there."""
-        problems = Problems(self, source, shown, len(self._files))
+        problems = FileProblems(self, source, shown, len(self._files))
         return self._files.setdefault(str(source.path), problems)
 
-    def of(self, source: Toml) -> Problems:
+    def of(self, source: Toml) -> FileProblems:
         """Return where the problems of a file that was added are collected."""
         return self._files[str(source.path)]
 
@@ -52,7 +52,7 @@ class ProblemList:
             raise ProblemsError(errors)
 
 
-class Problems:
+class FileProblems:
     """The problems of one file."""
 
     def __init__(self, found: ProblemList, source: Toml, shown: str, number: int) -> None:

@@ -36,7 +36,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class AssetSelection:
     """The assets that a command is about, and those of them that it names in full.
 
     What a chosen asset is made from is part of the choice.
@@ -67,7 +67,7 @@ def select(
     tags: Iterable[str] = (),
     shard: Shard | None = None,
     parents: bool = True,
-) -> Selection:
+) -> AssetSelection:
     """Choose assets; without patterns and tags, all (of the shard).
 
     A pattern is a name, the name of a whole matrix, or has `*` and `?` in it; brackets are
@@ -86,7 +86,7 @@ def select(
     closed = {above for name in chosen for above in lineage(name, assets)} if parents else chosen
     if shard is not None:
         closed = {name for name in closed if shard.holds(root_of(name, assets))}
-    return Selection(
+    return AssetSelection(
         names=frozenset(closed),
         named=frozenset(pattern for pattern in patterns if pattern in assets),
         whole=not (patterns or tags) and shard is None,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fluxcli.build.manifest.manifest import parse
-from fluxcli.build.manifest.selection import Selection, Shard, parse_shard, select
+from fluxcli.build.manifest.selection import AssetSelection, Shard, parse_shard, select
 from fluxcli.errors import Code, FluxError
 
 TEXT = """\
@@ -31,7 +31,9 @@ def names(*patterns: str, tags: tuple[str, ...] = ()) -> list[str]:
 
 
 def test_nothing_said_is_everything() -> None:
-    assert select(MANIFEST) == Selection(frozenset(MANIFEST.by_name()), frozenset(), whole=True)
+    assert select(MANIFEST) == AssetSelection(
+        frozenset(MANIFEST.by_name()), frozenset(), whole=True
+    )
 
 
 def test_a_member_a_whole_matrix_and_patterns() -> None:
