@@ -12,6 +12,7 @@ MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 
 SAME_FILE: Final = {
     "__init__": "each package has one",
+    "__main__": "`python -m` runs it: the program, and the generator of the completion scripts",
     "download": "the command parses, the module of `tasks` downloads",
 }
 SAME_CLASS: Final[dict[str, str]] = {}
