@@ -10,8 +10,8 @@ from fluxcli.build.manifest.value_types import (
     Address,
     Choice,
     Either,
-    Flag,
     Several,
+    Switch,
     Text,
     Whole,
     Word,
@@ -51,7 +51,7 @@ def _kind(field: RequestField) -> Kind:
         case "whole":
             return Whole(0, max(field.highest.values(), default=_HUGE))
         case "switch":
-            return Flag()
+            return Switch()
         case "text":
             return Text()
         case "address":
@@ -74,7 +74,7 @@ ACCEPT: Final[Mapping[str, FieldSpec]] = {
 
 _TAG: Final = Word(NAME, f"a tag: {_NAME_IN_WORDS}")
 _VALUE: Final = Either(
-    (Word(_ONE_LINE, "a line of text"), Whole(-_HUGE, _HUGE), Flag()),
+    (Word(_ONE_LINE, "a line of text"), Whole(-_HUGE, _HUGE), Switch()),
     "expected a line of at most 200 characters, a whole number, `true` or `false`",
 )
 
@@ -89,7 +89,7 @@ ASSET: Final[Mapping[str, FieldSpec]] = {
     ),
     "tags": FieldSpec(Several(_TAG), "words to choose assets by: `build --tag WORD`"),
     "rev": FieldSpec(Whole(1, _HUGE), "raise it for another roll of the same request"),
-    "frozen": FieldSpec(Flag(), "true: never made again unless it is named on the command line"),
+    "frozen": FieldSpec(Switch(), "true: never made again unless it is named on the command line"),
     **REQUEST,
 }
 """The entries of an asset, beside its tables `matrix` and `accept`."""
@@ -100,7 +100,7 @@ AXIS: Final = Several(_VALUE, least=1)
 VARIABLE_VALUE: Final = Either((Text(), Whole(-_HUGE, _HUGE)), "expected text or a whole number")
 
 EACH_VALUE: Final = Either(
-    (Text(), Whole(-_HUGE, _HUGE), Flag()),
+    (Text(), Whole(-_HUGE, _HUGE), Switch()),
     "expected text that is not empty, a whole number, `true` or `false`",
 )
 """One value of a member of `each`."""

@@ -89,7 +89,7 @@ class Address:
         return {"type": "string", "format": "uri", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://"}
 
 
-class Flag:
+class Switch:
     """`true` or `false`."""
 
     def read(self, raw: object) -> bool:
