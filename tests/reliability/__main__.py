@@ -13,6 +13,7 @@ from tests.reliability import (
     examples,
     experiments,
     figures,
+    peers,
     power,
     power_build,
     processes,
@@ -40,6 +41,7 @@ EXPERIMENTS = {
     "baseline": comparison.baseline,
     "baseline-power": comparison.baseline_power,
     "baseline-faults": comparison.baseline_faults,
+    "peers": peers.peers,
 }
 
 

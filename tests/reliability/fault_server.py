@@ -33,6 +33,8 @@ When = Literal["before", "after"]
 STAGES: Final[dict[str, Stage]] = {
     "/api/v1/flux/kontext/generate": "submit",
     "/api/v1/flux/kontext/record-info": "poll",
+    "/api/v1/jobs/createTask": "submit",
+    "/api/v1/jobs/recordInfo": "poll",
     "/api/file-stream-upload": "upload",
     "/api/v1/chat/credit": "credits",
     "/api/v1/common/download-url": "relink",

@@ -49,7 +49,7 @@ def sends(name: str, data: bytes) -> Fault:
     return Fault(name, act)
 
 
-def read_limiter(
+def altered(
     name: str, change: Callable[[Answer], bytes], *, decisive: bool = False, ends: bool = True
 ) -> Fault:
     """Send what is right in another form."""
@@ -198,7 +198,7 @@ def _chunked(right: Answer) -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n"
 
 
-def _rewritten(right: Answer, **fields: Any) -> bytes:
+def _with_fields(right: Answer, **fields: Any) -> bytes:
     if not right.body.startswith(b"{"):
         return right.raw()
     return replace(right, body=json.dumps(json.loads(right.body) | fields).encode()).raw()
@@ -226,21 +226,17 @@ def _harmless() -> Iterator[Fault]:
         wire.drip(right.raw(), seconds=_NOTHING)
 
     yield Fault("byte by byte", drip, decisive=True)
-    yield read_limiter("in gzip", lambda a: _deflated(a, "gzip", gzip.compress), decisive=True)
-    yield read_limiter(
-        "in deflate", lambda a: _deflated(a, "deflate", zlib.compress), decisive=True
-    )
-    yield read_limiter("in chunks", _chunked, decisive=True)
-    yield read_limiter(
-        "without length", lambda a: b"HTTP/1.1 200 OK\r\n\r\n" + a.body, decisive=True
-    )
+    yield altered("in gzip", lambda a: _deflated(a, "gzip", gzip.compress), decisive=True)
+    yield altered("in deflate", lambda a: _deflated(a, "deflate", zlib.compress), decisive=True)
+    yield altered("in chunks", _chunked, decisive=True)
+    yield altered("without length", lambda a: b"HTTP/1.1 200 OK\r\n\r\n" + a.body, decisive=True)
     for number in (100, 102, 103):
         early = f"HTTP/1.1 {number} Early\r\n\r\n".encode()
-        yield read_limiter(f"after a {number}", partial(_after, early), decisive=True)
-    yield read_limiter("code of text", lambda a: _rewritten(a, code="200"), decisive=True)
-    yield read_limiter("unknown fields", lambda a: _rewritten(a, x={"y": [1]}), decisive=True)
+        yield altered(f"after a {number}", partial(_after, early), decisive=True)
+    yield altered("code of text", lambda a: _with_fields(a, code="200"), decisive=True)
+    yield altered("unknown fields", lambda a: _with_fields(a, x={"y": [1]}), decisive=True)
     twice = (("Content-Type", "text/html"), ("X", "1"), ("X", "2"))
-    yield read_limiter(
+    yield altered(
         "headers twice", lambda a: replace(a, headers=a.headers + twice).raw(), decisive=True
     )
 
@@ -248,25 +244,19 @@ def _harmless() -> Iterator[Fault]:
 def _id_in_ruins() -> Iterator[Fault]:
     """Answers that are broken, though the id of the task stands in them."""
     tail = b"\x00\xff trailing"
-    yield read_limiter(
-        "HTTP 500 with the id", lambda a: replace(a, status=500).raw(), decisive=True
-    )
-    yield read_limiter(
-        "HTTP 502 with the id", lambda a: replace(a, status=502).raw(), decisive=True
-    )
-    yield read_limiter(
+    yield altered("HTTP 500 with the id", lambda a: replace(a, status=500).raw(), decisive=True)
+    yield altered("HTTP 502 with the id", lambda a: replace(a, status=502).raw(), decisive=True)
+    yield altered(
         "a tail of garbage", lambda a: replace(a, body=a.body + tail).raw(), decisive=True
     )
-    yield read_limiter("cut within the last bytes", lambda a: a.raw()[:-2], decisive=True)
-    yield read_limiter(
-        "cut in gzip", lambda a: _deflated(a, "gzip", gzip.compress)[:-9], decisive=True
-    )
-    yield read_limiter(
+    yield altered("cut within the last bytes", lambda a: a.raw()[:-2], decisive=True)
+    yield altered("cut in gzip", lambda a: _deflated(a, "gzip", gzip.compress)[:-9], decisive=True)
+    yield altered(
         "a length too long",
         lambda a: a.raw().replace(b"Content-Length: ", b"Content-Length: 9"),
         decisive=True,
     )
-    yield read_limiter("code 500 with the id", lambda a: _rewritten(a, code=500), decisive=True)
+    yield altered("code 500 with the id", lambda a: _with_fields(a, code=500), decisive=True)
 
 
 def cuts(count: int) -> Iterator[Fault]:
@@ -279,9 +269,9 @@ def result_cuts(count: int) -> Iterator[Fault]:
     """The picture's bytes end early, with the length told, not told, and told falsely."""
     for number in range(count):
         share = number / count
-        yield read_limiter(f"cut at {share:.0%}", partial(_cut_short, share))
-        yield read_limiter(f"cut at {share:.0%}, no length", partial(_cut_without_length, share))
-        yield read_limiter(f"cut at {share:.0%}, its own length", partial(_cut_and_told, share))
+        yield altered(f"cut at {share:.0%}", partial(_cut_short, share))
+        yield altered(f"cut at {share:.0%}, no length", partial(_cut_without_length, share))
+        yield altered(f"cut at {share:.0%}, its own length", partial(_cut_and_told, share))
 
 
 def flips(count: int) -> Iterator[Fault]:
@@ -293,7 +283,7 @@ def flips(count: int) -> Iterator[Fault]:
             body[int(len(body) * place)] ^= 0x55
             return replace(right, body=bytes(body)).raw()
 
-        yield read_limiter(f"another byte at {number / count:.0%}", flip)
+        yield altered(f"another byte at {number / count:.0%}", flip)
 
 
 def _bad_results() -> Iterator[Fault]:
@@ -304,11 +294,11 @@ def _bad_results() -> Iterator[Fault]:
     yield says("result of nothing", Answer(200, b""))
     yield says("result of a GIF", Answer(200, b"GIF89a\x01\0\x01\0\0\0\0;"))
     yield says("result 204", Answer(204, b""))
-    yield read_limiter("partial content", lambda a: replace(a, status=206, body=a.body[:99]).raw())
-    yield read_limiter("a tail", lambda a: replace(a, body=a.body + b"tail").raw())
-    yield read_limiter("twice", lambda a: replace(a, body=a.body * 2).raw())
-    yield read_limiter("claims gzip", lambda a: _deflated(a, "gzip", lambda b: b))
-    yield read_limiter("is gzip", lambda a: _deflated(a, "gzip", gzip.compress))
+    yield altered("partial content", lambda a: replace(a, status=206, body=a.body[:99]).raw())
+    yield altered("a tail", lambda a: replace(a, body=a.body + b"tail").raw())
+    yield altered("twice", lambda a: replace(a, body=a.body * 2).raw())
+    yield altered("claims gzip", lambda a: _deflated(a, "gzip", lambda b: b))
+    yield altered("is gzip", lambda a: _deflated(a, "gzip", gzip.compress))
     yield says("without a usable target", Answer(302, b""))
     yield says("to a file", Answer(302, b"", (("Location", "file:///etc/passwd"),)))
     yield says("to garbage", Answer(302, b"", (("Location", "http://[::1:x/%%"),)))
