@@ -8,11 +8,15 @@ from __future__ import annotations
 import queue
 import signal
 import time
+from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
 from fluxcli.signals import signals_blocked
 
 T = TypeVar("T")
+
+_LATEST: Final = 6e10
+"""In seconds: within the years that a date can have, before the epoch and after it."""
 
 _STOP: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name))
 """Ctrl-Z, where there is job control."""
@@ -66,3 +70,21 @@ class SystemClock:
                 return box.get(timeout=max(0.0, seconds))
             except queue.Empty:
                 return None
+
+
+def local_day(seconds: float) -> str:
+    """Return the local day of a time in seconds since the epoch, as `YYYY-MM-DD`.
+
+    Where the system cannot convert a time (Windows before 1970), the day is UTC's.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OSError, OverflowError, ValueError):
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+            seconds=max(-_LATEST, min(seconds, _LATEST))
+        )
+    with suppress(OSError, OverflowError):
+        moment = moment.astimezone()
+    return moment.date().isoformat()

@@ -28,6 +28,7 @@ from fluxcli.client.deadline import Deadline
 from fluxcli.client.proxies import proxy_for
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, exhausted
+from fluxcli.system.shell_syntax import unset_variable
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
 """The edge refuses some default agents, so every call names the product."""
@@ -347,7 +348,7 @@ def _bad_certificates(variable: str, place: str, reason: str) -> FluxError:
     return FluxError(
         Code.ENVIRONMENT_INVALID,
         f"`{variable}` names `{place}`, which {reason}",
-        hint=f"unset {variable}",
+        hint=unset_variable(variable),
     )
 
 

@@ -6,7 +6,6 @@ lie and how the file is written is `settings`' business; what the service answer
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -22,6 +21,7 @@ from fluxcli.settings import folders
 from fluxcli.settings import settings as resolve
 from fluxcli.settings.settings import CONFIG_FILE, Settings
 from fluxcli.settings.values import SETTINGS, Setting, Value, find, public, written
+from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -351,7 +351,7 @@ def _check_storable(setting: Setting, value: str | None) -> None:
         raise FluxError(
             Code.USAGE,
             f"`{setting.name}` cannot stand in the config file",
-            hint=f"export {setting.variables[0]}={shlex.quote(value or '1')}",
+            hint=set_variable(setting.variables[0], value or "1"),
         )
 
 

@@ -10,6 +10,7 @@ import typer
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.signals import Interrupted
+from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,6 +109,6 @@ def _served(
 
 
 def _print_variables(context: Context, api_url: str, upload_url: str) -> None:
-    context.output.answer(f"export FLUXCLI_BASE_URL={api_url}")
-    context.output.answer(f"export FLUXCLI_UPLOAD_URL={upload_url}")
-    context.output.answer("export FLUXCLI_API_KEY=sandbox")
+    context.output.answer(set_variable("FLUXCLI_BASE_URL", api_url))
+    context.output.answer(set_variable("FLUXCLI_UPLOAD_URL", upload_url))
+    context.output.answer(set_variable("FLUXCLI_API_KEY", "sandbox"))

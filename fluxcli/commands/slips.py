@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.commands import COMMANDS
 from fluxcli.errors import Code, FluxError
+from fluxcli.system.shell_syntax import join, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,19 +20,6 @@ _ENDINGS: Final = frozenset(
 )
 _MAGIC: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _ANYWAY: Final = "nothing was sent; `-p TEXT` uses it as a prompt"
-
-
-def shell_quoted(word: str) -> str:
-    """Return `word` as a POSIX shell reads it, in double quotes where they are enough."""
-    import shlex
-
-    plain = shlex.quote(word)
-    return f'"{word}"' if plain != word and word and not set(word) & set('"$`\\!') else plain
-
-
-def shell_line(words: Sequence[str]) -> str:
-    """Return `words` as one command line."""
-    return " ".join(map(shell_quoted, words))
 
 
 def prompt_meant(
@@ -54,10 +42,10 @@ def prompt_meant(
         line = _command_meant(mode, word)
         raise FluxError(Code.USAGE, f"the prompt `{prompt}` is a command; {_ANYWAY}", hint=line)
     if is_image(cwd, prompt):
-        line = f'fluxcli edit {shell_quoted(image or prompt)} "PROMPT"'
+        line = f'fluxcli edit {quote(image or prompt)} "PROMPT"'
         raise FluxError(Code.USAGE, f"the prompt `{prompt}` is an image; {_ANYWAY}", hint=line)
     if word.startswith("-"):
-        line = shell_line([*command, *([image] if image is not None else []), "-p", prompt])
+        line = join([*command, *([image] if image is not None else []), "-p", prompt])
         raise FluxError(Code.USAGE, f"the prompt `{prompt}` begins with `-`; {_ANYWAY}", hint=line)
     return prompt
 
@@ -81,7 +69,7 @@ def _check_order(cwd: Path, image: str, prompt: str | None, text: str | None) ->
     if _exists(cwd, image) or image == "-" or _is_reference(image):
         return
     if prompt is not None and (is_image(cwd, prompt) or _is_reference(prompt)):
-        line = shell_line(["fluxcli", "edit", prompt, image])
+        line = join(["fluxcli", "edit", prompt, image])
         raise FluxError(Code.USAGE, "the image comes before the prompt", hint=line)
     if prompt is None and text is None and image.strip().casefold() in _NAMES:
         line = _command_meant("edit", image.strip().casefold())
@@ -152,9 +140,9 @@ def answer_to(message: str, arguments: Sequence[str], params: Sequence[object], 
     if folded.startswith("no such command"):
         word = next((one for one in arguments if not one.startswith("-")), "")
         if is_image(cwd, word):
-            return f'fluxcli edit {shell_quoted(word)} "PROMPT"'
+            return f'fluxcli edit {quote(word)} "PROMPT"'
         if " " in word.strip():
-            return f"fluxcli generate {shell_quoted(word)}"
+            return f"fluxcli generate {quote(word)}"
         known = word.casefold() if word not in COMMANDS and word.casefold() in COMMANDS else ""
         return _COMMON_WORDS.get(word.casefold(), f"fluxcli {known} --help" if known else "")
     if folded.startswith("no such option"):
@@ -191,4 +179,4 @@ def _one_prompt(arguments: Sequence[str], params: Sequence[object], cwd: Path) -
     fixed = words[: 1 if words[0] == "generate" else 2]
     if words[0] == "edit" and not is_image(cwd, words[1]) and is_image(cwd, words[-1]):
         fixed, words = ["edit", words[-1]], ["edit", "", *words[1:-1]]
-    return shell_line(["fluxcli", *fixed, " ".join(words[len(fixed) :]), *flags])
+    return join(["fluxcli", *fixed, " ".join(words[len(fixed) :]), *flags])

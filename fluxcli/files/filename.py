@@ -117,8 +117,11 @@ def portability_problem(name: str) -> str | None:
         return f"`{name}` is a reserved name on Windows"
     if name not in {".", ".."} and name.endswith((".", " ")):
         return f"`{name}` ends in a dot or a blank, which Windows removes"
-    found = next((char for char in name if char in '<>:"|?*'), None)
-    return f"`{name}` has `{found}`, which Windows does not allow" if found else None
+    found = next((char for char in name if char in '<>:"|?*' or char < " "), None)
+    if found is None:
+        return None
+    shown = f"`{found}`" if found.isprintable() else "a control character"
+    return f"`{name}` has {shown}, which Windows does not allow"
 
 
 def _is_letter(char: str) -> bool:

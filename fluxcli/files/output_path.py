@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Literal
 
 from fluxcli.catalog import ENDINGS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "{prompt}-{id}.{ext}"
 _IS_WINDOWS = os.name == "nt"
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _PATH_LIMIT = 4095
 _ANY_ENDING = ".{ext}"
 _ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,10}\Z")
@@ -237,6 +238,8 @@ def check_writable(path: Path, *, folder: bool = False) -> None:
             raise _unwritable(path, "is a folder", hint=f"end it in `{os.sep}` to save inside it")
         path = Path(os.path.realpath(path)).parent
     while not os.path.lexists(path):
+        if path.parent == path:
+            raise _unwritable(path, "does not exist", hint="choose another `--output`")
         path = path.parent
     if not _is_folder(path):
         raise _unwritable(path, "is not a folder", hint="choose another `--output`")
@@ -276,15 +279,16 @@ def _meant(text: str, cwd: Path) -> OutputTarget:
     if not text.strip():
         raise _impossible("the output path is empty")
     # `~` stands for the home folder only where the user typed it.
-    typed_home = text == "~" or text.startswith(f"~{os.sep}")
+    typed_home = text == "~" or text.startswith(tuple(f"~{one}" for one in _SEPARATORS))
     base, rest = (Path("~").expanduser(), text[2:]) if typed_home else (cwd, text)
     if _is_folder(base / rest):
         return OutputTarget("folder", str(base / rest))
     if templates.fields(rest):
-        name = DEFAULT_NAME if rest.endswith(os.sep) else ""
+        name = DEFAULT_NAME if rest.endswith(_SEPARATORS) else ""
         return OutputTarget("template", str(Path(templates.escaped(str(base))) / (rest + name)))
     path = base / templates.literal(rest)
-    is_folder = rest.endswith((os.sep, f"{os.sep}..")) or _is_folder(path)
+    above = tuple(f"{one}.." for one in _SEPARATORS)
+    is_folder = rest.endswith(_SEPARATORS + above) or _is_folder(path)
     return OutputTarget("folder" if is_folder else "file", str(path))
 
 
@@ -296,11 +300,13 @@ def _checked(target: OutputTarget) -> OutputTarget:
         raise _impossible(f"the output path {quoted(target.text)} is not UTF-8")
     if components.size(target.text) > _PATH_LIMIT:
         raise _impossible(f"the output path is longer than {_PATH_LIMIT} bytes")
-    names = [templates.literal(part) for part in Path(target.stored()).parts]
-    for name in names[1:] if _IS_WINDOWS and target.kind != "stdout" else ():
-        if problem := components.portability_problem(name):
+    if _IS_WINDOWS and target.kind != "stdout":
+        from fluxcli.files.windows_paths import windows_problem
+
+        filled = _filled_with(_template(target), "x")
+        if problem := windows_problem(PureWindowsPath(filled)):
             raise _impossible(f"the output {quoted(target.text)} cannot be used: {problem}")
-    for name in names:
+    for name in [templates.literal(part) for part in Path(target.stored()).parts]:
         if components.size(name) > components.HARD_LIMIT:
             shown = quoted(f"{name[:40]}…")
             raise _impossible(f"the name {shown} is longer than {components.HARD_LIMIT} bytes")
@@ -328,6 +334,11 @@ def _made(part: str, facts: NameValues, number: int | None) -> str:
     if number is not None:
         name = components.numbered(name, number)
     return components.portable(name) if values or number is not None else name
+
+
+def _filled_with(template: str, value: str) -> str:
+    """Return a template as text with `value` in place of every field."""
+    return "".join(value if piece.is_field else piece.text for piece in templates.pieces(template))
 
 
 def _filled(pieces: list[templates.Piece], values: dict[str, str]) -> str:

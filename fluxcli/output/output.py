@@ -21,6 +21,7 @@ from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
 from fluxcli.output.style import ColorMode, Marks, Style, is_colored
 from fluxcli.output.text import cells, pad, visible
+from fluxcli.system.shell_syntax import END_OF_INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -352,7 +353,7 @@ class Output:
 
     def _invite(self) -> None:
         if self.interactive:
-            self.note("reading from the terminal: end with Ctrl-D")
+            self.note(f"reading from the terminal: end with {END_OF_INPUT}")
 
     @property
     def _is_live(self) -> bool:

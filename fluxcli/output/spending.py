@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import CREDITS
+from fluxcli.clock import local_day
 from fluxcli.models import State, is_charged
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def spent_by_day(tasks: Iterable[Task], since: float) -> list[dict[str, object]]
         charged = is_charged(task)
         if paid_at < since or charged is False or task.state is State.SENDING:
             continue
-        day = datetime.fromtimestamp(paid_at).astimezone().date().isoformat()
+        day = local_day(paid_at)
         count = counts.setdefault((day, task.request.model), [0, 0])
         count[charged is None] += 1
         if charged:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from fluxcli.models import State, is_charged
 from fluxcli.output.json_records import timestamp
 from fluxcli.output.text import age, duration, size
 from fluxcli.output.text import credits as in_words
+from fluxcli.system.shell_syntax import join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def _again(task: Task) -> str:
         words.append(f"@{name}" if kind == "task" else task.source or "" if linked else "IMAGE")
     words.append(request.prompt)
     model = request.model.rpartition("-")[2]
-    return shlex.join([*words, *(["-m", model] if model != "pro" else [])])
+    return join([*words, *(["-m", model] if model != "pro" else [])])
 
 
 def _lineage(task: Task, known: Sequence[Task]) -> list[tuple[str, object]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
+from fluxcli.clock import local_day
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.fields import FIELDS
@@ -202,7 +202,7 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
         pictures=tuple(replace(picture, source=source) for picture in pictures),
         fingerprint=same,
         price=environment.prices.get(request.model),
-        date=datetime.fromtimestamp(environment.now).astimezone().date().isoformat(),
+        date=local_day(environment.now),
     )
 
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings import file
 from fluxcli.settings.template import template
+from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _USUAL: Final = ("sensible-editor", "nano", "vim", "vi")
-_CHOOSE: Final = "export EDITOR=nano"
+_CHOOSE: Final = set_variable("EDITOR", "notepad" if sys.platform == "win32" else "nano")
 
 
 def edit(path: Path, env: Mapping[str, str]) -> None:
@@ -29,14 +30,18 @@ def edit(path: Path, env: Mapping[str, str]) -> None:
     Raises:
         FluxError: the file cannot be made, or the editor cannot be run or fails.
     """
+    import shutil
     import subprocess
 
     command = editor(env)
     target = Path(os.path.realpath(path))
     if not target.exists():
         file.write(target, template())
+    # Windows starts `code.cmd` by its full name only.
+    program = shutil.which(command[0], path=env.get("PATH")) or command[0]
+    words = [program, *command[1:], str(path)]
     try:
-        done = subprocess.run([*command, str(path)], env=dict(env), check=False)  # noqa: S603 - the user's own choice
+        done = subprocess.run(words, env=dict(env), check=False)  # noqa: S603 - the user's own choice
     except OSError as error:
         reason = reason_of(error)
         raise _unusable(f"the editor `{command[0]}` cannot be started: {reason}") from error
@@ -64,10 +69,22 @@ def editor(env: Mapping[str, str]) -> list[str]:
 
 def _words(name: str, command: str) -> list[str]:
     try:
-        return shlex.split(command, posix=sys.platform != "win32")
+        return split_command(command)
     except ValueError as error:
         reason = str(error).lower().rstrip(".")
         raise _unusable(f"`{name}` is not a command: {reason}") from None
+
+
+def split_command(command: str, *, windows: bool = sys.platform == "win32") -> list[str]:
+    r"""Return a command's words; on Windows `\` is no escape, and quotes hold a path together.
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+    words = shlex.split(command, posix=not windows)
+    if not windows:
+        return words
+    return [word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word for word in words]
 
 
 def _unusable(message: str) -> FluxError:

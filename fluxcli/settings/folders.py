@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Literal
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.system.shell_syntax import below_working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,8 +59,11 @@ def check_usable(path: Path, kind: Kind) -> None:
     Raises:
         FluxError: it cannot; the hint says how to choose another.
     """
-    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not nearest.is_dir():
+    places = (path, *path.absolute().parents)
+    nearest = next((place for place in places if place.exists()), places[-1])
+    if not nearest.exists():
+        problem = f"`{nearest}` does not exist"
+    elif not nearest.is_dir():
         problem = f"`{nearest}` is not a folder"
     elif not os.access(nearest, os.W_OK | os.X_OK):
         problem = f"`{nearest}` cannot be written to"
@@ -74,8 +78,8 @@ def _named(env: Mapping[str, str], kind: Kind) -> Path | None:
     name = env.get(VARIABLES[kind])
     if not name:
         return None
-    first, _, rest = name.partition("/")
-    return _home(env, kind) / rest if first == "~" else Path(name)
+    first, *rest = PurePath(name).parts
+    return _home(env, kind).joinpath(*rest) if first == "~" else Path(name)
 
 
 def _usual(env: Mapping[str, str], kind: Kind) -> Path:
@@ -105,7 +109,7 @@ def _home(env: Mapping[str, str], kind: Kind) -> Path:
     raise FluxError(
         Code.ENVIRONMENT_INVALID,
         f"no home folder: set `HOME` or `{variable}` to an absolute path",
-        hint=f'export {variable}="$PWD/.fluxcli"',
+        hint=below_working_folder(variable, ".fluxcli"),
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings.parsers import BadValueError
+from fluxcli.system.shell_syntax import unset_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,7 @@ def key_file(env: Mapping[str, str]) -> Secret | None:
     raise FluxError(
         Code.CONFIG_INVALID,
         f"`{name}`, named by `{FILE_VARIABLE}`, {problem}",
-        hint=f"unset {FILE_VARIABLE}",
+        hint=unset_variable(FILE_VARIABLE),
     )
 
 

@@ -8,7 +8,6 @@ as not set.
 
 from __future__ import annotations
 
-import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
 from fluxcli.settings.parsers import BadValueError, nearest
 from fluxcli.settings.values import SETTINGS, STORED, Setting, Value, storable, suggestion
+from fluxcli.system.shell_syntax import join, quote, set_variable, unset_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -214,7 +214,7 @@ class Settings:
         try:
             return Resolved(setting.parse(raw), origin, explicit=True)
         except BadValueError as bad:
-            mend = f"{setting.flag} {shlex.quote(bad.nearest)}" if bad.nearest else None
+            mend = f"{setting.flag} {quote(bad.nearest)}" if bad.nearest else None
             raise FluxError(Code.USAGE, _message(origin, raw, bad), hint=mend) from None
 
     def _variable(self, setting: Setting) -> Resolved | None:
@@ -235,7 +235,7 @@ class Settings:
             verb = "unset" if bad.nearest is None else "set"
             mend = ["fluxcli", "config", verb, setting.name, *filter(None, [bad.nearest])]
             text = f"`{self.document.place(setting.name)}`: {_message(setting.name, raw, bad)}"
-            raise FluxError(Code.CONFIG_INVALID, text, hint=shlex.join(mend)) from None
+            raise FluxError(Code.CONFIG_INVALID, text, hint=join(mend)) from None
 
     def _numeric(self, name: str) -> float | None:
         value = self.value(name).value
@@ -252,7 +252,7 @@ def check(setting: Setting, text: str) -> Value:
         return setting.parse(text)
     except BadValueError as bad:
         near = bad.nearest
-        mend = f"fluxcli config set {setting.name} {shlex.quote(near)}" if near else None
+        mend = f"fluxcli config set {setting.name} {quote(near)}" if near else None
         raise FluxError(Code.USAGE, _message(setting.name, text, bad), hint=mend) from None
 
 
@@ -266,7 +266,7 @@ def _from_variable(setting: Setting, name: str, raw: str) -> Value:
     try:
         return setting.parse(raw)
     except BadValueError as bad:
-        mend = f"export {name}={shlex.quote(bad.nearest)}" if bad.nearest else f"unset {name}"
+        mend = set_variable(name, bad.nearest) if bad.nearest else unset_variable(name)
         raise FluxError(Code.CONFIG_INVALID, _message(name, raw, bad), hint=mend) from None
 
 

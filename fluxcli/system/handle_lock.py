@@ -17,7 +17,8 @@ if sys.platform == "win32":  # pragma: no cover - run under Wine by `.ci/wine`
     _OFFSET = 0x7FFF_0000
     """`msvcrt.locking` counts in 32 bits."""
     _POLL_SECONDS = 0.05
-    _HELD = frozenset({errno.EACCES, errno.EDEADLK, errno.EDEADLOCK})
+    _HELD = frozenset({0, errno.EACCES, errno.EDEADLK, errno.EDEADLOCK})
+    """What `msvcrt.locking` reports of a lock that another handle has; Wine reports 0."""
 
     def lock(handle: int, *, wait: bool) -> bool:
         """Lock an open file; False if another handle has it and `wait` is not set.

@@ -10,11 +10,11 @@ import itertools
 import re
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import EXTENSION, RESULT_DAYS
 from fluxcli.client.result_stream import LinkGoneError
+from fluxcli.clock import local_day
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Warned
 from fluxcli.files.filename import split_image_ending
@@ -289,7 +289,7 @@ def _values(
         prompt=one.request.prompt,
         n=one.n,
         count=one.count,
-        date=datetime.fromtimestamp(created_at).astimezone().date().isoformat(),
+        date=local_day(created_at),
         model=one.request.model,
         ratio=one.request.aspect_ratio,
         ext=ext,

@@ -373,13 +373,24 @@ def test_blanks_and_a_carriage_return_at_the_end_are_removed(tmp_path: Path, tai
     assert parse_target(f"-{tail}", cwd=tmp_path).kind == "stdout"
 
 
-@pytest.mark.parametrize("name", ["con.png", "q?.png", "a:b.png", "nul/x.png", "d./x.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["con.png", "q?.png", "a:b.png", "nul/x.png", "d./x.png", "aux/{id}.png", "{prompt}.", "CON/"],
+)
 def test_names_that_windows_cannot_hold_are_refused_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    target = parse_target(name, cwd=tmp_path)
-    assert target.text == str(tmp_path / name)
+    parse_target(name, cwd=tmp_path)
     monkeypatch.setattr(output_path, "_IS_WINDOWS", True)
     with pytest.raises(FluxError, match="Windows") as caught:
         parse_target(name, cwd=tmp_path)
     assert caught.value.status == 2
+
+
+@pytest.mark.parametrize("name", [None, "{prompt}-{id}.{ext}", "{n}", "x.png", "con-{n}.png", "d/"])
+def test_names_that_windows_can_hold_are_accepted_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    expected = parse_target(name, cwd=tmp_path)
+    monkeypatch.setattr(output_path, "_IS_WINDOWS", True)
+    assert parse_target(name, cwd=tmp_path) == expected

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.settings.editor import edit, editor
+from fluxcli.settings.editor import edit, editor, split_command
 from fluxcli.settings.template import template
 
 if TYPE_CHECKING:
@@ -67,3 +67,17 @@ def test_a_failing_editor_is_told(tmp_path: Path) -> None:
         edit(path, {"EDITOR": str(script(tmp_path, "fail", "sys.exit(3)"))})
     with pytest.raises(FluxError, match="cannot be started: no such file or directory"):
         edit(path, {"EDITOR": str(tmp_path / "nothing")})
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("notepad", ["notepad"]),
+        ('"C:\\Program Files\\N\\n.exe" -multiInst', ["C:\\Program Files\\N\\n.exe", "-multiInst"]),
+        ("C:\\bin\\vim.exe -f", ["C:\\bin\\vim.exe", "-f"]),
+        ('code --wait "a b"', ["code", "--wait", "a b"]),
+        ("", []),
+    ],
+)
+def test_a_command_on_windows(command: str, words: list[str]) -> None:
+    assert split_command(command, windows=True) == words
