@@ -67,7 +67,8 @@ def _stated(context: Context) -> Mapping[str, float]:
             for model, price in changed.items()
         )
         context.output.warn(f"the service's prices have changed: {text}")
-    if stated and context.origin_cache is not None:
+    # What the sandbox states is never kept: at its address the service may be found another day.
+    if stated and context.origin_cache is not None and not context.service.is_sandbox:
         context.origin_cache.remember_prices(dict(stated))
     return stated
 

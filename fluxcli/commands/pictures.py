@@ -78,6 +78,7 @@ def make_pictures(
             count=len(selection.wanted),
             usual=runner.usual_seconds(resolved.first.request),
         )
+        note_stand_in(context)
     finally:
         context.journal.release(run)
 
@@ -267,6 +268,12 @@ def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptio
     context.configure(output=place.output, timeout=wait.timeout, interval=wait.interval)
     if place.force and place.skip_existing:
         raise FluxError(Code.USAGE, "`--force` and `--skip-existing` contradict each other")
+
+
+def note_stand_in(context: Context) -> None:
+    """Note, where the sandbox answered, that its images are stand-ins."""
+    if context.service.is_sandbox:
+        context.output.note("sandbox: images are stand-ins, and nothing was charged")
 
 
 def result_reporter(context: Context, show: ShowOptions, *, ids: bool = False) -> ResultReporter:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fluxcli.commands.pictures import (
     check_agreed,
+    note_stand_in,
     output_rules,
     picture_runner,
     request_environment,
@@ -81,6 +82,7 @@ def make_list(
         count=len(wanted),
         usual=runner.usual_seconds(wanted[0].resolved.first.request),
     )
+    note_stand_in(context)
     batch.close(wanted)
 
 

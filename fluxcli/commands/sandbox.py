@@ -9,6 +9,7 @@ import typer
 
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.sandbox.faults import described
 from fluxcli.signals import Interrupted
 from fluxcli.system.shell_syntax import set_variable
 
@@ -53,13 +54,7 @@ def sandbox(
         fluxcli sandbox --port 0 --seconds 0.1 --fault submit:reset@2
         eval "$(fluxcli sandbox --print-env)"
 
-    Places of --fault: submit poll upload download credits link; kontext and jobs, whose only
-    fault is gone. Faults at any other place: refuse reset drop timeout slow html garbage
-    truncated 1010 429 429-credits 402 433 455 401 500 502 503 521. At submit also: moderated
-    failed expired 400 408 422 501 505 http400 http401 http402 http404 http422 http429 http500
-    http502 http503. At poll: unknown moderated failed expired. At download:
-    not-image truncate corrupt expired. At link: expired. @N strikes the N-th call, xM M calls,
-    %P some percent.
+    FAULTS
 
     Statuses: 2 130
     See: environment
@@ -106,6 +101,10 @@ def _served(
                 Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --port 0"
             ) from None
         yield served
+
+
+# The help comes from the table that the faults are checked with.
+sandbox.__doc__ = (sandbox.__doc__ or "").replace("FAULTS", described())
 
 
 def _print_variables(context: Context, api_url: str, upload_url: str) -> None:

@@ -31,14 +31,15 @@ CREATE TABLE calls (kind TEXT NOT NULL, account TEXT NOT NULL, at REAL NOT NULL)
 CREATE INDEX calls_by_account ON calls (kind, account);
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value REAL NOT NULL);
 """
-_PAID_OUTCOMES: Final = "('success', 'expired', 'forgotten')"
+_PAID_OUTCOMES: Final = "('success', 'late', 'expired', 'forgotten')"
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxTask:
     """One task as it was accepted. It is over at `ends`, and then `outcome` comes true.
 
-    `params` is the request as JSON; `outcome` is `success`, `expired` (its result is gone),
+    `params` is the request as JSON; `outcome` is `success`, `late` (so too, but its record is not
+    known at first), `expired` (its result is gone),
     `forgotten` (so is its record) or a word for a failure; `callback` is empty where none
     was given.
     """

@@ -22,6 +22,7 @@ SUBMISSIONS: Final = 20
 SUBMISSION_WINDOW: Final = 10.0
 READS: Final = 10
 READ_WINDOW: Final = 1.0
+LATE_SECONDS: Final = 90.0
 RECORD_SECONDS: Final = 61 * 86400.0
 
 DEFAULT_RATIO: Final = "16:9"
@@ -193,7 +194,9 @@ def jobs_record(task: SandboxTask, *, now: float, result_url: str) -> dict[str, 
 
 
 def is_forgotten(task: SandboxTask, now: float) -> bool:
-    """Return whether the record of a task is gone."""
+    """Return whether the record of a task is gone, or not there yet."""
+    if task.outcome == "late" and now < task.created + LATE_SECONDS:
+        return True
     return task.outcome == "forgotten" or now >= task.created + RECORD_SECONDS
 
 

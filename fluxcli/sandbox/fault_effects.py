@@ -12,6 +12,8 @@ from fluxcli.sandbox.http_messages import HttpAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fluxcli.sandbox.faults import Fault
+
 SLOW_SECONDS: Final = 5.0
 _GARBAGE: Final = bytes(range(0x80, 0x100)) * 4
 _TEXT: Final = b"The requested image could not be rendered.\n"
@@ -26,6 +28,7 @@ _REFUSALS: Final = {
     "500": (500, answers.INTERNAL),
     "400": (400, answers.FLAGGED),
     "408": (408, "Upstream is currently experiencing service issues. Please try again later."),
+    "404": (404, "Not Found"),
     "422": (422, "The request parameters failed validation checks."),
     "501": (501, "Generation failed, please try again later."),
     "505": (505, "This feature is currently disabled."),
@@ -36,19 +39,24 @@ _INSTEAD: Final = {
     "503": answers.page(503, "503 Service Temporarily Unavailable"),
     "521": answers.page(521, "521: Web server is down"),
     "1010": answers.edge_block(),
-    "unknown": answers.refusal(422, answers.NO_RECORD),
     "expired": answers.plain(404, "404 Not Found"),
 }
 
 
-def instead(kind: str, place: str) -> HttpAnswer | None:
-    """Return the answer that replaces the work; None if the work is done."""
-    if kind.startswith("http") and kind[4:].isdigit():
-        status = int(kind[4:])
-        return answers.refusal(status, HTTPStatus(status).phrase, status=status)
+def instead(fault: Fault, *, jobs: bool) -> HttpAnswer | None:
+    """Return the answer that replaces the work; None if the work is done.
+
+    `jobs`: the call is one of the jobs API.
+    """
+    kind, place = fault.kind, fault.place
+    if kind.startswith("http"):
+        code, message = _REFUSALS.get(kind[4:]) or (int(kind[4:]), HTTPStatus(int(kind[4:])).phrase)
+        return answers.refusal(code, message if fault.text is None else fault.text, status=code)
     if kind in _REFUSALS:
         code, message = _REFUSALS[kind]
-        return refuse(place, code, message)
+        return refuse(place, code, message if fault.text is None else fault.text)
+    if kind == "unknown":
+        return answers.refusal(422, answers.NO_JOBS_RECORD if jobs else answers.NO_RECORD)
     if kind == "expired" and place != "download":
         return None
     return _INSTEAD.get(kind)
@@ -60,7 +68,9 @@ def refuse(place: str, code: int, message: str) -> HttpAnswer:
         return answers.plain(code, message)
     if place == "upload":
         return answers.upload_refusal(code, message)
-    return answers.unauthorized() if code == answers.KEY_REFUSED else answers.refusal(code, message)
+    if code == answers.KEY_REFUSED and message == answers.UNAUTHORIZED:
+        return answers.unauthorized()
+    return answers.refusal(code, message)
 
 
 def spoil(kind: str, answer: HttpAnswer) -> HttpAnswer:

@@ -2,9 +2,11 @@
 
 A fault is written `PLACE:FAULT[@N][xM]`, or `PLACE:FAULT%P`. It strikes the N-th such call
 (default: the first) and M calls in all (default: one), or P percent of them, always the same
-ones.
+ones. A FAULT that is a code of the service, or `http` and a status, may be given the message:
+`submit:500=Credits+insufficient`, where `+` is a space.
 
-PLACE: `submit poll upload download credits link kontext jobs`
+PLACE: `submit poll upload download credits link models kontext jobs agent`; the faults of the last
+three hold for every call.
 
 | FAULT | kind the caller meets | the work |
 |---|---|---|
@@ -16,9 +18,11 @@ PLACE: `submit poll upload download credits link kontext jobs`
 | `429 402 429-credits 433 455 401 500` | HTTP 200 with that `code` (a download: that status) | not done |
 | `503 521` | that HTTP status and a page of the edge | not done |
 | `502` | that HTTP status and a page of the edge | done |
-| `400 408 422 501 505` (submit) | HTTP 200 with that `code` | not done |
-| `http400` … `http503` (submit) | that HTTP status with the envelope | not done |
-| `gone` (kontext, jobs) | code 404 at both paths of that API, at every call | not done |
+| `400 404 408 422 501 505` (submit) | HTTP 200 with that `code` | not done |
+| `http400` … `http505` (submit) | that HTTP status with the envelope | not done |
+| `late` (submit) | the task is not known for 90 seconds after its creation | done |
+| `gone` (kontext, jobs) | code 404 at both paths of that API | not done |
+| `blocked` (agent) | as `1010`, at every host | not done |
 | `1010` | HTTP 403, `error code: 1010` | not done |
 | `html garbage truncated` | HTTP 200 with a page, with bytes of no meaning, with two thirds of the JSON | done |
 | `unknown` (poll) | the task is not known yet | not done |
@@ -37,23 +41,26 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLACES: Final = ("submit", "poll", "upload", "download", "credits", "link", "kontext", "jobs")
+_STANDING: Final = {"kontext": "gone", "jobs": "gone", "agent": "blocked"}
+"""The places whose only fault holds for every call."""
+
+_CALLS: Final = ("submit", "poll", "upload", "download", "credits", "link", "models")
+PLACES: Final = (*_CALLS, *_STANDING)
+_CODES: Final = ("401", "402", "429", "433", "455", "500")
+_SUBMIT_CODES: Final = ("400", "404", "408", "422", "501", "505")
 _ANYWHERE: Final = (
     *("refuse", "reset", "drop", "timeout", "slow"),
-    *("429", "402", "429-credits", "433", "455", "401", "500", "502", "503", "521"),
+    *(*_CODES, "429-credits", "502", "503", "521"),
     *("html", "1010", "garbage", "truncated"),
 )
+_STATUSES: Final = tuple(f"http{code}" for code in sorted({*_CODES, *_SUBMIT_CODES, "502", "503"}))
 _ONLY: Final = {
-    "submit": (
-        *("moderated", "failed", "expired", "400", "408", "422", "501", "505"),
-        *("http400", "http401", "http402", "http404", "http422", "http429"),
-        *("http500", "http502", "http503"),
-    ),
+    "submit": ("moderated", "failed", "expired", "late", *_SUBMIT_CODES, *_STATUSES),
     "poll": ("unknown", "moderated", "failed", "expired"),
     "download": ("truncate", "corrupt", "not-image", "expired"),
     "link": ("expired",),
 }
-_FORMATS: Final = frozenset({"kontext", "jobs"})
+_WITH_TEXT: Final = frozenset({*_CODES, *_SUBMIT_CODES, *_STATUSES})
 _SPEC: Final = re.compile(
     r"(?P<place>[^:]+):(?P<kind>.+?)(?:(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?|%(?P<percent>\d+))",
 )
@@ -62,7 +69,10 @@ _ALL: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `first` and `times` count such calls from 1; `percent` replaces them."""
+    """One fault. `first` and `times` count such calls from 1; `percent` replaces them.
+
+    `text` is the message of a refusal; None: the usual one.
+    """
 
     spec: str
     place: str
@@ -70,6 +80,7 @@ class Fault:
     first: int = 1
     times: int = 1
     percent: int | None = None
+    text: str | None = None
 
     def strikes(self, number: int) -> bool:
         """Return whether it strikes the call of this number, counted from 1."""
@@ -87,22 +98,44 @@ def parse(spec: str) -> Fault:
     found = _SPEC.fullmatch(spec)
     if found is None:
         raise ValueError(f"`{spec}` is not a fault; write `PLACE:FAULT[@N][xM]` or `PLACE:FAULT%P`")
-    place, kind = found["place"], found["kind"]
+    place = found["place"]
+    kind, given, text = found["kind"].partition("=")
     if place not in PLACES:
         raise ValueError(f"`{spec}`: `{place}` is not a place for a fault; {_list_words(PLACES)}")
-    words = (*_ANYWHERE, *_ONLY.get(place, ())) if place not in _FORMATS else ("gone",)
+    words = faults_at(place)
     if kind not in words:
         raise ValueError(f"`{spec}`: `{place}` has no fault `{kind}`; {_list_words(words)}")
+    if given and kind not in _WITH_TEXT:
+        raise ValueError(f"`{spec}`: only a refusal with a code takes a text")
     first, times = int(found["first"] or 1), int(found["times"] or 1)
     percent = None if found["percent"] is None else int(found["percent"])
     if not first or not times or (percent is not None and not 0 < percent <= _ALL):
         raise ValueError(f"`{spec}`: calls are counted from 1, and percent go from 1 to 100")
-    return Fault(spec, place, kind, first, times, percent)
+    message = text.replace("+", " ") if given else None
+    return Fault(spec, place, kind, first, times, percent, message)
 
 
 def parse_all(specs: Sequence[str]) -> tuple[Fault, ...]:
     """Read several, each once; see `parse`."""
     return tuple(parse(spec) for spec in dict.fromkeys(specs))
+
+
+def faults_at(place: str) -> tuple[str, ...]:
+    """Return the faults of a place."""
+    if place in _STANDING:
+        return (_STANDING[place],)
+    return (*_ANYWHERE, *_ONLY.get(place, ()))
+
+
+def described() -> str:
+    """Return all places and their faults in one line, for the help of `fluxcli sandbox`."""
+    some = "; ".join(f"at {place} also {' '.join(kinds)}" for place, kinds in _ONLY.items())
+    standing = "; ".join(f"{kind} at {place}" for place, kind in _STANDING.items())
+    return (
+        f"Places of --fault: {' '.join(_CALLS)}. Faults at each of them: {' '.join(_ANYWHERE)}; "
+        f"{some}. Faults of every call: {standing}. @N strikes the N-th call, xM M calls, %P some "
+        "percent; CODE=TEXT gives a refusal its message, with + for a space."
+    )
 
 
 def _list_words(words: Sequence[str]) -> str:

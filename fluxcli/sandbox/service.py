@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.sandbox import answers, creation, fault_effects
+from fluxcli.sandbox import answers, creation, fault_effects, model_pages
 from fluxcli.sandbox.account import Charge, SandboxAccount, SandboxTask
 from fluxcli.sandbox.bodies import Invalid, read_object
 from fluxcli.sandbox.faults import parse_all
@@ -36,11 +35,13 @@ _API: Final = {
     CREDIT: ("GET", "credits"),
     DOWNLOAD_URL: ("POST", "link"),
 }
+_MODELS: Final = ("GET", "models")
 _PATHS_OF: Final = {"kontext": {GENERATE, RECORD}, "jobs": {CREATE_TASK, RECORD_INFO}}
 _UPLOADS: Final = dict.fromkeys((STREAM, BASE64, FROM_URL), ("POST", "upload"))
 _LIMITS: Final = {
     "submit": (creation.SUBMISSIONS, creation.SUBMISSION_WINDOW),
     "poll": (creation.READS, creation.READ_WINDOW),
+    "models": (model_pages.READS, model_pages.READ_WINDOW),
 }
 _BLOCKED_AGENT: Final = "Python-urllib/"
 """The only default agent that was seen refused, in this spelling."""
@@ -83,6 +84,7 @@ class SandboxService:
     ) -> None:
         self._faults = parse_all(faults)
         self._gone = [fault.place for fault in self._faults if fault.kind == "gone"]
+        self._blocked = any(fault.kind == "blocked" for fault in self._faults)
         self._account = SandboxAccount(store, balance=credits)
         self._seconds = seconds
         self.wall = wall
@@ -137,11 +139,11 @@ class SandboxService:
             return answers.preflight()
         if call.path == LEDGER and call.host == self.origins.api_host:
             return self._summary()
-        if _is_blocked_agent(call.headers.get("user-agent", "")):
+        if self._blocked or _is_blocked_agent(call.headers.get("user-agent", "")):
             return answers.edge_block()
         if fault is None:
             return self._work(call, "")
-        instead = fault_effects.instead(fault.kind, fault.place)
+        instead = fault_effects.instead(fault, jobs=call.path in _PATHS_OF["jobs"])
         return instead or fault_effects.spoil(fault.kind, self._work(call, fault.kind))
 
     def _route(self, call: HttpCall) -> tuple[str, str]:
@@ -149,7 +151,8 @@ class SandboxService:
         method, place = "", ""
         gone = any(call.path in _PATHS_OF[format_] for format_ in self._gone)
         if call.host == self.origins.api_host and not gone:
-            method, place = _API.get(call.path, (method, place))
+            known = _MODELS if model_pages.is_page(call.path) else (method, place)
+            method, place = _API.get(call.path, known)
         if call.host == self.origins.upload_host:
             method, place = _UPLOADS.get(call.path, (method, place))
         return method, place
@@ -183,6 +186,8 @@ class SandboxService:
                 return self._submit(call, kind, now)
             case "poll":
                 return self._poll(call, kind, now)
+            case "models":
+                return model_pages.answer(call.path, now)
             case "link":
                 return self._issue_link(call, kind, now)
             case "upload":
@@ -192,12 +197,9 @@ class SandboxService:
 
     def _admitted(self, place: str, call: HttpCall, now: float) -> bool:
         limit, window = _LIMITS[place]
-        # A real key may be sent to the sandbox; only its hash is stored.
-        key = hashlib.sha256(call.headers["authorization"].encode()).hexdigest()
-        if place == "poll":
-            # Reads are limited for each task.
-            key += f" {call.query.get('taskId', '')}"
-        return self._account.admit(place, key, now=now, limit=limit, window=window)
+        # All keys are of one account; reads of tasks are limited for each task.
+        what = call.query.get("taskId", "") if place == "poll" else ""
+        return self._account.admit(place, what, now=now, limit=limit, window=window)
 
     def _submit(self, call: HttpCall, kind: str, now: float) -> HttpAnswer:
         try:
@@ -232,7 +234,7 @@ class SandboxService:
             credits=request.credits,
             created=now,
             ends=now + creation.duration(name, self._seconds),
-            outcome=kind if kind in {"moderated", "failed", "expired"} else outcome,
+            outcome=kind if kind in {"moderated", "failed", "expired", "late"} else outcome,
             callback=request.callback,
         )
 

@@ -31,7 +31,7 @@ class TestTheAnswer:
         lines = ran.err.splitlines()
         assert f"task {ran.record['task_id']} accepted" in lines
         assert lines.index("submitting") < lines.index(f"task {ran.record['task_id']} accepted")
-        assert lines[-1].startswith("saved after ")
+        assert lines[-2].startswith("saved after ")
 
     def test_the_default_name_is_made_of_prompt_and_id(self, box: World) -> None:
         ran = box.run("generate", "A red fox, at dawn!", "--json")
@@ -229,3 +229,10 @@ class TestThePrompt:
         assert ran.status == 2
         assert said.lower() in ran.err.lower()
         assert not box.state.exists()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_sandbox_says_once_that_images_are_stand_ins(box: World, count: int) -> None:
+    ran = box.run("generate", "a fox", "-n", str(count))
+    assert ran.err.count("sandbox: images are stand-ins, and nothing was charged") == 1
+    assert "stand-in" not in box.run("generate", "a fox", "-q").err

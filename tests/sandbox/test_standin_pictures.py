@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import fluxcli.sandbox
 from fluxcli.sandbox.stock_images import FORMATS, RATIOS, draw, nearest_ratio, size_of
@@ -167,3 +169,20 @@ def test_sizes_are_read_from_headers(data: bytes, size: tuple[int, int] | None) 
 )
 def test_the_nearest_ratio(width: int, height: int, ratio: str) -> None:
     assert nearest_ratio(width, height) == ratio
+
+
+@pytest.mark.parametrize(("ratio", "form"), EVERY)
+def test_every_image_says_that_it_is_a_stand_in(ratio: str, form: str) -> None:
+    """A band of one dark colour across the whole width, with large white letters on it."""
+    image = Image.open(io.BytesIO(draw(ratio, form, task="id", prompt="words"))).convert("L")
+    width, height = image.size
+    light = [
+        sum(image.getpixel((x, y)) > 230 for x in range(0, width, 2)) / (width / 2)  # type: ignore[operator] # one channel
+        for y in range(height)
+    ]
+    edges = [
+        image.getpixel((0, y)) < 60 and image.getpixel((width - 1, y)) < 60  # type: ignore[operator] # one channel
+        for y in range(height)
+    ]
+    lettered = [y for y in range(height) if edges[y] and 0.02 < light[y] < 0.6]
+    assert len(lettered) > height / 20
