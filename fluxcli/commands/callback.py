@@ -54,7 +54,7 @@ def verify(
     ] = "-",
     header: Annotated[
         list[str] | None,
-        typer.Option(metavar="'NAME: VALUE'", help="A header of the callback. May be repeated."),
+        typer.Option(metavar="NAME:VALUE", help="A header of the callback. May be repeated."),
     ] = None,
     max_age: MaxAge = None,
 ) -> None:
