@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fluxcli.client.client import tiers_of
 from fluxcli.client.prices import prices_of
+from fluxcli.client.wire_jobs import tiers_of
 from tests.sandbox import desk as ways
 from tests.sandbox.desk import AGENT, AS_JSON, Desk, faulty
 
