@@ -72,13 +72,13 @@ def make_pictures(
         if not selection.wanted:
             context.journal.close_run(run)
             return
+        note_stand_in(context)
         events = runner.make(selection.wanted, run)
         context.status = reporter.follow(
             events if declaring is None else declaring.following(events),
             count=len(selection.wanted),
             usual=runner.usual_seconds(resolved.first.request),
         )
-        note_stand_in(context)
     finally:
         context.journal.release(run)
 
@@ -271,8 +271,8 @@ def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptio
 
 
 def note_stand_in(context: Context) -> None:
-    """Note, where the sandbox answered, that its images are stand-ins."""
-    if context.service.is_sandbox:
+    """Note in the sandbox that its images are stand-ins."""
+    if context.sandbox:
         context.output.note("sandbox: images are stand-ins, and nothing was charged")
 
 

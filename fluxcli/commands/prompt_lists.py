@@ -77,12 +77,12 @@ def make_list(
         context.output.note(f"{made} {images} already made; --new makes others")
     if runner is None:
         return
+    note_stand_in(context)
     context.status = reporter.follow(
         batch.named(runner.make_each(batch.jobs(wanted))),
         count=len(wanted),
         usual=runner.usual_seconds(wanted[0].resolved.first.request),
     )
-    note_stand_in(context)
     batch.close(wanted)
 
 

@@ -31,7 +31,7 @@ class TestTheAnswer:
         lines = ran.err.splitlines()
         assert f"task {ran.record['task_id']} accepted" in lines
         assert lines.index("submitting") < lines.index(f"task {ran.record['task_id']} accepted")
-        assert lines[-2].startswith("saved after ")
+        assert lines[-1].startswith("saved after ")
 
     def test_the_default_name_is_made_of_prompt_and_id(self, box: World) -> None:
         ran = box.run("generate", "A red fox, at dawn!", "--json")
