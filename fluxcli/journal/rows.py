@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
+from fluxcli.catalog import Mode
+from fluxcli.errors import FluxError
+from fluxcli.fields import FIELDS
 from fluxcli.models import Picture, Request, State, Task
 
 if TYPE_CHECKING:
@@ -35,6 +38,11 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "float": (int, float),
     "Mode": (str,),
 }
+_CHOICES: Final = {
+    "mode": frozenset(get_args(Mode)),
+    **{one.name: frozenset(one.values.values()) for one in FIELDS if one.kind == "choice"},
+}
+_WIRES: Final = frozenset({None, "kontext", "jobs"})
 
 
 class DamagedRowError(Exception):
@@ -42,7 +50,7 @@ class DamagedRowError(Exception):
 
 
 class LaterRowError(Exception):
-    """A row holds a state or a request field that this version does not know."""
+    """A row holds something valid that this version does not know: a state, a field, a value."""
 
 
 def facts_of(picture: Picture) -> dict[str, object]:
@@ -69,7 +77,7 @@ def request_of(text: str) -> Request:
 
     Raises:
         DamagedRowError: it is no request.
-        LaterRowError: it has a field that this version does not know.
+        LaterRowError: it has a field, or the value of a choice, that this version does not know.
     """
     try:
         values = json.loads(text)
@@ -88,6 +96,10 @@ def request_of(text: str) -> Request:
         kinds = [kind for part in str(field.type).split(" | ") for kind in _KINDS.get(part, ())]
         if kinds and type(values[name]) not in kinds:
             raise DamagedRowError(f"its request has a wrong `{name}`")
+    for name, known_values in _CHOICES.items():
+        value = values.get(name)
+        if value is not None and value not in known_values:
+            raise LaterRowError(f"the {name} `{value}` is not known")
     return Request(**values)
 
 
@@ -99,7 +111,7 @@ def task_of(row: sqlite3.Row, *, held: bool) -> Task:
 
     Raises:
         DamagedRowError: a value cannot be.
-        LaterRowError: it holds a state or a request field that this version does not know.
+        LaterRowError: it holds something that this version does not know.
     """
     values: dict[str, Any] = dict(row)
     _check(values)
@@ -151,3 +163,22 @@ def _check(values: Mapping[str, object]) -> None:
     text = str(values["output"])
     if "\0" in text or not text:
         raise DamagedRowError("its column `output` holds no such value")
+    if values["wire"] not in _WIRES:
+        raise LaterRowError(f"the wire format `{values['wire']}` is not known")
+    _check_output(text)
+
+
+def _check_output(text: str) -> None:
+    """Raise for an output place that `OutputTarget.stored` of this version does not write."""
+    if text == "-":
+        return
+    is_known = Path(text).is_absolute()
+    if "{" in text:
+        from fluxcli.files.templates import fields as placeholders
+
+        try:
+            placeholders(text)
+        except FluxError:
+            is_known = False
+    if not is_known:
+        raise LaterRowError(f"the output `{text}` is not known")

@@ -80,7 +80,15 @@ def test_a_migration_that_fails_changes_nothing(folder: Path, clock: SwiftClock)
     "statement",
     [
         "UPDATE tasks SET state = 'paused'",
+        "UPDATE tasks SET wire = 'batch'",
+        "UPDATE tasks SET output = '/images/{seed}.png'",
+        "UPDATE tasks SET output = 'bucket:a.png'",
         "UPDATE tasks SET request = json_set(request, '$.seed', 7)",
+        "UPDATE tasks SET request = json_set(request, '$.mode', 'video')",
+        "UPDATE tasks SET request = json_set(request, '$.model', 'flux-kontext-ultra')",
+        "UPDATE tasks SET request = json_set(request, '$.aspect_ratio', '2:1')",
+        "UPDATE tasks SET request = json_set(request, '$.output_format', 'avif')",
+        f"PRAGMA user_version = {VERSION + 1}",
     ],
 )
 def test_a_row_of_a_later_version_stops_every_command_and_nothing_is_paid(
