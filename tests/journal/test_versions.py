@@ -96,14 +96,14 @@ def test_a_row_of_a_later_version_stops_every_command_and_nothing_is_paid(
 ) -> None:
     command = ("generate", "a fox", "-o", "a.png", "--sandbox", "--no-wait")
     assert world.run(*command).status == 0
-    before = world.run("credits", "--sandbox", "--json").record
+    before = world.run("credits", "--sandbox", "--json").record["credits"]
     change(world.state, statement)
     for words in (command, ("status", "--sandbox", "--offline"), ("download", "--unsaved")):
         ran = world.run(*words, env={"FLUXCLI_SANDBOX": "1"})
         assert ran.status == 1
         assert "was written by a later fluxcli; upgrade" in ran.err
         assert "hint: pip install --upgrade fluxcli" in ran.err
-    assert world.run("credits", "--sandbox", "--json").record == before
+    assert world.run("credits", "--sandbox", "--json").record["credits"] == before
 
 
 def test_a_request_is_stored_without_its_defaults() -> None:
