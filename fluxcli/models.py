@@ -80,7 +80,8 @@ class Task:
     `ref` is the journal's own short name and exists before any `task_id` does.
     `output` is the target as it was asked for (an absolute path or template, or `-`);
     `picture` what was saved there. `n` of `count` is its place among one command's pictures.
-    `source` is what an edit started from: a URL, `sha256:…` of a file's bytes, or `task:…`.
+    `source` is what an edit started from: a URL, `sha256:…` of a file's bytes, or `task:…`;
+    `input_path` is that file's path at the time.
     `error_code` is a word of `errors.Code`.
     `wire` is the wire format that it was made in, `credits` what the service reports as charged.
     `created_at` is when we recorded it; `completed_at` when the service says it was done.
@@ -105,6 +106,7 @@ class Task:
     error_message: str | None = None
     wire: str | None = None
     credits: float | None = None
+    input_path: str | None = None
 
 
 def is_charged(task: Task) -> bool | None:

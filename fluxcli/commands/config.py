@@ -20,7 +20,7 @@ from fluxcli.output.text import credits as in_words
 from fluxcli.settings import folders
 from fluxcli.settings import settings as resolve
 from fluxcli.settings.settings import CONFIG_FILE, Settings
-from fluxcli.settings.values import SETTINGS, Setting, Value, find, public, written
+from fluxcli.settings.values import SETTINGS, Setting, Value, find, preset_entry, public, written
 from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def list_(context: Context) -> None:
     """
     settings, output = context.settings, context.output
     # Read here, so that a broken file is one error and not one for each setting.
-    rows = [_row(settings, name) for name in SETTINGS] if settings.document else []
+    entries = [name for name, _ in settings.document.entries() if preset_entry(name)]
+    rows = [_row(settings, name) for name in (*SETTINGS, *entries)]
     if output.json:
         for name, value, origin in rows:
             output.record({"name": name, "value": public(value), "origin": origin})

@@ -8,19 +8,20 @@ import typer
 
 from fluxcli.commands.picture_options import PictureOptions
 from fluxcli.commands.pictures import make_pictures
-from fluxcli.commands.slips import prompt_meant
+from fluxcli.commands.slips import names_input, prompt_meant
 from fluxcli.context import Context
+from fluxcli.errors import Code, FluxError
 
 
 def edit(
     context: Context,
     image: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="IMAGE",
             help="A file, a URL, `-` for stdin, `@last`, or `@TASK` for an earlier result.",
         ),
-    ],
+    ] = None,
     prompt: Annotated[
         str | None,
         typer.Argument(metavar="PROMPT", help="What to change; `-` reads it from stdin."),
@@ -41,5 +42,12 @@ def edit(
     Statuses: 2 4 5 6 7 8 11
     See: money templates exit-codes
     """
+    if flags.again is None and image is None:
+        example = 'fluxcli edit photo.jpg "make it night"'
+        raise FluxError(Code.USAGE, "there is no image to edit", hint=example)
+    has_prompt = prompt is not None or flags.prompt_text is not None or flags.prompt_file
+    if flags.again is not None and image is not None and not has_prompt:
+        # The input is known, so one word is the prompt, unless it names an image.
+        image, prompt = (image, None) if names_input(context.cwd, image) else (None, image)
     prompt = prompt_meant(context.cwd, "edit", prompt, flags.prompt_text, image=image)
     make_pictures(context, "edit", flags, prompt=prompt, image=image)

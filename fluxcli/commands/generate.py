@@ -55,8 +55,9 @@ def generate(
     if prompts is not None:
         from fluxcli.commands.prompt_lists import make_list
 
-        sources = {"PROMPT": prompt, "--prompt": flags.prompt_text, "--save-as": save_as}
-        make_list(context, prompts, flags, others=sources | {"--prompt-file": flags.prompt_file})
+        sources = {"PROMPT": prompt, "--prompt": flags.prompt_text, "--again": flags.again}
+        files = {"--prompt-file": flags.prompt_file, "--save-as": save_as}
+        make_list(context, prompts, flags, others=sources | files)
         return
     prompt = prompt_meant(context.cwd, "generate", prompt, flags.prompt_text)
     make_pictures(context, "generate", flags, prompt=prompt, save_as=save_as)

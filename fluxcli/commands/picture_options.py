@@ -132,6 +132,24 @@ class PictureOptions:
             rich_help_panel="Image",
         ),
     ] = None
+    again: Annotated[
+        str | None,
+        typer.Option(
+            "--again",
+            metavar="TASK",
+            help="Make an earlier task's request again, changed by the flags given; paid again.",
+            rich_help_panel="Image",
+        ),
+    ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Use the request fields and the style of `[presets.NAME]` in the config file.",
+            rich_help_panel="Image",
+        ),
+    ] = None
     no_wait: Annotated[
         bool,
         typer.Option("--no-wait", help="Print the task's id and exit.", rich_help_panel="Waiting"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import typer
@@ -37,11 +38,13 @@ def make_pictures(
 
     `save_as` declares the one image under that name in the manifest of the working folder.
     """
-    given = {f"{mode}.{name}": value for name, value in flags.request.items()}
-    context.configure(**given, max_credits=flags.spend.max_credits)
+    # An earlier task decides the mode.
+    modes: tuple[Mode, ...] = ("generate", "edit") if flags.again else (mode,)
+    given = {f"{one}.{name}": value for one in modes for name, value in flags.request.items()}
+    context.configure(**given, max_credits=flags.spend.max_credits, preset=flags.preset)
     take_places_and_times(context, flags.place, flags.wait)
     resolved = _resolved(context, mode, flags, prompt=prompt, image=image)
-    _show_settings(context, mode)
+    _show_settings(context, resolved.first.request.mode)
     if resolved.first.target.kind == "stdout":
         check_stdout(context, image_bytes=not (flags.no_wait or flags.spend.dry_run))
     mark = context.journal.mark(resolved.fingerprint)
@@ -55,6 +58,8 @@ def make_pictures(
             resolved.names(),
             resolved.credits(selection.unpaid),
             _input_of(resolved),
+            preset=context.settings.text("preset"),
+            again=flags.again,
         )
         return
     declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
@@ -104,7 +109,12 @@ def _resolved(
         force=flags.place.force,
         skip_existing=flags.place.skip_existing,
     )
-    return resolve_request(raw, request_environment(context))
+    environment = request_environment(context)
+    if flags.again is not None:
+        from fluxcli.requests.earlier import based_on_earlier
+
+        raw, environment = based_on_earlier(flags.again, raw, environment)
+    return resolve_request(raw, environment)
 
 
 def request_environment(context: Context) -> RequestEnvironment:
@@ -116,10 +126,12 @@ def request_environment(context: Context) -> RequestEnvironment:
         cwd=context.cwd,
         origin=context.base_url,
         now=context.clock.wall(),
-        read_text=context.output.read_stdin,
-        read_bytes=context.output.read_stdin_bytes,
+        # What is piped in can be read once only.
+        read_text=cache(context.output.read_stdin),
+        read_bytes=cache(context.output.read_stdin_bytes),
         find=context.journal.find,
         unfinished=context.journal.unfinished,
+        uploaded=lambda sha256: context.journal.uploads.find(context.service.account, sha256),
         history=context.journal.of_fingerprint,
         prices=context.prices(),
     )

@@ -53,7 +53,7 @@ def make_list(
     if clash is not None:
         raise FluxError(Code.USAGE, f"`--prompts` and `{clash}` contradict each other")
     given = {f"generate.{name}": value for name, value in flags.request.items()}
-    context.configure(**given, max_credits=flags.spend.max_credits)
+    context.configure(**given, max_credits=flags.spend.max_credits, preset=flags.preset)
     take_places_and_times(context, flags.place, flags.wait)
     batch = _Batch(context, flags, _resolved(context, _entries(context, source), flags))
     estimate = batch.estimate()
@@ -64,7 +64,8 @@ def make_list(
             (line.key, line.resolved.names()[0], line.resolved.first.request)
             for line in batch.lines
         ]
-        show_list_plan(context.output, rows, estimate, unpaid=batch.unpaid)
+        preset = context.settings.text("preset")
+        show_list_plan(context.output, rows, estimate, unpaid=batch.unpaid, preset=preset)
         return
     wanted = [line for line in batch.lines if batch.selections[line.key].wanted]
     # Where everything is on the disk already, neither key nor network is needed.

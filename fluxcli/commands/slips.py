@@ -64,6 +64,13 @@ def is_image(cwd: Path, word: str) -> bool:
         return False
 
 
+def names_input(cwd: Path, word: str) -> bool:
+    """Return whether a word is meant as an image to edit, whether or not it exists."""
+    if word == "-" or _is_reference(word) or _exists(cwd, word):
+        return True
+    return " " not in word and word.casefold().endswith(tuple(_ENDINGS))
+
+
 def _check_order(cwd: Path, image: str, prompt: str | None, text: str | None) -> None:
     """Refuse `edit PROMPT IMAGE`, and `edit help`."""
     if _exists(cwd, image) or image == "-" or _is_reference(image):

@@ -77,7 +77,10 @@ CREATE TABLE callbacks (
     PRIMARY KEY (task_id, timestamp)
 ) WITHOUT ROWID;
 """
-_SCHEMA: Final = (_FIRST, _SECOND, _THIRD)
+_FOURTH: Final = """
+ALTER TABLE tasks ADD COLUMN input_path TEXT;
+"""
+_SCHEMA: Final = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """The statements that make each version from the one before it."""
 
 VERSION: Final = len(_SCHEMA)

@@ -24,13 +24,18 @@ def show_dry_run(
     paths: Sequence[str],
     estimate: float,
     source: str | None,
+    *,
+    preset: str | None = None,
+    again: str | None = None,
 ) -> None:
     """Print what would be sent, one field a line; with `--json` as one object."""
     if output.json:
-        output.record(plan_record(request, paths, estimate, source))
+        output.record(plan_record(request, paths, estimate, source, preset=preset, again=again))
         return
     fields: list[tuple[str, object]] = [
         *asdict(request).items(),
+        ("preset", preset),
+        ("again", again),
         ("input", source),
         *(("output", path) for path in paths),
         ("estimated_credits", estimate),
@@ -47,6 +52,7 @@ def show_list_plan(
     estimate: float,
     *,
     unpaid: int,
+    preset: str | None,
 ) -> None:
     """Print what a prompt list would make: number, output path and request of each image.
 
@@ -54,7 +60,7 @@ def show_list_plan(
     """
     if output.json:
         for _, path, request in rows:
-            output.record(plan_record(request, [path], CREDITS[request.model]))
+            output.record(plan_record(request, [path], CREDITS[request.model], preset=preset))
         return
     fields = [field for field in asdict(rows[0][2]) if field not in {"mode", "prompt"}]
     values = {field: {getattr(request, field) for *_, request in rows} for field in fields}
@@ -64,6 +70,7 @@ def show_list_plan(
         output.answer(f"{key}  {visible(path)}  {visible('  '.join([request.prompt, *own]))}")
     totals: Iterable[tuple[str, object]] = [
         *((field, getattr(rows[0][2], field)) for field in shared),
+        ("preset", preset),
         ("images", len(rows)),
         ("unpaid", unpaid),
         ("estimated_credits", estimate),

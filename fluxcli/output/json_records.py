@@ -89,14 +89,25 @@ def callback_record(callback: Verification, task: Task | None) -> Record:
 
 
 def plan_record(
-    request: Request, paths: Sequence[str], estimate: float, source: str | None = None
+    request: Request,
+    paths: Sequence[str],
+    estimate: float,
+    source: str | None = None,
+    *,
+    preset: str | None = None,
+    again: str | None = None,
 ) -> Record:
-    """Return the object for a `--dry-run`: the request, its input, the outputs, the estimate."""
+    """Return the object for a `--dry-run`: the request, its input, the outputs, the estimate.
+
+    `preset` is the name of the preset in use, `again` the task whose request is made again.
+    """
     return {
         "request": asdict(request),
         "outputs": list(paths),
         "estimated_credits": estimate,
         "input": source,
+        "preset": preset,
+        "again": again,
     }
 
 

@@ -84,6 +84,8 @@ DRY_RUN: Final = _document(
         "outputs": {"type": "array", "items": _TEXT},
         "estimated_credits": {"type": "number", "minimum": 0},
         "input": _TEXT_OR_NULL,
+        "preset": _TEXT_OR_NULL,
+        "again": _TEXT_OR_NULL,
     },
 )
 

@@ -25,13 +25,19 @@ _OPEN_NUMBER: Final = 0
 
 
 def fingerprint(
-    picture: PictureRequest, origin: str, *, source: str | None, copy: int | None = None
+    picture: PictureRequest,
+    origin: str,
+    *,
+    source: str | None,
+    copy: int | None = None,
+    again: str | None = None,
 ) -> str:
     """Return what all spellings of one command have in common.
 
     `source` identifies the input: a URL, `sha256:…`, `task:…`, or `@last` as it was typed.
     `copy` is for a line of a prompt list: how many equal lines stand before it. Its number is
-    left open, so that lines may be added, removed and moved.
+    left open, so that lines may be added, removed and moved. `again` is the ref of the earlier task
+    whose request is made again: another command than the one that made it first.
     A field of a later version counts only if it is not at its default: see `fields.canonical`.
     """
     identity = {
@@ -41,6 +47,8 @@ def fingerprint(
         "output": places(picture),
         "count": picture.count,
     }
+    if again is not None:
+        identity["again"] = again
     if copy is not None:
         picture = replace(picture, n=_OPEN_NUMBER)
         identity |= {"output": places(picture), "copy": copy}

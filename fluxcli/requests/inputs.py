@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.dataclass import dataclass
@@ -14,7 +15,6 @@ from fluxcli.tasks.run_options import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from fluxcli.catalog import Mode
     from fluxcli.models import Task
@@ -31,7 +31,8 @@ class RawRequest:
     """What was typed, where settings do not say it. `image` is None unless it is an edit.
 
     `force` and `skip_existing` decide what happens to a file in the way. `listed`: it is a line of
-    a prompt list, whose images share the output.
+    a prompt list, whose images share the output. `again`: the earlier task whose prompt and input
+    are used where none is typed.
     """
 
     mode: Mode
@@ -42,6 +43,15 @@ class RawRequest:
     force: bool = False
     skip_existing: bool = False
     listed: bool = False
+    again: Again | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The earlier task of `--again`. `fingerprint` is that of the typed command, for `@last`."""
+
+    task: Task
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,7 @@ class RequestEnvironment:
     read_bytes: Callable[[int], bytes]
     find: Callable[[str], Task | None]
     unfinished: Callable[[str], Mapping[int, Task] | None] = lambda _: None
+    uploaded: Callable[[str], str | None] = lambda _: None
     history: Callable[[str], Sequence[Task]] = lambda _: ()
     prices: Mapping[str, float] = field(default_factory=dict)
 
@@ -68,6 +79,9 @@ def prompt_of(raw: RawRequest, environment: RequestEnvironment) -> str:
     """
     if raw.prompt is not None and raw.prompt_file is not None:
         raise FluxError(Code.USAGE, "there is a prompt and a `--prompt-file`: give one of them")
+    if raw.prompt is None and raw.prompt_file is None and raw.again is not None:
+        # It is in its style already.
+        return raw.again.task.request.prompt
     if raw.prompt is None and raw.prompt_file is None:
         raise FluxError(
             Code.USAGE, "there is no prompt", hint=f"fluxcli {raw.mode} {_EXAMPLE[raw.mode]}"
@@ -80,7 +94,7 @@ def prompt_of(raw: RawRequest, environment: RequestEnvironment) -> str:
         text = read_text_file(environment.cwd / raw.prompt_file, "prompt file", PROMPT_LIMIT)
     else:
         text = raw.prompt or ""
-    return _checked(text.rstrip("\r\n"))
+    return environment.settings.style(_checked(text.rstrip("\r\n")))
 
 
 def _checked(prompt: str) -> str:
@@ -124,16 +138,79 @@ def source_of(raw: RawRequest, environment: RequestEnvironment) -> Source | None
         FluxError: there is no such image, or it cannot be read.
     """
     if raw.image is None:
-        return None
+        is_edit = raw.again is not None and raw.mode == "edit"
+        return _input_again(raw.again.task, environment) if raw.again and is_edit else None
     if raw.image == "-":
         picture = input_from(environment.read_bytes(INPUT_LIMIT))
-    elif raw.image.startswith(("http://", "https://")):
+    elif raw.image.lower().startswith(("http://", "https://")):
         return _linked(raw.image)
     elif raw.image.startswith("@"):
         return _earlier(raw.image, environment)
     else:
-        picture = read_input(environment.cwd / raw.image)
+        picture = read_input(environment.cwd / _path_of(raw.image))
     return Source(identity=f"sha256:{picture.sha256}", input=picture)
+
+
+def _path_of(name: str) -> str:
+    """Return the path that a `file:` URL names; other names as they are.
+
+    Raises:
+        FluxError: it names a file of another machine.
+    """
+    if not name.lower().startswith("file://"):
+        return name
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        parts = urlsplit(name)
+    except ValueError:
+        parts = urlsplit("file://?")
+    if parts.netloc.lower() not in {"", "localhost"} or parts.query or parts.fragment:
+        message = f"`{name}` names no file of this machine"
+        raise FluxError(Code.INPUT_UNREADABLE, message, hint="file:///FOLDER/IMAGE")
+    return url2pathname(parts.path)
+
+
+def _input_again(task: Task, environment: RequestEnvironment) -> Source:
+    """Return the input that an earlier edit was made from.
+
+    A file is read again if it still has the bytes that were edited; else its upload is used as long
+    as the service keeps it.
+
+    Raises:
+        FluxError: INPUT_UNREADABLE: neither is there; nothing was sent.
+    """
+    identity = task.source or task.request.input_image or ""
+    if identity.startswith("task:"):
+        return _earlier(f"@{identity.removeprefix('task:')}", environment)
+    if not identity.startswith("sha256:"):
+        if not identity:
+            raise _no_input(task, "is not recorded")
+        return _linked(identity)
+    problem = "came from stdin"
+    if task.input_path is not None:
+        try:
+            found = read_input(Path(task.input_path))
+        except FluxError as error:
+            problem = error.message
+        else:
+            if f"sha256:{found.sha256}" == identity:
+                return Source(identity=identity, input=found)
+            problem = f"`{task.input_path}` was changed since"
+    url = environment.uploaded(identity.removeprefix("sha256:"))
+    if url is not None:
+        return Source(identity=identity, url=url)
+    raise _no_input(task, f"is gone ({problem}), and so is its upload")
+
+
+def _no_input(task: Task, reason: str) -> FluxError:
+    name = task.task_id or task.ref
+    return FluxError(
+        Code.INPUT_UNREADABLE,
+        f"the input of task `{name}` {reason}; nothing was sent",
+        hint=f"fluxcli edit IMAGE --again {name}",
+    )
 
 
 def _linked(url: str) -> Source:

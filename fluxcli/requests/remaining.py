@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.fields import canonical
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import check_free
 from fluxcli.models import Picture, State, Task, is_unpaid
@@ -74,8 +75,10 @@ def select(
             if n in paths and paths[n] not in free
         }
     source = resolved.first.source.identity if resolved.first.source else None
-    # `@last` may have come to mean another image than it did.
-    same = [] if rules.force else [task for task in history if task.source == source]
+    # `@last` may have come to mean another image, or another request, than it did.
+    wanted = canonical(resolved.first.request)
+    same = [] if rules.force else list(history)
+    same = [one for one in same if one.source == source and canonical(one.request) == wanted]
     own = recorded_images(same) if resolved.is_open_line else own_images(paths, same)
     own = {n: task for n, task in own.items() if n in unpaid and n not in kept}
     made = {} if rules.new else own

@@ -216,11 +216,14 @@ def _resumable(
     `@last` and the name of that task are one command as long as it is unfinished.
     """
     source = picture.source
+    if raw.again is not None and raw.again.fingerprint is not None:
+        return raw.again.fingerprint, source
     known = source.identity if source else None
-    own = fingerprint(picture, environment.origin, source=known)
+    again = raw.again.task.ref if raw.again else None
+    own = fingerprint(picture, environment.origin, source=known, again=again)
     if raw.image is None or not raw.image.startswith("@"):
         return own, source
-    typed = fingerprint(picture, environment.origin, source=LAST)
+    typed = fingerprint(picture, environment.origin, source=LAST, again=again)
     earlier = environment.unfinished(typed) or {}
     begun = [task.source for task in earlier.values() if not is_unpaid(task) and task.source]
     if raw.image != LAST:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from copy import deepcopy
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 TABLES: Final = ("generate", "edit")
 """The tables whose entries are settings, named `table.key`."""
+
+TABLES_OF_TABLES: Final = ("presets",)
+"""The tables of named tables; an entry's name is `presets.NAME.key`."""
 
 _LARGEST: Final = 1024 * 1024
 _EDIT: Final = "fluxcli config edit"
@@ -42,8 +46,17 @@ class Document:
         for name, value in self.values.items():
             if name in TABLES and isinstance(value, dict):
                 yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+            elif name in TABLES_OF_TABLES:
+                for word, table in self.tables(name).items():
+                    yield from ((f"{name}.{word}.{key}", inner) for key, inner in table.items())
             else:
                 yield name, value
+
+    def tables(self, name: str) -> dict[str, dict[str, object]]:
+        """Return the tables inside the table `name`, by their names."""
+        found = self.values.get(name)
+        inside = found.items() if isinstance(found, dict) else ()
+        return {word: table for word, table in inside if isinstance(table, dict)}
 
     def place(self, name: str) -> str:
         """Say where an entry stands, as `path:line`, or `path` where that is not plain."""
@@ -93,9 +106,14 @@ def parse(path: Path, data: bytes) -> Document:
     except (ValueError, RecursionError):
         raise _broken(str(path), "a number is too long or brackets are too deep") from None
     document = Document(path, text, values)
-    for name in TABLES:
+    for name in (*TABLES, *TABLES_OF_TABLES):
         if not isinstance(values.get(name, {}), dict):
             raise _broken(document.place(name), f"expected a table: `[{name}]`")
+    for name in TABLES_OF_TABLES:
+        for word, value in values.get(name, {}).items():
+            if not isinstance(value, dict):
+                place = document.place(f"{name}.{word}")
+                raise _broken(place, f"expected a table: `[{name}.{word}]`")
     return document
 
 
@@ -143,10 +161,12 @@ def _changed(
     before: Mapping[str, object], name: str, value: str | float | None
 ) -> dict[str, object]:
     """Return the values as they are to be."""
-    values = {word: dict(v) if isinstance(v, dict) else v for word, v in before.items()}
+    values = deepcopy(dict(before))
     table, _, key = name.rpartition(".")
-    inner = values.setdefault(table, {}) if table else values
-    place = inner if isinstance(inner, dict) else values
+    place = values
+    for word in table.split(".", 1) if table else ():
+        inner = place.setdefault(word, {})
+        place = inner if isinstance(inner, dict) else place
     if value is None:
         del place[key]
     else:

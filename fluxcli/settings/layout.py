@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_HEADER: Final = r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]"
+_HEADER: Final = r"\s*\[\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\s*\]"
+_ANY_HEADER: Final = r"\s*\["
 _ENTRY: Final = r"\s*([A-Za-z0-9_.-]+)\s*="
 
 
@@ -55,6 +56,9 @@ def _entries(lines: list[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
         if header := re.match(_HEADER, line):
             table = header[1] + "."
+        elif re.match(_ANY_HEADER, line):
+            # What stands in a table with an odd name is none of ours, as far as lines tell.
+            table = "?."
         elif entry := re.match(_ENTRY, line):
             yield number, table + entry[1]
 

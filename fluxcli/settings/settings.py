@@ -15,7 +15,19 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
 from fluxcli.settings.parsers import BadValueError, nearest
-from fluxcli.settings.values import SETTINGS, STORED, Setting, Value, storable, suggestion
+from fluxcli.settings.values import (
+    PRESETS,
+    PROMPT_MARK,
+    SETTINGS,
+    STORED,
+    STYLE,
+    Setting,
+    Value,
+    find,
+    preset_entry,
+    storable,
+    suggestion,
+)
 from fluxcli.system.shell_syntax import join, quote, set_variable, unset_variable
 
 if TYPE_CHECKING:
@@ -55,6 +67,18 @@ class Layer:
     values: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset: its table's `name`, its entries as they were written.
+
+    `explicit`: chosen by the flag.
+    """
+
+    name: str
+    values: Mapping[str, object]
+    explicit: bool
+
+
 class Settings:
     """All settings of one run. `flags` maps settings' names to what flags said; None: nothing.
 
@@ -68,27 +92,71 @@ class Settings:
         *,
         flags: Mapping[str, object] | None = None,
         line: Layer | None = None,
+        earlier: Layer | None = None,
     ) -> None:
         self._env = env
         self._flags = dict(flags or {})
         self._line = line
+        self._earlier = earlier
 
     def with_line(self, line: Layer) -> Settings:
         """Return these settings for one line of a prompt list, which outranks the flags."""
-        made = Settings(self._env, flags=self._flags, line=line)
+        made = Settings(self._env, flags=self._flags, line=line, earlier=self._earlier)
         # The file is read once for all lines.
         made.__dict__["document"] = self.document
         return made
 
+    def with_earlier(self, earlier: Layer) -> Settings:
+        """Return these settings on top of an earlier task's request: only flags change it."""
+        return Settings(self._env, flags=self._flags, line=self._line, earlier=earlier)
+
     def value(self, name: str) -> Resolved:
         """Return what holds for the setting `name`, and why. Durations are float seconds."""
-        setting = SETTINGS[name]
+        setting = SETTINGS.get(name) or find(name)
         return (
             self._of_line(setting)
             or self._flag(setting)
+            or self._of_earlier(setting)
             or self._variable(setting)
+            or self._of_preset(setting)
             or self._stored(setting)
             or Resolved(setting.default, DEFAULT)
+        )
+
+    def style(self, prompt: str) -> str:
+        """Return the prompt in the style of the chosen preset, or as it is.
+
+        Raises:
+            FluxError: there is no such preset, or its style has no `{prompt}`.
+        """
+        preset = self.preset
+        if preset is None or STYLE not in preset.values:
+            return prompt
+        style = self._preset_value(preset, f"{preset.name}.{STYLE}", preset.values[STYLE])
+        return str(style.value).replace(PROMPT_MARK, prompt)
+
+    @cached_property
+    def preset(self) -> Preset | None:
+        """The chosen preset; None if none is chosen.
+
+        Raises:
+            FluxError: there is none of that name.
+        """
+        chosen = self.value("preset")
+        if chosen.value is None:
+            return None
+        name, known = str(chosen.value), self.document.tables(PRESETS)
+        if name in known:
+            values = {word.replace("-", "_"): value for word, value in known[name].items()}
+            return Preset(f"{PRESETS}.{name}", values, explicit=chosen.explicit)
+        listed = ", ".join(f"`{word}`" for word in known)
+        near = nearest(name, known)
+        raise FluxError(
+            Code.USAGE if chosen.explicit else Code.CONFIG_INVALID,
+            f"no preset is called `{name}`" + (f"; there are {listed}" if listed else ""),
+            hint=f"--preset {quote(near)}"
+            if near
+            else f"fluxcli config set {PRESETS}.{quote(name)}.model max",
         )
 
     def text(self, name: str) -> str | None:
@@ -121,7 +189,8 @@ class Settings:
     def problems(self) -> list[FluxError]:
         """Return everything that is wrong with the settings, each told once."""
         found: dict[str, FluxError] = {}
-        for name in SETTINGS:
+        entries = self._preset_entries() if self._is_readable() else []
+        for name in (*SETTINGS, *entries):
             try:
                 self.value(name)
             except FluxError as error:
@@ -143,6 +212,7 @@ class Settings:
     def forget(self) -> None:
         """Read the config file anew when it is next needed: it may have changed."""
         self.__dict__.pop("document", None)
+        self.__dict__.pop("preset", None)
 
     @property
     def config_path(self) -> Path:
@@ -176,7 +246,11 @@ class Settings:
         """
         if "document" not in self.__dict__:
             return []
-        unknown = [name for name, _ in self.document.entries() if name not in STORED]
+        unknown = [
+            name
+            for name, _ in self.document.entries()
+            if name not in STORED and preset_entry(name) is None
+        ]
         return [self._unknown(name) for name in unknown]
 
     @property
@@ -193,6 +267,52 @@ class Settings:
             return f"`{place}`: `{name}` cannot stand in the config file"
         hint = suggestion(name)
         return f"`{place}`: no setting is called `{name}`" + (f"; {hint}" if hint else "")
+
+    def _preset_entries(self) -> list[str]:
+        """Return the names of all entries of presets, in the file's order."""
+        found = (preset_entry(name) for name, _ in self.document.entries())
+        return [entry.name for entry in found if entry is not None]
+
+    def _is_readable(self) -> bool:
+        try:
+            return bool(self.document)
+        except FluxError:
+            return False
+
+    def _of_earlier(self, setting: Setting) -> Resolved | None:
+        """Return the earlier task's value, unless a preset was chosen by flag to change it."""
+        earlier = self._earlier
+        if earlier is None or setting.name not in earlier.values:
+            return None
+        flagged = self.preset is not None and self.preset.explicit
+        if flagged and (changed := self._of_preset(setting)) is not None:
+            return changed
+        raw = earlier.values[setting.name]
+        try:
+            return Resolved(None if raw is None else setting.parse(raw), earlier.origin)
+        except BadValueError as bad:
+            message = f"{earlier.origin}: {_message(setting.name, raw, bad)}"
+            raise FluxError(Code.INVALID_REQUEST, message, hint=setting.flag) from None
+
+    def _of_preset(self, setting: Setting) -> Resolved | None:
+        """Return a request field's value in the chosen preset."""
+        mode, _, field = setting.name.rpartition(".")
+        if mode not in file.TABLES or self.preset is None or field not in self.preset.values:
+            return None
+        raw = self.preset.values[field]
+        return None if raw == "" else self._preset_value(self.preset, setting.name, raw)
+
+    def _preset_value(self, preset: Preset, name: str, raw: object) -> Resolved:
+        """Read an entry of a preset as the setting `name` is read."""
+        entry = f"{preset.name}.{name.rpartition('.')[2]}"
+        setting = SETTINGS.get(name) or find(name)
+        try:
+            return Resolved(setting.parse(raw), f"preset `{preset.name.partition('.')[2]}`")
+        except BadValueError as bad:
+            text = f"`{self.document.place(entry)}`: {_message(entry, raw, bad)}"
+            near = join([entry, bad.nearest]) if bad.nearest else entry
+            mend = f"fluxcli config {'set' if bad.nearest else 'unset'} {near}"
+            raise FluxError(Code.CONFIG_INVALID, text, hint=mend) from None
 
     def _of_line(self, setting: Setting) -> Resolved | None:
         raw = self._line.values.get(setting.name) if self._line else None

@@ -17,6 +17,13 @@ _HEAD = """\
 # A setting counts once the `#` in front of it is gone; shown are the defaults.
 """
 
+_PRESET = """\
+# A preset has request fields and a style; `--preset night` uses this one.
+# [presets.night]
+# style = "{prompt}, at night, long exposure"
+# aspect_ratio = "21:9"
+"""
+
 
 def template() -> str:
     """Return a config file that says nothing yet, with every setting that it could hold."""
@@ -25,7 +32,7 @@ def template() -> str:
         own = [s for s in SETTINGS.values() if s.stored and s.name.rpartition(".")[0] == table]
         header = [f"[{table}]"] if table else []
         parts.append("\n".join(header + [_line(setting) for setting in own]) + "\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, _PRESET])
 
 
 def _line(setting: Setting) -> str:

@@ -22,6 +22,7 @@ from fluxcli.fields import FIELDS, RequestField
 from fluxcli.settings import key
 from fluxcli.settings.parsers import (
     FOREVER,
+    BadValueError,
     choice,
     nearest,
     nearest_ratio,
@@ -45,6 +46,11 @@ COLORS: Final = ("auto", "always", "never")
 APIS: Final = ("auto", "kontext", "jobs")
 DEFAULT_OUTPUT: Final = "{prompt}-{id}.{ext}"
 DEFAULT_TIMEOUT: Final = 15 * 60.0
+PRESETS: Final = "presets"
+"""The config file's table of presets: `[presets.NAME]` has request fields and a `style`."""
+
+PROMPT_MARK: Final = "{prompt}"
+STYLE: Final = "style"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +70,11 @@ class Setting:
     secret: bool = False
 
     @property
+    def in_preset(self) -> bool:
+        """Whether it is an entry of a preset, which neither a flag nor a variable sets."""
+        return self.name.startswith(f"{PRESETS}.")
+
+    @property
     def flag(self) -> str:
         """The flag that outranks every other place: `generate.model` has `--model`."""
         return "--" + self.name.rpartition(".")[2].replace("_", "-")
@@ -73,6 +84,8 @@ class Setting:
         """The environment variables that set it, the strongest first."""
         if self.name == "api_key":
             return key.VARIABLES
+        if self.in_preset:
+            return ()
         own = f"FLUXCLI_{self.name.replace('.', '_').upper()}"
         mode, _, field = self.name.rpartition(".")
         if not mode or (mode, field) == ("edit", "aspect_ratio"):
@@ -115,6 +128,7 @@ def _table() -> Iterator[Setting]:
     yield Setting("timeout", parse_duration, DEFAULT_TIMEOUT, "longest wait; 0: for ever")
     yield Setting("interval", parse_interval, None, "time between two looks; else adaptive")
     yield Setting("output", parse_text, DEFAULT_OUTPUT, "file, folder or template of names")
+    yield Setting("preset", parse_text, None, "name of a preset: `[presets.NAME]` in the file")
     text = "the key that signs the service's callbacks"
     yield Setting("webhook_hmac_key", key.parse_key, None, text, secret=True)
     yield Setting("color", color, "auto", "colours: auto, always or never")
@@ -146,6 +160,14 @@ def find(name: str) -> Setting:
     wanted = name.strip().lower().replace("-", "_")
     if wanted in SETTINGS:
         return SETTINGS[wanted]
+    if (entry := preset_entry(name.strip())) is not None:
+        return entry
+    if wanted.startswith(f"{PRESETS}."):
+        raise FluxError(
+            Code.USAGE,
+            f"no entry of a preset is called `{name}`",
+            hint=suggestion(name.strip()) or f"fluxcli config set {PRESETS}.NAME.model max",
+        )
     raise FluxError(
         Code.USAGE,
         f"no setting is called `{name}`",
@@ -153,9 +175,37 @@ def find(name: str) -> Setting:
     )
 
 
+def preset_entry(name: str) -> Setting | None:
+    """Return the setting `presets.NAME.FIELD`; None if `name` is no such."""
+    table, _, last = name.rpartition(".")
+    field = last.lower().replace("-", "_")
+    parse = _PRESET_PARSERS.get(field)
+    if parse is None or not table.startswith(f"{PRESETS}.") or table == f"{PRESETS}.":
+        return None
+    return Setting(f"{table}.{field}", parse, None, "an entry of a preset")
+
+
+def _parse_style(raw: object) -> str:
+    """Read a style: text in which `{prompt}` stands for the prompt."""
+    text = parse_text(raw)
+    if PROMPT_MARK not in text:
+        raise BadValueError(f"expected text with `{PROMPT_MARK}`", nearest=f"{PROMPT_MARK}, {text}")
+    return text
+
+
+_PRESET_PARSERS: Final = {
+    # The limits of `generate` are the wider ones; an edit checks its own when it uses them.
+    **{field.name: _parser(field, "generate") for field in FIELDS},
+    STYLE: _parse_style,
+}
+
+
 def suggestion(name: str) -> str | None:
     """Say which setting an unknown name was likely meant to be."""
     word = name.rpartition(".")[2]
+    if name.startswith(f"{PRESETS}.") and name.count(".") > 1:
+        field = nearest(word, _PRESET_PARSERS)
+        return f"did you mean `{name.rpartition('.')[0]}.{field}`?" if field else None
     words = dict.fromkeys(setting.name.rpartition(".")[2] for setting in SETTINGS.values())
     meant = nearest(name, SETTINGS) if "." in name and word not in SETTINGS else None
     near = meant or nearest(word, words)

@@ -68,6 +68,7 @@ class PictureJob:
             return
         prove_writable(picture.target, request_values(picture, self._services.clock.wall()))
         source = picture.source.identity if picture.source else None
+        file = picture.source.input.path if picture.source and picture.source.input else None
         same = task is not None and (task.output, task.source) == (picture.target.stored(), source)
         if task is None or task.state is not State.REFUSED or not same:
             task = self._services.journal.begin(
@@ -77,6 +78,7 @@ class PictureJob:
                 output=picture.target.stored(),
                 n=picture.n,
                 count=picture.count,
+                input_path=None if file is None else str(file),
             )
         self._ref = task.ref
         yield Started(key=self.key, ref=task.ref, request=picture.request)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from tests.worlds import World
@@ -16,3 +18,22 @@ def box(world: World) -> World:
     del world.env["FLUXCLI_API_KEY"]
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "8"}
     return world
+
+
+def drawn(color: str) -> bytes:
+    """Return a small PNG of one colour."""
+    data = io.BytesIO()
+    Image.new("RGB", (30, 40), color).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.fixture
+def png() -> bytes:
+    """Return a whole image."""
+    return drawn("red")
+
+
+@pytest.fixture
+def other_png() -> bytes:
+    """Return another whole image."""
+    return drawn("blue")
