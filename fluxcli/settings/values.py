@@ -203,8 +203,8 @@ _PRESET_PARSERS: Final = {
 def suggestion(name: str) -> str | None:
     """Say which setting an unknown name was likely meant to be."""
     word = name.rpartition(".")[2]
-    if name.startswith(f"{PRESETS}.") and name.count(".") > 1:
-        field = nearest(word, _PRESET_PARSERS)
+    if name.startswith(f"{PRESETS}."):
+        field = nearest(word, _PRESET_PARSERS) if name.count(".") > 1 else None
         return f"did you mean `{name.rpartition('.')[0]}.{field}`?" if field else None
     words = dict.fromkeys(setting.name.rpartition(".")[2] for setting in SETTINGS.values())
     meant = nearest(name, SETTINGS) if "." in name and word not in SETTINGS else None

@@ -180,10 +180,12 @@ class TestConfigCommands:
 
     def test_check_and_list_report_what_is_wrong(self, world: World) -> None:
         config(world, '[presets.p]\nmodel = "ultra"\nmodle = "max"\n')
-        ran = world.run("config", "list")
-        assert ran.status == 2
-        assert "presets.p.model" in ran.err
-        assert "modle" in world.run("config", "list").err
+        for command in ("list", "check"):
+            ran = world.run("config", command, "--sandbox")
+            assert ran.status == 2
+            assert "presets.p.model" in ran.err + ran.out.decode()
+        config(world, '[presets.p]\nmodle = "max"\n')
+        assert "presets.p.model" in world.run("config", "list").err
 
     def test_a_config_that_names_an_unknown_preset_is_reported(self, world: World) -> None:
         config(world, 'preset = "day"\n' + NIGHT)
