@@ -8,10 +8,11 @@ _fluxcli_value() {
     --color) next='auto always never' ;;
     --api) next='auto kontext jobs' ;;
     --prompts | --prompt-file | --html | --body | --path) next='FILE' ;;
-    --save-as | -p | --prompt | --watermark | --callback-url | --timeout | --interval | -n | \
-      --count | --max-credits | --limit | --search | --since | --tag | --shard | -j | --jobs | \
-      --candidates | --rate | --report | --against | --port | --seconds | --fault | --header | \
-      --max-age) next='' ;;
+    --save-as | -p | --prompt | --preset | --watermark | --callback-url | --timeout | \
+      --interval | -n | --count | --max-credits | --limit | --search | --since | --tag | \
+      --shard | -j | --jobs | --candidates | --rate | --report | --against | --port | \
+      --seconds | --fault | --header | --max-age) next='' ;;
+    --again) next='TASK' ;;
     -m | --model) next='pro max' ;;
     -a | --aspect-ratio) next='21:9 16:9 4:3 1:1 3:4 9:16' ;;
     --output-format) next='jpeg png' ;;
@@ -42,7 +43,7 @@ _fluxcli_command() {
         callback config')
       ;;
     'generate')
-      flags='--prompts --save-as -p|--prompt --prompt-file --no-wait -m|--model
+      flags='--prompts --save-as -p|--prompt --prompt-file --again --preset --no-wait -m|--model
         -a|--aspect-ratio --output-format --safety-tolerance
         --prompt-upsampling|--no-prompt-upsampling --enable-translation|--no-enable-translation
         --upload-cn|--no-upload-cn --watermark --callback-url -o|--output -f|--force
@@ -50,8 +51,8 @@ _fluxcli_command() {
         --preview --open'
       ;;
     'edit')
-      flags='-p|--prompt --prompt-file --no-wait -m|--model -a|--aspect-ratio --output-format
-        --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
+      flags='-p|--prompt --prompt-file --again --preset --no-wait -m|--model -a|--aspect-ratio
+        --output-format --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
         --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
         --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
         --new -y|--yes --max-credits --dry-run --preview --open'
@@ -101,21 +102,21 @@ _fluxcli_command() {
     'callback listen') flags='--port --path --save -o|--output --max-age' ;;
     'config') takes=('path list get set unset edit check') ;;
     'config get')
-      takes=('base_url upload_url api timeout interval output webhook_hmac_key color max_credits
-        json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio
-        generate.output_format generate.safety_tolerance generate.prompt_upsampling
-        generate.enable_translation generate.upload_cn generate.watermark generate.callback_url
-        edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance
-        edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark
-        edit.callback_url')
-      ;;
-    'config set' | 'config unset')
-      takes=('api_key base_url upload_url api timeout interval output webhook_hmac_key color
-        generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance
+      takes=('base_url upload_url api timeout interval output preset webhook_hmac_key color
+        max_credits json quiet verbose debug no_input sandbox generate.model
+        generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
         edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn
         edit.watermark edit.callback_url')
+      ;;
+    'config set' | 'config unset')
+      takes=('api_key base_url upload_url api timeout interval output preset webhook_hmac_key
+        color generate.model generate.aspect_ratio generate.output_format
+        generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
+        generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
+        edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
+        edit.upload_cn edit.watermark edit.callback_url')
       ;;
   esac
   flags+=" $shared"

@@ -3,11 +3,12 @@
 # All commands and flags are in this script: only for tasks, assets and presets a process is started.
 
 # The flags that a value follows.
-set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-file -m \
-  --model -a --aspect-ratio --output-format --safety-tolerance --watermark --callback-url \
-  -o --output --timeout --interval -n --count --max-credits --limit --search --since \
-  --state --html --settle --tag --shard -j --jobs --reroll --candidates --rate --report \
-  --against --port --seconds --fault --list --body --header --max-age --path
+set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-file \
+  --again --preset -m --model -a --aspect-ratio --output-format --safety-tolerance \
+  --watermark --callback-url -o --output --timeout --interval -n --count --max-credits \
+  --limit --search --since --state --html --settle --tag --shard -j --jobs --reroll \
+  --candidates --rate --report --against --port --seconds --fault --list --body --header \
+  --max-age --path
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -110,8 +111,8 @@ complete -c fluxcli -n "__fluxcli_after completion" -x -a 'bash zsh fish powersh
 complete -c fluxcli -n "__fluxcli_in help" -x -a 'generate edit status download build assets credits sandbox callback config completion help exit-codes environment json templates money manifest agents'
 complete -c fluxcli -n "__fluxcli_after 'assets init'" -r -F
 complete -c fluxcli -n "__fluxcli_in 'assets prune' 'assets merge'" -r -F
-complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output webhook_hmac_key color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
-complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output webhook_hmac_key color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output preset webhook_hmac_key color max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output preset webhook_hmac_key color generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 
 # Flags.
 complete -c fluxcli -n "__fluxcli_after ''" -n "__fluxcli_new --version" -l version -d 'Show the version'
@@ -128,6 +129,8 @@ complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --prompts" -l p
 complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --save-as" -l save-as -x -d 'Declare the image as an asset in assets.toml, for `fluxcli build`'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -p --prompt" -s p -l prompt -x -d 'The prompt, even if it looks like a command or a file'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-file" -l prompt-file -r -F -d 'Read the prompt from a file, or from stdin for `-`'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --again" -l again -x -a '(__fluxcli_tasks)' -d 'Make an earlier task\'s request again, changed by the flags given; paid again'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --preset" -l preset -x -d 'Use the request fields and the style of `[presets.NAME]` in the config file'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --no-wait" -l no-wait -d 'Print the task\'s id and exit'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -m --model" -s m -l model -x -a 'pro max' -d 'The model: pro (5 credits) or max (10)'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -a --aspect-ratio" -s a -l aspect-ratio -x -a '21:9 16:9 4:3 1:1 3:4 9:16' -d 'Width to height: 21:9, 16:9, 4:3, 1:1, 3:4, 9:16; an edit keeps its input\'s unless it is set'

@@ -54,8 +54,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ In = @('assets prune', 'assets merge'); Again = $true; Takes = @('FILE')
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
-          'timeout', 'interval', 'output', 'webhook_hmac_key', 'color', 'max_credits', 'json',
-          'quiet', 'verbose', 'debug', 'no_input', 'sandbox', 'generate.model',
+          'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key', 'color', 'max_credits',
+          'json', 'quiet', 'verbose', 'debug', 'no_input', 'sandbox', 'generate.model',
           'generate.aspect_ratio', 'generate.output_format', 'generate.safety_tolerance',
           'generate.prompt_upsampling', 'generate.enable_translation', 'generate.upload_cn',
           'generate.watermark', 'generate.callback_url', 'edit.model', 'edit.aspect_ratio',
@@ -63,8 +63,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
           'edit.enable_translation', 'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
         @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
-          'upload_url', 'api', 'timeout', 'interval', 'output', 'webhook_hmac_key', 'color',
-          'generate.model', 'generate.aspect_ratio', 'generate.output_format',
+          'upload_url', 'api', 'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key',
+          'color', 'generate.model', 'generate.aspect_ratio', 'generate.output_format',
           'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
@@ -102,6 +102,10 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'The prompt, even if it looks like a command or a file' }
         @{ Names = @('--prompt-file'); Takes = @('FILE'); In = @('generate', 'edit')
             Again = $false; Help = 'Read the prompt from a file, or from stdin for `-`' }
+        @{ Names = @('--again'); Takes = @('TASK'); In = @('generate', 'edit')
+            Again = $false; Help = 'Make an earlier task''s request again, changed by the flags given; paid again' }
+        @{ Names = @('--preset'); Takes = @(); In = @('generate', 'edit')
+            Again = $false; Help = 'Use the request fields and the style of `[presets.NAME]` in the config file' }
         @{ Names = @('--no-wait'); In = @('generate', 'edit')
             Again = $false; Help = 'Print the task''s id and exit' }
         @{ Names = @('-m', '--model'); Takes = @('pro', 'max'); In = @('generate', 'edit')
