@@ -49,7 +49,7 @@ def generate(
         fluxcli generate "a lighthouse at dusk"
         fluxcli generate "a lighthouse at dusk" -o lighthouse.png --model max
         fluxcli generate "a paper boat" -n 3 -a 1:1 -o "boat-{n}.{ext}"
-        printf 'a fox\\na hen\\n' | fluxcli generate --prompts - -o animal.png
+        echo "a fox" | fluxcli generate --prompts - -o animal.png
 
     Statuses: 2 4 5 6 7 8 11
     See: money templates exit-codes
