@@ -43,8 +43,7 @@ def edit(
     See: money templates exit-codes
     """
     if flags.again is None and image is None:
-        example = 'fluxcli edit photo.jpg "make it night"'
-        raise FluxError(Code.USAGE, "there is no image to edit", hint=example)
+        raise FluxError(Code.USAGE, "missing argument `IMAGE`", hint="fluxcli edit --help")
     has_prompt = prompt is not None or flags.prompt_text is not None or flags.prompt_file
     if flags.again is not None and image is not None and not has_prompt:
         # The input is known, so one word is the prompt, unless it names an image.

@@ -216,4 +216,4 @@ def test_a_list_cannot_be_made_again(box: World) -> None:
 def test_an_edit_needs_an_image(box: World) -> None:
     ran = box.run("edit")
     assert ran.status == 2
-    assert "fluxcli edit photo.jpg" in ran.err
+    assert "missing argument `IMAGE`" in ran.err
