@@ -97,7 +97,8 @@ class TestDryRun:
 
     def test_as_json(self, box: World) -> None:
         record = box.run("generate", "a fox", "--dry-run", "-m", "max", "--json").record
-        assert list(record) == ["request", "outputs", "estimated_credits", "input"]
+        fields = ["request", "outputs", "estimated_credits", "input", "preset", "again"]
+        assert list(record) == fields
         assert record["outputs"] == [str(box.cwd / "{prompt}-{id}.{ext}")]
         assert record["estimated_credits"] == 10
 

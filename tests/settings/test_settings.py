@@ -68,7 +68,7 @@ def test_flags_that_say_nothing_and_flags_that_say_no(home: Path) -> None:
     assert settings.value("edit.upload_cn") == Resolved(
         value=False, origin="--no-upload-cn", explicit=True
     )
-    assert settings.value("quiet") == Resolved(value=True, origin="--quiet")
+    assert settings.value("quiet") == Resolved(value=True, origin="--quiet", explicit=True)
 
 
 def test_a_variable_set_to_nothing_is_not_set(home: Path) -> None:
