@@ -30,6 +30,7 @@ _TOLERANCE: Final = {"generate": 6, "edit": 2}
 _SWITCHES: Final = ("enableTranslation", "uploadCn", "promptUpsampling")
 _TEXTS: Final = ("inputImage", "aspectRatio", "outputFormat", "model", "callBackUrl", "watermark")
 _SPREAD: Final = 0.25
+TIERS: Final = ("pro", "max")
 JOBS_MODEL: Final = "flux1-kontext"
 UNSUPPORTED_MODEL: Final = "The model name you specified is not supported."
 _JOBS_FIELDS: Final = {
@@ -83,8 +84,11 @@ def read(body: bytes) -> tuple[CreationRequest, str]:
     return _validated(fields), compact(fields)
 
 
-def read_jobs(body: bytes) -> tuple[CreationRequest, str]:
-    """Return the request of a `createTask` body, and its echo; see `read`."""
+def read_jobs(body: bytes, *, tiers: bool = False) -> tuple[CreationRequest, str]:
+    """Return the request of a `createTask` body, and its echo; see `read`.
+
+    `tiers`: the field `mode` chooses `pro` or `max`.
+    """
     fields = read_object(body, code=422)
     if fields.get("model") != JOBS_MODEL:
         raise Invalid(422, UNSUPPORTED_MODEL)
@@ -93,6 +97,9 @@ def read_jobs(body: bytes) -> tuple[CreationRequest, str]:
         raise Invalid(500, FIELD_REQUIRED)
     names = {new: old for old, new in _JOBS_FIELDS.items()}
     flat = {names[name]: value for name, value in given.items() if name in names}
+    if tiers and given.get("mode") is not None:
+        _offered("mode", given["mode"], TIERS)
+        flat["model"] = f"flux-kontext-{given['mode']}"
     flat["callBackUrl"] = fields.get("callBackUrl")
     _check_types(flat)
     return _validated(flat), compact({"input": compact(given), "model": JOBS_MODEL})

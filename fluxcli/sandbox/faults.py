@@ -6,7 +6,7 @@ ones. A FAULT that is a code of the service, or `http` and a status, may be give
 `submit:500=Credits+insufficient`, where `+` is a space.
 
 PLACE: `submit poll upload download credits link models kontext jobs agent`; the faults of the last
-three hold for every call.
+three hold for every call, and so does `models:tiers`.
 
 | FAULT | kind the caller meets | the work |
 |---|---|---|
@@ -21,6 +21,7 @@ three hold for every call.
 | `400 404 408 422 501 505` (submit) | HTTP 200 with that `code` | not done |
 | `http400` … `http505` (submit) | that HTTP status with the envelope | not done |
 | `late` (submit) | the task is not known for 90 seconds after its creation | done |
+| `tiers` (models) | the schema of the jobs API has a field for pro and max, and takes it | done |
 | `gone` (kontext, jobs) | code 404 at both paths of that API | not done |
 | `blocked` (agent) | as `1010`, at every host | not done |
 | `1010` | HTTP 403, `error code: 1010` | not done |
@@ -59,6 +60,7 @@ _ONLY: Final = {
     "poll": ("unknown", "moderated", "failed", "expired"),
     "download": ("truncate", "corrupt", "not-image", "expired"),
     "link": ("expired",),
+    "models": ("tiers",),
 }
 _WITH_TEXT: Final = frozenset({*_CODES, *_SUBMIT_CODES, *_STATUSES})
 _SPEC: Final = re.compile(

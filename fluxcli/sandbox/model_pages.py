@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.sandbox import answers
-from fluxcli.sandbox.creation import JOBS_MODEL
+from fluxcli.sandbox.creation import JOBS_MODEL, TIERS
 from fluxcli.sandbox.stock_images import FORMATS, RATIOS
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ def is_page(path: str) -> bool:
     return path == _ROOT or path.startswith(f"{_ROOT}/")
 
 
-def answer(path: str, now: float) -> HttpAnswer:
-    """Answer a read of a page; the name of a model may hold slashes."""
+def answer(path: str, now: float, *, tiers: bool) -> HttpAnswer:
+    """Answer a read of a page; the name of a model may hold slashes.
+
+    `tiers`: a field of the schema chooses pro or max.
+    """
     if path == _ROOT:
         return answers.success({"total": 1, "models": [_listed()]})
     model, _, page = path.removeprefix(f"{_ROOT}/").rpartition("/")
@@ -46,7 +49,7 @@ def answer(path: str, now: float) -> HttpAnswer:
         case "price":
             return answers.success({"model": model, "pricingDesc": _PRICE})
         case "schema":
-            return answers.success({"model": model, "openapi": _openapi()})
+            return answers.success({"model": model, "openapi": _openapi(tiers=tiers)})
         case _:
             return answers.success({"model": model, "points": _points(now)})
 
@@ -63,8 +66,8 @@ def _listed() -> dict[str, object]:
     }
 
 
-def _openapi() -> dict[str, object]:
-    """Return the schema of `createTask` for the model; no field of it chooses a tier."""
+def _openapi(*, tiers: bool) -> dict[str, object]:
+    """Return the schema of `createTask` for the model; see `answer`."""
     text, switch = {"type": "string"}, {"type": "boolean"}
     fields: dict[str, object] = {
         "prompt": text,
@@ -77,6 +80,8 @@ def _openapi() -> dict[str, object]:
         "safety_tolerance": {"type": "integer", "minimum": 0, "maximum": 6, "default": 2},
         "watermark": text,
     }
+    if tiers:
+        fields["mode"] = {**text, "enum": list(TIERS), "default": "pro"}
     body = {
         "type": "object",
         "required": ["model", "input"],

@@ -84,6 +84,7 @@ class SandboxService:
     ) -> None:
         self._faults = parse_all(faults)
         self._gone = [fault.place for fault in self._faults if fault.kind == "gone"]
+        self._tiers = any(fault.kind == "tiers" for fault in self._faults)
         self._blocked = any(fault.kind == "blocked" for fault in self._faults)
         self._account = SandboxAccount(store, balance=credits)
         self._seconds = seconds
@@ -187,7 +188,7 @@ class SandboxService:
             case "poll":
                 return self._poll(call, kind, now)
             case "models":
-                return model_pages.answer(call.path, now)
+                return model_pages.answer(call.path, now, tiers=self._tiers)
             case "link":
                 return self._issue_link(call, kind, now)
             case "upload":
@@ -203,8 +204,10 @@ class SandboxService:
 
     def _submit(self, call: HttpCall, kind: str, now: float) -> HttpAnswer:
         try:
-            read = creation.read_jobs if call.path == CREATE_TASK else creation.read
-            request, params = read(call.body)
+            if call.path == CREATE_TASK:
+                request, params = creation.read_jobs(call.body, tiers=self._tiers)
+            else:
+                request, params = creation.read(call.body)
         except Invalid as error:
             return answers.refusal(error.code, error.message)
         task = self._planned(request, params, kind, now)

@@ -37,3 +37,13 @@ def png() -> bytes:
 def other_png() -> bytes:
     """Return another whole image."""
     return drawn("blue")
+
+
+@pytest.fixture(params=["kontext", "jobs"])
+def wire_format(request: pytest.FixtureRequest, world: World) -> str:
+    """Let every command of this world use one wire format; the test runs in both.
+
+    The sandbox's schema has a field for the model, so that `max` can be asked for in both.
+    """
+    world.env |= {"FLUXCLI_API": request.param, "FLUXCLI_SANDBOX_FAULTS": "models:tiers"}
+    return str(request.param)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 @dataclass
 class Account:
     """A service that creates a task for each submission, whatever it answers."""

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 def begun(box: World, *flags: str, prompt: str = "a fox") -> str:
     """Begin a task, and return its id."""
     (task_id,) = box.run("generate", prompt, "--no-wait", *flags).lines

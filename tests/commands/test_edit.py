@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -12,9 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.commands.balance import spent
+from tests.commands.echoes import input_image
 
 if TYPE_CHECKING:
     from tests.worlds import World
+
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
 
 
 def photo(form: str = "PNG", size: tuple[int, int] = (300, 400)) -> bytes:
@@ -103,13 +106,13 @@ class TestWhereTheInputComesFrom:
         ran = box.run("edit", "@last", "night", "--debug")
         assert ran.status == 0
         assert not any("upload" in link for link in sent(ran.err))
-        assert self.echo(box, ran.lines[0])["inputImage"] == url
+        assert self.edited(box, ran.lines[0]) == url
 
     def test_an_earlier_result_by_a_prefix(self, box: World) -> None:
         record = box.run("generate", "a fox", "--json").record
         box.run("generate", "a dog")
         ran = box.run("edit", f"@{record['task_id'][:8]}", "night")
-        assert self.echo(box, ran.lines[0])["inputImage"] == record["url"]
+        assert self.edited(box, ran.lines[0]) == record["url"]
 
     def test_an_old_result_by_its_file(self, box: World) -> None:
         """Its URL lives 14 days; the file that was saved lives on."""
@@ -132,14 +135,12 @@ class TestWhereTheInputComesFrom:
         assert (ran.status, ran.code) == (2, "input_unreadable")
         assert f"hint: fluxcli download {task_id}" in ran.err
 
-    def echo(self, box: World, path: str) -> dict[str, object]:
-        """Return the request as the service understood it, from the stand-in's book."""
+    def edited(self, box: World, path: str) -> str | None:
+        """Return the image that an edit was made from, from the sandbox's store."""
         task_id = path.rpartition("-")[2].partition(".")[0]
         with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as book:
             (text,) = book.execute("SELECT params FROM tasks WHERE id = ?", (task_id,)).fetchone()
-        found = json.loads(text)
-        assert isinstance(found, dict)
-        return found
+        return input_image(text)
 
     @pytest.mark.parametrize(
         ("image", "said"),

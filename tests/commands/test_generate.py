@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 def size_of(data: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(data)) as picture:
         picture.load()
@@ -55,14 +59,16 @@ class TestTheAnswer:
         beats = [line for line in ran.err.splitlines() if line.startswith("still working")]
         assert 1 <= len(beats) <= 5
 
-    def test_debug_traces_http_without_the_key(self, box: World) -> None:
+    def test_debug_traces_http_without_the_key(self, box: World, wire_format: str) -> None:
+        paths = {"kontext": "flux/kontext/generate", "jobs": "jobs/createTask"}
         ran = box.run("generate", "a fox", "--debug")
-        assert "debug: > POST https://api.sandbox.invalid/api/v1/flux/kontext/generate" in ran.err
+        path = f"api/v1/{paths[wire_format]}"
+        assert f"debug: > POST https://api.sandbox.invalid/{path}" in ran.err
         assert "Bearer" not in ran.err
 
 
 class TestJson:
-    def test_the_whole_record(self, box: World) -> None:
+    def test_the_whole_record(self, box: World, wire_format: str) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.png", "-a", "1:1", "-m", "max", "--json")
         record = ran.record
         data = (box.cwd / "fox.png").read_bytes()
@@ -78,7 +84,7 @@ class TestJson:
             "output_format": "png",
             "format": "png",
             "input": None,
-            "credits": None,
+            "credits": 10.0 if wire_format == "jobs" else None,
             "path": str(box.cwd / "fox.png"),
             "url": record["url"],
             "bytes": len(data),

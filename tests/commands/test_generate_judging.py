@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 class TestBadValues:
     """Everything that can be judged before spending is, and all of it is told at once."""
 

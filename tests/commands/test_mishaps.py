@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 class TestFaults:
     """What goes wrong on the way, and the status that says what to do next."""
 

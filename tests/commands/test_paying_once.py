@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.commands.balance import spent
 
 if TYPE_CHECKING:
     from tests.worlds import World
+
+
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
 
 
 class TestNotWaiting:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,12 +14,17 @@ from hypothesis import strategies as st
 
 from fluxcli.cli import main
 from tests.commands.balance import spent
+from tests.commands.echoes import input_image
 from tests.worlds import Stream, SwiftClock, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.worlds import Ran
+
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
 
 STATUS_OF_FAULT = {"download:503x9999": 6, "poll:500x9999": 4, "submit:reset": 11}
 
@@ -202,8 +206,7 @@ def inputs(box: World) -> set[str]:
     """Return the addresses of the images that edits were made from."""
     with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as book:
         rows = book.execute("SELECT params FROM tasks").fetchall()
-    found = [json.loads(text).get("inputImage") for (text,) in rows]
-    return {url for url in found if url}
+    return {url for url in (input_image(text) for (text,) in rows) if url}
 
 
 class TestDone:

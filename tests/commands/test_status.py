@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 def begun(box: World, prompt: str = "a fox") -> str:
     """Begin a task, and return its id."""
     (task_id,) = box.run("generate", prompt, "-o", f"{prompt}.jpg", "--no-wait").lines

@@ -13,6 +13,10 @@ from tests.commands.test_status import begun, lost
 if TYPE_CHECKING:
     from tests.worlds import World
 
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+
 HOSTILE = "<script>alert(1)</script> [/] \x1b[2J \u202e 灯台の夜明け"
 
 
