@@ -18,6 +18,7 @@ from tests.reliability import (
     power_build,
     processes,
     results,
+    user_machine,
 )
 
 EXPERIMENTS = {
@@ -35,6 +36,7 @@ EXPERIMENTS = {
     "endless": results.endless,
     "slow": experiments.slow,
     "crowd": experiments.crowd,
+    "user": user_machine.user,
     "clocks": clocks.clocks,
     "power": power.power,
     "power-build": power_build.power_build,
