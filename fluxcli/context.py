@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from fluxcli.catalog import KEY_PAGE, SANDBOX_URL
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.settings.folders import NOWHERE, check_usable
 from fluxcli.settings.key import VARIABLES, WEBHOOK_VARIABLE
 from fluxcli.settings.settings import Settings
 from fluxcli.signals import Interrupts
@@ -56,6 +58,9 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
     flags: dict[str, object] = field(default_factory=dict)
     status: int = 0
+    records_nothing: bool = False
+    """Whether this run only shows what it would do, so that it needs no state folder."""
+    _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
     def of_process(cls) -> Context:
@@ -239,7 +244,7 @@ class Context:
             if seconds is None:
                 seconds = float(self.env.get("FLUXCLI_SANDBOX_SECONDS") or SANDBOX_SECONDS)
             from_env = self.env.get("FLUXCLI_SANDBOX_FAULTS", "").replace(",", " ").split()
-            folder = self.settings.state_dir
+            folder = self.sandbox_folder
             disk.make_folders(folder, mode=disk.PRIVATE)
             return SandboxService(
                 store=folder / "sandbox.sqlite3",
@@ -261,12 +266,51 @@ class Context:
     # The journal, and what tasks are made with.
 
     @cached_property
+    def state_folder(self) -> Path:
+        """The folder of the journal.
+
+        The sandbox, and a run that records nothing, need none that can be written to.
+
+        Raises:
+            FluxError: it cannot be used; the hint names `FLUXCLI_STATE_DIR`.
+        """
+        if self.sandbox and not self.records_nothing:
+            return self.sandbox_folder
+        try:
+            folder = self.settings.state_dir
+            check_usable(folder, "state")
+        except FluxError:
+            if self.records_nothing:
+                return NOWHERE / "state"
+            raise
+        return folder
+
+    @cached_property
+    def sandbox_folder(self) -> Path:
+        """The folder of the sandbox's tasks: the state folder, else a temporary one.
+
+        Raises:
+            OSError: there is none at all.
+        """
+        try:
+            folder = self.settings.state_dir
+            check_usable(folder, "state")
+        except FluxError as error:
+            import tempfile
+
+            made = tempfile.TemporaryDirectory(prefix="fluxcli-", ignore_cleanup_errors=True)
+            self._closing.callback(made.cleanup)
+            self.output.note(f"{error.message}; the sandbox forgets its tasks when this run ends")
+            return Path(made.name)
+        return folder
+
+    @cached_property
     def journal(self) -> Journal:
         """The record of this machine's tasks."""
         from fluxcli.journal.journal import Journal
 
         return Journal(
-            self.settings.state_dir,
+            self.state_folder,
             clock=self.clock,
             sandbox=self.sandbox,
             origin=self.base_url,
@@ -305,3 +349,4 @@ class Context:
         # After a signal a thread may still wait for an answer; the process's end closes its socket.
         if "transport" in self.__dict__ and self.interrupts.number is None:
             self.transport.close()
+        self._closing.close()

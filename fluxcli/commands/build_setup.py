@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,19 @@ def build_inputs(context: Context) -> BuildInputs:
 
     settings, prices = context.settings, cache(context.prices)
 
+    @cache
     def existing_journal() -> Journal | None:
-        has_one = (settings.state_dir / "journal.sqlite3").exists()
-        return context.journal if has_one else None
+        try:
+            if not os.path.lexists(settings.state_dir / "journal.sqlite3"):
+                return None
+        except FluxError:
+            # Without a home folder nothing was recorded.
+            return None
+        try:
+            return context.journal
+        except FluxError as error:
+            context.output.warn(f"{error.message}, so tasks recorded there are not considered")
+            return None
 
     def cache_folder() -> Path | None:
         try:

@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fluxcli.catalog import CREDITS, LOGS_PAGE, PRO
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
-from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.output.text import credits as in_words
-from fluxcli.settings import folders
 from fluxcli.settings import settings as resolve
 from fluxcli.settings.settings import CONFIG_FILE, Settings
 from fluxcli.settings.values import SETTINGS, Setting, Value, find, preset_entry, public, written
 from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from fluxcli.output.output import Output
 
@@ -194,7 +189,9 @@ def check(context: Context) -> None:
     See: environment
     """
     output = _output(context)
-    for finding in _findings(context):
+    from fluxcli.commands.config_check import findings
+
+    for finding in findings(context):
         if output.json:
             output.record(finding.record())
         else:
@@ -205,119 +202,6 @@ def check(context: Context) -> None:
             context.status = max(context.status, finding.error.status)
     for warning in context.settings.strange_variables:
         output.warn(warning)
-
-
-_SHOWN_ROWS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found; `ok` None: it could not be tried."""
-
-    check: str
-    ok: bool | None
-    message: str
-    error: FluxError | None = None
-
-    @property
-    def word(self) -> str:
-        """The verdict in a word."""
-        return "skipped" if self.ok is None else "ok" if self.ok else "failed"
-
-    @property
-    def hint(self) -> str | None:
-        """What mends it, unless that is to run this very command."""
-        hint = self.error.hint if self.error else None
-        return None if hint and hint.startswith("fluxcli config check") else hint
-
-    def record(self) -> dict[str, object]:
-        """The object for scripts; `error` as in every failure, None if there is none."""
-        from fluxcli.output.json_records import error_record
-
-        error = error_record(self.error) if self.error else {"error": None}
-        return {"check": self.check, "ok": self.ok, "message": self.message, **error}
-
-
-def _findings(context: Context) -> Iterator[Finding]:
-    """Check one thing after another; the network only if there is something to go there with."""
-    settings = context.settings
-    first = [
-        _find("config file", lambda: _config_file(settings)),
-        _find("key", lambda: _key(context)),
-    ]
-    yield from first
-    yield _find("state folder", lambda: _usable(settings.state_dir, "state"))
-    yield _find("journal", lambda: _journal(context))
-    yield _find("cache folder", lambda: _usable(settings.cache_dir, "cache"))
-    if all(finding.ok for finding in first):
-        yield from _service(context)
-    else:
-        yield Finding("service", None, "not asked: the above comes first")
-
-
-def _find(name: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(name, ok=True, message=look())
-    except FluxError as error:
-        return Finding(name, ok=False, message=error.message, error=error)
-
-
-def _config_file(settings: Settings) -> str:
-    where = settings.config_path
-    _raise_all(settings.problems())
-    return str(where) if where.exists() else f"none at {where}"
-
-
-def _key(context: Context) -> str:
-    # Only the session knows what to say when there is none.
-    context.service.prepare()
-    if context.sandbox:
-        return "the sandbox needs none"
-    return f"from {context.settings.value(_API_KEY).origin}"
-
-
-def _journal(context: Context) -> str:
-    """Read every row of the journal."""
-    damaged = context.journal.check()
-    # Reported here, so that the run does not warn of them as well.
-    rows = [f"row `{ref}`: {reason}" for ref, reason in damaged.items()]
-    damaged.clear()
-    if rows:
-        raise FluxError(
-            Code.JOURNAL,
-            f"{len(rows)} damaged and skipped: {'; '.join(rows[:_SHOWN_ROWS])}",
-            hint=f"look for their tasks at {LOGS_PAGE}, then `fluxcli download TASKID`",
-        )
-    return "all rows can be read"
-
-
-def _usable(where: Path, kind: folders.Kind) -> str:
-    folders.check_usable(where, kind)
-    return str(where)
-
-
-def _service(context: Context) -> Iterator[Finding]:
-    """Ask for the balance, which tells what is wrong with network and key alike."""
-    balance = 0.0
-
-    def ask() -> str:
-        nonlocal balance
-        balance = context.service.credits()
-        return f"{context.base_url} answers, and takes the key"
-
-    yield (asked := _find("service", ask))
-    if asked.ok:
-        yield _find("credits", lambda: _enough(balance))
-
-
-def _enough(balance: float) -> str:
-    if balance >= CREDITS[PRO]:
-        return f"{in_words(balance)} left"
-    raise FluxError(
-        Code.CREDITS_INSUFFICIENT,
-        f"{in_words(balance)} left, and a picture takes about {CREDITS[PRO]}",
-        hint="add credits to the account at https://kie.ai",
-    )
 
 
 def _row(settings: Settings, name: str) -> tuple[str, Value, str | None]:

@@ -38,6 +38,7 @@ def make_pictures(
 
     `save_as` declares the one image under that name in the manifest of the working folder.
     """
+    context.records_nothing = flags.spend.dry_run
     # An earlier task decides the mode.
     modes: tuple[Mode, ...] = ("generate", "edit") if flags.again else (mode,)
     given = {f"{one}.{name}": value for one in modes for name, value in flags.request.items()}

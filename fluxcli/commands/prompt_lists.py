@@ -52,6 +52,7 @@ def make_list(
     clash = next((name for name, value in others.items() if value is not None), None)
     if clash is not None:
         raise FluxError(Code.USAGE, f"`--prompts` and `{clash}` contradict each other")
+    context.records_nothing = flags.spend.dry_run
     given = {f"generate.{name}": value for name, value in flags.request.items()}
     context.configure(**given, max_credits=flags.spend.max_credits, preset=flags.preset)
     take_places_and_times(context, flags.place, flags.wait)

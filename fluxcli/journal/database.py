@@ -12,17 +12,19 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BUSY_SECONDS: Final = 30.0
+_ROOM: Final = 128 << 10
+"""How many bytes a journal needs at least, its side files included."""
 
 _FIRST: Final = """
 CREATE TABLE runs (
@@ -163,11 +165,49 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        raise _unusable(f"the journal `{path}` cannot be used: {_reason(error)}") from error
+
+
+def try_folder(folder: Path) -> None:
+    """Try what a journal in `folder` needs, in a temporary folder that is removed again.
+
+    Raises:
+        FluxError: JOURNAL: there is no room, or the file system has no locks.
+    """
+    import tempfile
+
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    doing = "written to"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".fluxcli-", dir=nearest) as name:
+            scratch = Path(name)
+            (scratch / "room").write_bytes(bytes(_ROOM))
+            doing = "used: it cannot lock files"
+            lock = FileLock(scratch / "lock")
+            lock.acquire(wait=False)
+            lock.release()
+            doing = "used for a database"
+            with contextlib.closing(sqlite3.connect(scratch / "database")) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("CREATE TABLE trial (number)")
+    except (sqlite3.Error, OSError) as error:
         raise FluxError(
             Code.JOURNAL,
-            f"the journal `{path}` cannot be used: {error}",
-            hint="FLUXCLI_STATE_DIR=FOLDER names another folder; fluxcli config check",
+            f"the state folder `{folder}` cannot be {doing}: {_reason(error)}",
+            hint="set `FLUXCLI_STATE_DIR` to a folder on another disk",
         ) from error
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f" (`{error.filename}`)" if error.filename else ""
+    return f"{reason_of(error)}{where}"
+
+
+def _unusable(message: str) -> FluxError:
+    hint = "fluxcli config check; or set `FLUXCLI_STATE_DIR` to a folder that can be written"
+    return FluxError(Code.JOURNAL, message, hint=hint)
 
 
 def later_version(path: Path, detail: str) -> FluxError:

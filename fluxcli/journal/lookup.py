@@ -46,6 +46,11 @@ class TaskLookup:
         self._folder = folder
         self._store = Database(folder / "journal.sqlite3")
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever recorded."""
+        return self._store.path.exists()
+
     def get(self, ref: str) -> Task:
         """Return the task of exactly this ref.
 

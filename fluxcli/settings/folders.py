@@ -60,8 +60,9 @@ def check_usable(path: Path, kind: Kind) -> None:
         FluxError: it cannot; the hint says how to choose another.
     """
     places = (path, *path.absolute().parents)
-    nearest = next((place for place in places if place.exists()), places[-1])
-    if not nearest.exists():
+    # Unlike `exists`, this also finds what may not be looked into.
+    nearest = next((place for place in places if os.path.lexists(place)), places[-1])
+    if not os.path.lexists(nearest):
         problem = f"`{nearest}` does not exist"
     elif not nearest.is_dir():
         problem = f"`{nearest}` is not a folder"
@@ -69,8 +70,9 @@ def check_usable(path: Path, kind: Kind) -> None:
         problem = f"`{nearest}` cannot be written to"
     else:
         return
+    whole = "" if nearest == path else f"the {kind} folder `{path}` cannot be made: "
     hint = f"set `{VARIABLES[kind]}` to a folder that can be written"
-    raise FluxError(Code.OUTPUT_UNWRITABLE, problem, hint=hint)
+    raise FluxError(Code.OUTPUT_UNWRITABLE, whole + problem, hint=hint)
 
 
 def _named(env: Mapping[str, str], kind: Kind) -> Path | None:

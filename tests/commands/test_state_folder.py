@@ -1,0 +1,152 @@
+"""Without a state folder that can be used: a clear error, or none where none is needed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from fluxcli import filelock
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+MANIFEST = "version = 1\n[assets.hero]\nprompt = 'a fox'\n"
+ROOT = Path(__file__).parents[2]
+NEEDY = [
+    ("generate", "a fox"),
+    ("edit", "in.png", "a fox"),
+    ("status",),
+    ("status", "abcdef"),
+    ("status", "--offline"),
+    ("status", "--html", "page.html"),
+    ("download", "--unsaved"),
+    ("download", "abcdef"),
+    ("credits", "--since", "1d"),
+    ("build", "--yes"),
+    ("config", "set", "timeout", "90"),
+    ("config", "check"),
+]
+CONTENT = [
+    ("generate", "a fox", "--dry-run"),
+    ("edit", "in.png", "a fox", "--dry-run"),
+    ("generate", "a fox", "-o", "fox.png", "--sandbox"),
+    ("edit", "in.png", "a fox", "-o", "fox.png", "--sandbox"),
+    ("status", "--sandbox"),
+    ("download", "--unsaved", "--sandbox"),
+    ("credits", "--sandbox"),
+    ("build", "--plan"),
+    ("build", "--yes", "--sandbox"),
+    ("config", "path"),
+    ("config", "list"),
+]
+
+
+@pytest.fixture
+def homeless(world: World) -> World:
+    """A user's machine whose state folder cannot be made: a file is in its way."""
+    (world.root / "file").touch()
+    world.env["FLUXCLI_STATE_DIR"] = str(world.root / "file" / "state")
+    (world.cwd / "assets.toml").write_text(MANIFEST)
+    Image.new("RGB", (64, 48)).save(world.cwd / "in.png")
+    return world
+
+
+@pytest.mark.parametrize("words", NEEDY, ids=" ".join)
+def test_a_command_that_needs_one_names_the_variable(
+    homeless: World, words: tuple[str, ...]
+) -> None:
+    homeless.ask("http://127.0.0.1:9")
+    ran = homeless.run(*words)
+    assert ran.status == (5 if words == ("config", "check") else 2)
+    assert "FLUXCLI_STATE_DIR" in ran.err
+    assert "bug" not in ran.err
+    assert not list(homeless.cwd.glob("*.jpg"))
+
+
+@pytest.mark.parametrize("words", CONTENT, ids=" ".join)
+def test_a_command_that_needs_none_works(homeless: World, words: tuple[str, ...]) -> None:
+    ran = homeless.run(*words, env={"FLUXCLI_SANDBOX_SECONDS": "0"})
+    assert ran.status == 0, ran.err
+
+
+def test_a_check_of_a_build_needs_none(homeless: World) -> None:
+    assert homeless.run("build", "--check").status == 10
+
+
+@pytest.mark.parametrize("words", [NEEDY[0], NEEDY[2], NEEDY[6]], ids=" ".join)
+def test_without_a_home_folder_at_all(
+    world: World, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers run under numbers that no account has."""
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    for name in ("HOME", "FLUXCLI_STATE_DIR", "FLUXCLI_CONFIG", "FLUXCLI_CACHE_DIR"):
+        del world.env[name]
+    ran = world.run(*words)
+    assert ran.status == 2
+    assert "set `HOME` or `FLUXCLI_STATE_DIR`" in ran.err
+    assert world.run("generate", "a fox", "--dry-run").status == 0
+    sandbox = world.run("generate", "a fox", "--sandbox")
+    assert sandbox.status == 0
+    assert "forgets its tasks" in sandbox.err
+
+
+def test_a_journal_that_cannot_be_used_is_no_empty_one(homeless: World) -> None:
+    """A plan warns that it may show as new what is paid for."""
+    sealed = homeless.root / "sealed"
+    sealed.mkdir()
+    (sealed / "journal.sqlite3").mkdir()
+    homeless.env["FLUXCLI_STATE_DIR"] = str(sealed)
+    ran = homeless.run("status")
+    assert ran.status == 1
+    assert "cannot be used" in ran.err
+
+
+class TestConfigCheck:
+    """It tries what a run needs, and leaves nothing behind."""
+
+    def test_without_locks(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(_handle: int, **_options: bool) -> bool:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(filelock, "lock", refuse)
+        ran = world.run("config", "check", "--sandbox")
+        assert ran.status == 1
+        assert "failed   state folder" in ran.out.decode()
+        assert "it cannot lock files: no locks available" in ran.out.decode()
+        assert "FLUXCLI_STATE_DIR" in ran.err
+
+    def test_without_room(self, world: World) -> None:
+        """A limit on the size of files stands for a full disk or a quota."""
+        done = subprocess.run(
+            [sys.executable, "-m", "fluxcli", "config", "check", "--json"],
+            env=world.env | {"PYTHONPATH": str(ROOT), "FLUXCLI_BASE_URL": "http://127.0.0.1:9"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert '"check": "state folder", "ok": false' in done.stdout
+        assert "cannot be written to: file too large" in done.stdout
+        assert "Traceback" not in done.stderr
+
+    def test_nothing_is_left_behind(self, world: World) -> None:
+        world.state.mkdir()
+        world.run("config", "check", "--sandbox")
+        assert {path.name for path in world.state.iterdir()} <= {"sandbox.sqlite3"}
+
+    def test_a_file_in_place_of_the_journal(self, world: World) -> None:
+        world.state.mkdir()
+        (world.state / "journal.sqlite3").write_bytes(b"no database" * 999)
+        ran = world.run("config", "check", "--sandbox")
+        assert ran.status == 1
+        assert "failed   journal" in ran.out.decode()
+        assert "file is not a database" in ran.out.decode()
