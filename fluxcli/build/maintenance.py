@@ -109,12 +109,12 @@ def adopt(
     Raises:
         FluxError: there is no image, or its parent has none yet.
     """
-    adopted: dict[str, Adopted] = {}
+    adopted: list[Adopted] = []
+    images: dict[str, LockedImage] = {}
     changes: dict[str, LockEntry | None] = {}
     for asset in assets:
         found = _inspected(asset, manifest)
-        known = {name: one.image for name, one in adopted.items()}
-        identity = identity_of(asset, manifest, lock, known)
+        identity = identity_of(asset, manifest, lock, images)
         entry = lock.get(asset.name) or LockEntry()
         changes[asset.name] = after = with_file(asset, entry, found, identity, now=now)
         note = None
@@ -122,9 +122,10 @@ def adopt(
             named = entry.pending.task_id or entry.pending.ref
             note = f"submission `{named}` is or may be paid for; it stays in the lock's history"
         if after.made is not None:
-            adopted[asset.name] = Adopted(asset.name, after.made, note)
+            images[asset.name] = after.made
+            adopted.append(Adopted(asset.name, after.made, note))
     lock.record(changes)
-    return list(adopted.values())
+    return adopted
 
 
 def with_file(

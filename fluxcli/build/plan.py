@@ -74,7 +74,9 @@ class _Planner:
         waits, identity = self._input(asset)
         request = None
         if waits is None:
-            request = locked_request(asset, identity, now=self.inputs.options.now)
+            known = entry.made.request if entry.made else None
+            now = self.inputs.options.now
+            request = locked_request(asset, identity, now=now, known=known)
         seen = self.inputs.disk.sha256(self.inputs.root / asset.output)
         state = AssetState(self.inputs, asset, entry, request, identity, known_as, seen)
         step = state.step() if waits is None else state.held_back(waits)

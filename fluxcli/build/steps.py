@@ -164,12 +164,18 @@ def hash_of(asset: Asset, identity: str | None, *, scheme: int | None = None) ->
     return request_hash(asset.request, rev=asset.rev, input_identity=identity, scheme=scheme)
 
 
-def locked_request(asset: Asset, identity: str | None, *, now: float) -> LockedRequest:
-    """Return the request for an asset as the lock keeps it before anything is sent."""
-    original = asset.original
+def locked_request(
+    asset: Asset, identity: str | None, *, now: float, known: LockedRequest | None = None
+) -> LockedRequest:
+    """Return the request for an asset as the lock keeps it before anything is sent.
+
+    `known` is the one that the lock has: the same request has the same short form.
+    """
+    original, hashed = asset.original, hash_of(asset, identity)
+    form = known.made_from if known is not None and known.hash == hashed else ""
     return LockedRequest(
-        hash=hash_of(asset, identity),
-        made_from=made_from(asset.request, rev=asset.rev, input_identity=identity),
+        hash=hashed,
+        made_from=form or made_from(asset.request, rev=asset.rev, input_identity=identity),
         model=asset.request.model,
         submitted_at=now,
         input=None if original is None else str(original),
