@@ -20,6 +20,8 @@ _DRIVER_FILES: Final = 3
 if TYPE_CHECKING:
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
+    from fluxcli.build.lock.entry import LockedRequest
+    from fluxcli.build.steps import PlanStep
 
 
 def adopt(inputs: BuildInputs, call: BuildCall) -> None:
@@ -80,11 +82,16 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
                 Code.USAGE, "`assets prune` takes no assets: it is about the whole lock"
             )
         plan = project.plan(selection, now=inputs.clock.wall())
-        free, kept = maintenance.prunable(plan.only(Action.ORPHAN), project.manifest)
+        orphans, paid = maintenance.without_unsaved(
+            plan.only(Action.ORPHAN), project.records.find, now=inputs.clock.wall()
+        )
+        free, kept = maintenance.prunable(orphans, project.manifest)
         if call.force:
             free, kept = [*free, *kept], []
         for step in free:
             inputs.output.note(f"- {step.name}  {step.output}")
+        for step, unsaved in paid:
+            _warn_of_unsaved(inputs, step, unsaved)
         for step in kept:
             inputs.output.warn(f"`{step.output}` was edited by hand and is kept")
             inputs.output.hint("fluxcli assets prune --force")
@@ -92,18 +99,26 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
             raise FluxError(
                 Code.NO_CONSENT, "nothing was removed", hint="fluxcli assets prune --yes"
             )
-        for step in free:
-            pending = step.entry.pending if step.entry else None
-            if pending is not None:
-                named = pending.task_id or pending.ref
-                inputs.output.warn(f"`{named}` of `{step.name}` is or may be paid for")
-                inputs.output.hint(f"fluxcli download {named}")
         removed = maintenance.prune(free, project.manifest, project.lock)
     if inputs.output.json:
         inputs.output.record({"pruned": [step.name for step in free]})
     else:
         for path in removed:
             inputs.output.answer_path(path)
+
+
+def _warn_of_unsaved(inputs: BuildInputs, step: PlanStep, unsaved: LockedRequest) -> None:
+    """Report why an orphan stays in the lock, and how to save what is paid for."""
+    if unsaved.task_id is None:
+        inputs.output.warn(
+            f"`{step.name}` is kept: submission `{unsaved.ref}` may have been accepted and paid for"
+        )
+        inputs.output.hint(f"fluxcli status {unsaved.ref} --settle TASKID, or --settle not-charged")
+        return
+    inputs.output.warn(f"`{step.name}` is kept: task `{unsaved.task_id}` is paid for and not saved")
+    inputs.output.hint(
+        f"fluxcli download {unsaved.task_id} -o '{{id}}.{{ext}}' && fluxcli assets prune"
+    )
 
 
 def merge_locks(inputs: BuildInputs, call: BuildCall) -> None:

@@ -6,6 +6,7 @@ Nothing is removed but what the lock knows, byte for byte, inside the manifest's
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.asset_state import parked
@@ -23,18 +24,21 @@ from fluxcli.build.lock.output_names import Guard
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.project import check_outputs
 from fluxcli.build.steps import Action, answers, locked_request
+from fluxcli.build.submissions import is_alive
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
+from fluxcli.models import State
 from fluxcli.system import disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.steps import Plan, PlanStep
     from fluxcli.files.image_check import Inspected
+    from fluxcli.models import Task
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:
@@ -253,6 +257,45 @@ def merge_driver(ours: Path, theirs: Path, root: Path) -> None:
 
 
 # -- pruning ----------------------------------------------------------------------------
+
+
+def without_unsaved(
+    orphans: Iterable[PlanStep], find: Callable[[str], Task | None], *, now: float
+) -> tuple[list[PlanStep], list[tuple[PlanStep, LockedRequest]]]:
+    """Part orphans into those that may go, and those with a submission that is not saved yet.
+
+    `find` returns this machine's record of a submission. Where there is none, only a pending one
+    counts as not saved. What the service no longer has holds nothing back.
+    """
+    free: list[PlanStep] = []
+    held: list[tuple[PlanStep, LockedRequest]] = []
+    for step in orphans:
+        entry = step.entry or LockEntry()
+        pending = (entry.pending,) if entry.pending else ()
+        unsaved = [
+            one
+            for one in (*pending, *entry.history)
+            if _is_unsaved(one, find, now=now, otherwise=one is entry.pending)
+        ]
+        if unsaved:
+            held.append((step, unsaved[0]))
+        else:
+            free.append(step)
+    return free, held
+
+
+def _is_unsaved(
+    request: LockedRequest, find: Callable[[str], Task | None], *, now: float, otherwise: bool
+) -> bool:
+    named = request.task_id or request.ref
+    if named is None or request.error is not None:
+        return False
+    if not is_alive(replace(request, task_id=named), request.submitted_at, now=now):
+        return False
+    task = find(named)
+    if task is not None and named in {task.task_id, task.ref}:
+        return task.state in {State.SENDING, State.UNKNOWN, State.RUNNING, State.SUCCEEDED}
+    return otherwise
 
 
 def prunable(
