@@ -132,6 +132,26 @@ def test_a_cancelled_job_is_finished_by_the_next_one(
     remote.check("check")
 
 
+@pytest.mark.parametrize("charges", [1, 3, 6])
+@pytest.mark.parametrize("lost", [False, True], ids=["committed", "journals only"])
+def test_a_cancelled_run_of_shards_is_finished_by_the_next_one(
+    remote: Remote, charges: int, *, lost: bool
+) -> None:
+    """Every shard is interrupted on a machine of its own; nothing is paid for again."""
+    hub = github(remote, "images-sharded.yml")
+    remote.push({"assets.toml": manifest(*NAMES)})
+    jobs = hub.workflow["jobs"]
+    commit = jobs.pop("commit") if lost else None
+    assert hub.run(cancel=lambda: remote.account.charges >= charges)["shard"] == "failure"
+    assert charges <= remote.account.charges <= len(NAMES)
+    if commit is not None:
+        jobs["commit"] = commit
+    assert set(hub.run().values()) == {"success"}, hub.log
+    assert images(remote.clone("after")).keys() == set(NAMES)
+    assert remote.account.charges == len(NAMES)
+    remote.check("check")
+
+
 @pytest.mark.parametrize("fork", [False, True])
 def test_a_pull_request_is_green_with_work_to_do_and_costs_nothing(
     remote: Remote, *, fork: bool
