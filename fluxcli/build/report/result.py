@@ -122,7 +122,7 @@ def repository_root(folder: Path, workspace: str | None) -> Path:
 
 
 def reason(outcome: Outcome) -> str:
-    """Return why an asset has its result, in a line."""
+    """Return in a line why an asset has its result, and the command to run next, if any."""
     if outcome.error is not None:
         hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
         return f"{outcome.error.message}{hint}"
@@ -133,7 +133,8 @@ def reason(outcome: Outcome) -> str:
         return "paid for; `fluxcli build` collects it"
     if outcome.result == "unknown":
         return "submitted without an answer; `fluxcli build` shows what to do"
-    return "; ".join(outcome.step.reasons)
+    next_ = f" ({outcome.step.next})" if outcome.step.next else ""
+    return "; ".join(outcome.step.reasons) + next_
 
 
 def price(outcome: Outcome) -> str:
