@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 Stage = Literal["submit", "poll", "upload", "credits", "relink", "result"]
 When = Literal["before", "after"]
 
+CREATE_TASK: Final = "/api/v1/jobs/createTask"
+RECORD_INFO: Final = "/api/v1/jobs/recordInfo"
 STAGES: Final[dict[str, Stage]] = {
     "/api/v1/flux/kontext/generate": "submit",
     "/api/v1/flux/kontext/record-info": "poll",
-    "/api/v1/jobs/createTask": "submit",
-    "/api/v1/jobs/recordInfo": "poll",
+    CREATE_TASK: "submit",
+    RECORD_INFO: "poll",
     "/api/file-stream-upload": "upload",
     "/api/v1/chat/credit": "credits",
     "/api/v1/common/download-url": "relink",
@@ -142,6 +144,8 @@ class Made:
     """How many links to its result were given out after the first, and how often it went out."""
     port: int = 0
     """The client's port of the connection that it was submitted on."""
+    jobs: bool = False
+    """Whether the jobs API made it: the other API does not know it."""
 
 
 @dataclass(slots=True)
@@ -350,9 +354,12 @@ class FaultServer:
         with self._guard:
             match stage:
                 case "submit":
-                    return self._submit(body, effective=effective, port=port)
+                    jobs = urlsplit(target).path == CREATE_TASK
+                    return self._submit(body, effective=effective, port=port, jobs=jobs)
                 case "poll":
-                    return self._record(parse_qs(urlsplit(target).query).get("taskId", [""])[0])
+                    parts = urlsplit(target)
+                    task_id = parse_qs(parts.query).get("taskId", [""])[0]
+                    return self._record(task_id, jobs=parts.path == RECORD_INFO)
                 case "upload":
                     return _good({"downloadUrl": f"{self.result_url}/up/1.png", "fileSize": 1})
                 case "credits":
@@ -362,8 +369,10 @@ class FaultServer:
                 case "result":
                     return self._result(target)
 
-    def _submit(self, body: bytes, *, effective: bool, port: int) -> Answer:
+    def _submit(self, body: bytes, *, effective: bool, port: int, jobs: bool) -> Answer:
         request = json.loads(body)
+        if jobs:
+            request = request["input"]
         if self.limited and not self._admitted():
             self.refusals += 1
             return _bad(429, "call frequency is too high")
@@ -371,9 +380,10 @@ class FaultServer:
             return _bad(500, "nothing was made")
         self._number += 1
         task_id = f"fluxkontext_{self._number:08x}c0de"
-        form = str(request.get("outputFormat", "jpeg"))
-        self.tasks[task_id] = Made(task_id, request, picture(form, task_id), port=port)
-        return _good({"taskId": task_id})
+        form = str(request.get("outputFormat") or request.get("output_format") or "jpeg")
+        made = Made(task_id, request, picture(form, task_id), port=port, jobs=jobs)
+        self.tasks[task_id] = made
+        return _good({"taskId": task_id, "recordId": task_id} if jobs else {"taskId": task_id})
 
     def _admitted(self) -> bool:
         now = time.monotonic()
@@ -384,23 +394,48 @@ class FaultServer:
         self._recent.append(now)
         return True
 
-    def _record(self, task_id: str) -> Answer:
+    def _record(self, task_id: str, *, jobs: bool) -> Answer:
         task = self.tasks.get(task_id)
-        if task is None:
-            return _bad(422, "The record does not exist")
+        if task is None or task.jobs != jobs:
+            return _bad(422, "recordInfo is null" if jobs else "The record does not exist")
         task.polls += 1
         done = task.polls >= self.ready_after
         result = self._link(task) if done and not self.failing else None
+        return (
+            self._jobs_record(task, result, done=done)
+            if jobs
+            else _good(
+                {
+                    "taskId": task.id,
+                    "paramJson": json.dumps(task.request),
+                    "createTime": 1_795_341_600_000,
+                    "completeTime": 1_795_341_608_000 if done else None,
+                    "response": {"originImageUrl": None, "resultImageUrl": result}
+                    if result
+                    else None,
+                    "successFlag": (3 if self.failing else 1) if done else 0,
+                    "errorCode": 501 if done and self.failing else 0,
+                    "errorMessage": "generation failed" if done and self.failing else "",
+                }
+            )
+        )
+
+    def _jobs_record(self, task: Made, result: str | None, *, done: bool) -> Answer:
+        failed = done and self.failing
+        param = {"input": json.dumps(task.request), "model": "flux1-kontext"}
         return _good(
             {
                 "taskId": task.id,
-                "paramJson": json.dumps(task.request),
-                "createTime": 1_795_341_600_000,
+                "model": "flux1-kontext",
+                "state": "fail" if failed else "success" if done else "generating",
+                "param": json.dumps(param),
+                "resultJson": json.dumps({"resultUrls": [result]}) if result else "",
+                "failCode": "501" if failed else None,
+                "failMsg": "generation failed" if failed else None,
+                "costTime": 8 if done else None,
                 "completeTime": 1_795_341_608_000 if done else None,
-                "response": {"originImageUrl": None, "resultImageUrl": result} if result else None,
-                "successFlag": (3 if self.failing else 1) if done else 0,
-                "errorCode": 501 if done and self.failing else 0,
-                "errorMessage": "generation failed" if done and self.failing else "",
+                "createTime": 1_795_341_600_000,
+                "creditsConsumed": (0.0 if failed else 5.0) if done else None,
             }
         )
 

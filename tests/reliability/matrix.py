@@ -113,9 +113,9 @@ def sampled(every: int) -> list[Case]:
     return list(cases())[::every]
 
 
-def run(case: Case, root: Path) -> Outcome:
-    """Let one case happen below `root`."""
-    world = World(root, clock=SwiftClock())
+def run(case: Case, root: Path, *, api: str = "kontext") -> Outcome:
+    """Let one case happen below `root`, in the wire format `api`."""
+    world = World(root, clock=SwiftClock(), env={"FLUXCLI_API": api})
     (world.cwd / "input.png").write_bytes(png("the input"))
     with FaultServer() as server:
         world.ask(server.api_url)

@@ -102,12 +102,12 @@ def _status(process: subprocess.Popen[bytes], server: FaultServer, *, kills: boo
 
 
 class _Jobs(FaultServer):
-    """The stand-in, whose records serve the clients of the jobs API as well."""
+    """The server, whose records serve the clients of both APIs, whichever made the task."""
 
-    def _record(self, task_id: str) -> Answer:
-        answer = super()._record(task_id)
-        document = json.loads(answer.body)
+    def _record(self, task_id: str, *, jobs: bool) -> Answer:
         task: Made | None = self.tasks.get(task_id)
+        answer = super()._record(task_id, jobs=jobs if task is None else task.jobs)
+        document = json.loads(answer.body)
         if task is not None and document["data"].get("successFlag") == 1:
             document["data"] |= {
                 "state": "success",

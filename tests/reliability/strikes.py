@@ -39,6 +39,7 @@ class Plan:
     files: tuple[str, ...]
     prompt: str
     ready_after: int = 2
+    api: str = "kontext"
 
 
 PLANS = (
@@ -59,6 +60,13 @@ PLANS = (
         ("generate", "twins", "-n", "2", "-o", "t-{n}.png", "--interval", "0.1"),
         ("t-1.png", "t-2.png"),
         "twins",
+    ),
+    Plan(
+        "jobs",
+        ("generate", "a lighthouse", "-o", "out.png", "--interval", "0.1"),
+        ("out.png",),
+        "a lighthouse",
+        api="jobs",
     ),
 )
 
@@ -91,7 +99,7 @@ class Struck:
 def scene(plan: Plan) -> Iterator[tuple[World, FaultServer]]:
     """Set up a world and a service for one plan; both are gone afterwards."""
     with room() as root, FaultServer(ready_after=plan.ready_after, idle=5.0) as server:
-        world = World(root, clock=SwiftClock(time.time()))
+        world = World(root, clock=SwiftClock(time.time()), env={"FLUXCLI_API": plan.api})
         world.ask(server.api_url)
         (world.cwd / "input.png").write_bytes(png("the input"))
         os.mkfifo(root / "gate")

@@ -35,11 +35,13 @@ PLACES: st.SearchStrategy[tuple[Stage, Fault, When]] = st.one_of(
 class Money(RuleBasedStateMachine):
     """Two wishes, each for one file; one more picture may be paid for each time one is removed."""
 
+    api = "kontext"
+
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="flux-"))
         self.server = FaultServer().__enter__()
-        self.world = World(self.root)
+        self.world = World(self.root, env={"FLUXCLI_API": self.api})
         self.world.ask(self.server.api_url)
         self.asked: set[str] = set()
         self.removed: collections.Counter[str] = collections.Counter()
@@ -96,8 +98,13 @@ class Money(RuleBasedStateMachine):
             shutil.rmtree(self.root)
 
 
-TestMoney = Money.TestCase
-TestMoney.settings = settings(
+class MoneyOverJobs(Money):
+    """The same in the jobs API."""
+
+    api = "jobs"
+
+
+_SETTINGS = settings(
     max_examples=12,
     stateful_step_count=10,
     deadline=None,
@@ -105,3 +112,7 @@ TestMoney.settings = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+TestMoney = Money.TestCase
+TestMoney.settings = _SETTINGS
+TestMoneyOverJobs = MoneyOverJobs.TestCase
+TestMoneyOverJobs.settings = _SETTINGS

@@ -17,10 +17,11 @@ EVERY = 40
 """`python -m tests.reliability faults` tries them all."""
 
 
+@pytest.mark.parametrize("api", ["kontext", "jobs"])
 @pytest.mark.parametrize("case", matrix.sampled(EVERY), ids=lambda case: case.name)
-def test_a_fault_costs_nothing(case: Case, tmp_path: Path) -> None:
+def test_a_fault_costs_nothing(case: Case, api: str, tmp_path: Path) -> None:
     """Struck once and run again until it is done, a command has paid once for a whole picture."""
-    outcome = matrix.run(case, tmp_path)
+    outcome = matrix.run(case, tmp_path, api=api)
     assert not outcome.wrong
     assert not outcome.needless
 
