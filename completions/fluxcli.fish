@@ -55,15 +55,14 @@ function __fluxcli_tasks -d 'The latest tasks of this machine, their ids behind 
     string replace -r -- '^' "$argv" (__fluxcli_names tasks)
 end
 
-function __fluxcli_assets -d 'The assets of the manifest that was named, or is found'
+function __fluxcli_assets -d 'The assets of the manifest that was named, or is found; for $argv manifests too'
     set -l manifest (string match -- '*.toml' (commandline -opc))[1]
     if set -q manifest[1]
         __fluxcli_names $manifest
     else
         __fluxcli_names assets
-        for file in *.toml
-            printf '%s\tmanifest\n' $file
-        end
+        set -l files *.toml
+        test "$argv" = manifests; and string replace -r -- '$' '\tmanifest' $files
     end
 end
 
@@ -106,7 +105,7 @@ complete -c fluxcli -n "__fluxcli_after config" -a check -d 'Check settings, fol
 # Arguments.
 complete -c fluxcli -n "__fluxcli_after edit" -F -a '(__fluxcli_marked_tasks)'
 complete -c fluxcli -n "__fluxcli_in status download" -x -a '(__fluxcli_tasks)'
-complete -c fluxcli -n "__fluxcli_in build 'assets explain' 'assets adopt' 'assets pick'" -x -a '(__fluxcli_assets)'
+complete -c fluxcli -n "__fluxcli_in build 'assets explain' 'assets adopt' 'assets pick'" -x -a '(__fluxcli_assets manifests)'
 complete -c fluxcli -n "__fluxcli_after completion" -x -a 'bash zsh fish powershell'
 complete -c fluxcli -n "__fluxcli_in help" -x -a 'generate edit status download build assets credits sandbox callback config completion help exit-codes environment json templates money manifest agents'
 complete -c fluxcli -n "__fluxcli_after 'assets init'" -r -F
@@ -136,14 +135,14 @@ complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -m --model
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -a --aspect-ratio" -s a -l aspect-ratio -x -a '21:9 16:9 4:3 1:1 3:4 9:16' -d 'Width to height: 21:9, 16:9, 4:3, 1:1, 3:4, 9:16; an edit keeps its input\'s unless it is set'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --output-format" -l output-format -x -a 'jpeg png' -d 'File format: jpeg or png; taken from the output\'s ending when not given'
 complete -c fluxcli -n "__fluxcli_in generate" -n "__fluxcli_new --safety-tolerance" -l safety-tolerance -x -a '0 1 2 3 4 5 6' -d '0 (strictest) to 6; at most 2 when editing'
-complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-upsampling --no-prompt-upsampling" -l prompt-upsampling -d 'Let the service enrich the prompt; slower'
-complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-upsampling --no-prompt-upsampling" -l no-prompt-upsampling -d 'Let the service enrich the prompt; slower'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-upsampling --no-prompt-upsampling" -l prompt-upsampling -d 'Let the service extend the prompt; slower'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --prompt-upsampling --no-prompt-upsampling" -l no-prompt-upsampling -d 'Let the service extend the prompt; slower'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --enable-translation --no-enable-translation" -l enable-translation -d 'Let the service translate the prompt into English'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --enable-translation --no-enable-translation" -l no-enable-translation -d 'Let the service translate the prompt into English'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --upload-cn --no-upload-cn" -l upload-cn -d 'Use servers in China'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --upload-cn --no-upload-cn" -l no-upload-cn -d 'Use servers in China'
-complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --watermark" -l watermark -x -d 'Text to be drawn into the image'
-complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --callback-url" -l callback-url -x -d 'Address that the service reports to'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --watermark" -l watermark -x -d 'Text that is drawn into the image'
+complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --callback-url" -l callback-url -x -d 'URL that the service calls when the task is finished'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -o --output" -s o -l output -r -F -d 'A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} {model} {ratio} {ext}. [{prompt}-{id}.{ext}]'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace a file that exists; if the request is done, pay again for it'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --skip-existing" -l skip-existing -d 'Make no image whose file exists'

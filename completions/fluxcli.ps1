@@ -117,15 +117,15 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--safety-tolerance'); Takes = @('0', '1', '2', '3', '4', '5', '6'); In = @('generate')
             Again = $false; Help = '0 (strictest) to 6; at most 2 when editing' }
         @{ Names = @('--prompt-upsampling', '--no-prompt-upsampling'); In = @('generate', 'edit')
-            Again = $false; Help = 'Let the service enrich the prompt; slower' }
+            Again = $false; Help = 'Let the service extend the prompt; slower' }
         @{ Names = @('--enable-translation', '--no-enable-translation'); In = @('generate', 'edit')
             Again = $false; Help = 'Let the service translate the prompt into English' }
         @{ Names = @('--upload-cn', '--no-upload-cn'); In = @('generate', 'edit')
             Again = $false; Help = 'Use servers in China' }
         @{ Names = @('--watermark'); Takes = @(); In = @('generate', 'edit')
-            Again = $false; Help = 'Text to be drawn into the image' }
+            Again = $false; Help = 'Text that is drawn into the image' }
         @{ Names = @('--callback-url'); Takes = @(); In = @('generate', 'edit')
-            Again = $false; Help = 'Address that the service reports to' }
+            Again = $false; Help = 'URL that the service calls when the task is finished' }
         @{ Names = @('-o', '--output'); Takes = @('FILE'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} {model} {ratio} {ext}. [{prompt}-{id}.{ext}]' }
         @{ Names = @('-f', '--force'); In = @('generate', 'edit', 'download')

@@ -39,7 +39,9 @@ class StatusInfo(NamedTuple):
 STATUSES: dict[int, StatusInfo] = {
     0: StatusInfo("done", "yes, for new images", "nothing"),
     1: StatusInfo(
-        "a bug, or a local failure: journal, stdout, no threads", "maybe", "fluxcli status"
+        "a bug, or a local failure: journal, stdout, no threads",
+        "maybe",
+        "`fluxcli status` shows what was submitted",
     ),
     2: StatusInfo(
         "wrong command line, value, setting, manifest or environment, or a file would be "
@@ -50,7 +52,7 @@ STATUSES: dict[int, StatusInfo] = {
     3: StatusInfo(
         "the API key is missing or refused",
         "no, unless the error names a task",
-        "fluxcli config set api_key",
+        "`fluxcli config set api_key`",
     ),
     4: StatusInfo(
         "the waiting ended; the task is still running and already paid",
@@ -60,7 +62,7 @@ STATUSES: dict[int, StatusInfo] = {
     5: StatusInfo(
         "network, service or rate limit; nothing was accepted", "no", "run the same command later"
     ),
-    6: StatusInfo("finished and paid, not saved", "yes", "fluxcli download --unsaved"),
+    6: StatusInfo("finished and paid, not saved", "yes", "`fluxcli download --unsaved`"),
     7: StatusInfo(
         "too few credits, over a cap, or no consent; nothing was sent",
         "no",
@@ -76,11 +78,11 @@ STATUSES: dict[int, StatusInfo] = {
         "yes, for those that were made",
         "run the same command again: it makes only what is missing",
     ),
-    10: StatusInfo("`build --check`: there is work to do", "no", "fluxcli build --plan"),
+    10: StatusInfo("`build --check`: there is work to do", "no", "`fluxcli build --plan` shows it"),
     11: StatusInfo(
         "unknown whether the submission was accepted",
         "maybe",
-        "fluxcli status REF; a person settles it, never pay again before",
+        "`fluxcli status REF`; a person settles it; do not submit it again before",
     ),
     129: StatusInfo("stopped by SIGHUP", "maybe", "run the same command again"),
     130: StatusInfo("stopped by Ctrl-C", "maybe", "run the same command again"),

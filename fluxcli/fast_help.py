@@ -28,7 +28,7 @@ _WIDEST: Final = 100
 """Longer lines are hard to read."""
 
 _NARROWEST: Final = 20
-_ROOMY: Final = 60
+_ROOMY: Final = 70
 _LONGEST_LEFT: Final = 26
 _EDGE: Final = "  "
 _KINDS: Final = {"# ", "$ ", "- ", "> ", "+ "}
@@ -149,9 +149,9 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     """Yield rows: the right side beside the left one where that is short, else below it."""
     longest = _LONGEST_LEFT if width >= _ROOMY else width // 4
     short = [len(left) for left, *_ in rows if len(left) <= longest]
-    indent = max(short) + 2 * len(_EDGE) if short else 3 * len(_EDGE)
+    indent = max(short) + 2 * len(_EDGE) if short else 2 * len(_EDGE)
     if width < _ROOMY and len(short) < len(rows):
-        longest, indent = 0, 3 * len(_EDGE)
+        longest, indent = 0, 2 * len(_EDGE)
     for left, *rest in rows:
         right = "".join(rest)
         if len(left) <= longest:

@@ -112,7 +112,7 @@ FIELDS: Final[tuple[RequestField, ...]] = (
         "prompt_upsampling",
         "switch",
         default=False,
-        help="let the service enrich the prompt; slower",
+        help="let the service extend the prompt; slower",
     ),
     RequestField(
         "enable_translation",
@@ -136,7 +136,7 @@ FIELDS: Final[tuple[RequestField, ...]] = (
         "watermark",
         "text",
         None,
-        "text to be drawn into the image",
+        "text that is drawn into the image",
         metavar="TEXT",
     ),
     RequestField(
@@ -145,7 +145,7 @@ FIELDS: Final[tuple[RequestField, ...]] = (
         None,
         "address",
         None,
-        "address that the service reports to",
+        "URL that the service calls when the task is finished",
         metavar="URL",
         depicted=False,
     ),

@@ -46,8 +46,8 @@ def generate(
     fixed file that already holds the image.
 
     Examples:
-        fluxcli generate "a lighthouse at dusk"
-        fluxcli generate "a lighthouse at dusk" -o lighthouse.png --model max
+        fluxcli generate "a lighthouse at dusk" -o lighthouse.png
+        fluxcli generate "a red fox in the snow" --model max
         fluxcli generate "a paper boat" -n 3 -a 1:1 -o "boat-{n}.{ext}"
         echo "a fox" | fluxcli generate --prompts - -o animal.png
 

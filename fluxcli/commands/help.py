@@ -15,6 +15,8 @@ from fluxcli.settings.parsers import nearest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fluxcli.output.output import Output
+
 TOPICS: Final = {
     "exit-codes": "exit statuses and error codes",
     "environment": "settings and environment variables",
@@ -48,8 +50,12 @@ def help(  # noqa: A001 - the word that the user types
     if named[:1] == ["fluxcli"]:
         del named[0]
     try:
-        if context.output.json:
-            _print_document(context, named)
+        output = context.output
+    except FluxError:  # help does not depend on the settings that it explains
+        output = context.plain_output(json=bool(context.flags.get("json")))
+    try:
+        if output.json:
+            _print_document(output, named)
             return
         text = fast_help.help_page(named, fast_help.terminal_columns(context.env))
     except OSError as error:
@@ -57,23 +63,23 @@ def help(  # noqa: A001 - the word that the user types
         raise FluxError(Code.INTERNAL, message, hint="install fluxcli again") from None
     if not text:
         raise _unknown(named)
-    context.output.answer(text.rstrip("\n"))
+    output.answer(text.rstrip("\n"))
 
 
-def _print_document(context: Context, words: Sequence[str]) -> None:
+def _print_document(output: Output, words: Sequence[str]) -> None:
     """Print the whole document, or what it has about one command."""
     import json
 
     document = fast_help.document()
     if not words:
-        context.output.answer(document.rstrip("\n"))
+        output.answer(document.rstrip("\n"))
         return
     name = " ".join(words)
     commands = json.loads(document)["commands"]
     found = next((one for one in commands if one["name"] == name), None)
     if found is None:
         raise _unknown(words)
-    context.output.record(found)
+    output.record(found)
 
 
 def _unknown(words: Sequence[str]) -> FluxError:

@@ -50,7 +50,7 @@ def sandbox(
     server: it is the same service inside the command.
 
     Examples:
-        fluxcli sandbox
+        fluxcli sandbox --port 0
         fluxcli sandbox --port 0 --seconds 0.1 --fault submit:reset@2
         eval "$(fluxcli sandbox --print-env)"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.commands import COMMANDS
 from fluxcli.errors import Code, FluxError
+from fluxcli.fast_completion import SCRIPTS
 from fluxcli.system.shell_syntax import join, quote
 
 if TYPE_CHECKING:
@@ -112,10 +113,10 @@ _COMMON_WORDS: Final = {
     **dict.fromkeys(("resume", "retry", "continue", "fetch"), "fluxcli download --unsaved"),
     **dict.fromkeys(("balance", "usage", "account", "billing"), "fluxcli credits"),
     **dict.fromkeys(("make", "create", "new", "gen", "run"), 'fluxcli generate "PROMPT"'),
-    **dict.fromkeys(("help",), "fluxcli --help"),
     "version": "fluxcli --version",
     **dict.fromkeys(("settings", "configure", "set"), "fluxcli config list"),
 }
+_COMPLETION: Final = frozenset({"completions", "complete", "autocomplete", "--show-completion"})
 _RATIO: Final = "--aspect-ratio 16:9 (sizes follow from it: 21:9 16:9 4:3 1:1 3:4 9:16)"
 _COMMON_FLAGS: Final = {
     **dict.fromkeys(("--size", "--width", "--height", "--ratio", "--resolution"), _RATIO),
@@ -145,19 +146,27 @@ def answer_to(message: str, arguments: Sequence[str], params: Sequence[object], 
     if "unexpected extra argument" in folded:
         return _one_prompt(arguments, params, cwd)
     if folded.startswith("no such command"):
-        word = next((one for one in arguments if not one.startswith("-")), "")
-        if is_image(cwd, word):
-            return f'fluxcli edit {quote(word)} "PROMPT"'
-        if " " in word.strip():
-            return f"fluxcli generate {quote(word)}"
-        known = word.casefold() if word not in COMMANDS and word.casefold() in COMMANDS else ""
-        return _COMMON_WORDS.get(word.casefold(), f"fluxcli {known} --help" if known else "")
+        return _command_for(arguments, cwd)
     if folded.startswith("no such option"):
         flags = (one.partition("=")[0].casefold() for one in arguments if one.startswith("--"))
         return next(
             (_COMMON_FLAGS[one] for one in flags if one in _COMMON_FLAGS and one in folded), ""
         )
     return ""
+
+
+def _command_for(arguments: Sequence[str], cwd: Path) -> str:
+    """Return the command that an unknown word stands for; nothing if none is known."""
+    word = next((one for one in arguments if not one.startswith("-")), "")
+    if is_image(cwd, word):
+        return f'fluxcli edit {quote(word)} "PROMPT"'
+    if " " in word.strip():
+        return f"fluxcli generate {quote(word)}"
+    if word.casefold() in _COMPLETION:
+        shells = (one for one in arguments if one.casefold() in SCRIPTS)
+        return f"fluxcli completion {next(shells, 'bash').casefold()}"
+    known = word.casefold() if word not in COMMANDS and word.casefold() in COMMANDS else ""
+    return _COMMON_WORDS.get(word.casefold(), f"fluxcli {known} --help" if known else "")
 
 
 def _one_prompt(arguments: Sequence[str], params: Sequence[object], cwd: Path) -> str:

@@ -50,7 +50,9 @@ def _arguments(root: Command) -> Iterator[str]:
             places.setdefault((test, _offered(argument.value)), []).append(_quoted(command.words))
     for (test, offered), commands in places.items():
         if offered:
-            yield _line([f"{test} {' '.join(commands)}"], offered)
+            # Where an asset is named, its manifest can be named before it.
+            completion = offered.replace("(__fluxcli_assets)", "(__fluxcli_assets manifests)")
+            yield _line([f"{test} {' '.join(commands)}"], completion)
 
 
 def _flags(root: Command) -> Iterator[str]:

@@ -69,8 +69,7 @@ def _environment() -> Iterator[str]:
     for setting in SETTINGS.values():
         default = written(setting.default)
         shown = f" [{default}]" if default else ""
-        names = ", ".join(setting.variables)
-        yield f"- {setting.name}\t{setting.help}{shown}; {names}"
+        yield f"- {setting.name}\t{setting.help}{shown}: {' '.join(setting.variables)}"
     yield "# Other variables:"
     yield from (f"- {name}\t{meaning}" for name, meaning in OTHER_VARIABLES.items())
     yield "Read on: `fluxcli config --help`"

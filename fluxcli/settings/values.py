@@ -123,22 +123,32 @@ def _table() -> Iterator[Setting]:
     apis = choice({word: word for word in APIS}, shown=APIS)
     yield Setting("api_key", key.parse_key, None, "the API key", secret=True)
     yield Setting("base_url", parse_host, API_URL, "address of the service")
-    yield Setting("upload_url", parse_host, UPLOADS, "address that takes input pictures")
+    yield Setting("upload_url", parse_host, UPLOADS, "address that input images are uploaded to")
     yield Setting("api", apis, "auto", "wire format of the service: auto, kontext or jobs")
-    yield Setting("timeout", parse_duration, DEFAULT_TIMEOUT, "longest wait; 0: for ever")
-    yield Setting("interval", parse_interval, None, "time between two looks; else adaptive")
-    yield Setting("output", parse_text, DEFAULT_OUTPUT, "file, folder or template of names")
+    yield Setting(
+        "timeout", parse_duration, DEFAULT_TIMEOUT, "how long to wait for the result; 0: no limit"
+    )
+    yield Setting("interval", parse_interval, None, "the polling interval; adaptive if not set")
+    yield Setting(
+        "output", parse_text, DEFAULT_OUTPUT, "a file, a folder or a template of file names"
+    )
     yield Setting("preset", parse_text, None, "name of a preset: `[presets.NAME]` in the file")
     text = "the key that signs the service's callbacks"
     yield Setting("webhook_hmac_key", key.parse_key, None, text, secret=True)
-    yield Setting("color", color, "auto", "colours: auto, always or never")
-    yield Setting("max_credits", whole(0), None, "most credits a run may spend", stored=False)
+    yield Setting("color", color, "auto", "when to use colours: auto, always or never")
+    yield Setting(
+        "max_credits",
+        whole(0),
+        None,
+        "the most credits that a run may spend, by estimate",
+        stored=False,
+    )
     for name, text in (
-        ("json", "results as JSON, one object per line"),
-        ("quiet", "errors only"),
-        ("verbose", "more detail"),
-        ("debug", "a trace of what is sent and received, without the key"),
-        ("no_input", "never ask"),
+        ("json", "print JSON on stdout, one object a line"),
+        ("quiet", "print errors only, and warnings about money"),
+        ("verbose", "print more detail"),
+        ("debug", "print a trace of the HTTP traffic, without the key"),
+        ("no_input", "never ask questions"),
         ("sandbox", "use the stand-in service: no key, no network, no cost"),
     ):
         yield Setting(name, parse_bool, False, text, stored=False)

@@ -126,6 +126,28 @@ def test_tasks(shell: Shell, home: Home, line: str, question: str) -> None:
     assert home.asked[-1] == LISTS_TASKS + question
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("fluxcli build ", ["assets.toml", "other.toml", "hero", "icon[1:1,mail]"]),
+        ("fluxcli build h", ["hero"]),
+        ("fluxcli build hero i", ["icon[1:1,mail]"]),
+        ("fluxcli build other.toml ", ["banner"]),
+        ("fluxcli build --reroll ", ["hero", "icon[1:1,mail]"]),
+        ("fluxcli assets pick h", ["hero"]),
+        ("fluxcli assets explain other.toml b", ["banner"]),
+    ],
+)
+def test_assets_and_manifests(shell: Shell, line: str, offered: list[str]) -> None:
+    assert [word.replace("\\", "") for word in shell.complete(line)] == sorted(offered)
+
+
+def test_topics_and_commands_of_help(shell: Shell) -> None:
+    assert shell.complete("fluxcli help m") == ["manifest", "money"]
+    assert shell.complete("fluxcli help gen") == ["generate"]
+    assert shell.complete("fluxcli completion ") == ["bash", "fish", "powershell", "zsh"]
+
+
 def test_tasks_that_begin_as_typed(shell: Shell) -> None:
     assert shell.complete("fluxcli status e7") == [TASKS[0]]
     assert shell.complete("fluxcli status @l") == ["@last"]
