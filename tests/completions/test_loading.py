@@ -17,7 +17,7 @@ from fluxcli.fast_completion import SCRIPTS, script
 from tests.completions.shells import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tests.worlds import World
 
@@ -137,7 +137,7 @@ class TestSlips:
 
 class TestNames:
     @pytest.fixture
-    def furnished(self, world: World) -> Iterator[World]:
+    def furnished(self, world: World) -> World:
         world.run("generate", "a red\tcube \x1b[31m", "--sandbox", "-o", "cube.png")
         (world.cwd / "assets.toml").write_text(
             "version = 1\n[assets.hero]\nprompt = 'A lighthouse'\n[assets.icon]\n"
