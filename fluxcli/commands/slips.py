@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.commands import COMMANDS
 from fluxcli.errors import Code, FluxError
-from fluxcli.fast_completion import SCRIPTS
 from fluxcli.system.shell_syntax import join, quote
 
 if TYPE_CHECKING:
@@ -163,6 +162,8 @@ def _command_for(arguments: Sequence[str], cwd: Path) -> str:
     if " " in word.strip():
         return f"fluxcli generate {quote(word)}"
     if word.casefold() in _COMPLETION:
+        from fluxcli.fast_completion import SCRIPTS
+
         shells = (one for one in arguments if one.casefold() in SCRIPTS)
         return f"fluxcli completion {next(shells, 'bash').casefold()}"
     known = word.casefold() if word not in COMMANDS and word.casefold() in COMMANDS else ""
