@@ -47,7 +47,6 @@ def generate(
 
     Examples:
         fluxcli generate "a lighthouse at dusk" -o lighthouse.png
-        fluxcli generate "a red fox in the snow" --model max
         fluxcli generate "a paper boat" -n 3 -a 1:1 -o "boat-{n}.{ext}"
         echo "a fox" | fluxcli generate --prompts - -o animal.png
 
