@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fluxcli.catalog import Mode
 
-_NAMES: Final = frozenset({*COMMANDS, "callback", "completion", "help", "version"})
+_NAMES: Final = frozenset({*COMMANDS, "version"})
 _ENDINGS: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff", ".heic"}
 )

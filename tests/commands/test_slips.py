@@ -95,7 +95,6 @@ def test_there_is_one_source_for_the_prompt(box: World, other: tuple[str, ...]) 
         (("resume",), "fluxcli download --unsaved"),
         (("balance",), "fluxcli credits"),
         (("create", "a cat"), 'fluxcli generate "PROMPT"'),
-        (("help",), "fluxcli --help"),
         (("generate", "a", "--out", "x.png"), "--output PATH"),
         (("generate", "a", "--format=png"), "--output-format png"),
     ],
