@@ -26,7 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.mutants.rooms import Room
+    from tests.mutants.groups import Group
     from tests.mutants.tool import Mutant
 
 ROOT: Final = Path(__file__).parents[2]
@@ -44,30 +44,30 @@ _MEMORY: Final = 4 << 30
 
 _ANYTHING: Final = frozenset[str]()
 
-Fate = Literal["killed", "survived", "timed out"]
+Outcome = Literal["killed", "survived", "timed out"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A mutant and what became of it; `diff` shows the change."""
+    """A mutant and how it ended; `diff` shows the change."""
 
     mutant: Mutant
-    fate: Fate
+    outcome: Outcome
     line: int
     diff: str
 
 
 class Trial:
-    """A room's tests on a copy of the program in `folder`, which is new.
+    """A group's tests on a copy of the program in `folder`, which is new.
 
     Raises:
         RuntimeError: they fail on the program as it is.
     """
 
-    def __init__(self, folder: Path, room: Room, *, seed: int) -> None:
+    def __init__(self, folder: Path, group: Group, *, seed: int) -> None:
         self._folder = folder
         _copy(folder)
-        found = (path for pattern in room.tests for path in sorted(folder.glob(pattern)))
+        found = (path for pattern in group.tests for path in sorted(folder.glob(pattern)))
         tests = list(dict.fromkeys(str(path.relative_to(folder)) for path in found))
         self._options = [*_OPTIONS, f"--hypothesis-seed={seed}", *tests]
         self._fork = multiprocessing.get_context("forkserver")
@@ -96,8 +96,8 @@ class Trial:
                 code = self._ends(self._options, _ANYTHING, seconds=self._seconds)
         finally:
             place.write_text(whole, "utf-8")
-        fate: Fate = "timed out" if code is None else "survived" if code == 0 else "killed"
-        return Tried(mutant, fate, changed[0], _diff(whole, mutant.text))
+        outcome: Outcome = "timed out" if code is None else "survived" if code == 0 else "killed"
+        return Tried(mutant, outcome, changed[0], _diff(whole, mutant.text))
 
     def _reaching(self, place: Path, lines: Sequence[int]) -> frozenset[str]:
         """Return the names of the tests that ran these lines; none if the import ran them."""

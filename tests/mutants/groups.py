@@ -1,0 +1,74 @@
+"""The modules that money depends on, in groups: their files, and the tests of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Patterns, below the repository, of files of the program, and of their tests in order."""
+
+    patterns: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def files(self, root: Path) -> Iterator[str]:
+        """Yield the group's files, by their names below `root`."""
+        for pattern in self.patterns:
+            for path in sorted(root.glob(pattern)):
+                yield path.relative_to(root).as_posix()
+
+
+_COMMANDS: Final = tuple(
+    f"tests/commands/test_{name}.py"
+    for name in (
+        *("paying_once", "charged_once", "same_command", "clock_and_origin"),
+        *("generate*", "edit", "download", "status", "prompt_lists"),
+    )
+)
+_MONEY: Final = "tests/reliability/test_money.py"
+
+GROUPS: Final[dict[str, Group]] = {
+    "answers": Group(
+        ("fluxcli/client/responses.py", "fluxcli/client/wire_kontext.py"), ("tests/client",)
+    ),
+    "calls": Group(
+        tuple(f"fluxcli/client/{name}.py" for name in ("client", "transport", "deadline")),
+        ("tests/client", "tests/tasks", _MONEY),
+    ),
+    "journal": Group(
+        ("fluxcli/journal/*.py",), ("tests/journal", "tests/tasks", *_COMMANDS, _MONEY)
+    ),
+    "requests": Group(("fluxcli/requests/*.py",), ("tests/requests", *_COMMANDS)),
+    "tasks": Group(("fluxcli/tasks/*.py",), ("tests/tasks", *_COMMANDS, _MONEY)),
+    "atomic": Group(
+        (
+            *("fluxcli/atomicfile.py", "fluxcli/filelock.py", "fluxcli/files/atomic.py"),
+            *("fluxcli/files/prove.py", "fluxcli/files/receive.py", "fluxcli/system/disk.py"),
+        ),
+        (
+            *("tests/test_atomicfile.py", "tests/test_filelock.py", "tests/system/test_disk.py"),
+            *("tests/files/test_atomic.py", "tests/files/test_landing.py"),
+            *("tests/files/test_overwriting.py", "tests/files/test_prove.py"),
+        ),
+    ),
+    "images": Group(
+        ("fluxcli/files/image_check.py", "fluxcli/files/output_path.py", "fluxcli/files/png.py"),
+        ("tests/files",),
+    ),
+    "redaction": Group(
+        ("fluxcli/output/redaction.py", "fluxcli/output/text.py"),
+        # The tests of a real terminal start processes: what they would notice of these two
+        # files, the others notice as well.
+        (
+            "tests/output/test_redaction.py",
+            "tests/output/test_words*.py",
+            "tests/output/test_[!r]*.py",
+        ),
+    ),
+}
