@@ -63,10 +63,9 @@ def baseline_power(size: Size) -> Figure:
     with power.scene() as at, Nursery() as nursery:
         out = at.world.cwd / "out.png"
         arguments = ["a lighthouse", str(out)]
-        power.recorded(at, [sys.executable, str(SCRIPT), *arguments], seed=size.seed)
-        power.note(figure, "script", at)
+        power.recorded(at, [sys.executable, str(SCRIPT), *arguments])
         with room() as outside:
-            for moment in at.moments[:: size.step]:
+            for moment in at.moments(step=size.step, seed=size.seed):
                 at.restore(moment)
                 for _ in range(RUNS):
                     if is_whole(out, at.server):
@@ -81,6 +80,7 @@ def baseline_power(size: Size) -> Figure:
                 figure.trials += 1
                 figure.found["paid twice"] += at.server.charges > 1
                 figure.found["lost"] += not is_whole(out, at.server)
+        power.note(figure, "script", at)
     return figure
 
 

@@ -79,6 +79,11 @@ class Image:
     folders: Mapping[str, int]
     files: Mapping[str, tuple[int, bytes]]
 
+    @property
+    def key(self) -> int:
+        """A hash that two disks with the same content share."""
+        return hash((frozenset(self.folders), frozenset(self.files.items())))
+
     def write_to(self, root: Path) -> None:
         """Make `root` hold this and nothing else."""
         for old in root.iterdir():

@@ -7,6 +7,7 @@ knows what it had received by then, and the same command is run again until it i
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.reliability.aftermath import finish
-from tests.reliability.disk import LOSSES, shuffled
+from tests.reliability.disk import LOSSES, Disk, shuffled
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.figures import Figure
 from tests.reliability.pictures import png
@@ -90,7 +91,6 @@ class Moment:
     loss: str
     image: Image
     tasks: tuple[Made, ...]
-    is_sync_point: bool
 
     @property
     def where(self) -> str:
@@ -104,15 +104,44 @@ class Scene:
 
     world: World
     server: FaultServer
-    moments: list[Moment] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    start: Disk | None = None
+    earlier: frozenset[str] = frozenset()
+    known: tuple[Made, ...] = ()
     points: int = 0
     syncs: int = 0
+    disks: int = 0
 
     def restore(self, moment: Moment) -> None:
         """Bring the disk and the service back to a moment."""
         moment.image.write_to(self.world.root)
         self.world.cwd.mkdir(exist_ok=True)
         self.server.restore(moment.tasks)
+
+    def replay(self) -> Replay:
+        """Return a replay of the recorded command, at its beginning."""
+        disk = copy.deepcopy(self.start) if self.start else Disk(self.world.root)
+        return Replay(self.world.root, self.world.cwd, disk, lambda data: b'"prompt"' in data)
+
+    def moments(self, *, step: int, seed: int, chances: int = BY_CHANCE) -> Iterator[Moment]:
+        """Yield every `step`-th of the different moments of the recorded command."""
+        chance = random.Random(seed)  # noqa: S311 - luck, not secrets
+        seen: set[int] = set()
+        self.points = self.syncs = self.disks = 0
+        replay = self.replay()
+        for call in replay.run(self.calls):
+            self.points += 1
+            self.syncs += is_sync_point(call)
+            tasks = _charged(self.known, self.earlier, replay.sent)
+            for loss in (*LOSSES, *[shuffled(chance)] * chances):
+                image = replay.disk.after(loss)
+                key = hash((image.key, len(tasks)))
+                if key in seen:
+                    continue
+                seen.add(key)
+                if self.disks % step == 0:
+                    yield Moment(_shown(call), loss.name, image, tasks)
+                self.disks += 1
 
 
 @contextmanager
@@ -124,18 +153,17 @@ def scene() -> Iterator[Scene]:
         yield Scene(world, server)
 
 
-def recorded(scene: Scene, words: Sequence[str], *, seed: int, chances: int = BY_CHANCE) -> None:
-    """Run a program in a scene, record it, and note every different moment of it.
+def recorded(scene: Scene, words: Sequence[str]) -> None:
+    """Run a program in a scene and record it.
 
     Raises:
         RuntimeError: it failed.
         AssertionError: the model of the disk is wrong.
     """
     world, server = scene.world, scene.server
-    replay = Replay(world.root, world.cwd, lambda data: b'"prompt"' in data)
-    earlier = set(server.tasks)
+    scene.start, scene.earlier = Disk(world.root), frozenset(server.tasks)
     with room() as outside:
-        status, calls, said = record(
+        status, scene.calls, said = record(
             words,
             env=world.env | {"PYTHONPATH": str(_REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=world.cwd,
@@ -143,23 +171,16 @@ def recorded(scene: Scene, words: Sequence[str], *, seed: int, chances: int = BY
         )
     if status:
         raise RuntimeError(f"{words} ended with {status}: {said}")
-    known = list(server.tasks.values())
-    chance = random.Random(seed)  # noqa: S311 - luck, not secrets
-    found: dict[tuple[str, str, int], Moment] = {}
-    for call in replay.run(calls):
-        scene.points += 1
-        scene.syncs += is_sync_point(call)
-        tasks = _charged(known, earlier, replay.sent)
-        for loss in (*LOSSES, *[shuffled(chance)] * chances):
-            image = replay.disk.after(loss)
-            key = repr(sorted(image.folders)), repr(sorted(image.files.items())), len(tasks)
-            moment = Moment(_shown(call), loss.name, image, tasks, is_sync_point(call))
-            found.setdefault(key, moment)
+    scene.known = tuple(server.tasks.values())
+    replay = scene.replay()
+    for _ in replay.run(scene.calls):
+        pass
     replay.check()
-    scene.moments = list(found.values())
 
 
-def _charged(known: Sequence[Made], earlier: set[str], sent: Sequence[int]) -> tuple[Made, ...]:
+def _charged(
+    known: Sequence[Made], earlier: frozenset[str], sent: Sequence[int]
+) -> tuple[Made, ...]:
     """Return the tasks that existed earlier, and those whose requests were sent by now."""
     left, charged = list(sent), []
     for task in known:
@@ -182,10 +203,10 @@ def power(size: Size) -> Figure:
     for plan in PLANS:
         with scene() as at:
             prepare(at, plan)
-            recorded(at, [sys.executable, "-m", "fluxcli", *plan.arguments], seed=size.seed)
-            note(figure, plan.name, at)
-            for moment in at.moments[:: size.step]:
+            recorded(at, [sys.executable, "-m", "fluxcli", *plan.arguments])
+            for moment in at.moments(step=size.step, seed=size.seed):
                 count(figure, f"{plan.name}, {moment.where}", rerun(at, plan, moment))
+            note(figure, plan.name, at)
     return figure
 
 
@@ -206,8 +227,7 @@ def rerun(at: Scene, plan: PowerPlan, moment: Moment) -> Aftermath:
 def note(figure: Figure, name: str, at: Scene) -> None:
     """Write down how many moments there are."""
     figure.notes.append(
-        f"{name}: {at.points} points, {at.syncs} of them sync points, "
-        f"{len(at.moments)} different disks"
+        f"{name}: {at.points} points, {at.syncs} of them sync points, {at.disks:,} different disks"
     )
 
 

@@ -52,19 +52,20 @@ def power_build(size: Size) -> Figure:
 def cut(size: Size, assets: int) -> Figure:
     """Do that to a build of so many images."""
     figure = Figure(f"power lost in a build of {assets}, rerun", "0 paid twice, 0 lost")
-    with recording(assets, seed=size.seed) as at:
-        note(figure, "build", at)
-        for moment, place in zip(at.moments[:: size.step], itertools.cycle(PLACES), strict=False):
+    with recording(assets) as at:
+        moments = at.moments(step=size.step, seed=size.seed)
+        for moment, place in zip(moments, itertools.cycle(PLACES), strict=False):
             count(figure, f"{place}, {moment.where}", rerun(at, moment, place, assets))
+        note(figure, "build", at)
     return figure
 
 
 @contextmanager
-def recording(assets: int, *, seed: int) -> Iterator[Scene]:
+def recording(assets: int) -> Iterator[Scene]:
     """Record a build of so many images, with all its moments."""
     with scene() as at:
         (at.world.cwd / "assets.toml").write_text(manifest(assets))
-        recorded(at, [sys.executable, "-m", "fluxcli", *_BUILD], seed=seed)
+        recorded(at, [sys.executable, "-m", "fluxcli", *_BUILD])
         yield at
 
 

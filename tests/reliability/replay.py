@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
-from tests.reliability.disk import ROOT, Disk
+from tests.reliability.disk import LOSSES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tests.reliability.disk import Disk
     from tests.reliability.syscalls import Call
 
 _UNMODELLED: Final = {"symlink", "symlinkat", "copy_file_range", "sendfile", "pwritev"}
@@ -35,19 +36,16 @@ class _Open:
 class Replay:
     """The calls of one process, below `root`; `sent` are the ports that a request was sent from.
 
-    `is_request` decides which sent bytes complete a paid request.
+    `disk` is as it was before the first call. `is_request` decides which sent bytes complete a
+    paid request.
     """
 
     root: Path
     cwd: Path
+    disk: Disk
     is_request: Callable[[bytes], bool]
-    disk: Disk = field(init=False)
     sent: list[int] = field(default_factory=list)
     _open: dict[int, _Open] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Begin with what is below the root now."""
-        self.disk = Disk(self.root)
 
     def run(self, calls: Sequence[Call]) -> Iterator[Call]:
         """Carry the calls out; yield each that changes the disk or sends a request, once done."""
@@ -61,8 +59,6 @@ class Replay:
         Raises:
             AssertionError: it has not, so that the experiment would prove nothing.
         """
-        from tests.reliability.disk import LOSSES  # noqa: PLC0415 - the first keeps everything
-
         modelled = self.disk.after(LOSSES[0])
         real = {
             str(path.relative_to(self.root)): path.read_bytes()
