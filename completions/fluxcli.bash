@@ -103,7 +103,7 @@ _fluxcli_command() {
     'config') takes=('path list get set unset edit check') ;;
     'config get')
       takes=('base_url upload_url api timeout interval output preset webhook_hmac_key color
-        max_credits json quiet verbose debug no_input sandbox generate.model
+        history_limit max_credits json quiet verbose debug no_input sandbox generate.model
         generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
@@ -112,7 +112,7 @@ _fluxcli_command() {
       ;;
     'config set' | 'config unset')
       takes=('api_key base_url upload_url api timeout interval output preset webhook_hmac_key
-        color generate.model generate.aspect_ratio generate.output_format
+        color history_limit generate.model generate.aspect_ratio generate.output_format
         generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
         generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
         edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation

@@ -54,18 +54,19 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ In = @('assets prune', 'assets merge'); Again = $true; Takes = @('FILE')
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
-          'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key', 'color', 'max_credits',
-          'json', 'quiet', 'verbose', 'debug', 'no_input', 'sandbox', 'generate.model',
-          'generate.aspect_ratio', 'generate.output_format', 'generate.safety_tolerance',
-          'generate.prompt_upsampling', 'generate.enable_translation', 'generate.upload_cn',
-          'generate.watermark', 'generate.callback_url', 'edit.model', 'edit.aspect_ratio',
-          'edit.output_format', 'edit.safety_tolerance', 'edit.prompt_upsampling',
-          'edit.enable_translation', 'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
+          'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key', 'color', 'history_limit',
+          'max_credits', 'json', 'quiet', 'verbose', 'debug', 'no_input', 'sandbox',
+          'generate.model', 'generate.aspect_ratio', 'generate.output_format',
+          'generate.safety_tolerance', 'generate.prompt_upsampling',
+          'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
+          'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
+          'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',
+          'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
         @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
           'upload_url', 'api', 'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key',
-          'color', 'generate.model', 'generate.aspect_ratio', 'generate.output_format',
-          'generate.safety_tolerance', 'generate.prompt_upsampling',
+          'color', 'history_limit', 'generate.model', 'generate.aspect_ratio',
+          'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
           'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',

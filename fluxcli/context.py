@@ -314,6 +314,7 @@ class Context:
             clock=self.clock,
             sandbox=self.sandbox,
             origin=self.base_url,
+            history_limit=self.settings.number("history_limit"),
         )
 
     @cached_property

@@ -15,6 +15,7 @@ from fluxcli.catalog import API_URL, LOGS_PAGE, SANDBOX_URL
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import explained
+from fluxcli.journal.history_limit import remove_old_tasks
 from fluxcli.journal.lookup import TaskLookup
 from fluxcli.journal.rate_limit import SubmissionLimiter
 from fluxcli.journal.replays import ReplayMemory
@@ -61,15 +62,23 @@ class RunMark:
 class Journal(TaskLookup):
     """The record of this machine's tasks. It reports those of the service at `origin`.
 
-    `origin` is the service's base URL; `sandbox` marks its tasks as the stand-in's.
+    `origin` is the service's base URL; `sandbox` marks its tasks as the stand-in's. With a
+    `history_limit`, old finished tasks beyond so many are removed when a run begins.
     """
 
     def __init__(
-        self, folder: Path, *, clock: Clock, sandbox: bool, origin: str | None = None
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        sandbox: bool,
+        origin: str | None = None,
+        history_limit: int | None = None,
     ) -> None:
         super().__init__(folder, origin=origin or (SANDBOX_URL if sandbox else API_URL))
         self._clock = clock
         self._sandbox = sandbox
+        self._history_limit = history_limit
         self.submission_limiter = SubmissionLimiter(self._store, clock)
         self.uploads = Uploads(self._store, clock)
         self.replays = ReplayMemory(self._store, clock)
@@ -179,6 +188,8 @@ class Journal(TaskLookup):
                 "INSERT INTO runs (run, fingerprint, sandbox, created_at) VALUES (?, ?, ?, ?)",
                 (name, fingerprint, self._sandbox, now),
             )
+            if self._history_limit is not None:
+                remove_old_tasks(db, keep=self._history_limit, now=now)
         return Run(name=name, lock=lock)
 
     def _open_run(self, fingerprint: str) -> str | None:

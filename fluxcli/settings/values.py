@@ -136,6 +136,8 @@ def _table() -> Iterator[Setting]:
     text = "the key that signs the service's callbacks"
     yield Setting("webhook_hmac_key", key.parse_key, None, text, secret=True)
     yield Setting("color", color, "auto", "when to use colours: auto, always or never")
+    text = "how many finished tasks to keep; older ones are removed after 60 days"
+    yield Setting("history_limit", whole(100), None, text)
     yield Setting(
         "max_credits",
         whole(0),
