@@ -70,6 +70,8 @@ UPLOAD_SECONDS: Final = 600.0
 _FOLDER: Final = "fluxcli"
 _PASSING: Final = (Code.NETWORK, Code.RATE_LIMITED, Code.SERVICE_ERROR, Code.MAINTENANCE)
 _SHORTEST_KEY: Final = 8
+_NO_PATH: Final = frozenset({404, 505})
+_API_PATH: Final = re.compile(r"/api(?:/v[0-9]+)?(?:/.*)?$")
 _ESCAPED: Final = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 _SCHEMA_PATH: Final = f"/api/v1/models/{MODEL}/schema"
 _PRICE_PATH: Final = f"/api/v1/models/{MODEL}/price"
@@ -88,6 +90,8 @@ class Service:
         api: str = "auto",
         memory: OriginMemory | None = None,
     ) -> None:
+        check_address("base_url", base_url)
+        check_address("upload_url", upload_url)
         self._transport = transport
         self._key = key
         self._base = base_url
@@ -125,7 +129,6 @@ class Service:
     def prepare(self) -> None:
         """Raise the errors of the key and of the environment, before anything is recorded."""
         self._key()
-        check_base_url(self._base)
         for url in (self._base, self._upload_host):
             self._transport.client(url)
 
@@ -249,7 +252,10 @@ class Service:
 
     def credits(self) -> float:
         """Return the account's balance, in credits."""
-        reply = self._good(self._call("GET", self._base + wire.CREDITS_PATH))
+        reply = self._call("GET", self._base + wire.CREDITS_PATH)
+        if reply.code in _NO_PATH:
+            raise wire_gone(error_of(reply))
+        self._good(reply)
         if isinstance(reply.data, int | float) and not isinstance(reply.data, bool):
             return float(reply.data)
         raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no balance")
@@ -338,16 +344,16 @@ def redacted(body: bytes, key: str) -> bytes:
     return re.sub(re.escape(key.encode()), b"[redacted]", body, flags=re.IGNORECASE)
 
 
-def check_base_url(url: str) -> None:
-    """Check that the service's address is not one of its paths.
+def check_address(name: str, url: str) -> None:
+    """Check that the setting `name` holds the address of a host and not of one of its paths.
 
     Raises:
         FluxError: CONFIG_INVALID, with the right address in the hint.
     """
-    root, found, _ = url.partition("/api/v1")
+    found = _API_PATH.search(url)
     if found:
         raise FluxError(
             Code.CONFIG_INVALID,
-            f"`base_url` is `{url}`: it must be the address without the path `/api/v1`",
-            hint=f"fluxcli config set base_url {root}",
+            f"`{name}` is `{url}`: it must be the address without the path `{found[0]}`",
+            hint=f"fluxcli config set {name} {url[: found.start()]}",
         )

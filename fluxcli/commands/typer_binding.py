@@ -96,7 +96,11 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401 - typer's values
         context: Context = ctx.obj
-        context.configure(**{one.name: values.pop(one.name) for one in shared})
+        common_values = {one.name: values.pop(one.name) for one in shared}
+        context.configure(**common_values)
+        for name in (name for name, value in common_values.items() if value is not None):
+            # A wrong value is an error of every command, also of one that does not need it.
+            context.settings.value(name)
         made = {name: _made(group, values) for name, group in groups.items()}
         function(context, **values, **made)
 

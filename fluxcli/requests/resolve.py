@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from fluxcli.settings.settings import Settings
 
 
-_BOUNDS: Final = ("timeout", "interval", "max_credits")
-"""Settings that say how far to go; not part of the order, and judged with it."""
+_BOUNDS: Final = ("timeout", "interval", "max_credits", "api")
+"""Settings of the run that are no part of the request, and are checked with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,14 +270,20 @@ def test_the_key_in_an_answer_goes_nowhere(*, escape: bool) -> None:
     assert KEY not in result.error.message.lower()
 
 
-@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/", "/api/v1/flux"])
-def test_an_address_with_the_path_is_refused_before_anything_is_sent(path: str) -> None:
-    service = Service(
-        transport=transport(Script([])), key=lambda: KEY, base_url=API + path, upload_url=UPLOADS
-    )
+@pytest.mark.parametrize("path", ["/api", "/api/v1", "/api/v1/", "/api/v1/flux", "/api/v2"])
+@pytest.mark.parametrize("name", ["base_url", "upload_url"])
+def test_an_address_with_the_path_is_refused_before_anything_is_sent(name: str, path: str) -> None:
+    urls = {"base_url": API, "upload_url": UPLOADS}
+    urls[name] += path
     with pytest.raises(FluxError) as caught:
-        service.prepare()
-    assert (caught.value.status, caught.value.hint) == (2, f"fluxcli config set base_url {API}")
+        Service(transport=transport(Script([])), key=lambda: KEY, **urls)
+    right = urls[name].removesuffix(path)
+    assert (caught.value.status, caught.value.hint) == (2, f"fluxcli config set {name} {right}")
+
+
+def test_an_address_with_another_path_is_a_gateway_and_allowed() -> None:
+    gateway = f"{API}/kie/apiary"
+    Service(transport=transport(Script([])), key=lambda: KEY, base_url=gateway, upload_url=UPLOADS)
 
 
 @pytest.mark.parametrize(

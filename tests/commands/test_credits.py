@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fluxcli.sandbox.server import serve
+from fluxcli.sandbox.service import SandboxService
 from tests.commands.balance import BALANCE
 
 if TYPE_CHECKING:
@@ -97,3 +99,12 @@ def test_a_refused_key(world: World) -> None:
     ran = world.run("credits", "--json")
     assert (ran.status, ran.code) == (5, "network")
     assert "cannot connect to 127.0.0.1" in ran.err
+
+
+def test_an_address_without_the_service_is_status_5_and_named(world: World) -> None:
+    made = SandboxService(store=None, wall=world.clock.wall, sleep=world.clock.sleep)
+    with serve(made) as served:
+        world.ask(f"{served.api_url}/elsewhere")
+        ran = world.run("credits", "--json")
+    assert (ran.status, ran.code) == (5, "feature_disabled")
+    assert "fluxcli config get base_url" in ran.err
