@@ -276,7 +276,12 @@ def test_an_address_with_the_path_is_refused_before_anything_is_sent(name: str, 
     urls = {"base_url": API, "upload_url": UPLOADS}
     urls[name] += path
     with pytest.raises(FluxError) as caught:
-        Service(transport=transport(Script([])), key=lambda: KEY, **urls)
+        Service(
+            transport=transport(Script([])),
+            key=lambda: KEY,
+            base_url=urls["base_url"],
+            upload_url=urls["upload_url"],
+        )
     right = urls[name].removesuffix(path)
     assert (caught.value.status, caught.value.hint) == (2, f"fluxcli config set {name} {right}")
 
