@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.journal.journal import Journal
+    from fluxcli.tasks.run_options import Existing
+    from fluxcli.tasks.task_runner import TaskRunner
 
 
 def build_inputs(context: Context) -> BuildInputs:
@@ -47,6 +49,10 @@ def build_inputs(context: Context) -> BuildInputs:
         except FluxError:
             return None
 
+    def runner(existing: Existing) -> TaskRunner:
+        settings.check_known()
+        return task_runner(context, existing=existing)
+
     return BuildInputs(
         cwd=context.cwd,
         env=context.env,
@@ -61,7 +67,7 @@ def build_inputs(context: Context) -> BuildInputs:
         cache_folder=cache_folder,
         journal=lambda: context.journal,
         existing_journal=existing_journal,
-        runner=lambda existing: task_runner(context, existing=existing),
+        runner=runner,
     )
 
 

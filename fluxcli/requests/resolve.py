@@ -165,6 +165,8 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
     for name in (field.name for field in FIELDS):
         with problems.collected():
             values[name] = environment.settings.value(f"{raw.mode}.{name}").value
+    with problems.collected():
+        environment.settings.check_known()
     for name in _BOUNDS:
         with problems.collected():
             environment.settings.value(name)

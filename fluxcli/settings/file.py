@@ -22,6 +22,9 @@ from fluxcli.settings.layout import line_of, with_entry, without_entry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+VERSION: Final = 1
+"""The version of the file's meaning; a file may state it as `version`."""
+
 TABLES: Final = ("generate", "edit")
 """The tables whose entries are settings, named `table.key`."""
 
@@ -44,6 +47,8 @@ class Document:
     def entries(self) -> Iterator[tuple[str, object]]:
         """Yield every entry by its setting's name, those of our tables as `table.key`."""
         for name, value in self.values.items():
+            if name == "version":
+                continue
             if name in TABLES and isinstance(value, dict):
                 yield from ((f"{name}.{key}", inner) for key, inner in value.items())
             elif name in TABLES_OF_TABLES:
@@ -86,7 +91,7 @@ def parse(path: Path, data: bytes) -> Document:
     """Read what the file at `path` holds, or is to hold.
 
     Raises:
-        FluxError: it is not TOML, or has something else where one of our tables belongs.
+        FluxError: it is not TOML, of a later version, or has no table where one belongs.
     """
     import tomllib
 
@@ -106,6 +111,16 @@ def parse(path: Path, data: bytes) -> Document:
     except (ValueError, RecursionError):
         raise _broken(str(path), "a number is too long or brackets are too deep") from None
     document = Document(path, text, values)
+    version = values.get("version", VERSION)
+    if type(version) is not int or version < 1:
+        raise _broken(document.place("version"), f"expected `version = {VERSION}`")
+    if version > VERSION:
+        raise FluxError(
+            Code.CONFIG_INVALID,
+            f"`{document.place('version')}`: written by a later fluxcli (version {version}); "
+            "upgrade",
+            hint="pip install --upgrade fluxcli",
+        )
     for name in (*TABLES, *TABLES_OF_TABLES):
         if not isinstance(values.get(name, {}), dict):
             raise _broken(document.place(name), f"expected a table: `[{name}]`")

@@ -242,7 +242,7 @@ class Settings:
     def warnings(self) -> list[str]:
         """What the user should know about the config file, if it has been read: unknown names.
 
-        They are no error, so that an older fluxcli can live with a newer one's file.
+        Commands that spend nothing work all the same; `check_known` is for those that do.
         """
         if "document" not in self.__dict__:
             return []
@@ -252,6 +252,29 @@ class Settings:
             if name not in STORED and preset_entry(name) is None
         ]
         return [self._unknown(name) for name in unknown]
+
+    def check_known(self) -> None:
+        """Check, before anything is paid for, that no entry of the config file is unknown.
+
+        It may be a misspelt limit, or a request field that a later version knows. Entries of
+        presets count only if the preset is chosen.
+
+        Raises:
+            FluxError: CONFIG_INVALID: one is.
+        """
+        chosen = f"{self.preset.name}." if self.preset else "-"
+        for name, _ in self.document.entries():
+            is_preset = name.startswith(f"{PRESETS}.") and not name.startswith(chosen)
+            if name in SETTINGS or is_preset or preset_entry(name) is not None:
+                continue
+            near = suggestion(name)
+            meant = f" ({near})" if near else ""
+            raise FluxError(
+                Code.CONFIG_INVALID,
+                f"`{self.document.place(name)}`: no setting is called `{name}`{meant}, "
+                "or it was written by a later fluxcli; upgrade",
+                hint=f"fluxcli config unset {quote(name)}",
+            )
 
     @property
     def strange_variables(self) -> list[str]:
