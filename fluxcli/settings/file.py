@@ -111,16 +111,7 @@ def parse(path: Path, data: bytes) -> Document:
     except (ValueError, RecursionError):
         raise _broken(str(path), "a number is too long or brackets are too deep") from None
     document = Document(path, text, values)
-    version = values.get("version", VERSION)
-    if type(version) is not int or version < 1:
-        raise _broken(document.place("version"), f"expected `version = {VERSION}`")
-    if version > VERSION:
-        raise FluxError(
-            Code.CONFIG_INVALID,
-            f"`{document.place('version')}`: written by a later fluxcli (version {version}); "
-            "upgrade",
-            hint="pip install --upgrade fluxcli",
-        )
+    _check_version(document)
     for name in (*TABLES, *TABLES_OF_TABLES):
         if not isinstance(values.get(name, {}), dict):
             raise _broken(document.place(name), f"expected a table: `[{name}]`")
@@ -130,6 +121,19 @@ def parse(path: Path, data: bytes) -> Document:
                 place = document.place(f"{name}.{word}")
                 raise _broken(place, f"expected a table: `[{name}.{word}]`")
     return document
+
+
+def _check_version(document: Document) -> None:
+    version = document.values.get("version", VERSION)
+    place = document.place("version")
+    if type(version) is not int or version < 1:
+        raise _broken(place, f"expected `version = {VERSION}`")
+    if version > VERSION:
+        raise FluxError(
+            Code.CONFIG_INVALID,
+            f"`{place}`: written by a later fluxcli (version {version}); upgrade",
+            hint="pip install --upgrade fluxcli",
+        )
 
 
 def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> bool:
