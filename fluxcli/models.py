@@ -81,7 +81,8 @@ class Task:
     `output` is the target as it was asked for (an absolute path or template, or `-`);
     `picture` what was saved there. `n` of `count` is its place among one command's pictures.
     `source` is what an edit started from: a URL, `sha256:…` of a file's bytes, or `task:…`;
-    `input_path` is that file's path at the time.
+    `input_path` is that file's path at the time. `metadata` is where the request is to be kept with
+    the image: `sidecar`, `embed`, or nowhere.
     `error_code` is a word of `errors.Code`.
     `wire` is the wire format that it was made in, `credits` what the service reports as charged.
     `created_at` is when we recorded it; `completed_at` when the service says it was done.
@@ -107,6 +108,7 @@ class Task:
     wire: str | None = None
     credits: float | None = None
     input_path: str | None = None
+    metadata: str | None = None
 
 
 def is_charged(task: Task) -> bool | None:

@@ -8,7 +8,7 @@ import typer
 
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.picture_options import PlaceOptions, ShowOptions
-from fluxcli.commands.pictures import result_reporter, take_places_and_times
+from fluxcli.commands.pictures import chosen_metadata, result_reporter, take_places_and_times
 from fluxcli.commands.task_names import check_names, note_elsewhere
 from fluxcli.commands.task_services import output_target, task_history, task_runner
 from fluxcli.context import Context
@@ -53,7 +53,9 @@ def download(
     wanted = context.journal.unsaved() if unsaved else task_history(context).named(tasks or [])
     target = output_target(context, wanted)
     if wanted:
-        runner = task_runner(context, existing=_existing(place, unsaved=unsaved))
+        metadata = chosen_metadata(context) if place.metadata is not None else None
+        existing = _existing(place, unsaved=unsaved)
+        runner = task_runner(context, existing=existing, metadata=metadata)
         context.status = result_reporter(context, show).follow(
             runner.collect(wanted, target),
             count=len(wanted),

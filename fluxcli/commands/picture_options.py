@@ -64,6 +64,15 @@ class PlaceOptions:
             help="Replace a file that exists; if the request is done, pay again for it.",
         ),
     ] = False
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            "--metadata",
+            metavar="none|sidecar|embed",
+            help="Keep request, task and version in FILE.json or inside the image.",
+            rich_help_panel="Output",
+        ),
+    ] = None
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Make no image whose file exists.")
     ] = False

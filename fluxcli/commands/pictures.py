@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
     from fluxcli.journal.journal import Run
+    from fluxcli.models import Task
     from fluxcli.output.results import ResultReporter
     from fluxcli.requests.inputs import RequestEnvironment
     from fluxcli.requests.remaining import OutputRules, Remaining
     from fluxcli.requests.resolve import ResolvedRequest
+    from fluxcli.tasks.run_options import Metadata
     from fluxcli.tasks.task_runner import TaskRunner
 
 
@@ -46,6 +48,7 @@ def make_pictures(
     take_places_and_times(context, flags.place, flags.wait)
     resolved = _resolved(context, mode, flags, prompt=prompt, image=image)
     _show_settings(context, resolved.first.request.mode)
+    check_metadata_place(context, resolved)
     if resolved.first.target.kind == "stdout":
         check_stdout(context, image_bytes=not (flags.no_wait or flags.spend.dry_run))
     mark = context.journal.mark(resolved.fingerprint)
@@ -61,6 +64,7 @@ def make_pictures(
             _input_of(resolved),
             preset=context.settings.text("preset"),
             again=flags.again,
+            metadata=chosen_metadata(context),
         )
         return
     declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
@@ -156,17 +160,39 @@ def _selected(
         resolved,
         taken=taken,
         history=journal.of_fingerprint(resolved.fingerprint) if resolved.paths() else [],
-        rules=output_rules(flags),
+        rules=output_rules(context, flags),
         sandbox=context.sandbox,
     )
 
 
-def output_rules(flags: PictureOptions) -> OutputRules:
+def output_rules(context: Context, flags: PictureOptions) -> OutputRules:
     """Return what the flags say about files in the way."""
     from fluxcli.requests.remaining import OutputRules
 
     place = flags.place
-    return OutputRules(force=place.force, skip=place.skip_existing, new=flags.spend.new)
+    return OutputRules(
+        force=place.force,
+        skip=place.skip_existing,
+        new=flags.spend.new,
+        sidecar=chosen_metadata(context) == "sidecar",
+    )
+
+
+def check_metadata_place(context: Context, resolved: ResolvedRequest) -> None:
+    """Refuse `--metadata sidecar` where there is no file that it could stand beside.
+
+    Raises:
+        FluxError: USAGE; a setting is ignored instead.
+    """
+    chosen = context.settings.value("metadata")
+    if resolved.first.target.kind == "stdout" and chosen.explicit and chosen.value == "sidecar":
+        message = "`--metadata sidecar` needs a file, and `-o -` writes none"
+        raise FluxError(Code.USAGE, message, hint="--metadata embed")
+
+
+def chosen_metadata(context: Context) -> Metadata:
+    """Return where requests are kept with their images, by flag or setting."""
+    return context.settings.text("metadata")  # type: ignore[return-value] # its parser knows no other words
 
 
 def _selected_again(
@@ -218,6 +244,8 @@ def _report_existing(
     context: Context, reporter: ResultReporter, selection: Remaining, declaring: SaveAs | None
 ) -> None:
     """Print the images that need not be made."""
+    for task in selection.made:
+        keep_sidecar(context, task)
     for task in (*selection.kept, *selection.made):
         if declaring is not None:
             declaring.declare(task)
@@ -227,6 +255,20 @@ def _report_existing(
         more = f" and {len(others)} more" if others else ""
         named = first.task_id or first.ref
         context.output.note(f"already made (task {named}{more}); --new makes another")
+
+
+def keep_sidecar(context: Context, task: Task) -> None:
+    """Write the metadata beside an image that is made already, if they belong there."""
+    from fluxcli.files.metadata import sidecar_path, write_sidecar
+    from fluxcli.tasks.image_metadata import sidecar_of
+
+    picture = task.picture
+    if chosen_metadata(context) != "sidecar" or picture is None or picture.path is None:
+        return
+    if not sidecar_path(picture.path).exists():
+        problem = write_sidecar(picture.path, sidecar_of(task, picture))
+        if problem is not None:
+            context.output.warn(f"the metadata was not written: {problem}")
 
 
 def _graduation(
@@ -265,6 +307,7 @@ def picture_runner(context: Context, flags: PictureOptions) -> TaskRunner:
         wait=not flags.no_wait,
         save=not flags.no_wait,
         existing="replace" if flags.place.force else "beside",
+        metadata=chosen_metadata(context),
     )
 
 
@@ -279,6 +322,7 @@ def _input_of(resolved: ResolvedRequest) -> str | None:
 def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptions) -> None:
     """Hand flags that are settings to the session, unless they contradict each other."""
     context.configure(output=place.output, timeout=wait.timeout, interval=wait.interval)
+    context.configure(metadata=place.metadata)
     if place.force and place.skip_existing:
         raise FluxError(Code.USAGE, "`--force` and `--skip-existing` contradict each other")
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from fluxcli.commands.pictures import (
     check_agreed,
+    chosen_metadata,
+    keep_sidecar,
     note_stand_in,
     output_rules,
     picture_runner,
@@ -65,8 +67,14 @@ def make_list(
             (line.key, line.resolved.names()[0], line.resolved.first.request)
             for line in batch.lines
         ]
-        preset = context.settings.text("preset")
-        show_list_plan(context.output, rows, estimate, unpaid=batch.unpaid, preset=preset)
+        show_list_plan(
+            context.output,
+            rows,
+            estimate,
+            unpaid=batch.unpaid,
+            preset=context.settings.text("preset"),
+            metadata=chosen_metadata(context),
+        )
         return
     wanted = [line for line in batch.lines if batch.selections[line.key].wanted]
     # Where everything is on the disk already, neither key nor network is needed.
@@ -157,6 +165,8 @@ class _Batch:
         """Report the images that need not be made; return how many are the list's own."""
         for line in self.lines:
             selection = self.selections[line.key]
+            for task in selection.made:
+                keep_sidecar(self.context, task)
             for task in (*selection.kept, *selection.made):
                 report(task)
         return sum(len(selection.made) for selection in self.selections.values())
@@ -220,6 +230,6 @@ class _Batch:
             resolved,
             taken=taken,
             history=journal.of_fingerprint(resolved.fingerprint),
-            rules=output_rules(self.flags),
+            rules=output_rules(self.context, self.flags),
             sandbox=self.context.sandbox,
         )

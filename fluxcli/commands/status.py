@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fluxcli.output.task_table import TaskReporter
 
 RECENT: Final = 20
+_LONGEST_ID: Final = 200
 _SHOWN_BY_STATE: Final = frozenset(
     {Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED, Code.OUTCOME_UNKNOWN}
 )
@@ -153,11 +154,22 @@ def _named(context: Context, name: str) -> str:
     task = context.journal.of_file(digest)
     if task is not None:
         return task.task_id or task.ref
+    if (recorded := _recorded_id(path)) is not None:
+        return recorded
     raise FluxError(
         Code.TASK_NOT_FOUND,
         f"`{name}` is not an image that a task of this machine saved, or it was changed since",
         hint="fluxcli status",
     )
+
+
+def _recorded_id(path: Path) -> str | None:
+    """Return the id of a task that the metadata of an image name, whoever made it."""
+    from fluxcli.files.metadata import read_metadata
+
+    found = (read_metadata(path) or {}).get("task_id")
+    is_id = isinstance(found, str) and found.isprintable() and 0 < len(found) <= _LONGEST_ID
+    return str(found) if is_id else None
 
 
 def _selected(

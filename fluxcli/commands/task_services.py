@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Task
     from fluxcli.tasks.history import History
-    from fluxcli.tasks.run_options import Existing
+    from fluxcli.tasks.run_options import Existing, Metadata
     from fluxcli.tasks.task_runner import TaskRunner
 
 
@@ -24,8 +24,11 @@ def task_runner(
     wait: bool = True,
     save: bool = True,
     existing: Existing = "beside",
+    metadata: Metadata | None = None,
 ) -> TaskRunner:
     """Return what makes and saves images; `timeout`, in seconds, replaces the setting.
+
+    `metadata` None: as each task was made with.
 
     Raises:
         FluxError: the key is missing, or a setting is wrong.
@@ -42,6 +45,7 @@ def task_runner(
         wait=wait,
         save=save,
         existing=existing,
+        metadata=metadata,
     )
     fallback = parse_target(None, cwd=context.cwd)
     return TaskRunner(context.task_services, options, context.interrupts, fallback)

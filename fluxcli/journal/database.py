@@ -82,7 +82,10 @@ CREATE TABLE callbacks (
 _FOURTH: Final = """
 ALTER TABLE tasks ADD COLUMN input_path TEXT;
 """
-_SCHEMA: Final = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH: Final = """
+ALTER TABLE tasks ADD COLUMN metadata TEXT;
+"""
+_SCHEMA: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """The statements that make each version from the one before it."""
 
 VERSION: Final = len(_SCHEMA)

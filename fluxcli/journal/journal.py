@@ -268,6 +268,7 @@ class Journal(TaskLookup):
         n: int = 1,
         count: int = 1,
         input_path: str | None = None,
+        metadata: str | None = None,
     ) -> Task:
         """Record a task that is about to be asked for, `n` of `count`. Nothing has left yet.
 
@@ -279,13 +280,13 @@ class Journal(TaskLookup):
         values = (
             *(ref, run.name, n, count, self._sandbox, State.SENDING),
             *(request_text(request), source, output, self._clock.wall(), self.origin),
-            input_path,
+            *(input_path, metadata),
         )
         with self._store.writing(lasting=False) as db:
             db.execute(
                 "INSERT INTO tasks (ref, run, n, count, sandbox, state, request, source,"
-                " output, created_at, origin, input_path)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " output, created_at, origin, input_path, metadata)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
         return self.get(ref)

@@ -24,7 +24,7 @@ _TEXTS: Final = ("ref", "run", "state", "request", "output", "origin")
 _WHOLE: Final = ("n", "count", "sandbox")
 _OPTIONAL_TEXTS: Final = (
     *("task_id", "source", "url", "path", "sha256", "format"),
-    *("error_code", "error_message", "wire", "input_path"),
+    *("error_code", "error_message", "wire", "input_path", "metadata"),
 )
 _OPTIONAL_NUMBERS: Final = (
     *("sent_at", "accepted_at", "completed_at", "seconds", "credits"),
@@ -129,6 +129,7 @@ def task_of(row: sqlite3.Row, *, held: bool) -> Task:
     same = (
         *("ref", "n", "count", "output", "created_at", "task_id", "source", "url", "accepted_at"),
         *("completed_at", "seconds", "error_code", "wire", "credits", "input_path"),
+        "metadata",
     )
     return Task(
         state=state,

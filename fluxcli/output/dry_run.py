@@ -27,10 +27,14 @@ def show_dry_run(
     *,
     preset: str | None = None,
     again: str | None = None,
+    metadata: str = "none",
 ) -> None:
     """Print what would be sent, one field a line; with `--json` as one object."""
     if output.json:
-        output.record(plan_record(request, paths, estimate, source, preset=preset, again=again))
+        record = plan_record(
+            request, paths, estimate, source, preset=preset, again=again, metadata=metadata
+        )
+        output.record(record)
         return
     fields: list[tuple[str, object]] = [
         *asdict(request).items(),
@@ -38,6 +42,7 @@ def show_dry_run(
         ("again", again),
         ("input", source),
         *(("output", path) for path in paths),
+        ("metadata", None if metadata == "none" else metadata),
         ("estimated_credits", estimate),
     ]
     width = max(len(name) for name, _ in fields)
@@ -53,6 +58,7 @@ def show_list_plan(
     *,
     unpaid: int,
     preset: str | None,
+    metadata: str,
 ) -> None:
     """Print what a prompt list would make: number, output path and request of each image.
 
@@ -60,7 +66,9 @@ def show_list_plan(
     """
     if output.json:
         for _, path, request in rows:
-            output.record(plan_record(request, [path], CREDITS[request.model], preset=preset))
+            estimate = CREDITS[request.model]
+            record = plan_record(request, [path], estimate, preset=preset, metadata=metadata)
+            output.record(record)
         return
     fields = [field for field in asdict(rows[0][2]) if field not in {"mode", "prompt"}]
     values = {field: {getattr(request, field) for *_, request in rows} for field in fields}
@@ -71,6 +79,7 @@ def show_list_plan(
     totals: Iterable[tuple[str, object]] = [
         *((field, getattr(rows[0][2], field)) for field in shared),
         ("preset", preset),
+        ("metadata", None if metadata == "none" else metadata),
         ("images", len(rows)),
         ("unpaid", unpaid),
         ("estimated_credits", estimate),

@@ -96,10 +96,12 @@ def plan_record(
     *,
     preset: str | None = None,
     again: str | None = None,
+    metadata: str | None = None,
 ) -> Record:
     """Return the object for a `--dry-run`: the request, its input, the outputs, the estimate.
 
-    `preset` is the name of the preset in use, `again` the task whose request is made again.
+    `preset` is the name of the preset in use, `again` the task whose request is made again,
+    `metadata` where the request is kept with the image.
     """
     return {
         "request": asdict(request),
@@ -108,6 +110,7 @@ def plan_record(
         "input": source,
         "preset": preset,
         "again": again,
+        "metadata": metadata,
     }
 
 

@@ -86,6 +86,7 @@ DRY_RUN: Final = _document(
         "input": _TEXT_OR_NULL,
         "preset": _TEXT_OR_NULL,
         "again": _TEXT_OR_NULL,
+        "metadata": _TEXT_OR_NULL,
     },
 )
 

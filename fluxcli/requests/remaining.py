@@ -9,7 +9,8 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.fields import canonical
 from fluxcli.files.image_check import inspect_file
-from fluxcli.files.output_path import check_free
+from fluxcli.files.metadata import check_sidecar
+from fluxcli.files.output_path import check_free, is_device
 from fluxcli.models import Picture, State, Task, is_unpaid
 from fluxcli.requests.own_images import own_images, recorded_images
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputRules:
-    """What is done about files in the way: the flags `--force`, `--skip-existing`, `--new`."""
+    """What is done about files in the way: the flags `--force`, `--skip-existing`, `--new`.
+
+    `sidecar`: a JSON file is written beside each image.
+    """
 
     force: bool = False
     skip: bool = False
     new: bool = False
+    sidecar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,9 @@ def select(
     made = {} if rules.new else own
     open_places = [n for n in unpaid if n in paths and n not in own and n not in kept]
     check_free((paths[n] for n in open_places), force=rules.force, skip_existing=False)
+    for n in unpaid if rules.sidecar else ():
+        if n in paths and n not in kept and not is_device(paths[n]):
+            check_sidecar(paths[n])
     left = [n for n in unpaid if n not in made and n not in kept]
     if left and resolved.source_error is not None:
         raise resolved.source_error

@@ -44,6 +44,7 @@ Value = str | int | float | bool | key.Secret | None
 
 COLORS: Final = ("auto", "always", "never")
 APIS: Final = ("auto", "kontext", "jobs")
+METADATA: Final = ("none", "sidecar", "embed")
 DEFAULT_OUTPUT: Final = "{prompt}-{id}.{ext}"
 DEFAULT_TIMEOUT: Final = 15 * 60.0
 PRESETS: Final = "presets"
@@ -132,6 +133,8 @@ def _table() -> Iterator[Setting]:
     yield Setting(
         "output", parse_text, DEFAULT_OUTPUT, "a file, a folder or a template of file names"
     )
+    kept = choice({word: word for word in METADATA}, shown=METADATA)
+    yield Setting("metadata", kept, "none", "keep the request with the image: sidecar or embed")
     yield Setting("preset", parse_text, None, "name of a preset: `[presets.NAME]` in the file")
     text = "the key that signs the service's callbacks"
     yield Setting("webhook_hmac_key", key.parse_key, None, text, secret=True)

@@ -19,9 +19,11 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Warned
 from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
-from fluxcli.files.output_path import NameValues, check_free, resolve
+from fluxcli.files.metadata import EMBEDDABLE, embedded, sidecar_path, write_sidecar
+from fluxcli.files.output_path import NameValues, check_free, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
+from fluxcli.tasks.image_metadata import metadata_of, sidecar_of
 from fluxcli.tasks.poll import LASTING, finalize, paid
 from fluxcli.tasks.run_options import RetryBudget
 
@@ -97,6 +99,7 @@ class Downloader:
             # An earlier run was stopped between the last step and its record.
             if kept.path is not None:
                 tidy(kept.path, token=task.ref)
+            yield from self._kept_beside(task, kept)
             return self._services.journal.saved(task.ref, kept)
         path = self._path(task, task.request.output_format)
         if self._options.existing == "skip" and path is not None and path.exists():
@@ -105,7 +108,26 @@ class Downloader:
         yield Downloading(key=self._key)
         picture = yield from self._fetched(task)
         yield from self._deviations(task, picture)
+        yield from self._kept_beside(task, picture)
         return self._services.journal.saved(task.ref, picture)
+
+    def _metadata(self, task: Task) -> str | None:
+        return self._options.metadata or task.metadata
+
+    def _kept_beside(self, task: Task, picture: Picture) -> Iterator[JobStep]:
+        """Write the request beside the image, if it belongs there or cannot be inside."""
+        wanted = self._metadata(task)
+        is_inside = wanted == "embed" and picture.format in EMBEDDABLE
+        path = picture.path
+        if wanted not in {"sidecar", "embed"} or is_inside or path is None or is_device(path):
+            return
+        if wanted == "embed":
+            name = quoted(sidecar_path(path))
+            note = f"{picture.format} takes no metadata inside; it is in {name}"
+            yield Warned(key=self._key, message=note)
+        problem = write_sidecar(path, sidecar_of(task, picture))
+        if problem is not None:
+            yield Warned(key=self._key, message=f"the metadata was not written: {problem}")
 
     def _deviations(self, task: Task, picture: Picture) -> Iterator[JobStep]:
         """Report what is not as requested: the format, the place."""
@@ -195,7 +217,10 @@ class Downloader:
         seconds = min(max(left, 1.0), _FETCH_SECONDS)
         with _translated(), closing(self._services.service.fetch(url, seconds=seconds)) as download:
             head, chunks = _head(download)
-            path = self._path(task, sniff(head) or task.request.output_format)
+            found = sniff(head) or task.request.output_format
+            path = self._path(task, found)
+            if self._metadata(task) == "embed" and found in EMBEDDABLE:
+                chunks = embedded(chunks, found, metadata_of(task))
             if path is None:
                 return self._deliver(chunks)
             with Landing(path, token=task.ref) as landing:

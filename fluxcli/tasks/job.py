@@ -79,6 +79,7 @@ class PictureJob:
                 n=picture.n,
                 count=picture.count,
                 input_path=None if file is None else str(file),
+                metadata=self._options.metadata,
             )
         self._ref = task.ref
         yield Started(key=self.key, ref=task.ref, request=picture.request)

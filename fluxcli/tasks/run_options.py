@@ -37,6 +37,7 @@ class Wait:
 
 JobStep = Event | Wait
 Existing = Literal["replace", "beside", "skip", "refuse"]
+Metadata = Literal["none", "sidecar", "embed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ class RunOptions:
     between two looks. `existing` is what becomes of a file in the way: it is replaced, the picture
     is saved beside it or not fetched at all, or that is refused. `deliver` takes the picture
     where the target is stdout. `check` judges a whole picture before it takes its place, and
-    raises `FluxError` if it must not.
+    raises `FluxError` if it must not. `metadata` is where the request is kept with the image; None:
+    as each task was made with.
     """
 
     timeout: float
@@ -85,6 +87,7 @@ class RunOptions:
     existing: Existing = "beside"
     deliver: Callable[[BinaryIO], None] | None = None
     check: Callable[[Picture], None] | None = None
+    metadata: Metadata | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

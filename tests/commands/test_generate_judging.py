@@ -101,7 +101,7 @@ class TestDryRun:
 
     def test_as_json(self, box: World) -> None:
         record = box.run("generate", "a fox", "--dry-run", "-m", "max", "--json").record
-        fields = ["request", "outputs", "estimated_credits", "input", "preset", "again"]
+        fields = ["request", "outputs", "estimated_credits", "input", "preset", "again", "metadata"]
         assert list(record) == fields
         assert record["outputs"] == [str(box.cwd / "{prompt}-{id}.{ext}")]
         assert record["estimated_credits"] == 10

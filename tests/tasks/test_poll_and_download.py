@@ -11,6 +11,7 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
+from fluxcli.files.metadata import read_metadata
 from fluxcli.models import Picture, State
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.poll_schedule import ENOUGH
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 from tests.tasks.desk import Desk
 
 LINK = b'{"code":200,"msg":"ok","data":"https://results.invalid/new"}'
+
+
+def test_a_format_without_metadata_inside_gets_a_file_beside_it(desk: Desk) -> None:
+    desk.answers["results.invalid"] = [answer(drawn("WEBP"))]
+    events = desk.make(metadata="embed")
+    path = desk.folder / "fox.webp"
+    assert last(events).picture == inspect_file(path).at(path)
+    found = read_metadata(path) or {}
+    assert (found["task_id"], found["file"]) == (last(events).task_id, "fox.webp")
+    notes = [event.message for event in events if isinstance(event, Warned)]
+    assert any("webp takes no metadata inside" in note for note in notes)
 
 
 def last(events: list[Event]) -> Task:
