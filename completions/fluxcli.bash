@@ -24,6 +24,7 @@ _fluxcli_value() {
       next='FILE'
       if [[ $command == 'callback listen' ]]; then next=''; fi
       ;;
+    --metadata) next='none sidecar embed' ;;
     --state) next='unsaved sending running succeeded saved failed refused unknown' ;;
     --settle) next='not-charged' ;;
     --reroll) next='ASSET' ;;
@@ -46,7 +47,7 @@ _fluxcli_command() {
       flags='--prompts --save-as -p|--prompt --prompt-file --again --preset --no-wait -m|--model
         -a|--aspect-ratio --output-format --safety-tolerance
         --prompt-upsampling|--no-prompt-upsampling --enable-translation|--no-enable-translation
-        --upload-cn|--no-upload-cn --watermark --callback-url -o|--output -f|--force
+        --upload-cn|--no-upload-cn --watermark --callback-url -o|--output -f|--force --metadata
         --skip-existing --timeout --interval -n|--count --new -y|--yes --max-credits --dry-run
         --preview --open'
       ;;
@@ -54,8 +55,8 @@ _fluxcli_command() {
       flags='-p|--prompt --prompt-file --again --preset --no-wait -m|--model -a|--aspect-ratio
         --output-format --safety-tolerance --prompt-upsampling|--no-prompt-upsampling
         --enable-translation|--no-enable-translation --upload-cn|--no-upload-cn --watermark
-        --callback-url -o|--output -f|--force --skip-existing --timeout --interval -n|--count
-        --new -y|--yes --max-credits --dry-run --preview --open'
+        --callback-url -o|--output -f|--force --metadata --skip-existing --timeout --interval
+        -n|--count --new -y|--yes --max-credits --dry-run --preview --open'
       takes=('IMAGE')
       ;;
     'status')
@@ -64,8 +65,8 @@ _fluxcli_command() {
       takes=('TASK...')
       ;;
     'download')
-      flags='--unsaved -o|--output -f|--force --skip-existing --timeout --interval --preview
-        --open'
+      flags='--unsaved -o|--output -f|--force --metadata --skip-existing --timeout --interval
+        --preview --open'
       takes=('TASK...')
       ;;
     'build')
@@ -102,8 +103,8 @@ _fluxcli_command() {
     'callback listen') flags='--port --path --save -o|--output --max-age' ;;
     'config') takes=('path list get set unset edit check') ;;
     'config get')
-      takes=('base_url upload_url api timeout interval output preset webhook_hmac_key color
-        history_limit max_credits json quiet verbose debug no_input sandbox generate.model
+      takes=('base_url upload_url api timeout interval output metadata preset webhook_hmac_key
+        color history_limit max_credits json quiet verbose debug no_input sandbox generate.model
         generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
@@ -111,12 +112,13 @@ _fluxcli_command() {
         edit.watermark edit.callback_url')
       ;;
     'config set' | 'config unset')
-      takes=('api_key base_url upload_url api timeout interval output preset webhook_hmac_key
-        color history_limit generate.model generate.aspect_ratio generate.output_format
-        generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
-        generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
-        edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
-        edit.upload_cn edit.watermark edit.callback_url')
+      takes=('api_key base_url upload_url api timeout interval output metadata preset
+        webhook_hmac_key color history_limit generate.model generate.aspect_ratio
+        generate.output_format generate.safety_tolerance generate.prompt_upsampling
+        generate.enable_translation generate.upload_cn generate.watermark generate.callback_url
+        edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance
+        edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark
+        edit.callback_url')
       ;;
   esac
   flags+=" $shared"

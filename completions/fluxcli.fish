@@ -5,10 +5,10 @@
 # The flags that a value follows.
 set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-file \
   --again --preset -m --model -a --aspect-ratio --output-format --safety-tolerance \
-  --watermark --callback-url -o --output --timeout --interval -n --count --max-credits \
-  --limit --search --since --state --html --settle --tag --shard -j --jobs --reroll \
-  --candidates --rate --report --against --port --seconds --fault --list --body --header \
-  --max-age --path
+  --watermark --callback-url -o --output --metadata --timeout --interval -n --count \
+  --max-credits --limit --search --since --state --html --settle --tag --shard -j --jobs \
+  --reroll --candidates --rate --report --against --port --seconds --fault --list --body \
+  --header --max-age --path
 
 function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
     set -l words (commandline -opc)
@@ -110,8 +110,8 @@ complete -c fluxcli -n "__fluxcli_after completion" -x -a 'bash zsh fish powersh
 complete -c fluxcli -n "__fluxcli_in help" -x -a 'generate edit status download build assets credits sandbox callback config completion help exit-codes environment json templates money manifest agents'
 complete -c fluxcli -n "__fluxcli_after 'assets init'" -r -F
 complete -c fluxcli -n "__fluxcli_in 'assets prune' 'assets merge'" -r -F
-complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output preset webhook_hmac_key color history_limit max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
-complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output preset webhook_hmac_key color history_limit generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output metadata preset webhook_hmac_key color history_limit max_credits json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output metadata preset webhook_hmac_key color history_limit generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 
 # Flags.
 complete -c fluxcli -n "__fluxcli_after ''" -n "__fluxcli_new --version" -l version -d 'Show the version'
@@ -145,6 +145,7 @@ complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --watermar
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --callback-url" -l callback-url -x -d 'URL that the service calls when the task is finished'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -o --output" -s o -l output -r -F -d 'A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} {model} {ratio} {ext}. [{prompt}-{id}.{ext}]'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace a file that exists; if the request is done, pay again for it'
+complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --metadata" -l metadata -x -a 'none sidecar embed' -d 'Keep request, task and version in FILE.json or inside the image'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --skip-existing" -l skip-existing -d 'Make no image whose file exists'
 complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --timeout" -l timeout -x -d 'How long to wait for the result, as 90s, 15m or 2h; 0: no limit. A finished image may take up to 2 minutes more to download. [15m]'
 complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --interval" -l interval -x -d 'The polling interval; adaptive if not given'

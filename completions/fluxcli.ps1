@@ -54,9 +54,9 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ In = @('assets prune', 'assets merge'); Again = $true; Takes = @('FILE')
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
-          'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key', 'color', 'history_limit',
-          'max_credits', 'json', 'quiet', 'verbose', 'debug', 'no_input', 'sandbox',
-          'generate.model', 'generate.aspect_ratio', 'generate.output_format',
+          'timeout', 'interval', 'output', 'metadata', 'preset', 'webhook_hmac_key', 'color',
+          'history_limit', 'max_credits', 'json', 'quiet', 'verbose', 'debug', 'no_input',
+          'sandbox', 'generate.model', 'generate.aspect_ratio', 'generate.output_format',
           'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
@@ -64,8 +64,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
           'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
         @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
-          'upload_url', 'api', 'timeout', 'interval', 'output', 'preset', 'webhook_hmac_key',
-          'color', 'history_limit', 'generate.model', 'generate.aspect_ratio',
+          'upload_url', 'api', 'timeout', 'interval', 'output', 'metadata', 'preset',
+          'webhook_hmac_key', 'color', 'history_limit', 'generate.model', 'generate.aspect_ratio',
           'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
@@ -131,6 +131,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'A file, a folder, `-` for stdout, or a template with {id} {prompt} {n} {date} {model} {ratio} {ext}. [{prompt}-{id}.{ext}]' }
         @{ Names = @('-f', '--force'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'Replace a file that exists; if the request is done, pay again for it' }
+        @{ Names = @('--metadata'); Takes = @('none', 'sidecar', 'embed'); In = @('generate', 'edit', 'download')
+            Again = $false; Help = 'Keep request, task and version in FILE.json or inside the image' }
         @{ Names = @('--skip-existing'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'Make no image whose file exists' }
         @{ Names = @('--timeout'); Takes = @(); In = @('generate', 'edit', 'status', 'download', 'build')
