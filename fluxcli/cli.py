@@ -25,9 +25,9 @@ _NAME = "fluxcli"
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+def _version(ctx: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        typer.echo(f"{_NAME} {__version__}")
+        ctx.obj.plain_output(json=False).answer(f"{_NAME} {__version__}")
         raise typer.Exit
 
 
@@ -117,7 +117,7 @@ def _explained(error: BaseException, arguments: Sequence[str], context: Context)
         case typer.TyperException():
             return _usage(error, arguments, context)
         case typer.Abort():
-            return FluxError(Code.NO_CONSENT, "nothing was answered")
+            return FluxError(Code.NO_CONSENT, "cancelled: no answer")
         case Interrupted(number=number):
             status, hint = 128 + number, "fluxcli status"
             return FluxError(Code.INTERRUPTED, "interrupted", hint=hint, status=status)

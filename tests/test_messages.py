@@ -12,8 +12,9 @@ from tests.messages import Message, messages
 
 _MESSAGES: Final = [one for one in messages() if one.is_text]
 _PERSONIFIED: Final = re.compile(
-    r"\b(tells?|told|teller|mouth|looks?|whoever|whatever|somebody|nobody|let go|bless|tends?|at rest"
-    r"|wish|owed|stray|mishap|fate|door|visit|kennel|verdict|taken up|seldom|amid|anew|thereof|hence"
+    r"\b(tells?|told|teller|mouth|looks?(?! like)|whoever|whatever|somebody|nobody|let go|bless"
+    r"|tends?|at rest|wish|owed|stray|mishap|fate|door|visit|kennel|verdict|taken up|seldom|amid"
+    r"|anew|thereof|hence"
     r"|pictures?|is there already|mends?|for ever|forever|please|sorry|oops)\b",
     re.IGNORECASE,
 )

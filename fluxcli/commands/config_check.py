@@ -100,7 +100,7 @@ def _journal(context: Context) -> str:
         raise FluxError(
             Code.JOURNAL,
             f"{len(rows)} damaged and skipped: {'; '.join(rows[:_SHOWN_ROWS])}",
-            hint=f"look for their tasks at {LOGS_PAGE}, then `fluxcli download TASKID`",
+            hint=f"find their tasks at {LOGS_PAGE}, then `fluxcli download TASKID`",
         )
     return "all rows can be read" if context.journal.exists else "none yet"
 

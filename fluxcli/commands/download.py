@@ -47,7 +47,9 @@ def download(
     take_places_and_times(context, place, wait)
     if bool(tasks) == unsaved:
         raise FluxError(
-            Code.USAGE, "name tasks, or ask for `--unsaved`", hint="fluxcli download --unsaved"
+            Code.USAGE,
+            "no task is named, or both tasks and `--unsaved`",
+            hint="fluxcli download --unsaved",
         )
     check_names(context, tasks or [])
     wanted = context.journal.unsaved() if unsaved else task_history(context).named(tasks or [])

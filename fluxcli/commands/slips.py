@@ -31,7 +31,7 @@ def prompt_meant(
     command or of an image, begins with `-`, or stands where the image belongs.
     """
     if prompt is not None and text is not None:
-        raise FluxError(Code.USAGE, "there is a prompt and a `--prompt`: give one of them")
+        raise FluxError(Code.USAGE, "both PROMPT and `--prompt` are given: give one of them")
     if image is not None and not is_image(cwd, image):
         _check_order(cwd, image, prompt, text)
     if text is not None or prompt is None or prompt == "-":

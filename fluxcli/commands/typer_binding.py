@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import MISSING, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -30,24 +30,30 @@ class HelpfulCommand(TyperCommand):
     """A command whose `--help` is the generated page, at the width of the terminal."""
 
     def get_help(self, ctx: ParserContext) -> str:
-        """Return the page."""
-        return _page(ctx)
+        """Print the page and end the run, rather than return the page for printing."""
+        _print_page(ctx)
 
 
 class HelpfulGroup(TyperGroup):
     """A command of several words whose `--help` is the generated page."""
 
     def get_help(self, ctx: ParserContext) -> str:
-        """Return the page."""
-        return _page(ctx)
+        """Print the page and end the run, rather than return the page for printing."""
+        _print_page(ctx)
 
 
-def _page(ctx: ParserContext) -> str:
+def _print_page(ctx: ParserContext) -> NoReturn:
+    """Print the page as all answers are printed: a full device is reported, a gone reader is not.
+
+    Help depends on no setting, so that it can be read when the config file is broken.
+    """
     from fluxcli import fast_help
 
     columns = fast_help.terminal_columns(ctx.obj.env)
     words = ctx.command_path.split()[1:]
-    return fast_help.command_page(words, columns).rstrip("\n")
+    page = fast_help.command_page(words, columns).rstrip("\n")
+    ctx.obj.plain_output(json=False).answer(page)
+    raise typer.Exit
 
 
 def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:

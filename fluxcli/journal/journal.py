@@ -239,7 +239,7 @@ class Journal(TaskLookup):
             f"({error}), so an image may be paid for; nothing was sent",
             hint=f"fluxcli download {task_id}"
             if task_id
-            else f"look for it at {LOGS_PAGE}; `--new` submits again",
+            else f"find it at {LOGS_PAGE}; `--new` submits again",
         )
 
     def _run_of(self, task: Task) -> str:

@@ -78,7 +78,7 @@ def prompt_of(raw: RawRequest, environment: RequestEnvironment) -> str:
         FluxError: none, or more than one, was given; it is empty or cannot be read.
     """
     if raw.prompt is not None and raw.prompt_file is not None:
-        raise FluxError(Code.USAGE, "there is a prompt and a `--prompt-file`: give one of them")
+        raise FluxError(Code.USAGE, "a prompt and `--prompt-file` are both given: give one of them")
     if raw.prompt is None and raw.prompt_file is None and raw.again is not None:
         # It is in its style already.
         return raw.again.task.request.prompt
@@ -103,7 +103,7 @@ def _checked(prompt: str) -> str:
     except UnicodeEncodeError:
         raise FluxError(Code.INVALID_REQUEST, "the prompt is not UTF-8 text") from None
     if not prompt.strip():
-        raise FluxError(Code.INVALID_REQUEST, "the prompt is empty", hint="say what to draw")
+        raise FluxError(Code.INVALID_REQUEST, "the prompt is empty", hint="describe the image")
     if "\0" in prompt:
         raise FluxError(Code.INVALID_REQUEST, "the prompt holds a zero byte")
     return prompt

@@ -117,15 +117,19 @@ def check_spending(
     if most is not None and estimate > most:
         raise FluxError(
             Code.OVER_BUDGET,
-            f"an estimated {estimate} credits are more than `--max-credits {most}` allows",
+            f"the estimate of {estimate} credits is over `--max-credits {most}`; nothing was sent",
             hint=f"--max-credits {estimate}",
         )
     if agreed or most is not None or estimate <= CONSENT_CREDITS:
         return
-    if not ask(f"spend an estimated {estimate} credits?"):
+    answer = ask(f"spend an estimated {estimate} credits?")
+    if not answer:
+        needs = (
+            f"an estimated {estimate} credits need your consent" if answer is None else "cancelled"
+        )
         raise FluxError(
             Code.NO_CONSENT,
-            f"an estimated {estimate} credits were not agreed to",
+            f"{needs}: nothing was sent, nothing was charged",
             hint=f"`--yes`, or `--max-credits {estimate}`",
         )
 

@@ -105,7 +105,7 @@ class History:
             raise FluxError(
                 Code.INVALID_REQUEST,
                 f"task `{outcome}` was not made from this request: its echo differs",
-                hint=f"look for it again at {LOGS_PAGE}",
+                hint=f"check its id at {LOGS_PAGE}",
             )
         if taken is not None:
             return journal.merge(task.ref, taken)

@@ -145,7 +145,7 @@ def unsettled(ref: str, reason: str | None) -> FluxError:
         Code.OUTCOME_UNKNOWN,
         f"it is not known whether submission `{ref}` was accepted, so it may be paid for: "
         f"{reason or 'no answer came'}",
-        hint=f"look for it at {LOGS_PAGE}, then "
+        hint=f"find it at {LOGS_PAGE}, then "
         f"`fluxcli status {ref} --settle TASKID` or `--settle not-charged`",
         ref=ref,
     )

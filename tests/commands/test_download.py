@@ -204,8 +204,8 @@ class TestDeadLinks:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "name tasks, or ask for `--unsaved`"),
-        (["a", "--unsaved"], "name tasks, or ask for `--unsaved`"),
+        ([], "no task is named, or both tasks and `--unsaved`"),
+        (["a", "--unsaved"], "no task is named, or both tasks and `--unsaved`"),
         (["TASK", "-o", "x.png"], "is a JPEG"),
         (["TASK", "-o", "x.webp"], "does not make"),
         (["TASK", "-o", "-", "--json"], "both want stdout"),
