@@ -115,7 +115,9 @@ def _explained(error: BaseException, arguments: Sequence[str], context: Context)
         case FluxError():
             return error
         case typer.TyperException():
-            return _usage(error, arguments, context)
+            from fluxcli.commands.usage_errors import usage_error
+
+            return usage_error(error, arguments, context.cwd)
         case typer.Abort():
             return FluxError(Code.NO_CONSENT, "cancelled: no answer")
         case Interrupted(number=number):
@@ -146,20 +148,6 @@ def _output(arguments: Sequence[str], context: Context) -> Output:
             context.configure(json=True)
         return context.output
     return context.plain_output(json=json)
-
-
-def _usage(error: typer.TyperException, arguments: Sequence[str], context: Context) -> FluxError:
-    from fluxcli.commands.slips import answer_to
-
-    message = error.format_message().rstrip(".").replace("'", "`")
-    command = getattr(getattr(error, "ctx", None), "command", None)
-    answer = answer_to(message, arguments, getattr(command, "params", ()), context.cwd)
-    if answer:
-        message = message.partition(". Did you mean")[0].partition(" (Possible")[0]
-        return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=answer)
-    words = [word for word in arguments if not word.startswith("-")][:1]
-    hint = [_NAME, *(word for word in words if f"`{word}`" not in message), "--help"]
-    return FluxError(Code.USAGE, message[:1].lower() + message[1:], hint=" ".join(hint))
 
 
 def _bug(error: BaseException) -> FluxError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fluxcli import fast_help
-from fluxcli.commands import COMMANDS
+from fluxcli.commands import COMMANDS, TOPICS
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.settings.parsers import nearest
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcli.output.output import Output
-
-TOPICS: Final = {
-    "exit-codes": "exit statuses and error codes",
-    "environment": "settings and environment variables",
-    "json": "the documents of `--json`",
-    "templates": "names of output files",
-    "money": "what is charged, and what never is twice",
-    "manifest": "assets.toml and its lock",
-    "agents": "the skill file for agents and scripts",
-}
-"""The topics of `fluxcli help`, each with what it is about."""
 
 
 def help(  # noqa: A001 - the word that the user types

@@ -1,4 +1,4 @@
-"""Mistyped command lines that would cost money, and the command that was meant."""
+"""Mistyped command lines that would cost money: refused, with the command that was meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.system.shell_syntax import join, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from fluxcli.catalog import Mode
@@ -101,99 +100,3 @@ def _command_meant(mode: Mode, word: str) -> str:
     if word in {"help", mode}:
         return f"fluxcli {mode} --help"
     return f"fluxcli {word} --help" if word in COMMANDS else "fluxcli --help"
-
-
-_COMMON_WORDS: Final = {
-    **dict.fromkeys(("login", "auth", "setup", "init"), "fluxcli config set api_key"),
-    "logout": "fluxcli config unset api_key",
-    **dict.fromkeys(("history", "list", "ls", "log", "logs", "tasks", "jobs"), "fluxcli status"),
-    **dict.fromkeys(("wait", "watch"), "fluxcli status @last --wait"),
-    **dict.fromkeys(("show", "info", "get"), "fluxcli status @last"),
-    **dict.fromkeys(("resume", "retry", "continue", "fetch"), "fluxcli download --unsaved"),
-    **dict.fromkeys(("balance", "usage", "account", "billing"), "fluxcli credits"),
-    **dict.fromkeys(("make", "create", "new", "gen", "run"), 'fluxcli generate "PROMPT"'),
-    "version": "fluxcli --version",
-    **dict.fromkeys(("settings", "configure", "set"), "fluxcli config list"),
-}
-_COMPLETION: Final = frozenset({"completions", "complete", "autocomplete", "--show-completion"})
-_RATIO: Final = "--aspect-ratio 16:9 (sizes follow from it: 21:9 16:9 4:3 1:1 3:4 9:16)"
-_COMMON_FLAGS: Final = {
-    **dict.fromkeys(("--size", "--width", "--height", "--ratio", "--resolution"), _RATIO),
-    "--seed": "the service takes no seed; `--count 4` makes several to choose from",
-    **dict.fromkeys(
-        ("--negative-prompt", "--negative"), "the service takes none; put it into the prompt"
-    ),
-    **dict.fromkeys(
-        ("--steps", "--cfg", "--guidance", "--guidance-scale"),
-        "the service takes none; `--model max` is the better model",
-    ),
-    **dict.fromkeys(("--format", "--type"), "--output-format png"),
-    **dict.fromkeys(("--out", "--outfile", "--output-file", "--save"), "--output PATH"),
-    **dict.fromkeys(("--num", "--number", "--batch", "--samples"), "--count N"),
-    **dict.fromkeys(("--api-key", "--key", "--token"), "fluxcli config set api_key"),
-    **dict.fromkeys(("--overwrite", "--replace"), "--force"),
-    **dict.fromkeys(("--async", "--background", "--detach"), "--no-wait"),
-}
-
-
-def answer_to(message: str, arguments: Sequence[str], params: Sequence[object], cwd: Path) -> str:
-    """Return the command or the fact that helps after a usage error; nothing if none is known.
-
-    `message` is the parser's; `params` are the parameters of the command that refused.
-    """
-    folded = message.casefold()
-    if "unexpected extra argument" in folded:
-        return _one_prompt(arguments, params, cwd)
-    if folded.startswith("no such command"):
-        return _command_for(arguments, cwd)
-    if folded.startswith("no such option"):
-        flags = (one.partition("=")[0].casefold() for one in arguments if one.startswith("--"))
-        return next(
-            (_COMMON_FLAGS[one] for one in flags if one in _COMMON_FLAGS and one in folded), ""
-        )
-    return ""
-
-
-def _command_for(arguments: Sequence[str], cwd: Path) -> str:
-    """Return the command that an unknown word stands for; nothing if none is known."""
-    word = next((one for one in arguments if not one.startswith("-")), "")
-    if is_image(cwd, word):
-        return f'fluxcli edit {quote(word)} "PROMPT"'
-    if " " in word.strip():
-        return f"fluxcli generate {quote(word)}"
-    if word.casefold() in _COMPLETION:
-        from fluxcli.fast_completion import SCRIPTS
-
-        shells = (one for one in arguments if one.casefold() in SCRIPTS)
-        return f"fluxcli completion {next(shells, 'bash').casefold()}"
-    known = word.casefold() if word not in COMMANDS and word.casefold() in COMMANDS else ""
-    return _COMMON_WORDS.get(word.casefold(), f"fluxcli {known} --help" if known else "")
-
-
-def _one_prompt(arguments: Sequence[str], params: Sequence[object], cwd: Path) -> str:
-    """Return the command with its unquoted words as one prompt; the flags stay as they are."""
-    takes_value = {
-        name
-        for one in params
-        if not getattr(one, "is_flag", False)
-        for name in getattr(one, "opts", ())
-        if name.startswith("-")
-    }
-    words: list[str] = []
-    flags: list[str] = []
-    rest = iter(arguments)
-    for one in rest:
-        if one == "--":
-            words += rest
-        elif not one.startswith("-") or one == "-":
-            words.append(one)
-        else:
-            flags.append(one)
-            if one in takes_value and (value := next(rest, None)) is not None:
-                flags.append(value)
-    if not words or words[0] not in {"generate", "edit"}:
-        return ""
-    fixed = words[: 1 if words[0] == "generate" else 2]
-    if words[0] == "edit" and not is_image(cwd, words[1]) and is_image(cwd, words[-1]):
-        fixed, words = ["edit", words[-1]], ["edit", "", *words[1:-1]]
-    return join(["fluxcli", *fixed, " ".join(words[len(fixed) :]), *flags])

@@ -12,6 +12,7 @@ from fluxcli.commands.task_services import task_history
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, overall, reason_of
 from fluxcli.models import State
+from fluxcli.settings.parsers import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,7 +185,9 @@ def _selected(
     states = None if state is None else STATES.get(state)
     if state is not None and states is None:
         raise FluxError(
-            Code.USAGE, f"`--state {state}`: expected one of {', '.join(STATES)}", hint="unsaved"
+            Code.USAGE,
+            f"`--state {state}`: expected one of {', '.join(STATES)}",
+            hint=f"--state {nearest(state.casefold(), STATES) or 'unsaved'}",
         )
     earliest = _earliest(context, since)
     words = (search or "").casefold().split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.commands.help import TOPICS
+from fluxcli.commands import TOPICS
 from fluxcli.completion.topics import topics
 from fluxcli.errors import STATUSES
 from fluxcli.fast_help import MARK

@@ -21,8 +21,7 @@ import typer.main
 
 from fluxcli.catalog import RATIOS, TOLERANCE
 from fluxcli.cli import make_app
-from fluxcli.commands import COMMANDS
-from fluxcli.commands.help import TOPICS
+from fluxcli.commands import COMMANDS, TOPICS
 from fluxcli.commands.status import STATES
 from fluxcli.dataclass import dataclass
 from fluxcli.fast_completion import KINDS, SCRIPTS

@@ -27,6 +27,7 @@ from fluxcli.settings.values import (
     preset_entry,
     storable,
     suggestion,
+    written,
 )
 from fluxcli.system.shell_syntax import join, quote, set_variable, unset_variable
 
@@ -357,7 +358,8 @@ class Settings:
         try:
             return Resolved(setting.parse(raw), origin, explicit=True)
         except BadValueError as bad:
-            mend = f"{setting.flag} {quote(bad.nearest)}" if bad.nearest else None
+            usable = bad.nearest or written(setting.default)
+            mend = f"{setting.flag} {quote(usable)}" if usable else None
             raise FluxError(Code.USAGE, _message(origin, raw, bad), hint=mend) from None
 
     def _variable(self, setting: Setting) -> Resolved | None:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 import fluxcli
-from fluxcli.commands.help import TOPICS
+from fluxcli.commands import TOPICS
 from fluxcli.completion.program import GROUPS, program
 from fluxcli.errors import STATUSES, TABLE, Status
 from fluxcli.settings.values import SETTINGS

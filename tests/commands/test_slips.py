@@ -90,6 +90,13 @@ def test_there_is_one_source_for_the_prompt(box: World, other: tuple[str, ...]) 
     [
         (("login",), "fluxcli config set api_key"),
         (("history",), "fluxcli status"),
+        (("cancel", "@last"), "a submitted task cannot be cancelled; `fluxcli status` shows it"),
+        (("doctor",), "fluxcli config check"),
+        (("explain", "hero"), "fluxcli assets explain"),
+        (("exit-codes",), "fluxcli help exit-codes"),
+        (("completions", "fish"), "fluxcli completion fish"),
+        (("generate", "a", "--output-dir", "x"), "--output FOLDER/"),
+        (("credits", "--no-color"), "--color never"),
         (("List", "--json=x"), "fluxcli status"),
         (("wait", "abcd"), "fluxcli status @last --wait"),
         (("resume",), "fluxcli download --unsaved"),

@@ -165,7 +165,7 @@ def test_a_bad_entry_is_named_with_its_line(home: Path) -> None:
 
 def test_a_bad_flag_is_a_matter_of_usage(home: Path) -> None:
     error = refusal(made(home, flags={"timeout": "soon"}), "timeout")
-    assert (error.code, error.hint) == (Code.USAGE, None)
+    assert (error.code, error.hint) == (Code.USAGE, "--timeout 15m")
     assert error.message.startswith("`--timeout` is `soon`: expected a duration")
     assert refusal(made(home, flags={"edit.model": "mx"}), "edit.model").hint == "--model max"
 

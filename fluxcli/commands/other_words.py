@@ -1,0 +1,116 @@
+"""Words and flags of other tools, and what fluxcli has in their place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_GENERATE: Final = 'fluxcli generate "PROMPT"'
+_EDIT: Final = 'fluxcli edit IMAGE "PROMPT"'
+_KEY: Final = "fluxcli config set api_key"
+_RESUME: Final = "fluxcli download --unsaved"
+
+COMMANDS_MEANT: Final = {
+    **dict.fromkeys(
+        ("login", "signin", "auth", "setup", "apikey", "api-key", "key", "token"), _KEY
+    ),
+    "logout": "fluxcli config unset api_key",
+    **dict.fromkeys(
+        ("history", "list", "ls", "ps", "log", "logs", "tasks", "task", "jobs", "job", "queue"),
+        "fluxcli status",
+    ),
+    **dict.fromkeys(("wait", "watch", "poll", "follow"), "fluxcli status @last --wait"),
+    **dict.fromkeys(("show", "info", "details", "inspect"), "fluxcli status @last"),
+    **dict.fromkeys(("search", "find", "grep"), "fluxcli status --search WORDS"),
+    **dict.fromkeys(("gallery", "html", "browse"), "fluxcli status --html gallery.html"),
+    **dict.fromkeys(("resume", "retry", "continue", "recover", "collect", "save"), _RESUME),
+    **dict.fromkeys(("fetch", "pull", "get"), "fluxcli download @last"),
+    **dict.fromkeys(("open", "view", "preview"), "fluxcli download @last --open"),
+    **dict.fromkeys(
+        ("balance", "usage", "account", "billing", "whoami", "price", "prices", "cost", "spend"),
+        "fluxcli credits",
+    ),
+    **dict.fromkeys(
+        ("make", "create", "new", "gen", "run", "imagine", "draw", "text2img", "txt2img", "image"),
+        _GENERATE,
+    ),
+    **dict.fromkeys(("images", "prompts", "batch", "bulk"), "fluxcli generate --prompts FILE"),
+    **dict.fromkeys(
+        ("again", "redo", "regenerate", "variation", "variations"),
+        "fluxcli generate --again @last",
+    ),
+    **dict.fromkeys(("img2img", "inpaint", "transform", "modify", "change", "upload"), _EDIT),
+    **dict.fromkeys(
+        ("cancel", "stop", "abort", "kill", "rm", "delete", "remove"),
+        "a submitted task cannot be cancelled; `fluxcli status` shows it",
+    ),
+    **dict.fromkeys(("models", "model"), "--model pro, or --model max"),
+    **dict.fromkeys(("plan", "apply", "check"), "fluxcli build --plan"),
+    "init": "fluxcli assets init",
+    **{
+        word: f"fluxcli assets {word}"
+        for word in ("explain", "adopt", "pick", "prune", "merge", "schema")
+    },
+    **dict.fromkeys(("serve", "server", "mock", "simulate"), "fluxcli sandbox"),
+    **dict.fromkeys(("webhook", "webhooks", "listen", "callbacks"), "fluxcli callback listen"),
+    "verify": "fluxcli callback verify",
+    **dict.fromkeys(("doctor", "diagnose", "ping", "test"), "fluxcli config check"),
+    **dict.fromkeys(("settings", "configure", "preferences", "env"), "fluxcli config list"),
+    **{word: f"fluxcli config {word}" for word in ("set", "unset", "path")},
+    **dict.fromkeys(("upgrade", "update", "self-update"), "pip install --upgrade fluxcli"),
+    **dict.fromkeys(("man", "manual", "docs", "topics"), "fluxcli help"),
+    "version": "fluxcli --version",
+}
+"""The command, or the fact, for a word that is no command here."""
+
+COMPLETION: Final = frozenset({"completions", "complete", "autocomplete"})
+"""Words for the scripts of shells."""
+
+_RATIO: Final = "--aspect-ratio 16:9 (sizes follow from it: 21:9 16:9 4:3 1:1 3:4 9:16)"
+_NONE: Final = "the service takes none"
+
+FLAGS_MEANT: Final = {
+    **dict.fromkeys(
+        ("--size", "--width", "--height", "--ratio", "--aspect", "--ar", "--resolution"), _RATIO
+    ),
+    "--seed": "the service takes no seed; `--count 4` makes several to choose from",
+    **dict.fromkeys(("--negative-prompt", "--negative"), f"{_NONE}; put it into the prompt"),
+    **dict.fromkeys(
+        ("--steps", "--cfg", "--cfg-scale", "--guidance", "--guidance-scale", "--quality", "--hd"),
+        f"{_NONE}; `--model max` is the better model",
+    ),
+    **dict.fromkeys(
+        ("--sampler", "--scheduler", "--lora", "--strength", "--denoise", "--upscale"), _NONE
+    ),
+    "--style": "put it into the prompt, or keep it in a preset: fluxcli help environment",
+    **dict.fromkeys(("--profile", "--template"), "--preset NAME"),
+    **dict.fromkeys(("--format", "--type", "--image-format"), "--output-format png"),
+    **dict.fromkeys(
+        ("--out", "--outfile", "--output-file", "--save", "--filename", "--file", "--path"),
+        "--output PATH",
+    ),
+    **dict.fromkeys(("--output-dir", "--outdir", "--dir", "--folder"), "--output FOLDER/"),
+    **dict.fromkeys(
+        ("--num", "--number", "--n", "--batch", "--batch-size", "--samples", "--images"),
+        "--count N",
+    ),
+    **dict.fromkeys(("--image", "--input", "--init-image", "--input-image", "--reference"), _EDIT),
+    **dict.fromkeys(("--api-key", "--apikey", "--key", "--token"), _KEY),
+    **dict.fromkeys(("--overwrite", "--replace", "--clobber"), "--force"),
+    **dict.fromkeys(("--async", "--background", "--detach", "--submit-only"), "--no-wait"),
+    **dict.fromkeys(("--retry", "--retries", "--resume"), "run the same command again: it resumes"),
+    **dict.fromkeys(("--webhook", "--webhook-url", "--callback"), "--callback-url URL"),
+    **dict.fromkeys(("--safety", "--safe", "--nsfw"), "--safety-tolerance N"),
+    **dict.fromkeys(("--translate", "--language"), "--enable-translation"),
+    **dict.fromkeys(("--dryrun", "--noop", "--estimate"), "--dry-run"),
+    **dict.fromkeys(("--mock", "--fake", "--demo"), "--sandbox"),
+    **dict.fromkeys(("--no-color", "--no-colour", "--colour"), "--color never"),
+    **dict.fromkeys(("--budget", "--max-cost", "--max-spend"), "--max-credits N"),
+    **dict.fromkeys(("--trace", "--log"), "--debug"),
+    **dict.fromkeys(("--silent", "--no-progress"), "--quiet"),
+    "--proxy": "export HTTPS_PROXY=URL",
+    **dict.fromkeys(
+        ("--base-url", "--endpoint", "--host", "--url"), "fluxcli config set base_url URL"
+    ),
+    "--config": "export FLUXCLI_CONFIG=FILE",
+}
+"""The flag, the command or the fact for a flag that is none here."""

@@ -1,0 +1,54 @@
+"""Every answer to another tool's word names commands and flags that exist, and is reached."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from fluxcli.commands import COMMANDS, TOPICS
+from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT
+from fluxcli.completion.program import program
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+_ALL: Final = list(program().all())
+_PATHS: Final = {one.path for one in _ALL}
+_FLAGS: Final = {name for one in _ALL for flag in one.flags for name in flag.names}
+
+
+@pytest.mark.parametrize("answer", sorted({*COMMANDS_MEANT.values(), *FLAGS_MEANT.values()}))
+def test_answers_name_what_exists(answer: str) -> None:
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", answer)) <= {*_FLAGS, "--upgrade"}
+    for line in re.findall(r"fluxcli [a-z]+(?: [a-z-]+)?", answer):
+        words = line.split()
+        assert " ".join(words[:2]) in _PATHS
+        if words[1] in {"config", "assets", "callback"}:
+            assert line in _PATHS
+        if words[1] == "help" and len(words) > 2:
+            assert words[2] in TOPICS
+
+
+def test_no_word_is_a_command_here() -> None:
+    assert not {*COMMANDS_MEANT, *COMPLETION} & set(COMMANDS)
+    (generate,) = (one for one in _ALL if one.words == "generate")
+    assert not set(FLAGS_MEANT) & {name for flag in generate.flags for name in flag.names}
+
+
+@pytest.mark.parametrize("word", sorted(COMMANDS_MEANT))
+def test_each_word_gets_its_answer(world: World, word: str) -> None:
+    ran = world.run(word)
+    assert (ran.status, ran.out) == (2, b"")
+    assert ran.err.splitlines() == [
+        f"error: no such command `{word}`",
+        f"hint: {COMMANDS_MEANT[word]}",
+    ]
+
+
+@pytest.mark.parametrize("flag", sorted(FLAGS_MEANT))
+def test_each_flag_gets_its_answer(world: World, flag: str) -> None:
+    ran = world.run("generate", "a cat", f"{flag}=x")
+    assert (ran.status, ran.out) == (2, b"")
+    assert ran.err.splitlines() == [f"error: no such flag `{flag}`", f"hint: {FLAGS_MEANT[flag]}"]
