@@ -105,7 +105,7 @@ def request_from(echo: Mapping[str, Any], names: Mapping[str, str]) -> Request:
 
 def _echoed(field: RequestField, value: object, mode: Mode) -> object:
     """Return a field's value in an echo; its default where that holds none of its kind."""
-    found: object = None
+    found: object
     match field.kind:
         case "choice":
             found = field.values.get(str(value))

@@ -196,6 +196,7 @@ class TestRecords:
         assert (record.state, record.url, record.completed_at) == ("running", None, None)
         assert record.created_at == 1787093500.0
         assert record.echo["prompt"] == "Turn the photo into a hand-painted watercolour."
+        assert record.task_id == load(bodies.GENERATING)["data"]["taskId"]
 
     def test_failed_as_recorded(self) -> None:
         record = record_of(bodies.FAILED)
@@ -400,3 +401,17 @@ class TestEchoes:
 
     def test_an_empty_echo_is_the_default_request(self) -> None:
         assert KONTEXT.request({}) == replace(REQUEST, prompt="")
+
+    @pytest.mark.parametrize("value", ["", 5, None, ["© me"]])
+    def test_a_text_that_is_none_is_read_back_as_the_default(self, value: object) -> None:
+        assert KONTEXT.request({"prompt": "p", "watermark": value}).watermark is None
+        assert KONTEXT.request({"prompt": "p", "watermark": "© me"}).watermark == "© me"
+
+    @pytest.mark.parametrize(
+        ("prompt", "same"), [("a red  fox\n", True), ("a red dog", False), (None, None), (5, None)]
+    )
+    def test_whether_an_echo_has_the_prompt(self, prompt: object, same: bool | None) -> None:  # noqa: FBT001 - a column
+        assert KONTEXT.has_prompt({"prompt": prompt}, REQUEST) is same
+
+    def test_an_echo_without_a_prompt_decides_nothing(self) -> None:
+        assert KONTEXT.has_prompt({"model": "flux-kontext-pro"}, REQUEST) is None

@@ -122,6 +122,8 @@ DAMAGE = [
     ("created_at", "yesterday"),
     ("n", "one"),
     ("output", b"\xff"),
+    ("output", ""),
+    ("output", "a\0b.png"),
     ("task_id", b"\xff"),
     ("seconds", "long"),
 ]
