@@ -21,7 +21,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         generate = bench.flux("generate", "a cat", "-o", "flux.jpg", url=service.url)
         for name, command, goal in (
             ("--help", bench.flux("--help"), 2.0),
-            ("generate", generate, 3.6),
+            ("generate", generate, 3.4),
         ):
             peak = weigh(command, bench.python).peak
             basis = f"{peak / 1e6:.1f} MB ÷ {bare / 1e6:.1f} MB"

@@ -7,8 +7,8 @@ and so counts `_SPEED` times as much as it would in earnest.
 
 from __future__ import annotations
 
+import json
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,13 @@ _SPEED: Final = 2.0
 _LIMIT, _WINDOW = 20, 10.0
 _SECONDS: Final = 8.0
 _SHARDS: Final = 4
-_ITS_OWN: Final = ("task_id", "asked_at", "made_at", "sha256", "bytes")
+_OWN: Final = ".sandbox"
+"""The folder of what is built with the sandbox."""
+
+_ITS_OWN: Final = (
+    *("task_id", "submitted_at", "created_at"),
+    *("sha256", "original_sha256", "bytes"),
+)
 """What two builds of one manifest do not have in common."""
 
 _HASTENER: Final = Path(__file__).with_name("hastener.py")
@@ -65,8 +71,9 @@ def _sharded(bench: Bench, count: int, whole: dict[str, Any]) -> Iterator[Figure
     wall = time.perf_counter() - begun
     name = f"the same in {_SHARDS} shards side by side"
     yield _wall(f"{name}: wall ÷ floor", count, wall)
-    locks = sorted(path.name for path in folder.glob("assets.lock.*"))
-    run(replace(bench.flux("assets", "merge", *locks), cwd=folder))
+    locks = sorted(str(path.relative_to(folder)) for path in (folder / _OWN).glob("*.lock.*"))
+    merge = bench.flux("assets", "merge", *locks)
+    run(replace(merge, cwd=folder, env={**merge.env, "FLUXCLI_SANDBOX": "1"}))
     merged = _lock(folder)
     different = sum(merged.get(asset) != entry for asset, entry in whole.items())
     basis = f"of {len(whole):,}, merged from {len(locks)} locks"
@@ -98,9 +105,10 @@ def _hastened(bench: Bench, folder: Path, *words: str) -> Command:
 
 
 def _lock(folder: Path) -> dict[str, Any]:
-    """Return what a lock says, but for what is a build's own."""
-    entries = tomllib.loads((folder / "assets.lock").read_text(encoding="utf-8"))["assets"]
+    """Return the entries of a lock by asset, but for what is a build's own."""
+    lines = (folder / _OWN / "assets.sandbox.lock").read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(line) for line in lines[1:]]
     return {
-        name: {key: value for key, value in entry.items() if key not in _ITS_OWN}
-        for name, entry in entries.items()
+        entry["asset"]: {key: value for key, value in entry.items() if key not in _ITS_OWN}
+        for entry in entries
     }

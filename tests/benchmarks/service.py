@@ -34,13 +34,14 @@ class Manner:
     """How it serves: `seconds` is the median of a task's log-normal duration, `sigma` its width.
 
     `result` is the file that every task comes to. `limit` submissions within 10 s are taken,
-    more are refused; 0 takes all.
+    more are refused; 0 takes all. With `together`, every task ends `seconds` after the first began.
     """
 
     result: str
     seconds: float = 0.0
     sigma: float = 0.0
     limit: int = 0
+    together: bool = False
 
 
 @dataclass(slots=True)
@@ -88,7 +89,9 @@ class _Book:
         number = len(self.seen.stories)
         seconds = self.manner.seconds * math.exp(self.manner.sigma * spread(number))
         task_id = f"{number:032x}"
-        self.seen.stories[task_id] = Story(now, now + seconds)
+        first = next(iter(self.seen.stories.values()), None)
+        begun = first.created if first is not None and self.manner.together else now
+        self.seen.stories[task_id] = Story(now, begun + seconds)
         return _good({"taskId": task_id})
 
     def record(self, task_id: str, origin: str) -> dict[str, Any]:
