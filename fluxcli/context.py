@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fluxcli.client.client import Service
     from fluxcli.client.origins import OriginCache
     from fluxcli.client.transport import Transport
+    from fluxcli.journal.day_limit import DailyCap
     from fluxcli.journal.journal import Journal
     from fluxcli.output.output import Output
     from fluxcli.sandbox.service import SandboxService
@@ -315,7 +316,15 @@ class Context:
             sandbox=self.sandbox,
             origin=self.base_url,
             history_limit=self.settings.number("history_limit"),
+            cap=self._daily_cap,
         )
+
+    def _daily_cap(self) -> DailyCap | None:
+        """Return the most that may be spent in a day; None if the user has set no limit."""
+        from fluxcli.journal.day_limit import DailyCap
+
+        most = self.settings.number("max_credits_per_day")
+        return None if most is None else DailyCap(most, self.prices())
 
     @cached_property
     def task_services(self) -> TaskServices:

@@ -183,7 +183,9 @@ TABLE: dict[Code, ErrorInfo] = {
     Code.DISK: ErrorInfo(Status.UNSAVED, True, "paid and finished, but it could not be written"),
     Code.CREDITS_INSUFFICIENT: ErrorInfo(Status.CREDITS, False, "the account has too few credits"),
     Code.KEY_CAP_REACHED: ErrorInfo(Status.CREDITS, False, "the key's own usage cap is reached"),
-    Code.OVER_BUDGET: ErrorInfo(Status.CREDITS, False, "the estimate is over `--max-credits`"),
+    Code.OVER_BUDGET: ErrorInfo(
+        Status.CREDITS, False, "the estimate is over `--max-credits` or `max_credits_per_day`"
+    ),
     Code.NO_CONSENT: ErrorInfo(
         Status.CREDITS, False, "no consent: nothing was sent, nothing was charged"
     ),

@@ -158,6 +158,7 @@ class _BuildRun:
         limits = Limits(
             in_flight=call.in_flight or IN_FLIGHT,
             max_credits=self._most,
+            day_left=self._inputs.journal().day_limit.left(),
             fail_fast=call.fail_fast,
         )
         build = Build(made_with, self._plan, limits)

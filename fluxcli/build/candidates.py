@@ -63,6 +63,7 @@ def _asset(call: BuildCall, project: Project) -> Asset:
 
 def _consent(inputs: BuildInputs, call: BuildCall, estimate: int) -> None:
     most = inputs.max_credits
+    inputs.journal().day_limit.check(estimate)
     if most is not None and estimate > most:
         raise FluxError(
             Code.OVER_BUDGET,

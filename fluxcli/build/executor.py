@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much at once, how much in all, and how far after a failure."""
+    """How much at once, how much in all, and how far after a failure.
+
+    `max_credits` is the most that this build may spend, `day_left` what may still be spent today.
+    """
 
     in_flight: int
     max_credits: int | None = None
+    day_left: float | None = None
     fail_fast: bool = False
 
 
@@ -44,7 +48,7 @@ class Build:
         self._limits = limits
         self._queue = _Queue(plan, self)
         self._spent: float = 0
-        self._is_full = False
+        self._full: FluxError | None = None
         self._has_failed = False
         self.outcomes = initial_outcomes(plan)
 
@@ -76,13 +80,23 @@ class Build:
             return False
         if not step.credits:
             return True
-        most = self._limits.max_credits
-        self._is_full = self._is_full or (most is not None and self._spent + step.credits > most)
-        if self._is_full:
-            self._end(step, "capped", error=_over(most or 0))
+        self._full = self._full or self._over(self._spent + step.credits)
+        if self._full is not None:
+            self._end(step, "capped", error=self._full)
             return False
         self._spent += step.credits
         return True
+
+    def _over(self, credits: float) -> FluxError | None:  # noqa: A002 - the unit
+        """Return the error for a spending that a limit forbids."""
+        most, day = self._limits.max_credits, self._limits.day_left
+        if most is not None and credits > most:
+            message = f"`--max-credits {most}` is reached: nothing more is submitted"
+            return FluxError(Code.OVER_BUDGET, message, hint="fluxcli build --max-credits N")
+        if day is not None and credits > day:
+            message = "`max_credits_per_day` is reached: nothing more is submitted today"
+            return FluxError(Code.OVER_BUDGET, message, hint="fluxcli credits --since 1d")
+        return None
 
     def block(self, step: PlanStep) -> None:
         """Record that a step cannot begin, since what it is made from failed."""
@@ -187,14 +201,6 @@ def _result_of(error: FluxError, task: Task | None) -> Result:
     if error.code is Code.OUTCOME_UNKNOWN:
         return "unknown"
     return "running" if task is not None and task.state is State.RUNNING else "failed"
-
-
-def _over(most: int) -> FluxError:
-    return FluxError(
-        Code.OVER_BUDGET,
-        f"`--max-credits {most}` is reached: nothing more is submitted",
-        hint="fluxcli build --max-credits N",
-    )
 
 
 def recorded(context: BuildContext, step: PlanStep) -> FluxError:

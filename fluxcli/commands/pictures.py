@@ -232,6 +232,7 @@ def check_agreed(context: Context, flags: PictureOptions, estimate: int) -> None
     """
     from fluxcli.requests.resolve import check_spending
 
+    context.journal.day_limit.check(estimate)
     check_spending(
         estimate,
         most=context.settings.number("max_credits"),

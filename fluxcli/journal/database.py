@@ -81,6 +81,7 @@ CREATE TABLE callbacks (
 """
 _FOURTH: Final = """
 ALTER TABLE tasks ADD COLUMN input_path TEXT;
+CREATE INDEX tasks_sent ON tasks (sent_at) WHERE sent_at IS NOT NULL;
 """
 _FIFTH: Final = """
 ALTER TABLE tasks ADD COLUMN metadata TEXT;

@@ -15,6 +15,7 @@ from fluxcli.catalog import API_URL, LOGS_PAGE, SANDBOX_URL
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import explained
+from fluxcli.journal.day_limit import DayLimit
 from fluxcli.journal.history_limit import remove_old_tasks
 from fluxcli.journal.lookup import TaskLookup
 from fluxcli.journal.rate_limit import SubmissionLimiter
@@ -31,11 +32,12 @@ from fluxcli.models import State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from fluxcli.clock import Clock
     from fluxcli.filelock import FileLock
+    from fluxcli.journal.day_limit import DailyCap
     from fluxcli.models import Picture, Request, Task
 
 _REF_LETTERS: Final = "23456789abcdefghjkmnpqrstvwxyz"
@@ -64,6 +66,7 @@ class Journal(TaskLookup):
 
     `origin` is the service's base URL; `sandbox` marks its tasks as the stand-in's. With a
     `history_limit`, old finished tasks beyond so many are removed when a run begins.
+    `cap` returns the most that may be spent in a day.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Journal(TaskLookup):
         sandbox: bool,
         origin: str | None = None,
         history_limit: int | None = None,
+        cap: Callable[[], DailyCap | None] = lambda: None,
     ) -> None:
         super().__init__(folder, origin=origin or (SANDBOX_URL if sandbox else API_URL))
         self._clock = clock
@@ -82,6 +86,7 @@ class Journal(TaskLookup):
         self.submission_limiter = SubmissionLimiter(self._store, clock)
         self.uploads = Uploads(self._store, clock)
         self.replays = ReplayMemory(self._store, clock)
+        self.day_limit = DayLimit(self._store, clock, origin=self.origin, cap=cap)
 
     # -- runs ---------------------------------------------------------------------------
 
@@ -334,9 +339,17 @@ class Journal(TaskLookup):
         return self.get(ref)
 
     def sending(self, ref: str, request: Request) -> None:
-        """Mark that the submission's first byte leaves now; until then nothing was sent."""
-        text = request_text(request)
-        self._set(ref, state=State.SENDING, sent_at=self._clock.wall(), request=text)
+        """Mark that the submission's first byte leaves now; until then nothing was sent.
+
+        Raises:
+            FluxError: OVER_BUDGET: it would exceed the day's cap.
+        """
+        with self._store.writing() as db:
+            self.day_limit.admit(db, ref, request)
+            db.execute(
+                "UPDATE tasks SET state = ?, sent_at = ?, request = ? WHERE ref = ?",
+                (State.SENDING, self._clock.wall(), request_text(request), ref),
+            )
 
     def accepted(
         self, ref: str, task_id: str, *, wire: str | None = None, sandbox: bool = False

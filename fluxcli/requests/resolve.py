@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from fluxcli.settings.settings import Settings
 
 
-_BOUNDS: Final = ("timeout", "interval", "max_credits", "api")
+_BOUNDS: Final = ("timeout", "interval", "max_credits", "max_credits_per_day", "api")
 """Settings of the run that are no part of the request, and are checked with it."""
 
 

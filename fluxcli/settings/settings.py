@@ -114,6 +114,8 @@ class Settings:
     def value(self, name: str) -> Resolved:
         """Return what holds for the setting `name`, and why. Durations are float seconds."""
         setting = SETTINGS.get(name) or find(name)
+        if setting.lowest:
+            return self._lowest(setting)
         return (
             self._of_line(setting)
             or self._flag(setting)
@@ -361,6 +363,12 @@ class Settings:
             usable = bad.nearest or written(setting.default)
             mend = f"{setting.flag} {quote(usable)}" if usable else None
             raise FluxError(Code.USAGE, _message(origin, raw, bad), hint=mend) from None
+
+    def _lowest(self, setting: Setting) -> Resolved:
+        """Return the lowest value: a limit that is set in one place is not raised in another."""
+        found = [one for one in (self._variable(setting), self._stored(setting)) if one is not None]
+        values = {one: one.value for one in found if isinstance(one.value, int)}
+        return min(values, key=values.__getitem__, default=Resolved(setting.default, DEFAULT))
 
     def _variable(self, setting: Setting) -> Resolved | None:
         for name in setting.variables:

@@ -60,7 +60,7 @@ class Setting:
 
     `parse` takes text or a TOML value and raises `BadValueError`. `default` None means that
     nothing is set. `stored`: it may stand in the config file. `secret`: it is never shown, and
-    never read from the command line.
+    never read from the command line. `lowest`: the lowest of the values of all places holds.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Setting:
     help: str
     stored: bool = True
     secret: bool = False
+    lowest: bool = False
 
     @property
     def in_preset(self) -> bool:
@@ -148,6 +149,8 @@ def _table() -> Iterator[Setting]:
         "the most credits that a run may spend, by estimate",
         stored=False,
     )
+    text = "the most credits that all runs of this machine may spend in a day, by estimate"
+    yield Setting("max_credits_per_day", whole(0), None, text, lowest=True)
     for name, text in (
         ("json", "print JSON on stdout, one object a line"),
         ("quiet", "print errors only, and warnings about money"),
