@@ -104,21 +104,21 @@ _fluxcli_command() {
     'config') takes=('path list get set unset edit check') ;;
     'config get')
       takes=('base_url upload_url api timeout interval output metadata preset webhook_hmac_key
-        color history_limit max_credits json quiet verbose debug no_input sandbox generate.model
+        color history_limit max_credits max_credits_per_day json quiet verbose debug no_input
+        sandbox generate.model generate.aspect_ratio generate.output_format
+        generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
+        generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
+        edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
+        edit.upload_cn edit.watermark edit.callback_url')
+      ;;
+    'config set' | 'config unset')
+      takes=('api_key base_url upload_url api timeout interval output metadata preset
+        webhook_hmac_key color history_limit max_credits_per_day generate.model
         generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format
         edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn
         edit.watermark edit.callback_url')
-      ;;
-    'config set' | 'config unset')
-      takes=('api_key base_url upload_url api timeout interval output metadata preset
-        webhook_hmac_key color history_limit generate.model generate.aspect_ratio
-        generate.output_format generate.safety_tolerance generate.prompt_upsampling
-        generate.enable_translation generate.upload_cn generate.watermark generate.callback_url
-        edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance
-        edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark
-        edit.callback_url')
       ;;
   esac
   flags+=" $shared"

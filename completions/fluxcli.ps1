@@ -55,9 +55,9 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
           'timeout', 'interval', 'output', 'metadata', 'preset', 'webhook_hmac_key', 'color',
-          'history_limit', 'max_credits', 'json', 'quiet', 'verbose', 'debug', 'no_input',
-          'sandbox', 'generate.model', 'generate.aspect_ratio', 'generate.output_format',
-          'generate.safety_tolerance', 'generate.prompt_upsampling',
+          'history_limit', 'max_credits', 'max_credits_per_day', 'json', 'quiet', 'verbose',
+          'debug', 'no_input', 'sandbox', 'generate.model', 'generate.aspect_ratio',
+          'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
           'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',
@@ -65,12 +65,12 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         }
         @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
           'upload_url', 'api', 'timeout', 'interval', 'output', 'metadata', 'preset',
-          'webhook_hmac_key', 'color', 'history_limit', 'generate.model', 'generate.aspect_ratio',
-          'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
-          'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
-          'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
-          'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',
-          'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
+          'webhook_hmac_key', 'color', 'history_limit', 'max_credits_per_day', 'generate.model',
+          'generate.aspect_ratio', 'generate.output_format', 'generate.safety_tolerance',
+          'generate.prompt_upsampling', 'generate.enable_translation', 'generate.upload_cn',
+          'generate.watermark', 'generate.callback_url', 'edit.model', 'edit.aspect_ratio',
+          'edit.output_format', 'edit.safety_tolerance', 'edit.prompt_upsampling',
+          'edit.enable_translation', 'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
     )
     # A flag without `In` is one of every command.

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from tests.reliability.figures import Size
 
+EARLIER: Final = Path(__file__).parents[1] / "data" / "journal_v2" / "journal.sqlite3"
 TRIES: Final = 9
 DAY: Final = 86400.0
 STEPS: Final = (-3650 * DAY, -14 * DAY, -3600.0, -4.0, 4.0, 3600.0, 14 * DAY, 3650 * DAY)
@@ -306,25 +307,25 @@ class UserMachine(RuleBasedStateMachine):
 
     @rule()
     def upgrade(self) -> None:
-        """Let a later version than the journal's run next."""
+        """Let the journal be one that an earlier version wrote."""
         path = self.world.state / "journal.sqlite3"
         if not path.exists():
             return
-        with closing(sqlite3.connect(path)) as db:
-            for (name,) in db.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'tasks_%'"
-            ).fetchall():
-                db.execute(f"DROP INDEX {name}")
-            for column in ("wire", "credits", "origin"):
-                db.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
-            db.execute("ALTER TABLE uploads DROP COLUMN after")
-            db.execute("CREATE TABLE turns (account TEXT, turn INTEGER)")
-            db.execute("CREATE INDEX tasks_recent ON tasks (sandbox, created_at)")
-            db.execute("CREATE INDEX tasks_run ON tasks (run, n)")
-            db.execute("CREATE INDEX tasks_id ON tasks (task_id)")
-            db.execute("PRAGMA user_version = 2")
+        earlier = path.with_name("earlier.sqlite3")
+        shutil.copy(EARLIER, earlier)
+        with closing(sqlite3.connect(earlier)) as db:
+            db.execute("ATTACH ? AS now", (str(path),))
+            for table in ("runs", "tasks", "uploads"):
+                columns = ", ".join(
+                    row[1] for row in db.execute(f"PRAGMA main.table_info({table})")
+                )
+                db.execute(f"DELETE FROM main.{table}")  # noqa: S608 - ours
+                insert = f"INSERT INTO {table} SELECT {columns} FROM now.{table}"  # noqa: S608 - ours
+                db.execute(insert)
             db.commit()
-        (self.world.state / "journal.v2.sqlite3").unlink(missing_ok=True)
+        for old in self.world.state.glob("journal.*"):
+            old.unlink()
+        earlier.rename(path)
         self.look_at_everything()
 
     # -- running commands ---------------------------------------------------------------
@@ -346,7 +347,7 @@ class UserMachine(RuleBasedStateMachine):
             self.allow(slot, asked, flags)
         elif not asked.images:
             asked.images = slot.count
-        asked.is_done = False
+        was_done, asked.is_done = asked.is_done, False
         words = [*slot.words, *flags]
         if slot.output is not None:
             place = spelling.replace("{cwd}", str(self.world.cwd)).replace("{}", slot.output)
@@ -364,6 +365,9 @@ class UserMachine(RuleBasedStateMachine):
             self.judge(slot, ran, before, alone=alone)
         if ran is not None and ran.status == 0 and "--no-wait" not in flags:
             self.done(slot, asked)
+        elif was_done and self.charges() == before:
+            # Nothing was begun: what was done before stays so.
+            asked.is_done = True
         if not nested:
             self.look_at_everything()
         TALLY[f"status {ran.status}" if ran else "killed"] += 1
@@ -409,7 +413,7 @@ class UserMachine(RuleBasedStateMachine):
         context = self.world.context(terminal=typed is not None)
         context.__dict__["transport"] = self.service.transport()
         if during is not None:
-            context.stderr = Watched("submitted", during)
+            context.stderr = Watched("accepted", during)
         if typed is not None:
             context.stdin = Typist(typed)
         with redirect_stdout(context.stdout), redirect_stderr(context.stderr):
