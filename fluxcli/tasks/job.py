@@ -12,6 +12,7 @@ from fluxcli.files.prove import prove_writable
 from fluxcli.models import State
 from fluxcli.tasks.download import Downloader, holds, request_values
 from fluxcli.tasks.poll import Poller
+from fluxcli.tasks.run_options import Wait
 from fluxcli.tasks.submit import Submitter, unsettled
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class PictureJob:
             task = yield from poller.watch(task, new=young)
         at_hand = target is None and _is_kept(task)
         if self._options.save and task.state in {State.SUCCEEDED, State.SAVED} and not at_hand:
+            # The place among the readers is given back before the download.
+            yield Wait(self._services.clock.monotonic())
             task = yield from downloader.save(task)
         yield Finished(key=self.key, task=task)
 

@@ -59,7 +59,7 @@ class Poller:
         due = begun + (schedule.first if new else 0.0)
         slowed = _Backoff()
         while True:
-            yield Wait(min(due, self._deadline))
+            yield Wait(min(due, self._deadline), is_read=True)
             if schedule.is_learning:
                 schedule = self._schedule(task)
             started = clock.monotonic()

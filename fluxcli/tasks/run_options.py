@@ -30,9 +30,13 @@ _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is to be done before `until`, by the monotonic clock."""
+    """Nothing is to be done before `until`, by the monotonic clock.
+
+    `is_read`: what comes next is a short read, which no long call may delay.
+    """
 
     until: float
+    is_read: bool = False
 
 
 JobStep = Event | Wait

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from fluxcli.signals import Interrupts
 
 WORKERS: Final = 16
-"""Threads for calls: a hundred tasks, each read once a second, take as many."""
+"""Threads for submissions, uploads and downloads, which may take long."""
+
+READERS: Final = 24
+"""Threads for reads of tasks: a hundred reads a second take as many, at a quarter second each.
+
+They are apart from the others, so that no download delays the notice that a task has ended.
+"""
 
 IN_FLIGHT: Final = 100
 """The service runs so many tasks of one account at once, and more."""
@@ -57,6 +63,7 @@ class _Ended:
 class _Paused:
     job: Job
     until: float
+    is_read: bool = False
 
 
 _Message = Event | _Ended | _Paused | None
@@ -94,6 +101,17 @@ class _Flights:
             self._closed = True
 
 
+class _Pool:
+    """Worker threads for one kind of call, `most` of them, started as they are needed."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.ready: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.workers = 0
+        self.busy = 0
+        """How many jobs are handed out to it."""
+
+
 class Scheduler:
     """Carries out jobs, at most `in_flight` at a time."""
 
@@ -101,15 +119,14 @@ class Scheduler:
         self._clock = clock
         self._interrupts = interrupts
         self._in_flight = in_flight
-        self._ready: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._calls, self._reads = _Pool(WORKERS), _Pool(READERS)
         self._box: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._heap: list[tuple[float, int, Job]] = []
+        self._handed: dict[Job, _Pool] = {}
+        self._heap: list[tuple[float, int, _Paused]] = []
         self._order = itertools.count()
         self._flights = _Flights()
         self._paid: set[str] = set()
         self._active = 0
-        self._busy = 0
-        self._workers = 0
         self._stopping = False
 
     def run(self, jobs: Iterable[Job | None]) -> Generator[Event | None, None, None]:
@@ -139,8 +156,9 @@ class Scheduler:
         if not self._stopping:
             for _ in self._wind_up():
                 pass
-        for _ in range(self._workers):
-            self._ready.put(None)
+        for pool in (self._calls, self._reads):
+            for _ in range(pool.workers):
+                pool.ready.put(None)
 
     def _admit(self, source: Iterator[Job | None]) -> None:
         while self._active < self._in_flight:
@@ -148,26 +166,29 @@ class Scheduler:
             if job is None:
                 return
             self._active += 1
-            self._hand_out(job)
+            self._hand_out(job, self._calls)
 
     def _turn(self) -> Iterator[Event | None]:
         """Hand out what is due, then wait for news."""
         now = self._clock.monotonic()
         while self._heap and self._heap[0][0] <= now:
-            self._hand_out(heapq.heappop(self._heap)[2])
+            paused = heapq.heappop(self._heap)[2]
+            self._hand_out(paused.job, self._reads if paused.is_read else self._calls)
         due = self._heap[0][0] - now if self._heap else TICK_SECONDS
         yield self._receive(min(due, TICK_SECONDS))
 
     def _receive(self, seconds: float) -> Event | None:
-        message = self._clock.receive(self._box, seconds, busy=self._busy > 0)
+        message = self._clock.receive(
+            self._box, seconds, busy=bool(self._calls.busy or self._reads.busy)
+        )
         if isinstance(message, Event):
             self._count(message)
             return message
         if isinstance(message, _Paused):
-            self._busy -= 1
-            heapq.heappush(self._heap, (message.until, next(self._order), message.job))
+            self._handed.pop(message.job).busy -= 1
+            heapq.heappush(self._heap, (message.until, next(self._order), message))
         if isinstance(message, _Ended):
-            self._busy -= 1
+            self._handed.pop(message.job).busy -= 1
             self._active -= 1
             if message.crash is not None and not self._stopping:
                 raise message.crash
@@ -180,30 +201,33 @@ class Scheduler:
         elif isinstance(event, Finished | Failed):
             self._paid.discard(event.key)
 
-    def _hand_out(self, job: Job) -> None:
-        self._busy += 1
-        if self._workers < min(WORKERS, self._busy):
-            self._start_worker()
-        self._ready.put(job)
+    def _hand_out(self, job: Job, pool: _Pool) -> None:
+        if pool.workers < min(pool.most, pool.busy + 1) and not self._start_worker(pool):
+            # The system allows no more threads: those that run do the work.
+            pool = pool if pool.workers else self._calls
+        self._handed[job] = pool
+        pool.busy += 1
+        pool.ready.put(job)
 
-    def _start_worker(self) -> None:
-        """Start one more worker; if the system allows none, those that run do the work.
+    def _start_worker(self, pool: _Pool) -> bool:
+        """Start one more worker; return whether the system allows it.
 
         Raises:
-            FluxError: NO_RESOURCES: there is none, so that nothing has been done.
+            FluxError: NO_RESOURCES: there is no worker at all, so that nothing has been done.
         """
         try:
-            threading.Thread(target=self._work, daemon=True).start()
+            threading.Thread(target=self._work, args=(pool,), daemon=True).start()
         except RuntimeError as error:
-            if not self._workers:
+            if not self._calls.workers:
                 raise (exhausted(error, sent=False) or error) from error
-        else:
-            self._workers += 1
+            return False
+        pool.workers += 1
+        return True
 
-    def _work(self) -> None:
+    def _work(self, pool: _Pool) -> None:
         # Signals are for the caller's thread, which can hold them back where it must.
         with signals_blocked(SIGNALS):
-            while (job := self._ready.get()) is not None:
+            while (job := pool.ready.get()) is not None:
                 try:
                     self._box.put(self._advance(job))
                 except BaseException as crash:  # noqa: BLE001 - raised again where it can be told
@@ -222,7 +246,7 @@ class Scheduler:
                 self._box.put(step)
             self._flights.land(job.key)
             if isinstance(step, Wait):
-                return _Paused(job, step.until)
+                return _Paused(job, step.until, is_read=step.is_read)
             if self._stopping:
                 return _Paused(job, 0.0)
         self._flights.land(job.key)

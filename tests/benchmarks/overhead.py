@@ -43,7 +43,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         )
         reads = seen.reads / count
         yield Figure(
-            name=f"{title}: reads", value=reads, goal=7 if name == "learnt" else None, unit=""
+            name=f"{title}: reads", value=reads, goal=12 if name == "learnt" else None, unit=""
         )
 
 

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from tests.benchmarks.bench import Bench
 
 _MEDIANS: Final = (8.0, 12.0, 20.0)
-_READS: Final = {True: 7.0, False: 5.0}
 _LAGS: Final = {0.25: 0.65, 0.5: 0.8}
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
-    """Simulate pictures alone and among others, with history and without."""
+    """Simulate images with history and without."""
     draws = 2_000 if bench.quick else 20_000
     for sigma, goal in _LAGS.items():
         for median in _MEDIANS:
@@ -41,14 +40,14 @@ def figures(bench: Bench) -> Iterator[Figure]:
 def _learnt(median: float, sigma: float, goal: float, draws: int) -> Iterator[Figure]:
     history = _drawn(median, sigma, 200, seed=2)
     durations = _drawn(median, sigma, draws, seed=1)
-    for alone, most in _READS.items():
-        rhythm = partial(PollSchedule, PRO, history)
-        lag, reads = _watched(rhythm, durations)
-        name = f"simulated, {median:g} s, sigma {sigma}, {'alone' if alone else 'of many'}"
-        fixed = _fixed_lag(durations, reads)
-        basis = f"{lag:.2f} s ÷ {fixed:.2f} s"
-        yield Figure(name=f"{name}: reads", value=reads, goal=most, unit="")
-        yield Figure(name=f"{name}: lag ÷ fixed steps", value=lag / fixed, goal=goal, basis=basis)
+    rhythm = partial(PollSchedule, PRO, history)
+    lag, reads = _watched(rhythm, durations)
+    name = f"simulated, {median:g} s, sigma {sigma}"
+    fixed = _fixed_lag(durations, reads)
+    basis = f"{lag:.2f} s ÷ {fixed:.2f} s"
+    # Reads before the quickest would be done keep the promise to notice any end within 1.5 s.
+    yield Figure(name=f"{name}: reads", value=reads, unit="")
+    yield Figure(name=f"{name}: lag ÷ fixed steps", value=lag / fixed, goal=goal, basis=basis)
 
 
 def _drawn(median: float, sigma: float, count: int, *, seed: int) -> list[float]:

@@ -24,11 +24,6 @@ class TestWithoutHistory:
         assert ages[0] < 0.5
         assert len(ages) < 60
 
-    def test_an_end_is_noticed_within_a_second_and_a_half(self) -> None:
-        """For two minutes, and longer where images usually take longer."""
-        ages = read_ages(PollSchedule(PRO, []), 120)
-        assert max(b - a for a, b in itertools.pairwise(ages[1:])) <= 1.5
-
     def test_steps_grow_with_the_wait(self) -> None:
         schedule = PollSchedule(PRO, [])
         assert schedule.next(15) <= schedule.next(30) <= schedule.next(45)
@@ -40,10 +35,15 @@ class TestWithoutHistory:
 class TestWithHistory:
     DURATIONS = (9.0, 10.0, 10.5, 11.0, 12.0, 12.5, 13.0, 14.0, 15.0, 16.0)
 
-    def test_no_look_before_the_quickest_would_be_done(self) -> None:
+    def test_few_reads_come_before_the_quickest_would_be_done(self) -> None:
         schedule = PollSchedule(PRO, self.DURATIONS)
-        assert 9.0 <= schedule.first <= 11.0
+        early = [age for age in read_ages(schedule, 9.5) if age < 9.5]
+        assert len(early) == 7
         assert schedule.usual == 12.5
+
+    def test_a_read_comes_when_the_quickest_would_be_done(self) -> None:
+        ages = read_ages(PollSchedule(PRO, self.DURATIONS), 20)
+        assert any(age == pytest.approx(10.0) for age in ages)
 
     def test_equal_durations_do_not_mean_a_burst_of_reads(self) -> None:
         assert PollSchedule(PRO, [10.0] * 50).next(10.0) >= 0.3
@@ -51,6 +51,16 @@ class TestWithHistory:
     @pytest.mark.parametrize("count", [0, 4])
     def test_a_few_durations_are_not_used_yet(self, count: int) -> None:
         assert PollSchedule(PRO, [600.0] * count).usual == 12.0
+
+
+@pytest.mark.parametrize(
+    "durations",
+    [[], [0.5] * 4, [0.5] * 5, [8.0] * 50, [8.0, 9.0, 12.0, 30.0, 45.0], [20.0] * 9, [60.0] * 99],
+)
+def test_an_end_at_any_moment_is_noticed_within_a_second_and_a_half(durations: list[float]) -> None:
+    """For two minutes, whether images took longer before, or less, or it is not known."""
+    ages = read_ages(PollSchedule(PRO, durations), 120)
+    assert max(b - a for a, b in itertools.pairwise([0.0, *ages])) <= 1.4
 
 
 def test_the_user_s_own_step_is_kept_from_first_to_last() -> None:

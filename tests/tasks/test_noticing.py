@@ -1,0 +1,70 @@
+"""A hundred tasks that end together are noticed as one alone is: by the clock, nothing slept."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.worlds import World
+
+SOON = 1.5
+"""Seconds within which an end is noticed."""
+
+
+def end_at(world: World, moment: float) -> None:
+    """Let every task of the sandbox end at one moment, in seconds since the epoch."""
+    with closing(sqlite3.connect(world.state / "sandbox.sqlite3")) as store, store:
+        store.execute("UPDATE tasks SET ends = ?", (moment,))
+
+
+def noticed(world: World, count: int, *, after: float, words: tuple[str, ...] = ()) -> float:
+    """Return how long after their common end `count` tasks are all saved."""
+    images = ("-n", str(count), "-o", "made/{id}.jpg", "--yes", "--new")
+    assert world.run("generate", "a fox", *images, "--no-wait").status == 0
+    end = world.clock.wall() + after
+    end_at(world, end)
+    ran = world.run("download", "--unsaved", *words)
+    assert (ran.status, len(ran.lines)) == (0, count), ran.err
+    return world.clock.wall() - end
+
+
+@pytest.mark.parametrize(
+    ("api", "words", "after"),
+    [
+        ("kontext", (), 0.9),
+        ("kontext", ("--interval", "1"), 29.7),
+        ("jobs", (), 5.0),
+        ("jobs", ("--interval", "1"), 5.0),
+    ],
+)
+def test_a_hundred_are_noticed_as_soon_as_one(
+    world: World, api: str, words: tuple[str, ...], after: float
+) -> None:
+    world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "600", "FLUXCLI_API": api}
+    alone = noticed(world, 1, after=after, words=words)
+    among = noticed(world, 100, after=after, words=words)
+    assert 0 <= alone <= SOON
+    assert 0 <= among <= SOON
+
+
+@pytest.mark.parametrize("usual", ["8", "60"])
+def test_a_service_that_has_become_quicker_is_noticed_as_soon(world: World, usual: str) -> None:
+    """The schedule has learnt from images that took longer."""
+    world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": usual}
+    for number in range(6):
+        assert world.run("generate", f"cat {number}").status == 0
+    assert noticed(world, 20, after=2.2) <= SOON
+
+
+def test_only_a_429_slows_reads_down_and_they_recover(world: World) -> None:
+    """Fifty refused reads, then none: the last task is noticed some seconds late, not minutes."""
+    world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "600"}
+    refused = {"FLUXCLI_SANDBOX_FAULTS": "poll:429x50"}
+    world.env |= refused
+    assert noticed(world, 20, after=10.0) <= 6.0
+    world.env |= {"FLUXCLI_SANDBOX_FAULTS": "poll:500x50"}
+    assert noticed(world, 20, after=20.0) <= SOON
