@@ -131,6 +131,7 @@ class Context:
             no_input=no_input,
             secrets=self.secrets,
             interrupted=lambda: self.interrupts.number is not None,
+            prices=self.prices,
         )
 
     def secrets(self) -> Sequence[str]:

@@ -209,7 +209,7 @@ def _report(context: Context, found: Verification, task: Task | None) -> None:
 
     output = context.output
     if output.json:
-        output.record(callback_record(found, task))
+        output.record(callback_record(found, task, output.prices()))
     elif task is not None:
         TaskReporter(output, context.clock.wall()).cards([task], [])
     elif found.task_id is not None:
@@ -290,7 +290,8 @@ def _print_callbacks(context: Context, inbox: Inbox, _target: OutputTarget | Non
                 context.output.warn(f"refused: {found.problem}")
         tasks = _tasks_of(context, accepted)
         for found in accepted:
-            context.output.record(callback_record(found, tasks.get(found.task_id or "")))
+            task = tasks.get(found.task_id or "")
+            context.output.record(callback_record(found, task, context.output.prices()))
 
 
 def _save_images(context: Context, inbox: Inbox, target: OutputTarget | None) -> None:

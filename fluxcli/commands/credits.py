@@ -79,7 +79,7 @@ def _show_spending(context: Context, since: str) -> None:
     from fluxcli.output.text import credits as in_words
 
     earliest = context.clock.wall() - period(since)
-    days = spent_by_day(context.journal.recent(None), earliest)
+    days = spent_by_day(context.journal.recent(None), earliest, context.prices())
     total = sum(float(str(day["estimated_credits"])) for day in days)
     unknown = sum(int(str(day["unknown"])) for day in days)
     if context.output.json:

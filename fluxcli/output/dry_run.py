@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import CREDITS
 from fluxcli.output.json_records import plan_record
 from fluxcli.output.text import visible
 
@@ -66,7 +65,7 @@ def show_list_plan(
     """
     if output.json:
         for _, path, request in rows:
-            estimate = CREDITS[request.model]
+            estimate = output.prices()[request.model]
             record = plan_record(request, [path], estimate, preset=preset, metadata=metadata)
             output.record(record)
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Record = dict[str, object]
 
 
-def picture_record(task: Task) -> Record:
+def picture_record(task: Task, prices: Mapping[str, float] = CREDITS) -> Record:
     """Return the object for one image; what is not known or absent is None.
 
     `path` is None too when the image went to stdout. `estimated_credits` is what the
@@ -51,7 +51,7 @@ def picture_record(task: Task) -> Record:
         "created_at": timestamp(task.created_at),
         "completed_at": timestamp(task.completed_at),
         "seconds": task.seconds,
-        "estimated_credits": CREDITS.get(request.model),
+        "estimated_credits": _whole(prices.get(request.model)),
         "sandbox": task.sandbox,
         "format": picture.format if picture else None,
         "input": task.source,
@@ -73,7 +73,9 @@ def error_record(error: FluxError) -> Record:
     }
 
 
-def callback_record(callback: Verification, task: Task | None) -> Record:
+def callback_record(
+    callback: Verification, task: Task | None, prices: Mapping[str, float] = CREDITS
+) -> Record:
     """Return the object for a callback; `task` is what the service's record says, if it was read.
 
     `timestamp` is the one that was signed, in seconds since the epoch.
@@ -84,7 +86,7 @@ def callback_record(callback: Verification, task: Task | None) -> Record:
         "replayed": callback.replayed,
         "task_id": callback.task_id,
         "timestamp": callback.timestamp,
-        "task": None if task is None else picture_record(task),
+        "task": None if task is None else picture_record(task, prices),
     }
 
 
@@ -106,12 +108,17 @@ def plan_record(
     return {
         "request": asdict(request),
         "outputs": list(paths),
-        "estimated_credits": estimate,
+        "estimated_credits": _whole(estimate),
         "input": source,
         "preset": preset,
         "again": again,
         "metadata": metadata,
     }
+
+
+def _whole(amount: float | None) -> float | None:
+    """Return an amount, as an int where it is a whole number."""
+    return int(amount) if amount is not None and float(amount).is_integer() else amount
 
 
 def timestamp(seconds: float | None) -> str | None:

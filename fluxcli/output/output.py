@@ -15,6 +15,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
+from fluxcli.catalog import CREDITS
 from fluxcli.errors import Code, FluxError, ProblemsError, reason_of
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
@@ -60,6 +61,7 @@ class Output:
         no_input: bool = False,
         secrets: Callable[[], Sequence[str]] = tuple,
         interrupted: Callable[[], bool] = lambda: False,
+        prices: Callable[[], Mapping[str, float]] = lambda: CREDITS,
     ) -> None:
         redact = Redactor(secrets)
         self._stdin = stdin
@@ -72,6 +74,8 @@ class Output:
         self._verbose = verbose
         self._no_input = no_input
         self._interrupted = interrupted
+        self.prices = prices
+        """Returns the credits for one image by model, for estimates."""
         colored = is_colored(terminal=self._err.is_terminal, env=env, mode=color)
         self._style = Style(colored)
         terminal = self._out.is_terminal

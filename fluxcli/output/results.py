@@ -61,7 +61,7 @@ class ResultReporter:
         self._done += 1
         path = task.picture.path if task.picture else None
         if self._output.json:
-            self._output.record(picture_record(task))
+            self._output.record(picture_record(task, self._output.prices()))
         elif self._ids and task.ref:
             # An id is the service's text: a control character in it must reach no terminal.
             self._output.answer(visible(task.task_id or task.ref))

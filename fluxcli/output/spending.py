@@ -9,12 +9,14 @@ from fluxcli.clock import local_day
 from fluxcli.models import State, is_charged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from fluxcli.models import Task
 
 
-def spent_by_day(tasks: Iterable[Task], since: float) -> list[dict[str, object]]:
+def spent_by_day(
+    tasks: Iterable[Task], since: float, prices: Mapping[str, float] = CREDITS
+) -> list[dict[str, object]]:
     """Return a record for each local day and model, newest first.
 
     Each has `day`, `model`, `images`, `estimated_credits`, and `unknown`, the number of
@@ -33,7 +35,7 @@ def spent_by_day(tasks: Iterable[Task], since: float) -> list[dict[str, object]]
         count = counts.setdefault((day, task.request.model), [0, 0])
         count[charged is None] += 1
         if charged:
-            price = CREDITS.get(task.request.model, 0) if task.credits is None else task.credits
+            price = prices.get(task.request.model, 0) if task.credits is None else task.credits
             amounts[day, task.request.model] = amounts.get((day, task.request.model), 0) + price
     return [
         {

@@ -13,7 +13,7 @@ from fluxcli.output.text import credits as in_words
 from fluxcli.system.shell_syntax import join
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fluxcli.models import Task
 
@@ -29,7 +29,9 @@ _MEANING: Final = {
 }
 
 
-def card(task: Task, known: Sequence[Task], now: float) -> list[tuple[str, str]]:
+def card(
+    task: Task, known: Sequence[Task], now: float, prices: Mapping[str, float] = CREDITS
+) -> list[tuple[str, str]]:
     """Return the lines of a card; what is not known is left out."""
     meaning = _MEANING[task.state]
     fields: list[tuple[str, object]] = [
@@ -56,7 +58,7 @@ def card(task: Task, known: Sequence[Task], now: float) -> list[tuple[str, str]]
     fields += [
         ("url", task.url),
         ("kept until", kept_until(task)),
-        ("estimate", _estimate(task)),
+        ("estimate", _estimate(task, prices)),
         ("charged", None if task.credits is None else in_words(task.credits)),
         ("service", "sandbox" if task.sandbox else None),
         ("error", _error(task)),
@@ -116,8 +118,8 @@ def _lineage(task: Task, known: Sequence[Task]) -> list[tuple[str, object]]:
     return [("edit of", ", itself of ".join(chain)), ("edited in", ", ".join(edits))]
 
 
-def _estimate(task: Task) -> str | None:
-    price = CREDITS.get(task.request.model)
+def _estimate(task: Task, prices: Mapping[str, float]) -> str | None:
+    price = prices.get(task.request.model)
     if price is None:
         return None
     free = ", not charged or refunded" if is_charged(task) is False else ""

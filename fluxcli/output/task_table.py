@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fluxcli.catalog import CREDITS
 from fluxcli.models import State, is_charged
 from fluxcli.output.task_card import card, kept_until
 from fluxcli.output.text import age, pad, shorten
@@ -93,7 +92,7 @@ class TaskReporter:
         for number, task in enumerate(tasks):
             if number:
                 self._output.answer("")
-            fields = card(task, known, self._now)
+            fields = card(task, known, self._now, self._output.prices())
             width = max(len(name) for name, _ in fields)
             style, shown = self._output.stdout_style, self._output.shown
             self._output.answer_styled(
@@ -104,7 +103,7 @@ class TaskReporter:
         from fluxcli.output.json_records import picture_record
 
         for task in tasks:
-            self._output.record(picture_record(task))
+            self._output.record(picture_record(task, self._output.prices()))
 
     def _row(self, task: Task) -> tuple[str, ...]:
         picture = task.picture
@@ -155,9 +154,15 @@ class TaskReporter:
             columns.append(_Column("EDIT OF", 80, lambda task: _parent(task, arrow, length)))
         if unsaved:
             columns.append(_Column("KEPT UNTIL", 80, kept_until))
-        columns.append(_Column("CREDITS", 100, _price))
+        columns.append(_Column("CREDITS", 100, self._price))
         columns.append(_Column("FILE", 120, _file_name))
         return columns
+
+    def _price(self, task: Task) -> str:
+        if is_charged(task) is False:
+            return "0"
+        price = self._output.prices().get(task.request.model)
+        return "" if price is None or task.state is State.SENDING else f"{price:g}"
 
 
 def _mark(state: State, marks: Marks) -> str:
@@ -173,12 +178,6 @@ def _mark(state: State, marks: Marks) -> str:
 def _parent(task: Task, arrow: str, length: int) -> str:
     kind, _, name = (task.source or "").partition(":")
     return f"{arrow} {name[:length]}" if kind == "task" else ""
-
-
-def _price(task: Task) -> str:
-    if is_charged(task) is False:
-        return "0"
-    return "" if task.state is State.SENDING else str(CREDITS.get(task.request.model, ""))
 
 
 def _file_name(task: Task) -> str:

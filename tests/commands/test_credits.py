@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fluxcli.client.origins import OriginCache
 from fluxcli.sandbox.server import serve
 from fluxcli.sandbox.service import SandboxService
 from tests.commands.balance import BALANCE
@@ -108,3 +110,38 @@ def test_an_address_without_the_service_is_status_5_and_named(world: World) -> N
         ran = world.run("credits", "--json")
     assert (ran.status, ran.code) == (5, "feature_disabled")
     assert "fluxcli config get base_url" in ran.err
+
+
+@pytest.mark.parametrize("api", ["kontext", "jobs"])
+def test_remembered_prices_are_used_for_every_estimate(world: World, api: str) -> None:
+    """In plans, records, cards, lists, caps and the spending of this machine."""
+    made = SandboxService(store=None, wall=world.clock.wall, sleep=world.clock.sleep, seconds=0)
+    with serve(made) as served:
+        world.ask(served.api_url)
+        world.env["FLUXCLI_API"] = api
+        cache = OriginCache(
+            Path(world.env["FLUXCLI_CACHE_DIR"]) / "origins.json",
+            served.api_url,
+            wall=world.clock.wall,
+        )
+        cache.remember_prices({"flux-kontext-pro": 7.5})
+        make = ("generate", "a fox", "-o", "fox.jpg")
+        assert world.run(*make, "--dry-run", "--json").record["estimated_credits"] == 8
+        assert world.run(*make, "--max-credits", "7").status == 7
+        assert world.run(*make, "--json").record["estimated_credits"] == 7.5
+        edit = world.run("edit", "fox.jpg", "night", "-o", "night.jpg", "--json")
+        assert edit.record["estimated_credits"] == 7.5
+        assert world.run("status", "--json").records[0]["estimated_credits"] == 7.5
+        assert "7.5" in world.run("status", "@last").out.decode()
+        spent = world.run("credits", "--since", "1d", "--json").record["estimated_credits"]
+        assert spent == (10.0 if api == "jobs" else 15.0)
+
+
+def test_prices_of_a_stand_in_are_never_kept(world: World) -> None:
+    """Nor announced: at its address the service may be found another day."""
+    made = SandboxService(store=None, wall=world.clock.wall, sleep=world.clock.sleep)
+    with serve(made) as served:
+        world.ask(served.api_url)
+        ran = world.run("credits", "--json")
+    assert ran.record["prices"] == {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
+    assert not (Path(world.env["FLUXCLI_CACHE_DIR"]) / "origins.json").exists()
