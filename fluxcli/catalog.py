@@ -1,4 +1,4 @@
-"""What the service offers and where its limits lie. Facts only; no behaviour.
+"""What the service offers, and its limits. Facts only; no behaviour.
 
 Source: Kie.ai's documentation of Flux Kontext and recorded traffic, as of 2026-09.
 Prices are estimates: the service may change them without notice.
@@ -23,7 +23,7 @@ FORMATS: Final[dict[str, str]] = {"jpeg": "jpeg", "png": "png", "jpg": "jpeg"}
 """What a user may write for an output format, and the service's own name for it."""
 
 ENDINGS: Final[dict[str, str]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
-"""File endings and the output format that each asks for."""
+"""File endings and the output format that each stands for."""
 
 EXTENSION: Final[dict[str, str]] = {"jpeg": "jpg", "png": "png"}
 """The ending, without its dot, that a format gets in a made-up file name."""
@@ -48,7 +48,7 @@ UPLOAD_REUSE_HOURS: Final = 20
 """An upload lives 24 hours at the service; it is used again for this many."""
 
 CONSENT_CREDITS: Final = 100
-"""A run estimated above this asks first, or needs `--yes` or `--max-credits`."""
+"""A run estimated above this needs consent, `--yes` or `--max-credits`."""
 
 API_URL: Final = "https://api.kie.ai"
 UPLOAD_URL: Final = "https://kieai.redpandaai.co"

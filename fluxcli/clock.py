@@ -1,7 +1,4 @@
-"""Time, as it is handed in from outside: nothing in the house reads a clock of its own.
-
-The tests hand in a clock whose hours pass in no time.
-"""
+"""The clock, which is passed to everything that needs the time; tests pass one of their own."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ _STOP: Final = tuple(getattr(signal, name) for name in ("SIGTSTP",) if hasattr(s
 
 
 class Clock(Protocol):
-    """What the house may ask of time. All values are seconds."""
+    """What fluxcli needs of a clock. All values are seconds."""
 
     def monotonic(self) -> float:
         """Return a reading that never goes back; only differences mean something."""
@@ -34,31 +31,31 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait for `seconds`."""
         ...
 
     def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
-        """Take from `box`, or let `seconds` pass and return None.
+        """Return the next item of `box`, or None after `seconds` without one.
 
-        `busy` says that somebody is at work and may yet put something into the box; a clock
-        made for tests lets its time pass only when nobody is.
+        `busy`: another thread may still put something into the box; a clock made for tests lets its
+        time pass only when none does.
         """
         ...
 
 
 class SystemClock:
-    """The real one. A laptop's sleep counts: deadlines on `wall` pass while it is shut."""
+    """The system's clock. Deadlines on `wall` also pass while the computer sleeps."""
 
     def monotonic(self) -> float:
         """Return the system's monotonic reading."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Return the system's idea of now."""
+        """Return the system's time."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep."""
+        """Wait for `seconds`."""
         time.sleep(max(0.0, seconds))
 
     def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:  # noqa: ARG002 - real time passes either way

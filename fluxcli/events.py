@@ -1,8 +1,8 @@
 """The events of a run, yielded as they happen.
 
-The rooms that do the work yield these; the ones that show it read them. `key` names the
-image within its run: "1", "2"… for a command's images, the asset's name in a build,
-the task for a download. Times and durations are seconds, sizes bytes.
+`tasks` and `build` yield events, `output` shows them. `key` names the image within its run:
+"1", "2"… for a command's images, the asset's name in a build, the task for a download. Times and
+durations are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Held(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitting(Event):
-    """The paid request leaves."""
+    """The paid request is being sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Downloading(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Event):
-    """Something the user should know, though the work goes on."""
+    """A warning; the work continues."""
 
     message: str
 

@@ -1,7 +1,7 @@
-"""A named lock between processes that dies with its holder and can say who holds it.
+"""A named lock between processes: it ends with its holder, whose process id can be read.
 
-The lock is the operating system's, on a small file: a killed process never leaves one
-behind. Reentrance is not offered.
+It is a lock of the operating system on a small file, so a killed process never leaves one
+behind. It is not reentrant.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FileLock:
         self._handle: int | None = None
 
     def acquire(self, *, wait: bool) -> bool:
-        """Take the lock; False if somebody has it and `wait` is not asked for.
+        """Take the lock; return False if another holder has it and `wait` is false.
 
         Raises:
             OSError: the file cannot be made or locked.
@@ -56,10 +56,10 @@ class FileLock:
             os.close(handle)
 
     def held_elsewhere(self) -> bool:
-        """Tell whether another holder has the lock now; creates nothing.
+        """Return whether another holder has the lock now; creates nothing.
 
         The lock itself is tried only if its last holder's number is still in use, so that
-        asking hardly ever stands in the way of a process that wants it.
+        this hardly ever delays a process that wants the lock.
         """
         last = self.holder()
         if last is None or not alive(last):
@@ -75,12 +75,12 @@ class FileLock:
         return None
 
     def release(self, *, remove: bool = False) -> None:
-        """Give the lock up, and with `remove` its file too; harmless if it is not held."""
+        """Release the lock, and with `remove` delete its file; does nothing if it is not held."""
         if self._handle is None:
             return
         if remove and not disk.OPEN_FILES_STAY:
             self._remove()
-        # Whatever closing says, the descriptor and its lock are gone.
+        # Even if closing fails, the descriptor and its lock are gone.
         with contextlib.suppress(OSError):
             os.close(self._handle)
         self._handle = None
@@ -93,7 +93,7 @@ class FileLock:
             self._path.unlink()
 
     def _names(self, handle: int) -> bool:
-        """Tell whether the path still leads to the open file."""
+        """Return whether the path still names the open file."""
         with contextlib.suppress(OSError):
             return os.path.samestat(os.fstat(handle), self._path.stat())
         return False

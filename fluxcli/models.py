@@ -1,7 +1,7 @@
-"""The words that every room shares: a request, a task, its state, a picture.
+"""The types that all packages share: a request, a task, its state, an image.
 
-All are frozen. Times are seconds since the epoch (float, UTC), sizes are bytes,
-widths and heights pixels. Nothing here reads, writes or knows the service's words.
+All are frozen. Times are seconds since the epoch (float, UTC), sizes bytes, widths and heights
+pixels. Nothing here does input or output, and nothing depends on the wire formats.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where a task stands. `saved`, `failed` and `refused` are final; `unknown` waits for a person.
+    """The state of a task. `saved`, `failed` and `refused` are final.
 
     sending    the submission has not been answered yet
-    running    accepted and paid for; the service is at work
-    succeeded  finished at the service, not yet on this machine's disk
-    saved      on disk
-    failed     accepted, and then failed, moderated or expired
-    refused    never accepted: nothing was paid
-    unknown    nobody can tell whether it was accepted
+    running    accepted and paid for; not finished at the service
+    succeeded  finished at the service, not saved yet
+    saved      saved to disk
+    failed     accepted, then failed, moderated or expired
+    refused    never accepted; nothing was charged
+    unknown    it is not known whether it was accepted; the user settles it
     """
 
     SENDING = "sending"
@@ -41,10 +41,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One picture as it is asked for, resolved: no default is left open.
+    """The resolved request for one image: every field has a value or None.
 
     `aspect_ratio` is None only in edit mode, where it means "keep the input's".
-    `input_image` is the public URL of the picture to edit; None until it is uploaded.
+    `input_image` is the public URL of the image to edit; None until it is uploaded.
     """
 
     mode: Mode
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A whole, checked picture: where it lies (None: on stdout), what it is."""
+    """An image that was checked as complete; `path` is None if it was written to stdout."""
 
     path: Path | None
     bytes: int
@@ -75,17 +75,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One task as the journal knows it.
+    """One task, as recorded in the journal.
 
-    `ref` is the journal's own short name and exists before any `task_id` does.
-    `output` is the target as it was asked for (an absolute path or template, or `-`);
-    `picture` what was saved there. `n` of `count` is its place among one command's pictures.
+    `ref` is the journal's own short name; it exists before the service assigns a `task_id`.
+    `output` is the requested output place (an absolute path or template, or `-`), `picture` the
+    image that was saved there. `n` of `count` is its number among the images of one command.
     `source` is what an edit started from: a URL, `sha256:…` of a file's bytes, or `task:…`;
     `input_path` is that file's path at the time. `metadata` is where the request is to be kept with
     the image: `sidecar`, `embed`, or nowhere.
-    `error_code` is a word of `errors.Code`.
-    `wire` is the wire format that it was made in, `credits` what the service reports as charged.
-    `created_at` is when we recorded it; `completed_at` when the service says it was done.
+    `error_code` is a value of `errors.Code`.
+    `wire` is the wire format of its submission, `credits` what the service reports as charged.
+    `created_at` is when it was recorded here, `completed_at` when the service finished it.
     """
 
     ref: str

@@ -1,7 +1,7 @@
-"""Signals, held while money is under way and obeyed at once everywhere else.
+"""Signals: deferred while a submission is open, obeyed at once otherwise.
 
-The first signal raises `Interrupted`, or, within `held`, wakes whoever waits at the given
-box, who then ends things in good order. The second one ends the process on the spot.
+The first signal raises `Interrupted`, or, within `held`, puts None into the given box, whose
+reader then ends the run. The second one ends the process at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """The signals of one run. `at_once` tidies the terminal before a second one ends it."""
+    """The signals of one run. `at_once` restores the terminal before the second ends the run."""
 
     def __init__(self, at_once: Callable[[], None] = lambda: None) -> None:
         self.number: int | None = None
@@ -44,7 +44,7 @@ class Interrupts:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Take the signals over; a signal that was ignored from outside (nohup) stays so."""
+        """Install the handlers; a signal that was ignored from outside (nohup) stays ignored."""
         earlier = {}
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -52,7 +52,7 @@ class Interrupts:
         try:
             yield
         finally:
-            # One that arrives amid the change would be lost, and Python would print that it is.
+            # One that arrives during the change would be lost, and Python would print a message.
             with signals_blocked(SIGNALS):
                 for number, handler in earlier.items():
                     signal.signal(number, handler)

@@ -1,8 +1,7 @@
-"""A TOML file read so that every problem in it can be shown its place.
+"""TOML files, with the line and column of every key and value, for messages.
 
-Knows TOML's grammar as far as finding where keys and values stand; what they mean is the
-reader's business. Parsing itself is the standard library's; the walk to a place runs only
-over text that it has accepted.
+The standard library parses; this module finds places in text that it has accepted, and knows
+nothing of what the entries mean.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Trail = tuple[str | int, ...]
-"""The way to an entry: keys, and places in arrays from 0."""
+"""The path to an entry: keys, and indices of arrays from 0."""
 
 _LARGEST: Final = 64 << 20
 _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -38,7 +37,7 @@ _PLAIN: Final = re.compile(r"[^,\]}#\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a text; both count from 1, columns in characters."""
+    """A place in a text; both count from 1, columns in characters."""
 
     line: int
     column: int
@@ -46,29 +45,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Toml:
-    """A TOML file as it was read. `values` is what it says, nested."""
+    """A TOML file as it was read. `values` are its tables, nested."""
 
     path: Path
     values: Mapping[str, object] = field(repr=False)
     _text: str = field(repr=False)
 
     def key(self, *trail: str | int) -> Place:
-        """Return where the entry's key stands, or the nearest thing around it."""
+        """Return the place of the entry's key, or of the nearest entry around it."""
         places = self._walk.keys
         while trail and trail not in places:
             trail = trail[:-1]
         return _place_of(self._text, places[trail]) if trail else Place(1, 1)
 
     def value(self, *trail: str | int) -> Place:
-        """Return where the entry's value stands, or its key, or the nearest thing around it."""
+        """Return the place of the entry's value, of its key, or of the nearest entry around it."""
         at = self._walk.values.get(trail)
         return self.key(*trail) if at is None else _place_of(self._text, at)
 
     @cached_property
     def _walk(self) -> _Walk:
-        """The way through the text, gone when a place is asked for: in a sound file, none is."""
+        """The places in the text, found when the first is needed: a valid file needs none."""
         walk = _Walk(self._text)
-        # What is nested too deep for the walk is shown the place around it.
+        # For what is nested too deep, the place around it is reported.
         with suppress(ValueError, RecursionError):
             walk.document()
         return walk

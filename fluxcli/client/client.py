@@ -106,7 +106,7 @@ class Service:
         self.is_sandbox = False
         """Whether an answer identified the service as the stand-in."""
         self.answered_at: float | None = None
-        """When it last answered, by the service's own clock; None if it does not say."""
+        """When it last answered, by the service's own clock; None if it reports none."""
         known = memory.wire() if memory is not None and api == "auto" else None
         self._current: WireName = "jobs" if api == "jobs" else known or "kontext"
 
@@ -136,7 +136,7 @@ class Service:
         """Submit a request. This costs money: it is sent once, and an unclear answer is `unknown`.
 
         `on_sent` is called just before the first byte leaves and may raise to stop it. With
-        `auto`, a service that provably does not offer the first format is asked in the other
+        `auto`, a service that provably does not offer the first format is called in the other
         one from then on: the result is `switched` and the same request may be sent again.
         """
         name = self._current
@@ -182,10 +182,10 @@ class Service:
         return result
 
     def _find_tiers(self, request: Request) -> None:
-        """Find out how the jobs API is asked for the model `max`.
+        """Find out how the jobs API selects the model `max`.
 
         Raises:
-            FluxError: it cannot be asked for, or the schema cannot be read.
+            FluxError: it cannot be selected, or the schema cannot be read.
         """
         jobs = self._wires["jobs"]
         if isinstance(jobs, JobsWireFormat) and request.model not in jobs.tier:
@@ -201,7 +201,7 @@ class Service:
                 )
 
     def read(self, task_id: str, *, form: str | None = None) -> Record:
-        """Read a task in the wire format `form`; None asks in both, the current one first.
+        """Read a task in the wire format `form`; None tries both, the current one first.
 
         Raises:
             FluxError: TASK_NOT_FOUND, or what the answer or the network means.

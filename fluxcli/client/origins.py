@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxcli.client.wire import WireName
 
 WIRE_SECONDS: Final = 86400.0
-"""For so long the wire format that worked is used first."""
+"""How long the wire format that worked is used first."""
 
 
 class OriginCache:

@@ -25,7 +25,7 @@ REFUSALS: Final = frozenset({400, 401, 402, 403, 404, 405, 422, 433, 505})
 """Codes that refuse the request itself, in the envelope or as the HTTP status."""
 
 HTTP_REFUSALS: Final = frozenset({411, 413, 414, 415, 431})
-"""HTTP statuses with which a server turns down a request before it reads what it asks for."""
+"""HTTP statuses with which a server turns down a request before it has read it."""
 
 GONE: Final = frozenset({404, 505})
 """Codes at creation that mean that the whole API at this path is not offered (any more)."""
@@ -48,7 +48,7 @@ _RULES: Final = (
 )
 """Texts of a code 500 that refuse the request; `FIELD` is one of the request's field names.
 
-Recorded or reported word by word. Similar words also stand in failures after a task was created
+Recorded or reported word by word. Similar words also occur in failures after a task was created
 (`String index out of range: -1`), so a text counts only as a whole.
 """
 _POLICY = re.compile(r"polic|flagged|moderat|sensitive|nsfw|safety system", re.IGNORECASE)

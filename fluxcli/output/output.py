@@ -1,4 +1,4 @@
-"""`Output` writes everything that a run prints, and asks every question.
+"""`Output` prints everything that a run prints, and prompts for every answer.
 
 The rules, kept in this file only:
 - stdout is the answer and nothing else: never coloured, never wrapped, the same in a pipe.
@@ -38,11 +38,11 @@ _OFF = frozenset({"", "0", "false", "no", "off"})
 
 
 class Output:
-    """Everything that one run prints and asks, by the rules at the top of this file.
+    """Prints and prompts, by the rules at the top of this file.
 
     `stdin`, `stdout` and `stderr` may be None, as Python makes them when the shell has closed
     them. `json` makes records the answer; stderr stays as it is. `quiet` leaves errors only.
-    `secrets` names what must never be printed; it is asked for every line, so it must be quick.
+    `secrets` returns what must never be printed; it is called for every line, so it must be quick.
     `interrupted` returns whether a signal has arrived.
     """
 
@@ -139,7 +139,7 @@ class Output:
             self._out.write_path(text)
 
     def check_bytes(self) -> None:
-        """Make sure that an image can go to stdout; ask before anything is spent.
+        """Check that an image can be written to stdout; call this before anything is spent.
 
         Raises:
             FluxError: BINARY_TO_TERMINAL, or OUTPUT_UNWRITABLE if stdout is closed.
@@ -204,7 +204,7 @@ class Output:
             self._print(self._style(visible(text), "dim"))
 
     def trace(self, text: str) -> None:
-        """Print one line of the HTTP trace that `--debug` asked for, with any other flags."""
+        """Print one line of the HTTP trace that `--debug` enables, whatever the other flags are."""
         self._print(self._style("debug: " + visible(text), "dim"))
 
     def warn(self, text: str, *, always: bool = False) -> None:
@@ -289,10 +289,10 @@ class Output:
         with self._cleared(), contextlib.suppress(OSError):
             self._err.write_bytes(drawing)
 
-    # Questions, asked on stderr and answered on stdin.
+    # Prompts, printed on stderr and answered on stdin.
 
     def confirm(self, question: str) -> bool | None:
-        """Ask for yes or no; nothing typed is no. None: there is no terminal to ask on."""
+        """Prompt for yes or no; nothing typed is no. None: there is no terminal to prompt on."""
         if self._stdin is None or not self.interactive:
             return None
         with self._cleared():
@@ -305,13 +305,13 @@ class Output:
         return answer.strip().lower() in {"y", "yes"}
 
     def ask_secret(self, question: str) -> str:
-        """Ask for a line that is not shown while it is typed; blanks around it are dropped.
+        """Prompt for a line that is not shown while it is typed; blanks around it are dropped.
 
         Raises:
-            FluxError: USAGE, if there is no terminal to ask on or the answer is empty.
+            FluxError: USAGE, if there is no terminal to prompt on or the answer is empty.
         """
         if self._stdin is None or not self.interactive:
-            raise FluxError(Code.USAGE, f"no terminal to ask on: {question}")
+            raise FluxError(Code.USAGE, f"no terminal to prompt on: {question}")
         with self._cleared():
             try:
                 answer = questions.secret_line(
@@ -344,7 +344,7 @@ class Output:
         return questions.read_bytes(self._stdin, limit)
 
     def restore_terminal(self) -> None:
-        """Take the live display away at once, from a signal's handler: the process is ending."""
+        """Clear the live display at once, in a signal handler: the process is ending."""
         if self._display is not None:
             self._display.clear_at_once()
 

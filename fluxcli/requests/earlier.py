@@ -26,7 +26,8 @@ def based_on_earlier(
 ) -> tuple[RawRequest, RequestEnvironment]:
     """Return `raw` and its environment on top of the request of the earlier task `name`.
 
-    An unfinished run of the same typed command keeps its request, whatever `@last` names by now.
+    An unfinished run of the same typed command keeps its request, even if `@last` names
+    another task by now.
 
     Raises:
         FluxError: TASK_NOT_FOUND; USAGE for an edit of a task that has no input.

@@ -28,7 +28,7 @@ _EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "mak
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRequest:
-    """What was typed, where settings do not say it. `image` is None unless it is an edit.
+    """What was typed, apart from settings. `image` is None unless it is an edit.
 
     `force` and `skip_existing` decide what happens to a file in the way. `listed`: it is a line of
     a prompt list, whose images share the output. `again`: the earlier task whose prompt and input

@@ -22,7 +22,7 @@ _NUMBER: Final = re.compile(r"-[0-9]+")
 
 
 def own_images(paths: Mapping[int, Path], history: Iterable[Task]) -> dict[int, Task]:
-    """Return the tasks, by number, whose images lie at their fixed `paths` as they were saved."""
+    """Return the tasks, by number, whose images are at their fixed `paths`, unchanged."""
     found: dict[int, Task] = {}
     for task in history:
         path = paths.get(task.n)
@@ -34,7 +34,7 @@ def own_images(paths: Mapping[int, Path], history: Iterable[Task]) -> dict[int, 
 
 
 def recorded_images(history: Iterable[Task]) -> dict[int, Task]:
-    """Return the tasks, by number, whose images still lie where they were saved."""
+    """Return the tasks, by number, whose images are still where they were saved."""
     return {
         task.n: task
         for task in history

@@ -1,6 +1,6 @@
 """The lines of a prompt list as resolved requests, each with a number that it keeps.
 
-A line is identified by its request, its output place and how many equal lines stand before it.
+A line is identified by its request, its output place and how many equal lines precede it.
 Lines may be added, removed and moved: what was made for the others stays theirs.
 """
 

@@ -39,7 +39,7 @@ class OutputRules:
 class Remaining:
     """The images of one command, by what is left to do.
 
-    `made` are its own images, which lie at their fixed place; `kept` stand for other files that
+    `made` are its own images, saved at their fixed places; `kept` stand for other files that
     `--skip-existing` keeps; `wanted` are to be resumed or paid for, `unpaid` of them paid for.
     """
 
@@ -60,7 +60,7 @@ def select(
     """Compare a command with what exists.
 
     `taken` are the tasks of its unfinished run by number, `history` those of all its runs,
-    oldest first. What lies at the place of one that is paid for may be its own.
+    oldest first. A file at the output place of one that is paid for may be its own image.
 
     Raises:
         FluxError: WOULD_OVERWRITE or OUTPUT_UNWRITABLE; EXPIRED or INPUT_UNREADABLE if
@@ -104,7 +104,7 @@ def select(
 
 
 def _stand_in(resolved: ResolvedRequest, number: int, path: Path, *, sandbox: bool) -> Task:
-    """Return what stands for an image that is not made, since its file exists.
+    """Return a task for an image that is not made because its file exists.
 
     Raises:
         FluxError: WOULD_OVERWRITE: the file is no whole image.

@@ -1,4 +1,4 @@
-"""What was asked for, resolved and judged: requests, places, prices."""
+"""Resolves and checks what was typed: requests, output places, prices."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 
 
 _BOUNDS: Final = ("timeout", "interval", "max_credits", "max_credits_per_day", "api")
-"""Settings of the run that are no part of the request, and are checked with it."""
+"""Settings of the run that are not part of the request, but are checked with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRequest:
-    """Images that can be asked for: `fingerprint` is the same for the same command.
+    """The requests of a command; `fingerprint` is the same for the same command.
 
     `is_open_line`: it is a line of a prompt list, and its number or the task's id decides what its
     image is called.
@@ -65,16 +65,16 @@ class ResolvedRequest:
 
     @property
     def source_error(self) -> FluxError | None:
-        """Why nothing more can be made from the input; what is paid for needs it no more."""
+        """Why the input cannot be used; what is paid for no longer needs it."""
         return self.first.source.error if self.first.source else None
 
     @property
     def first(self) -> PictureRequest:
-        """The first of the images; they differ in nothing but their number."""
+        """The first of the images; they differ only in their number."""
         return self.pictures[0]
 
     def names(self) -> list[str]:
-        """Return where the images will lie, as far as that is known: `{id}` stays."""
+        """Return where the images will be saved, as far as that is known: `{id}` stays."""
         paths = self.paths()
         target = self.first.target
         return [target.text] if paths is None else [str(path) for path in paths] or ["-"]
@@ -146,7 +146,7 @@ class ErrorCollector:
         try:
             yield
         except FluxError as error:
-            # A broken config file is met by every setting that is looked up.
+            # A broken config file is an error for every setting.
             if error.message not in {known.message for known in self.errors}:
                 self.errors.append(error)
 
@@ -159,7 +159,7 @@ class ErrorCollector:
 
 
 def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> ResolvedRequest:
-    """Resolve what was asked for, or report everything that is wrong with it.
+    """Resolve what was typed, or report everything that is wrong with it.
 
     Raises:
         FluxError: one problem, or a `ProblemsError` with all of them.
@@ -247,7 +247,7 @@ def _source_again(
 ) -> Source | None:
     """Return the input of the finished run whose own image `@last` would now name.
 
-    As long as images of that run lie at their fixed places, the typed command means them.
+    As long as images of that run are at their fixed places, the typed command means them.
     """
     paths = known_paths(picture.target, request_values(picture, environment.now))
     last = environment.find(LAST)

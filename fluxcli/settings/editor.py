@@ -1,7 +1,7 @@
 """The config file in the user's own editor.
 
-Runs the editor and looks at how it ended; whether what was written can be used is for
-`resolve` to say. Nothing is ever taken back: the file stays as the user left it.
+Runs the editor and checks its exit status; the caller checks what was written. The file stays as
+the user left it.
 """
 
 from __future__ import annotations

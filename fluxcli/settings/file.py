@@ -64,7 +64,7 @@ class Document:
         return {word: table for word, table in inside if isinstance(table, dict)}
 
     def place(self, name: str) -> str:
-        """Say where an entry stands, as `path:line`, or `path` where that is not plain."""
+        """Return the place of an entry as `path:line`, or as `path` if the line is not known."""
         line = line_of(self.text, name)
         return f"{self.path}:{line}" if line else str(self.path)
 
@@ -96,7 +96,7 @@ def parse(path: Path, data: bytes) -> Document:
     import tomllib
 
     try:
-        # Editors on Windows put a mark of three bytes in front; it means nothing here.
+        # Editors on Windows may begin a file with a byte order mark.
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         where = _position(data[: error.start].decode("utf-8"))
@@ -137,11 +137,11 @@ def _check_version(document: Document) -> None:
 
 
 def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> bool:
-    """Set the entry `name`, or take it out where `value` is None; every other is kept.
+    """Set the entry `name`, or remove it if `value` is None; all others are kept.
 
     Waits for other processes that change the same file, by a lock in the folder `locks`.
     A symbolic link stays one, and its target is what changes. Comments stay, unless the
-    file is laid out so oddly that it has to be written anew; returns whether they were lost.
+    file's layout forces it to be rewritten; returns whether they were lost.
 
     Raises:
         FluxError: the file is broken, or cannot be written.
@@ -159,7 +159,7 @@ def change(path: Path, name: str, value: str | float | None, *, locks: Path) -> 
 
 @contextlib.contextmanager
 def _alone(target: Path, locks: Path) -> Iterator[None]:
-    """Keep other processes from changing `target` meanwhile."""
+    """Lock `target` against changes by other processes."""
     import hashlib
 
     mark = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
@@ -222,7 +222,7 @@ def _dumped(values: Mapping[str, object]) -> str:
 
 
 def write(target: Path, text: str) -> None:
-    """Put a new file, for the user's eyes only, in the place of `target`, whole or not at all.
+    """Replace `target` atomically by a file that only the user can read.
 
     Raises:
         FluxError: it cannot be written; `target` is as it was.

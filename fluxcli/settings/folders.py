@@ -1,6 +1,6 @@
-"""Where the config file, the journal and the caches lie, by the environment handed in.
+"""The paths of the config file, the journal and the caches, by the given environment.
 
-Asks the file system nothing and creates nothing. The XDG variables are honoured on every
+Reads nothing from the file system and creates nothing. The XDG variables are honoured on every
 system; a relative one is invalid by their specification and is ignored.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["config", "state", "cache"]
 
 NOWHERE: Final = Path(os.devnull)
-"""Stands for a config file that there is no place for."""
+"""The path of a config file if there is no folder for one."""
 
 _APP: Final = "fluxcli"
 _BELOW_HOME: Final[dict[Kind, str]] = {
@@ -60,7 +60,7 @@ def check_usable(path: Path, kind: Kind) -> None:
         FluxError: it cannot; the hint says how to choose another.
     """
     places = (path, *path.absolute().parents)
-    # Unlike `exists`, this also finds what may not be looked into.
+    # Unlike `exists`, this also finds what may not be read.
     nearest = next((place for place in places if os.path.lexists(place)), places[-1])
     if not os.path.lexists(nearest):
         problem = f"`{nearest}` does not exist"
@@ -76,7 +76,7 @@ def check_usable(path: Path, kind: Kind) -> None:
 
 
 def _named(env: Mapping[str, str], kind: Kind) -> Path | None:
-    """Return the path that our own variable names, `~` being the home folder."""
+    """Return the path that the `FLUXCLI_` variable names; `~` is the home folder."""
     name = env.get(VARIABLES[kind])
     if not name:
         return None
@@ -103,7 +103,7 @@ def _usual(env: Mapping[str, str], kind: Kind) -> Path:
 
 
 def _home(env: Mapping[str, str], kind: Kind) -> Path:
-    """Return the user's home folder, or say which variable makes do without one."""
+    """Return the user's home folder; the error names the variable that replaces it."""
     home = Path(env.get("HOME") or env.get("USERPROFILE") or _account_home() or ".")
     if home.is_absolute():
         return home

@@ -1,8 +1,8 @@
-"""Where entries stand in the text of a config file, and how one is changed in its place.
+"""The lines of entries in the text of a config file, and how to change one in place.
 
-Pure, and without a TOML parser of its own: it goes by lines, as the file is usually
-written, so that comments and layout survive. What it returns is a proposal; the caller
-parses it and falls back on writing the whole file anew if it does not say what it should.
+Pure, and without a TOML parser of its own: it works by lines, as the file is usually written, so
+that comments and layout stay. The caller parses the result, and rewrites the whole file if that
+is not what it should be.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def line_of(text: str, name: str) -> int | None:
 
 
 def with_entry(text: str, name: str, toml: str, *, parses: Callable[[str], bool]) -> str:
-    """Write `toml` as the value of the entry `name`, where it stands or where it belongs.
+    """Write `toml` as the value of the entry `name`, in its line or in a new one.
 
-    `parses` tells whether a line is whole TOML; it finds where a comment begins.
+    `parses` returns whether a line is valid TOML; it is used to find where a comment begins.
     """
     lines = text.split("\n")
     if number := line_of(text, name):
@@ -43,7 +43,7 @@ def with_entry(text: str, name: str, toml: str, *, parses: Callable[[str], bool]
 
 
 def without_entry(text: str, name: str) -> str:
-    """Take the line of the entry `name` out."""
+    """Remove the line of the entry `name`."""
     lines = text.split("\n")
     if number := line_of(text, name):
         del lines[number - 1]
@@ -57,14 +57,14 @@ def _entries(lines: list[str]) -> Iterator[tuple[int, str]]:
         if header := re.match(_HEADER, line):
             table = header[1] + "."
         elif re.match(_ANY_HEADER, line):
-            # What stands in a table with an odd name is none of ours, as far as lines tell.
+            # Entries of a table whose name is not plain are skipped.
             table = "?."
         elif entry := re.match(_ENTRY, line):
             yield number, table + entry[1]
 
 
 def _end_of(lines: list[str], table: str) -> int | None:
-    """Return how many lines stand before the place for a new entry of `table`, if it is there.
+    """Return the number of lines before the place for a new entry of `table`, if it exists.
 
     That is behind the table's last entry, or its header; for the top level, in front of
     the first header and the comment above it.

@@ -1,8 +1,8 @@
 """How a setting's value is read, whether it comes as text or as TOML already typed.
 
-Each parser takes what was written and returns the value, or raises `BadValueError` saying
-what was expected. It does not know where the value came from; `resolve` adds that. Patterns
-are compiled when they are first needed, which is seldom: start-up.
+Each parser takes what was written and returns the value, or raises `BadValueError` with what was
+expected. It does not know where the value came from; `settings` adds that. Patterns are compiled
+when they are first needed, for a quick start.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HIGHEST_PORT: Final = 65535
 
 
 class BadValueError(ValueError):
-    """A value that cannot be used: `expected` says what could, `nearest` offers one."""
+    """A value that cannot be used: `expected` describes valid ones, `nearest` is one of them."""
 
     def __init__(self, expected: str, *, nearest: str | None = None, secret: bool = False) -> None:
         super().__init__(expected)
@@ -70,7 +70,7 @@ def _shape_of(ratio: str) -> float:
 
 
 def parse_text(raw: object) -> str:
-    """Read text that says something; it is kept as it was written."""
+    """Read text that is not blank; it is kept as it was written."""
     if not isinstance(raw, str):
         raise BadValueError("expected text")
     if not raw.strip():
@@ -109,7 +109,7 @@ def parse_duration(raw: object) -> float:
 
 
 def parse_interval(raw: object) -> float:
-    """Read a duration between two looks, as seconds; it has an end and is not zero."""
+    """Read a polling interval as seconds; it is finite and not zero."""
     try:
         seconds = parse_duration(raw)
     except BadValueError:
@@ -142,7 +142,7 @@ def choice(
     shown: Iterable[str],
     near: Callable[[str, Iterable[str]], str | None] = nearest,
 ) -> Callable[[object], str]:
-    """Make a parser for one of `words`, in any case; `shown` are those worth telling."""
+    """Make a parser for one of `words`, in any case; `shown` are those that messages list."""
     offered = [f"`{word}`" for word in shown]
     expected = f"expected {', '.join(offered[:-1])} or {offered[-1]}"
 
@@ -158,8 +158,8 @@ def choice(
 def parse_host(raw: object) -> str:
     """Read the address of a service that is sent the key; its trailing slash is dropped.
 
-    Plain `http` is for this machine only, and nothing may stand in the address that would
-    end up in logs or change which host is meant.
+    Plain `http` is for this machine only, and the address may have no part that would end up in
+    logs or change which host is meant.
     """
     parts = _address(raw)
     authority = re.fullmatch(_AUTHORITY, parts.netloc)

@@ -1,9 +1,8 @@
-"""What holds in this run: each setting's value, and where it came from.
+"""Each setting's value in this run, and where it came from.
 
-Asks the places in order (flag, environment, config file, default) when a setting is first
-wanted, and not before: a broken config file hurts only who needs it. Reads the environment
-it is handed, never the process's own. A variable or an entry that holds empty text counts
-as not set.
+The places are read in order (flag, environment, preset, config file, default) when a setting is
+first needed, so a broken config file stops only commands that need it. The environment is passed
+in, never the process's own. A variable or an entry with empty text counts as not set.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class Resolved:
 
     @property
     def given(self) -> bool:
-        """Whether the user settled it somewhere."""
+        """Whether the user set it somewhere."""
         return self.origin != DEFAULT
 
 
@@ -81,10 +80,10 @@ class Preset:
 
 
 class Settings:
-    """All settings of one run. `flags` maps settings' names to what flags said; None: nothing.
+    """All settings of one run. `flags` maps settings' names to values of flags; None: not given.
 
     Every method that returns a value raises `FluxError` (`config_invalid`, for a flag
-    `usage`) if the place that decides holds a bad one: a weaker place never steps in.
+    `usage`) if the deciding place has an invalid one: a weaker place never replaces it.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class Settings:
         return Settings(self._env, flags=self._flags, line=self._line, earlier=earlier)
 
     def value(self, name: str) -> Resolved:
-        """Return what holds for the setting `name`, and why. Durations are float seconds."""
+        """Return the value of the setting `name`, and its origin. Durations are float seconds."""
         setting = SETTINGS.get(name) or find(name)
         if setting.lowest:
             return self._lowest(setting)
@@ -190,7 +189,7 @@ class Settings:
         return value if isinstance(value, key.Secret) else None
 
     def problems(self) -> list[FluxError]:
-        """Return everything that is wrong with the settings, each told once."""
+        """Return everything that is wrong with the settings, each once."""
         found: dict[str, FluxError] = {}
         entries = self._preset_entries() if self._is_readable() else []
         for name in (*SETTINGS, *entries):
@@ -201,7 +200,7 @@ class Settings:
         return list(found.values())
 
     def store(self, name: str, value: Value) -> bool:
-        """Keep a value in the config file, or take the entry `name` out where it is None.
+        """Write a value to the config file, or remove the entry `name` if it is None.
 
         Returns whether comments in the file were lost on the way.
 
@@ -213,23 +212,23 @@ class Settings:
         return lossy
 
     def forget(self) -> None:
-        """Read the config file anew when it is next needed: it may have changed."""
+        """Read the config file again when it is next needed: it may have changed."""
         self.__dict__.pop("document", None)
         self.__dict__.pop("preset", None)
 
     @property
     def config_path(self) -> Path:
-        """The config file, whether it is there or not."""
+        """The config file, whether it exists or not."""
         return folders.config_file(self._env)
 
     @property
     def state_dir(self) -> Path:
-        """The folder for what must be kept, whether it is there or not."""
+        """The folder for what must be kept, whether it exists or not."""
         return folders.folder(self._env, "state")
 
     @property
     def cache_dir(self) -> Path:
-        """The folder for what may be thrown away, whether it is there or not."""
+        """The folder for what may be deleted, whether it exists or not."""
         return folders.folder(self._env, "cache")
 
     @cached_property
@@ -281,7 +280,7 @@ class Settings:
 
     @property
     def strange_variables(self) -> list[str]:
-        """What the user should know about variables that look like ours and are not."""
+        """Warnings about variables that begin with `FLUXCLI_` and set nothing."""
         known = {name for setting in SETTINGS.values() for name in setting.variables}
         known |= {key.FILE_VARIABLE, *folders.VARIABLES.values(), *SANDBOX_VARIABLES}
         unknown = [name for name in self._env if name.startswith("FLUXCLI_")]
@@ -424,7 +423,7 @@ def _from_variable(setting: Setting, name: str, raw: str) -> Value:
 
 
 def _message(name: str, raw: object, bad: BadValueError) -> str:
-    """Say what was written and what was expected; secrets are not repeated."""
+    """Return what was written and what was expected; secrets are not repeated."""
     if bad.secret:
         return f"`{name}`: {bad.expected}"
     shown = repr(raw)[1:-1] if isinstance(raw, str) else str(raw)

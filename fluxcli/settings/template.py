@@ -1,4 +1,4 @@
-"""The config file that somebody who has none begins with: every setting, commented out.
+"""The config file of a user who has none: every setting, commented out.
 
 Pure: text made from the table of settings.
 """
@@ -26,7 +26,7 @@ _PRESET = """\
 
 
 def template() -> str:
-    """Return a config file that says nothing yet, with every setting that it could hold."""
+    """Return a config file with every setting that it may have, all commented out."""
     parts = [_HEAD]
     for table in ("", "generate", "edit"):
         own = [s for s in SETTINGS.values() if s.stored and s.name.rpartition(".")[0] == table]

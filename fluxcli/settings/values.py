@@ -6,8 +6,8 @@ stand in the config file's table of that name; the others are top-level keys.
 The environment variable of a setting is `FLUXCLI_` and its name in capitals. Request
 defaults have two: `FLUXCLI_GENERATE_MODEL` is for `generate` alone and is stronger than
 `FLUXCLI_MODEL`, which is for both commands. Only the aspect ratio's short form,
-`FLUXCLI_ASPECT_RATIO`, leaves `edit` alone: an edit keeps its input's ratio unless it is
-told otherwise.
+`FLUXCLI_ASPECT_RATIO`, leaves `edit` alone: an edit keeps its input's ratio unless one
+is given.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ STYLE: Final = "style"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """One thing a user may settle.
+    """One setting.
 
     `parse` takes text or a TOML value and raises `BadValueError`. `default` None means that
     nothing is set. `stored`: it may stand in the config file. `secret`: it is never shown, and
@@ -219,7 +219,7 @@ _PRESET_PARSERS: Final = {
 
 
 def suggestion(name: str) -> str | None:
-    """Say which setting an unknown name was likely meant to be."""
+    """Return which setting an unknown name was likely meant to be."""
     word = name.rpartition(".")[2]
     if name.startswith(f"{PRESETS}."):
         field = nearest(word, _PRESET_PARSERS) if name.count(".") > 1 else None

@@ -1,7 +1,7 @@
-"""One picture on its way from request to file.
+"""The life of a task: submit, poll, download.
 
-Everything here is a generator of events and waits: nothing sleeps, prints or reads a clock
-of its own, so that a scheduler can carry out thousands of pictures with a few threads. Each
-step is in the journal before the next begins; what is paid for is never asked for twice.
-`asking` leads to a task, `collecting` from a task to its file, `work` joins the two.
+`submit`, `poll` and `download` are the steps of one image, `job` joins them, `scheduler` runs many
+jobs, and `task_runner` does so for the runs of a command. Steps are generators of events and
+waits: nothing here sleeps, prints or reads a clock of its own, so a few threads carry out
+thousands of images. Each step is in the journal before the next begins.
 """

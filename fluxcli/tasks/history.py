@@ -1,6 +1,6 @@
 """Earlier tasks: refreshed from the service, adopted from elsewhere, settled.
 
-Everything here asks the service; what the journal alone knows, it answers itself.
+Everything here needs the service; `journal` alone answers what it can without.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class History:
         """Return the tasks that a user names; one that the journal does not know is recorded.
 
         Raises:
-            FluxError: TASK_NOT_FOUND, or what the service says.
+            FluxError: TASK_NOT_FOUND, or what the service reports.
         """
         found = {}
         for name in names:
@@ -71,7 +71,7 @@ class History:
                 yield event
 
     def usual_seconds(self, tasks: Sequence[Task]) -> float | None:
-        """Return how long a picture like the first of these usually takes."""
+        """Return how long an image like the first of these usually takes."""
         return self.runner.usual_seconds(tasks[0].request) if tasks else None
 
     def settle(self, name: str, outcome: str) -> Task:
@@ -114,8 +114,8 @@ class History:
     def _adopted(self, task_id: str) -> Task:
         """Record a task that the journal does not know, if the service does.
 
-        It is the outcome of the one unknown submission that asked for the same; else it was
-        made elsewhere.
+        It is the outcome of the one unknown submission with the same request; else it was made
+        elsewhere.
         """
         services = self.runner.services
         record = services.service.read(task_id)

@@ -114,7 +114,7 @@ class PictureJob:
 
 
 def _is_kept(task: Task) -> bool:
-    """Return whether a saved image still lies at its path as it was saved."""
+    """Return whether a saved image is still at its path, unchanged."""
     picture = task.picture
     return (
         task.state is State.SAVED

@@ -1,4 +1,4 @@
-"""Polling: read a task until the service calls it final. Free of charge.
+"""Polling: read a task until the service reports a final state. Free of charge.
 
 Only a final answer, a refused key or the time budget ends it, never a number of tries and never
 one odd answer: what the service does not know now it may know in a second.

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ENOUGH: Final = 5
-"""So many earlier images are needed before their durations are used."""
+"""The number of earlier images that is needed before their durations are used."""
 
 _READS: Final = 13
-"""So many steps lead from the quickest images to the slowest; half of them are used."""
+"""The number of steps from the quickest images to the slowest; half of them are used."""
 
 _EARLY: Final = 0.2
 """Without history, one read comes at once: some services, and all rehearsals, are quick."""
@@ -46,7 +46,7 @@ class PollSchedule:
         known = sorted(durations)
         self._fixed = interval is not None
         self.is_learning = len(known) < ENOUGH
-        """Whether too little is known yet; durations may be asked for again later."""
+        """Whether too little is known yet; durations may be looked up again later."""
         if self.is_learning:
             self.usual = USUAL_SECONDS[model]
             self._start = self.usual / 3

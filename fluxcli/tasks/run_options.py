@@ -1,4 +1,4 @@
-"""What the work on one image is given: its request, the run's options, the services."""
+"""What a job works with: the image's request, the run's options, the services."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.models import Picture, Request
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
-"""What may go by itself, in calls that are free and may be repeated."""
+"""Errors that may pass, in calls that are free and may be repeated."""
 
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 
@@ -46,9 +46,9 @@ Metadata = Literal["none", "sidecar", "embed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The picture that an edit starts from: a `url` that the service can read, or an `input`.
+    """The input of an edit: a `url` that the service can read, or an `input` file.
 
-    `identity` tells it apart: the URL, `sha256:…` of the bytes, or `task:…`. With neither,
+    `identity` identifies it: the URL, `sha256:…` of the bytes, or `task:…`. With neither,
     `error` is the reason, and nothing can be made from it. `is_result`: the URL is the result of
     an earlier task, which the service may have dropped; `saved` is the file it was saved to.
     """
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRequest:
-    """One picture that is wanted: `n` of `count`, from `source` if it is an edit, to `target`."""
+    """The request for one image: `n` of `count`, from `source` if it is an edit, to `target`."""
 
     request: Request
     target: OutputTarget
@@ -96,7 +96,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskServices:
-    """What the work is done with; shared by all images of a run. `account` is a short hash.
+    """Client, journal and clock, shared by all images of a run. `account` is a short hash.
 
     `available` are the links to inputs that were found to work in this run.
     """
@@ -110,7 +110,7 @@ class TaskServices:
 
 
 class RetryBudget:
-    """Tries again what failed in passing, with growing pauses, for `seconds` in all."""
+    """Retries what may pass, with growing pauses, for `seconds` in all."""
 
     def __init__(self, key: str, clock: Clock, seconds: float) -> None:
         self._key = key
@@ -126,7 +126,7 @@ class RetryBudget:
     def again(
         self, error: FluxError, *passing: Code, pause: float | None = None
     ) -> Iterator[JobStep]:
-        """Let some time pass if `error` is passing and there is time left, else raise it."""
+        """Wait if `error` may pass and time is left, else raise it."""
         now = self._clock.monotonic()
         seconds = _PAUSES[min(self._tries, len(_PAUSES) - 1)] if pause is None else pause
         if error.code not in passing or now + seconds > self.give_up:

@@ -1,8 +1,8 @@
-"""Many pictures at once: a heap of due times, a few worker threads, one stream of events.
+"""Many jobs at once: a heap of due times, a few worker threads, one stream of events.
 
-Knows steps and signals, but not what the steps do. Blocking calls happen in the workers;
-the caller's thread only hands out work and tells what happened, so that it can draw and
-can answer signals at any moment.
+Knows steps and signals, but not what the steps do. Blocking calls happen in the workers; the
+caller's thread only distributes steps and yields events, so that it can draw the display and
+handle signals at any moment.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ TICK_SECONDS: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture's steps."""
+    """The steps of one image."""
 
     key: str
     steps: Iterator[JobStep]
@@ -70,9 +70,9 @@ _Message = Event | _Ended | _Paused | None
 
 
 class _Flights:
-    """The submissions under way, counted by the workers themselves: not one may be overlooked.
+    """Counts the submissions under way; the workers count, so that none is overlooked.
 
-    Once closed, it lets no more begin.
+    Once closed, no more may begin.
     """
 
     def __init__(self) -> None:
@@ -84,19 +84,19 @@ class _Flights:
         return len(self._keys)
 
     def depart(self, key: str) -> bool:
-        """Let a submission begin; False if none may any more."""
+        """Count a submission that begins; return False if no more may."""
         with self._guard:
             if not self._closed:
                 self._keys.add(key)
             return not self._closed
 
     def land(self, key: str) -> None:
-        """Note that a submission, if there was one, came to something, and that it was told."""
+        """Note that the outcome of a submission, if there was one, is known and was reported."""
         with self._guard:
             self._keys.discard(key)
 
     def close(self) -> None:
-        """Let no more begin."""
+        """Allow no more submissions."""
         with self._guard:
             self._closed = True
 
@@ -132,7 +132,7 @@ class Scheduler:
     def run(self, jobs: Iterable[Job | None]) -> Generator[Event | None, None, None]:
         """Carry out `jobs`, which may be made while it runs; None is the clock's tick.
 
-        `jobs` may run dry, or yield None, and have more later: it is asked again until no job
+        `jobs` may run dry, or yield None, and have more later: it is tried again until no job
         is under way.
 
         Raises:
@@ -152,7 +152,7 @@ class Scheduler:
             self._dismiss()
 
     def _dismiss(self) -> None:
-        """Send the workers home; what is being paid for is not left, however the run ended."""
+        """Stop the workers, after the submissions under way are answered."""
         if not self._stopping:
             for _ in self._wind_up():
                 pass
@@ -169,7 +169,7 @@ class Scheduler:
             self._hand_out(job, self._calls)
 
     def _turn(self) -> Iterator[Event | None]:
-        """Hand out what is due, then wait for news."""
+        """Start the steps that are due, then wait for an event."""
         now = self._clock.monotonic()
         while self._heap and self._heap[0][0] <= now:
             paused = heapq.heappop(self._heap)[2]
@@ -195,7 +195,7 @@ class Scheduler:
         return None
 
     def _count(self, event: Event) -> None:
-        """Keep in mind which pictures are paid for and not finished."""
+        """Keep a count of images that are paid for and not finished."""
         if isinstance(event, Accepted | Resumed):
             self._paid.add(event.key)
         elif isinstance(event, Finished | Failed):
@@ -230,12 +230,12 @@ class Scheduler:
             while (job := pool.ready.get()) is not None:
                 try:
                     self._box.put(self._advance(job))
-                except BaseException as crash:  # noqa: BLE001 - raised again where it can be told
+                except BaseException as crash:  # noqa: BLE001 - raised again in the caller's thread
                     self._box.put(_Ended(job, crash))
                     self._flights.land(job.key)
 
     def _advance(self, job: Job) -> _Message:
-        """Run a job to its next pause; when all is to end, to its next event, and never to pay."""
+        """Run a job to its next wait; once the run is to end, to its next event, without paying."""
         for step in job.steps:
             if isinstance(step, Submitting):
                 if not self._flights.depart(job.key):
@@ -253,7 +253,7 @@ class Scheduler:
         return _Ended(job)
 
     def _wind_up(self) -> Iterator[Event | None]:
-        """Let no more be paid for; give the submissions under way a moment to be answered."""
+        """Begin no more submissions, and wait a moment for the answers to those under way."""
         self._stopping = True
         self._flights.close()
         end = self._clock.monotonic() + GRACE_SECONDS

@@ -28,7 +28,7 @@ RESEND_SECONDS: Final = 120.0
 """What was provably not accepted is sent again for at most this long."""
 
 SHORTEST_PAUSE: Final = 1.0
-"""The least time between two submissions of a request, whatever `Retry-After` says."""
+"""The least time between two submissions of a request, even if `Retry-After` is shorter."""
 
 
 class Submitter:
@@ -45,7 +45,7 @@ class Submitter:
         """Turn a recorded task into an accepted one.
 
         Raises:
-            FluxError: it was refused, or (OUTCOME_UNKNOWN) nobody can tell.
+            FluxError: it was refused, or its outcome is unknown (OUTCOME_UNKNOWN).
         """
         if source is not None:
             link = InputLink(self._key, self._services, self._seconds)
@@ -69,7 +69,7 @@ class Submitter:
                     yield Accepted(key=self._key, ref=task.ref, task_id=task_id)
                     return accepted
                 case responses.SubmissionUnknown(reason):
-                    # Without it the row says `sending`, which comes to the same.
+                    # Without it the row stays `sending`, which means the same.
                     with suppress(FluxError):
                         journal.unknown(task.ref, reason)
                     raise unsettled(task.ref, reason)

@@ -40,7 +40,7 @@ class ListEntryJob:
 
 @dataclass(frozen=True, slots=True)
 class TaskRunner:
-    """Makes one command's images. `fallback` is where an image without a file name is saved."""
+    """Makes the images of a command. `fallback` is where an image without a file name is saved."""
 
     services: TaskServices
     options: RunOptions
@@ -112,7 +112,7 @@ class TaskRunner:
     ) -> Iterator[Event | None]:
         """Wait for tasks that exist, and save them: where each was meant to go, or to `target`.
 
-        None among `tasks`: there is none at the moment; it is asked for more while any runs.
+        None among `tasks`: there is none at the moment; more may follow while any runs.
         What was meant for stdout lands in the working folder. Each is held while it is saved,
         so that no other process saves it too.
         """

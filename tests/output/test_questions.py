@@ -55,7 +55,7 @@ def test_only_a_plain_yes_is_yes(
 def test_nobody_there_is_no_answer(desk: Callable[..., Desk], setting: dict[str, object]) -> None:
     one = desk(typed=b"y\n", **setting)
     assert one.output.confirm("spend?") is None
-    with pytest.raises(FluxError, match="no terminal to ask on: API key") as caught:
+    with pytest.raises(FluxError, match="no terminal to prompt on: API key") as caught:
         one.output.ask_secret("API key")
     assert caught.value.code is Code.USAGE
     assert one.err == ""
