@@ -17,10 +17,10 @@ _DEVICES = ("\\\\.\\", "//./")
 
 def windows_problem(path: PureWindowsPath) -> str | None:
     """Return why an absolute path cannot be used on Windows; None if it can."""
-    if path.drive and not path.root:
-        return f"`{path}` names the drive `{path.drive}` without a folder"
     if path.drive.startswith(_DEVICES):
         return f"`{path.drive}` is a device"
+    if path.drive and not path.root:
+        return f"`{path}` names the drive `{path.drive}` without a folder"
     names = path.parts[1:] if path.anchor else path.parts
     if not names and path.drive.startswith("\\\\"):
         return f"`{path}` names a share without a file"

@@ -60,6 +60,7 @@ class Display:
             force_interactive=True,
             color_system="standard" if colored else None,
             no_color=False,
+            legacy_windows=False,
             _environ=env,
         )
         self._status = TerminalStatus(env)

@@ -76,9 +76,9 @@ class Output:
         self._interrupted = interrupted
         self.prices = prices
         """Returns the credits for one image by model, for estimates."""
-        colored = is_colored(terminal=self._err.is_terminal, env=env, mode=color)
+        colored = is_colored(terminal=self._err.draws, env=env, mode=color)
         self._style = Style(colored)
-        terminal = self._out.is_terminal
+        terminal = self._out.draws
         self.stdout_style = Style(terminal and is_colored(terminal=terminal, env=env, mode=color))
         self.stdout_marks = Marks.choose(self._out.can_show)
         self._display: Display | None = None
@@ -362,7 +362,7 @@ class Output:
     @property
     def _is_live(self) -> bool:
         return (
-            self._err.is_terminal
+            self._err.draws
             and self._env.get("TERM") not in {"dumb", "unknown"}
             and self._env.get("CI", "").lower() in _OFF
         )

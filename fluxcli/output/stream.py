@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.output.text import visible
+from fluxcli.system.console import understands_escapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,11 @@ class Stream:
     def is_terminal(self) -> bool:
         """Whether this is a terminal."""
         return self.is_open and self._stream is not None and self._stream.isatty()
+
+    @property
+    def draws(self) -> bool:
+        """Whether this is a terminal that understands escape sequences."""
+        return self.is_terminal and understands_escapes(self.handle)
 
     @property
     def handle(self) -> int | None:
