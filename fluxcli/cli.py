@@ -156,7 +156,8 @@ def _bug(error: BaseException) -> FluxError:
 
     frames = traceback.extract_tb(error.__traceback__)
     where = next((f for f in reversed(frames) if "fluxcli" in f.filename), frames[-1])
-    place = f"{where.filename.rpartition('fluxcli/')[2]}:{where.lineno}"
+    file = where.filename.replace("\\", "/").rpartition("fluxcli/")[2]
+    place = f"{file}:{where.lineno}"
     return FluxError(
         Code.INTERNAL,
         f"a bug in fluxcli {__version__}: {type(error).__name__} at {place}",

@@ -238,3 +238,38 @@ def test_a_folder_that_was_removed_under_its_feet(world: World, env: dict[str, s
     ran = shell(world, env, 'mkdir gone; cd gone; rmdir "$PWD"; fluxcli status')
     assert ran.returncode == 0
     assert b"Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize("columns", ["80", "50"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--version",
+        "--help",
+        "-h",
+        "--json --version",
+        "generate --help",
+        "config set -h",
+        "assets --help",
+        "help",
+        "help --json",
+        "help exit-codes",
+        "completion zsh",
+        "config list",
+        "config path",
+        "credits",
+        "sandbox --print-env",
+        "assets schema",
+        "generate fox --dry-run",
+        "generate fox -o fox.jpg",
+        "generate fox -o fox.jpg --json",
+    ],
+)
+def test_a_full_device_is_reported_by_every_command_that_prints(
+    world: World, env: dict[str, str], words: str, columns: str
+) -> None:
+    ran = shell(world, {**env, "COLUMNS": columns}, f"fluxcli {words} >/dev/full")
+    assert ran.returncode == 1
+    assert b"error: cannot write to stdout: no space left on device" in ran.stderr
+    assert b"a bug" not in ran.stderr
