@@ -133,3 +133,14 @@ def test_who_lives() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait(10)
     assert not alive(process.pid)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_file_that_cannot_be_written_to_is_closed_again() -> None:
+    def handles() -> list[str]:
+        return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+    before = handles()
+    with pytest.raises(OSError, match=r"."):
+        FileLock(Path("/dev/full")).acquire(wait=False)
+    assert handles() == before

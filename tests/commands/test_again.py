@@ -95,6 +95,17 @@ class TestGenerate:
         assert box.run(*words).lines == first
         assert spent(box) == 25
 
+    def test_an_edit_made_meanwhile_changes_nothing_even_if_its_input_is_gone(
+        self, box: World, task: str, photo: Path
+    ) -> None:
+        assert task
+        words = ("generate", "--again", "@last", "--no-wait")
+        first = box.run(*words).lines
+        assert box.run("edit", str(photo), "night", "-o", "night.png").status == 0
+        photo.unlink()
+        box.clock.step(3 * DAY)
+        assert box.run(*words).lines == first
+
     def test_a_finished_one_of_another_request_is_not_passed_off(
         self, box: World, task: str
     ) -> None:

@@ -209,7 +209,7 @@ class TestDeadLinks:
         (["TASK", "-o", "x.png"], "is a JPEG"),
         (["TASK", "-o", "x.webp"], "does not make"),
         (["TASK", "-o", "-", "--json"], "both want stdout"),
-        (["TASK", "OTHER", "-o", "x.jpg"], "takes one image, not 2"),
+        (["TASK", "OTHER", "-o", "x.jpg"], "takes one image, not 2\nhint: -o FOLDER/"),
         (["TASK", "--timeout", "soon"], "expected a duration"),
         (["TASK", "-f", "--skip-existing"], "contradict"),
     ],
