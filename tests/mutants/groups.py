@@ -61,6 +61,20 @@ GROUPS: Final[dict[str, Group]] = {
         ("fluxcli/files/image_check.py", "fluxcli/files/output_path.py", "fluxcli/files/png.py"),
         ("tests/files",),
     ),
+    "tables": Group(
+        (
+            *(
+                f"fluxcli/output/{name}.py"
+                for name in ("task_table", "task_card", "spending", "dry_run", "results", "text")
+            ),
+            *("fluxcli/commands/credits.py", "fluxcli/commands/status.py"),
+        ),
+        (
+            *("tests/output/test_words*.py", "tests/output/test_summaries.py"),
+            *("tests/commands/test_status*.py", "tests/commands/test_credits.py"),
+            *("tests/commands/test_generate*.py", "tests/commands/test_download.py"),
+        ),
+    ),
     "redaction": Group(
         ("fluxcli/output/redaction.py", "fluxcli/output/text.py"),
         # The tests of a real terminal start processes: what they would notice of these two

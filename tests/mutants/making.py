@@ -1,4 +1,4 @@
-"""Writes mutants of files: `python making.py SEED SAMPLE FILE…`, one as a line of JSON each.
+"""Writes mutants of files: `python making.py KIND SEED SAMPLE FILE…`, a line of JSON for each.
 
 Run by the Python of the tool's environment (see `tool`), in the repository's root. The
 mutations are mutmut's own. Only how they are put to use differs, for mutmut itself leaves out
@@ -6,8 +6,10 @@ what stands outside of functions, which is where this program keeps its tables, 
 that are decorated, which is how it writes transactions. So each mutant is a whole file. And
 the conditions of SQL, which is text to mutmut, are changed by rules of our own.
 
-Left out are prose, which are strings with a blank in them, names in `__all__`, what only a type
-checker reads, and None for False, which no condition tells apart.
+The kind `texts` changes nothing but prose: each text that is no docstring becomes `XX`.
+
+Left out of the kind `code` are prose, which are strings with a blank in them, names in `__all__`,
+what only a type checker reads, and None for False, which no condition tells apart.
 """
 
 from __future__ import annotations
@@ -57,6 +59,26 @@ def mutants(name: str) -> Iterator[tuple[cst.Module, cst.CSTNode, cst.CSTNode]]:
             yield from ((module, node, changed) for changed in _changed(node))
 
 
+def texts(name: str) -> Iterator[tuple[cst.Module, cst.CSTNode, cst.CSTNode]]:
+    """Yield what `mutants` does, for the texts of a file that people read."""
+    module = cst.parse_module(Path(name).read_text("utf-8"))
+    documentation = {
+        id(node.value)
+        for node in _all(module)
+        if isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString)
+    }
+    for node in _all(module):
+        if isinstance(node, cst.FormattedStringText) and " " in node.value.strip():
+            yield module, node, node.with_changes(value="XX")
+        elif (
+            isinstance(node, cst.SimpleString)
+            and id(node) not in documentation
+            and " " in node.raw_value.strip()
+            and not _SQL.search(node.value)
+        ):
+            yield module, node, node.with_changes(value=f"{node.prefix}{node.quote}XX{node.quote}")
+
+
 def _is_same(old: str, new: str) -> bool:
     return any(
         new == f"{old[: found.start()]}None{old[found.end() :]}" for found in _FALSE.finditer(old)
@@ -89,8 +111,9 @@ def _all(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield from _all(child)
 
 
-def _main(seed: int, sample: int, names: list[str]) -> None:
-    found = [(name, *mutant) for name in names for mutant in mutants(name)]
+def _main(kind: str, seed: int, sample: int, names: list[str]) -> None:
+    make = texts if kind == "texts" else mutants
+    found = [(name, *mutant) for name in names for mutant in make(name)]
     chosen: Sequence[int] = range(len(found))
     if 0 < sample < len(found):
         chosen = sorted(random.Random(seed).sample(chosen, sample))  # noqa: S311 - no secret
@@ -100,4 +123,4 @@ def _main(seed: int, sample: int, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    _main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -11,15 +11,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from platformdirs import user_cache_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Kind = Literal["code", "texts"]
+
 TOOL: Final = "mutmut==3.8.1"
-"""Pinned: the functions that are used of it are its own, not promised to anybody."""
+"""Pinned: the functions that are used of it are its own, and promised to no one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,15 @@ class Mutant:
     text: str
 
 
-def mutants(root: Path, names: Sequence[str], *, sample: int, seed: int) -> list[Mutant]:
-    """Make mutants of the files below `root`: all, or `sample` of them, chosen by `seed`."""
+def mutants(
+    root: Path, names: Sequence[str], *, kind: Kind, sample: int, seed: int
+) -> list[Mutant]:
+    """Make mutants of the files below `root`: all, or `sample` of them, chosen by `seed`.
+
+    The kind `texts` changes what people read, `code` everything else.
+    """
     script = str(Path(__file__).with_name("making.py"))
-    said = _run(_python(), script, str(seed), str(sample), *names, folder=root)
+    said = _run(_python(), script, kind, str(seed), str(sample), *names, folder=root)
     # Two rules may make the same change.
     return list(dict.fromkeys(Mutant(**json.loads(line)) for line in said.splitlines()))
 
