@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fluxcli.errors import reason_of
 from fluxcli.files.atomic import TemporaryFile, unfinished_writes, write_atomically
 
 if TYPE_CHECKING:
@@ -93,3 +95,23 @@ def test_a_long_name_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / ("a" * 255)
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_part_whose_names_are_all_taken_is_an_error_that_names_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "same")
+    first, second = (TemporaryFile(tmp_path / "a.png", token="t") for _ in range(2))  # noqa: S106 - no secret
+    with pytest.raises(FileExistsError) as caught:
+        TemporaryFile(tmp_path / "a.png", token="t")  # noqa: S106 - no secret
+    assert (caught.value.errno, caught.value.strerror) == (errno.EEXIST, "File exists")
+    assert caught.value.filename == str(tmp_path / "a.png")
+    for part in (first, second):
+        part.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="not a regular file") as caught:
+        write_atomically(tmp_path, b"data")
+    assert reason_of(caught.value) == "not a regular file"

@@ -214,7 +214,8 @@ def test_a_full_disk(target: Path, png: bytes) -> None:
     """The error comes as the bytes are written, and the part is gone."""
     big = png + bytes(1 << 16)
     with limited(resource.RLIMIT_FSIZE, 4096):
-        assert "file too large" in disk_error(target, big).message
+        message = disk_error(target, big).message
+    assert message == f"the image cannot be written to `{target}`: file too large"
     assert listing(target.parent) == []
 
 

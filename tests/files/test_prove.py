@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import threading
@@ -86,6 +87,55 @@ def test_a_disk_without_space(tmp_path: Path) -> None:
     with limited(resource.RLIMIT_FSIZE, 1 << 16):
         refusal("new/x.png", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def reserved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which the size of each file is added that a trial has reserved."""
+    sizes: list[int] = []
+    monkeypatch.setattr(
+        "fluxcli.files.prove._check_space", lambda handle, _: sizes.append(os.fstat(handle).st_size)
+    )
+    return sizes
+
+
+@pytest.mark.parametrize(("ext", "mebibytes"), [("png", 3), ("jpg", 1), ("webp", 3)])
+def test_as_much_is_reserved_as_an_image_may_take(
+    tmp_path: Path, reserved: list[int], ext: str, mebibytes: int
+) -> None:
+    prove("x.{ext}", tmp_path, ext=ext)
+    assert reserved == [mebibytes << 20]
+
+
+def _unsupported(*_: object) -> None:
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_file_system_that_reserves_nothing_is_written_to(
+    tmp_path: Path, reserved: list[int], monkeypatch: pytest.MonkeyPatch, *, has_it: bool
+) -> None:
+    if has_it:
+        monkeypatch.setattr(os, "posix_fallocate", _unsupported)
+    else:
+        monkeypatch.delattr(os, "posix_fallocate")
+    prove("x.png", tmp_path)
+    assert reserved == [3 << 20]
+    assert list(tmp_path.iterdir()) == []
+    with limited(resource.RLIMIT_FSIZE, 1 << 20):
+        refusal("new/x.png", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fails_to_reserve_is_not_written_to(
+    tmp_path: Path, reserved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "posix_fallocate", failing)
+    assert "input/output error" in refusal("x.png", tmp_path)
+    assert reserved == []
 
 
 def test_space_is_needed_for_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,11 +48,11 @@ GROUPS: Final[dict[str, Group]] = {
     "tasks": Group(("fluxcli/tasks/*.py",), ("tests/tasks", *_COMMANDS, _MONEY)),
     "atomic": Group(
         (
-            *("fluxcli/atomicfile.py", "fluxcli/filelock.py", "fluxcli/files/atomic.py"),
+            *("fluxcli/filelock.py", "fluxcli/files/atomic.py"),
             *("fluxcli/files/prove.py", "fluxcli/files/receive.py", "fluxcli/system/disk.py"),
         ),
         (
-            *("tests/test_atomicfile.py", "tests/test_filelock.py", "tests/system/test_disk.py"),
+            *("tests/test_filelock.py", "tests/system/test_disk.py"),
             *("tests/files/test_atomic.py", "tests/files/test_landing.py"),
             *("tests/files/test_overwriting.py", "tests/files/test_prove.py"),
         ),

@@ -99,8 +99,10 @@ def test_new_folders_are_on_the_disk_in_the_folders_that_hold_them(
 @pytest.mark.parametrize("name", ["file", "file/below"])
 def test_a_folder_in_the_place_of_a_file_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises((NotADirectoryError, FileExistsError)):
+    with pytest.raises((NotADirectoryError, FileExistsError)) as caught:
         disk.make_folders(tmp_path / name)
+    assert caught.value.strerror in {"Not a directory", "File exists"}
+    assert caught.value.filename == str(tmp_path / name)
 
 
 def test_replacing_and_removing(tmp_path: Path) -> None:
