@@ -58,11 +58,20 @@ def pick(inputs: BuildInputs, call: BuildCall) -> None:
         project, _ = opened(inputs, replace(call, names=()))
         asset = project.manifest.by_name().get(name)
         if asset is None:
-            raise FluxError(Code.USAGE, f"no asset is called `{name}`", hint="fluxcli build --plan")
+            raise FluxError(
+                Code.USAGE,
+                f"no asset is called `{name}`",
+                hint=project.manifest.command("build", "--plan"),
+            )
         picked = pick_image(
-            asset, choice, project.manifest, project.lock, cwd=inputs.cwd,
+            asset,
+            choice,
+            project.manifest,
+            project.lock,
+            find=project.records.find,
+            cwd=inputs.cwd,
             now=inputs.clock.wall(),
-        )  # fmt: skip
+        )
     if inputs.output.json:
         path = None if picked.path is None else str(picked.path)
         inputs.output.record({"name": name, "path": path, "task_id": picked.task_id})
@@ -70,7 +79,7 @@ def pick(inputs: BuildInputs, call: BuildCall) -> None:
         inputs.output.answer_path(picked.path)
     else:
         inputs.output.note(f"task `{picked.task_id}` becomes `{name}`; no extra charge")
-        inputs.output.hint(f"fluxcli build {name}")
+        inputs.output.hint(project.manifest.command("build", name))
 
 
 def prune(inputs: BuildInputs, call: BuildCall) -> None:
@@ -94,10 +103,12 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
             _warn_of_unsaved(inputs, step, unsaved)
         for step in kept:
             inputs.output.warn(f"`{step.output}` was edited by hand and is kept")
-            inputs.output.hint("fluxcli assets prune --force")
+            inputs.output.hint(project.manifest.command("assets prune", "--force"))
         if free and not call.yes and not inputs.output.confirm(f"remove {len(free)} of these?"):
             raise FluxError(
-                Code.NO_CONSENT, "nothing was removed", hint="fluxcli assets prune --yes"
+                Code.NO_CONSENT,
+                "nothing was removed",
+                hint=project.manifest.command("assets prune", "--yes"),
             )
         removed = maintenance.prune(free, project.manifest, project.lock)
     if inputs.output.json:

@@ -176,7 +176,7 @@ class AssetJob:
             raise FluxError(
                 Code.INPUT_UNREADABLE,
                 f"`{original.text}` was edited by hand, so nothing is made from it",
-                hint=f"fluxcli assets adopt '{original.text}'",
+                hint=manifest.command("assets adopt", original.text),
             )
         source = Source(identity=f"sha256:{image.sha256}", input=image)
         return source, identity or image.sha256
@@ -346,8 +346,8 @@ class AssetJob:
             raise FluxError(
                 Code.UNACCEPTABLE,
                 f"the image {' and '.join(objections)}; it is paid for, the old file stays",
-                hint=f"fluxcli download {task} -o {name}-rejected.{image.format} shows it; then "
-                f"relax `accept`, or fluxcli build --reroll {name}",
+                hint=f"fluxcli download {task} -o '{{id}}.{{ext}}' shows it; then relax `accept`, "
+                f"or {manifest.command('build', '--reroll', name)}",
             )
         if not is_inside(manifest.root, self._path):
             reason = f"`{self._asset.output}` leads out of the manifest's folder"
@@ -358,7 +358,7 @@ class AssetJob:
             raise FluxError(
                 Code.WOULD_OVERWRITE,
                 f"`{self._asset.output}` was changed meanwhile and is kept; the task is paid for",
-                hint=f"fluxcli build {name} --force",
+                hint=manifest.command("build", name, "--force"),
             )
         if self._collects is None or self._step.is_fresh:
             self._pend(landing=image.sha256)
@@ -369,4 +369,5 @@ class AssetJob:
         made = self._entry().made
         if made is not None and made.sha256 != image.sha256:
             message = f"the service's image of `{self._asset.name}` is not the locked one"
-            raise FluxError(Code.DRIFT, message, hint="fluxcli build")
+            hint = self._context.manifest.command("build", self._asset.name)
+            raise FluxError(Code.DRIFT, message, hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
@@ -142,7 +143,7 @@ class AssetState:
                 return self._step(
                     Action.HELD,
                     reason,
-                    next_=f"change its prompt, or fluxcli build --reroll {name}",
+                    next_=f"change its prompt, or {self._command('build', '--reroll', name)}",
                 )
         return None
 
@@ -150,7 +151,7 @@ class AssetState:
         tasks = [one.request.task_id or one.sha256[:12] for one in self.entry.rivals]
         reason = f"two branches made it: {' and '.join(f'`{task}`' for task in tasks)}"
         return self._step(
-            Action.HELD, reason, next_=f"fluxcli assets pick {self.asset.name} {tasks[0]}"
+            Action.HELD, reason, next_=self._command("assets pick", self.asset.name, tasks[0])
         )
 
     def _rerolled(self) -> PlanStep:
@@ -219,8 +220,8 @@ class AssetState:
             return self._step(
                 Action.HELD,
                 *objections,
-                next_=f"fluxcli build --reroll {name}, fluxcli assets adopt {name}, "
-                "or relax `accept`",
+                next_=f"{self._command('build', '--reroll', name)}, "
+                f"{self._command('assets adopt', name)}, or relax `accept`",
             )
         if place == self.asset.output == made.output:
             if self.known_as not in {None, name}:
@@ -250,7 +251,8 @@ class AssetState:
             *frozen,
             reason,
             lost,
-            next_=f"git checkout -- {made.output}, or fluxcli build --reroll {name} pays again",
+            next_=f"git checkout -- {shlex.quote(made.output)}, "
+            f"or {self._command('build', '--reroll', name)} pays again",
         )
 
     # -- what is paid for ---------------------------------------------------------------
@@ -273,8 +275,8 @@ class AssetState:
             Action.HELD,
             *reasons,
             f"task `{request.task_id or request.ref}` belongs to {request.origin}",
-            next_=f"FLUXCLI_BASE_URL={request.origin} fluxcli build {name}, "
-            f"or fluxcli build --reroll {name} pays again",
+            next_=f"FLUXCLI_BASE_URL={request.origin} {self._command('build', name)}, "
+            f"or {self._command('build', '--reroll', name)} pays again",
         )
 
     def _moved_here(self) -> bool:
@@ -296,17 +298,27 @@ class AssetState:
 
     def _in_the_way(self) -> PlanStep:
         reason = f"`{self.asset.output}` exists, and the lock does not know it"
-        return self._step(Action.EDITED, reason, next_=_keep_or_replace(self.asset.name))
+        return self._step(Action.EDITED, reason, next_=self._keep_or_replace())
 
     def _edited(self, *reasons: str) -> PlanStep:
         made = self.entry.made
         path = self.inputs.root / (made.output if made else self.asset.output)
         if self.inputs.disk.pointer(path) is not None:
             reason = "a git-lfs pointer to another image than the locked one"
-            pulled = f"git lfs pull, then {_keep_or_replace(self.asset.name)}"
+            pulled = f"git lfs pull, then {self._keep_or_replace()}"
             return self._step(Action.EDITED, reason, *reasons, next_=pulled)
         reason = "the file is not the locked image: edited, or a forgotten `git add`"
-        return self._step(Action.EDITED, reason, *reasons, next_=_keep_or_replace(self.asset.name))
+        return self._step(Action.EDITED, reason, *reasons, next_=self._keep_or_replace())
+
+    def _keep_or_replace(self) -> str:
+        name = self.asset.name
+        return (
+            f"{self._command('assets adopt', name)} keeps it, "
+            f"{self._command('build', name, '--force')} replaces it"
+        )
+
+    def _command(self, words: str, *arguments: str) -> str:
+        return self.inputs.manifest.command(words, *arguments)
 
     def _is_pointer(self, made: LockedImage) -> bool:
         """Whether git-lfs has left a pointer to the locked image in its place."""
@@ -372,7 +384,3 @@ class AssetState:
         if made is None or action is not Action.MOVED:
             return self.entry
         return replace(self.entry, made=replace(made, output=self.asset.output))
-
-
-def _keep_or_replace(name: str) -> str:
-    return f"fluxcli assets adopt {name} keeps it, fluxcli build {name} --force replaces it"

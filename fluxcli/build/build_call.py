@@ -30,10 +30,14 @@ _MANIFEST: Final = ".toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildCall:
-    """What was asked for. `names` are assets, patterns, or for `merge-locks` files."""
+    """What was asked for. `names` are assets, patterns, or for `merge-locks` files.
+
+    `is_named`: the manifest `file` was typed, not found.
+    """
 
     word: Word
     file: str
+    is_named: bool = False
     names: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     shard: str | None = None
@@ -48,6 +52,16 @@ class BuildCall:
     in_flight: int | None = None
     reports: tuple[tuple[str, Path | None], ...] = field(default=())
     against: str | None = None
+
+    @property
+    def choice(self) -> tuple[str, ...]:
+        """The arguments that choose the assets, as they may be typed again."""
+        found = list(self.names)
+        found += [word for tag in self.tags for word in ("--tag", tag)]
+        found += ["--shard", self.shard] if self.shard else []
+        found += [word for asset in self.reroll for word in ("--reroll", asset)]
+        found += [] if self.children else ["--no-children"]
+        return (*found, "--force") if self.force else tuple(found)
 
     @property
     def is_whole(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
+    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.manifest.selection import AssetSelection
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.project import Project
@@ -58,7 +59,7 @@ def _make_held(inputs: BuildInputs, call: BuildCall, reports: Reports) -> int:
     plan = _planned(inputs, call, project, selection)
     reports.manifest, reports.outcomes = project.manifest, initial_outcomes(plan)
     if call.locked:
-        _check_locked(plan)
+        _check_locked(plan, project.manifest)
     return _BuildRun(inputs, call, project, plan, reports).carry_out()
 
 
@@ -92,11 +93,11 @@ def _check_writable(project: Project, plan: Plan) -> None:
             raise FluxError(
                 Code.OUTPUT_UNWRITABLE,
                 f"`{folder}` cannot be written to: {reason}; nothing was sent, nothing was charged",
-                hint="fluxcli build --plan",
+                hint=project.manifest.command("build", "--plan"),
             ) from error
 
 
-def _check_locked(plan: Plan) -> None:
+def _check_locked(plan: Plan, manifest: Manifest) -> None:
     """Refuse what would change the lock; collecting what it names is allowed."""
     for step in plan.steps:
         if not _changes_lock(step):
@@ -104,7 +105,7 @@ def _check_locked(plan: Plan) -> None:
         raise FluxError(
             Code.DRIFT,
             f"`--locked`: `{step.name}` is {step.action.value}: {', '.join(step.reasons)}",
-            hint="fluxcli build",
+            hint=manifest.command("build", step.name),
         )
 
 
@@ -181,12 +182,15 @@ class _BuildRun:
         except FluxError as error:
             if error.code is not Code.INTERRUPTED:
                 raise
-            again = "fluxcli build  (it collects what is paid for)"
+            again = f"{self._again()}  (it collects what is paid for)"
             raise FluxError(error.code, error.message, hint=again, status=error.status) from None
         finally:
             if not self._call.locked:
                 self._project.reconcile()
         return build.status()
+
+    def _again(self, *flags: str) -> str:
+        return self._project.manifest.command("build", *self._call.choice, *flags)
 
     def _consent(self) -> None:
         """Ask for consent to the spending.
@@ -203,7 +207,7 @@ class _BuildRun:
         raise FluxError(
             Code.NO_CONSENT,
             "cancelled: nothing was sent, nothing was charged",
-            hint=f"fluxcli build --yes, or --max-credits {estimate}",
+            hint=f"{self._again('--yes')}, or --max-credits {estimate}",
         )
 
 

@@ -56,7 +56,9 @@ def _asset(call: BuildCall, project: Project) -> Asset:
         raise FluxError(
             Code.USAGE,
             "`--candidates` makes images of one asset: name one",
-            hint=f"fluxcli build {project.manifest.assets[0].name} --candidates 4",
+            hint=project.manifest.command(
+                "build", project.manifest.assets[0].name, "--candidates", "4"
+            ),
         )
     return asset
 
@@ -121,7 +123,8 @@ class _Candidates:
         sheet = self._folder / "index.html"
         sheet.write_text(contact_sheet(asset, self._folder), encoding="utf-8")
         inputs.output.note(f"contact sheet: {sheet}")
-        inputs.output.hint(f"fluxcli assets pick '{asset.name}' {first}")
+        manifest = self._project.manifest
+        inputs.output.hint(manifest.command("assets pick", asset.name, str(first)))
         return overall(self._errors, done=self._saved)
 
     def _counted(self, events: Iterable[Event | None]) -> Iterator[Event | None]:

@@ -92,7 +92,8 @@ class Build:
         most, day = self._limits.max_credits, self._limits.day_left
         if most is not None and credits > most:
             message = f"`--max-credits {most}` is reached: nothing more is submitted"
-            return FluxError(Code.OVER_BUDGET, message, hint="fluxcli build --max-credits N")
+            hint = self._context.manifest.command("build", "--max-credits", "N")
+            return FluxError(Code.OVER_BUDGET, message, hint=hint)
         if day is not None and credits > day:
             message = "`max_credits_per_day` is reached: nothing more is submitted today"
             return FluxError(Code.OVER_BUDGET, message, hint="fluxcli credits --since 1d")

@@ -12,6 +12,7 @@ from fluxcli.build.manifest.search import shown_from
 from fluxcli.build.manifest.selection import select
 from fluxcli.build.opening import opened
 from fluxcli.errors import Code, FluxError
+from fluxcli.fields import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,8 @@ def explanation(step: PlanStep, cwd: Path) -> dict[str, object]:
 
 def sources(asset: Asset, cwd: Path) -> Mapping[str, str]:
     """Return where each field of the request is set: `assets.toml:9 [defaults]`, or `default`."""
-    found = {key: _source(asset, trail, cwd) for key, trail in asset.origins.items()}
+    found = {field.name: _BUILT_IN for field in FIELDS}
+    found |= {key: _source(asset, trail, cwd) for key, trail in asset.origins.items()}
     raw = asset.source.values
     for key in asset.origins["prompt"]:
         raw = raw.get(str(key), {}) if isinstance(raw, dict) else raw

@@ -195,7 +195,7 @@ def identity_of(
         message = (
             f"`{asset.name}` cannot be adopted before `{original.text}`, which it is made from"
         )
-        raise FluxError(Code.USAGE, message, hint=f"fluxcli assets adopt '{original.text}'")
+        raise FluxError(Code.USAGE, message, hint=manifest.command("assets adopt", original.text))
     return made.original_sha256
 
 

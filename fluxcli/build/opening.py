@@ -34,6 +34,7 @@ def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelectio
         records=records,
         price=inputs.price,
         sandbox=inputs.sandbox,
+        is_named=call.is_named,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
 

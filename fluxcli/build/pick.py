@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock.entry import LockedImage, LockEntry, same_submission, with_history
 from fluxcli.build.lock.lock_file import LockFile, guarded_hash, write
 from fluxcli.build.maintenance import identity_of
@@ -16,9 +18,14 @@ from fluxcli.files.image_check import inspect_file
 from fluxcli.system import disk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from fluxcli.build.manifest.asset import Asset, Manifest
+    from fluxcli.models import Task
+
+_TASK_ID: Final = re.compile("[0-9A-Za-z_-]{16,64}")
+"""A task that only another machine knows; the service's own ids have 32 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,19 @@ class Picked:
 
 
 def pick(
-    asset: Asset, choice: str, manifest: Manifest, lock: LockFile, *, cwd: Path, now: float
+    asset: Asset,
+    choice: str,
+    manifest: Manifest,
+    lock: LockFile,
+    *,
+    find: Callable[[str], Task | None],
+    cwd: Path,
+    now: float,
 ) -> Picked:
     """Make a candidate's number, a task or a file the asset's image.
 
-    The replaced file stays among the candidates. A task whose image is not on this machine is
-    collected by the next build, at no cost.
+    `find` returns this machine's record of a task. The replaced file stays among the candidates.
+    A task whose image is not on this machine is collected by the next build, at no cost.
 
     Raises:
         FluxError: USAGE: no such candidate, task or file, or no image.
@@ -44,7 +58,13 @@ def pick(
     entry = lock.get(asset.name) or LockEntry()
     identity = identity_of(asset, manifest, lock, {})
     folder = candidates_folder(manifest, asset)
-    task_id, file = _chosen(choice, folder, entry, cwd)
+    task_id, file = _candidate(choice, folder) or _elsewhere(choice, entry, find, cwd)
+    if task_id is None and file is None:
+        raise FluxError(
+            Code.USAGE,
+            f"`{choice}` is no candidate, task or file; candidates lie in `{folder}`",
+            hint=manifest.command("build", asset.name, "--candidates", "4"),
+        )
     request = locked_request(asset, identity, now=now)
     if file is None:
         rival = next((one for one in entry.rivals if one.request.task_id == task_id), None)
@@ -101,30 +121,33 @@ def made_ready(folder: Path) -> None:
         ignored.write_text("*\n", encoding="utf-8")
 
 
-def _chosen(
-    choice: str, folder: Path, entry: LockEntry, cwd: Path
-) -> tuple[str | None, Path | None]:
-    """Return the task and the file that a choice names; the file None if it is not here."""
-    names = sorted(folder.glob(f"{choice}-*.*")) if choice.isdecimal() else []
-    names = [path for path in names if path.suffix != ".html"]
-    if names:
-        return names[0].stem.partition("-")[2] or None, names[0]
+def _candidate(choice: str, folder: Path) -> tuple[str | None, Path] | None:
+    """Return the task and the file of the candidate with this number or task."""
     for path in sorted(folder.glob("*-*.*")):
-        if path.stem.partition("-")[2] == choice:
-            return choice, path
-    known = {one.task_id for one in entry.submissions()}
-    if choice in known:
+        number, _, task_id = path.stem.partition("-")
+        if path.suffix != ".html" and choice in {number, task_id}:
+            return task_id or None, path
+    return None
+
+
+def _elsewhere(
+    choice: str, entry: LockEntry, find: Callable[[str], Task | None], cwd: Path
+) -> tuple[str | None, Path | None]:
+    """Return the task and the file that a choice names, each None if there is none.
+
+    A task is known to the lock or to the journal, or looks like one of another machine.
+    """
+    if choice in {one.task_id for one in entry.submissions()}:
         return choice, None
     file = cwd / choice
     if file.is_file() and not choice.isdecimal():
         return None, file
-    if choice.isdecimal() or "/" in choice or "." in choice:
-        raise FluxError(
-            Code.USAGE,
-            f"`{choice}` is no candidate, task or file; candidates lie in `{folder}`",
-            hint=f"fluxcli build {folder.name} --candidates 4",
-        )
-    return choice, None
+    task = None if choice.isdecimal() else find(choice)
+    if task is None:
+        return (choice if _TASK_ID.fullmatch(choice) else None), None
+    picture = task.picture
+    is_here = picture is not None and picture.path and sha256_of(picture.path) == picture.sha256
+    return task.task_id, picture.path if picture is not None and is_here else None
 
 
 def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path) -> None:

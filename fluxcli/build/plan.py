@@ -66,7 +66,7 @@ class _Planner:
         if self.inputs.options.chosen is not None:
             return []
         names = self.inputs.lock.keys() - self.inputs.manifest.by_name().keys() - self._claimed
-        return [_orphan(name, self.inputs.lock[name]) for name in sorted(names)]
+        return [_orphan(self.inputs, name) for name in sorted(names)]
 
     def add(self, asset: Asset) -> None:
         known_as = self._known_as(asset)
@@ -131,7 +131,8 @@ class _Planner:
         )
 
 
-def _orphan(name: str, entry: LockEntry) -> PlanStep:
+def _orphan(inputs: PlanInputs, name: str) -> PlanStep:
+    entry = inputs.lock[name]
     reasons = ["the manifest no longer has it"]
     if entry.pending is not None and entry.pending.task_id:
         reasons.append(f"task `{entry.pending.task_id}` is paid for and not downloaded")
@@ -144,5 +145,5 @@ def _orphan(name: str, entry: LockEntry) -> PlanStep:
         entry=entry,
         known_as=name,
         kept=entry,
-        next="fluxcli assets prune",
+        next=inputs.manifest.command("assets prune"),
     )

@@ -62,7 +62,7 @@ def _show_anew(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
         cache.keep(files.found, project.sources(), answer if plan.is_clean else None)
     if call.word == "check" and not plan.is_clean:
         inputs.output.note("there is work to do")
-        inputs.output.hint("fluxcli build")
+        inputs.output.hint(project.manifest.command("build", *call.choice))
         return Status.DRIFT
     return Status.DONE
 

@@ -144,13 +144,17 @@ class Project:
         records: TaskRecords,
         price: Callable[[str], float],
         sandbox: bool,
+        is_named: bool = False,
     ) -> Project:
         """Read a manifest and its lock; a shard has a lock of its own over the whole one.
+
+        `shown` is how the command line writes the path, `is_named` whether somebody typed it.
 
         Raises:
             FluxError: the manifest or a lock is wrong.
         """
-        manifest = replace(read_manifest(path, shown=shown), sandbox=sandbox)
+        named = shown if is_named else ""
+        manifest = replace(read_manifest(path, shown=shown), sandbox=sandbox, named=named)
         base = read_lock(manifest, manifest.lock)
         if shard is None:
             lock = LockFile(manifest.lock, base, root=manifest.root)
@@ -208,7 +212,7 @@ class Project:
         """
         for name in reconciled(self.lock.entries(), self.records.find):
             message = f"`--locked`: the lock would change for `{name}`, whose submission has ended"
-            raise FluxError(Code.DRIFT, message, hint="fluxcli build")
+            raise FluxError(Code.DRIFT, message, hint=self.manifest.command("build"))
 
     def reconcile(self) -> None:
         """Write to the lock what the journal knows better."""

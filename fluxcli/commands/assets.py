@@ -231,6 +231,7 @@ def _call(
     return BuildCall(
         word=word,
         file=file,
+        is_named=bool(files),
         names=tuple(one for one in names if one not in files),
         tags=tuple(tags or ()),
         yes=yes,

@@ -194,6 +194,7 @@ def _call(
     return call.BuildCall(
         word=call.word_of(chosen),
         file=file,
+        is_named=file in arguments,
         names=names,
         tags=tuple(options.tag or ()),
         shard=options.shard,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -127,7 +128,8 @@ class Manifest:
 
     `path` is absolute; `output_dir` relative to its folder, with `/`. `files` are the manifest
     and all that it includes. `sandbox`: outputs and lock lie in a folder of their own, so that a
-    rehearsal replaces nothing.
+    rehearsal replaces nothing. `named` is how the command line names the manifest; empty if it
+    was found without.
     """
 
     path: Path
@@ -135,6 +137,13 @@ class Manifest:
     assets: tuple[Asset, ...]
     files: tuple[Path, ...] = ()
     sandbox: bool = False
+    named: str = ""
+
+    def command(self, words: str, *arguments: str) -> str:
+        """Return the command line about this manifest: `fluxcli WORDS [FILE] ARGUMENTS`."""
+        file = (self.named,) if self.named else ()
+        sandbox = ("--sandbox",) if self.sandbox else ()
+        return shlex.join(("fluxcli", *words.split(), *file, *arguments, *sandbox))
 
     @property
     def folder(self) -> Path:

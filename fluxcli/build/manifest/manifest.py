@@ -5,6 +5,7 @@ What concerns several assets (names, outputs, the graph of edits) is checked in 
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.build.manifest.asset import ANYTHING, Accept, Manifest
@@ -24,7 +25,7 @@ from fluxcli.build.manifest.manifest_fields import (
 )
 from fluxcli.build.manifest.member_reader import MEMBER_TABLES, MemberReader
 from fluxcli.build.manifest.problems import ProblemList
-from fluxcli.build.manifest.search import INIT
+from fluxcli.build.manifest.search import DEFAULT_NAME, INIT, missing
 from fluxcli.build.manifest.value_types import Word
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
@@ -54,8 +55,11 @@ def read(path: Path, *, shown: str | None = None) -> Manifest:
     try:
         return _check(path, shown or path.name, None)
     except FileNotFoundError:
-        message = f"there is no `{shown or path}`"
-        raise FluxError(Code.MANIFEST_INVALID, message, hint=INIT) from None
+        name = shown or str(path)
+        if name == DEFAULT_NAME:
+            raise missing() from None
+        hint = f"{INIT} {shlex.quote(name)}"
+        raise FluxError(Code.MANIFEST_INVALID, f"there is no `{name}`", hint=hint) from None
 
 
 def parse(text: str, path: Path) -> Manifest:

@@ -29,13 +29,18 @@ def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path,
     found = [folder / DEFAULT_NAME for folder in _folders(cwd, home)]
     found = [path for path in found if os.path.lexists(path)]
     if not found:
-        message = f"there is no `{DEFAULT_NAME}` in this folder or above it"
-        raise FluxError(Code.MANIFEST_INVALID, message, hint=INIT)
+        raise missing()
     chosen = found[0]
     for above in found[1:]:
         if _includes(above, os.path.realpath(chosen), set()):
             chosen = above
     return chosen, shown_from(chosen, cwd)
+
+
+def missing() -> FluxError:
+    """Return the error for a folder that lies in no project."""
+    message = f"there is no `{DEFAULT_NAME}` in this folder or above it"
+    return FluxError(Code.MANIFEST_INVALID, message, hint=INIT)
 
 
 def default_manifest(cwd: Path, home: str | None) -> str:

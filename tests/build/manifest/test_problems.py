@@ -236,5 +236,5 @@ def test_invalid_toml_has_its_place_too(tmp_path: Path, data: bytes, message: st
 def test_a_missing_manifest_has_a_hint_at_init(tmp_path: Path) -> None:
     with pytest.raises(FluxError) as caught:
         read(tmp_path / "assets.toml", shown="assets.toml")
-    assert caught.value.message == "there is no `assets.toml`"
+    assert caught.value.message == "there is no `assets.toml` in this folder or above it"
     assert caught.value.hint == "fluxcli assets init"
