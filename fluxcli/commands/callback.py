@@ -278,10 +278,11 @@ def _target(context: Context, *, save: bool) -> OutputTarget | None:
 
 
 def _print_callbacks(context: Context, inbox: Inbox, _target: OutputTarget | None) -> None:
-    """Print one JSON object for each accepted callback, for ever."""
+    """Print one JSON object for each accepted callback, until the reader of stdout is gone."""
     from fluxcli.output.json_records import callback_record
 
-    while True:
+    had_reader = context.output.stdout_is_open
+    while context.output.stdout_is_open == had_reader:
         inbox.wait()
         arrived = inbox.take_all()
         accepted = [found for found in arrived if found.is_accepted]

@@ -89,6 +89,11 @@ class Output:
         return self._out.is_terminal
 
     @property
+    def stdout_is_open(self) -> bool:
+        """Whether anyone can read the answer: stdout is not closed, and its reader not gone."""
+        return self._out.is_open
+
+    @property
     def stdout_columns(self) -> int | None:
         """The width of the terminal that stdout is; None if it is no terminal."""
         return self._out.size(self._env)[0] if self._out.is_terminal else None

@@ -371,6 +371,35 @@ class TestListen:
         assert "fluxcli callback listen --port 0" in ran.err
 
 
+def test_a_reader_that_is_gone_ends_the_listener_quietly(hooked: World) -> None:
+    with process(hooked, "callback", "listen", "--port", "0") as (listener, lines):
+        assert listener.stderr is not None
+        url = _url(listener.stderr.readline())
+        now = time.time()
+        assert post(url, "task1", now) == 200
+        assert json.loads(lines.readline())["task_id"] == "task1"
+        lines.close()
+        assert post(url, "task2", now) == 200
+        assert listener.wait(WAIT_SECONDS) == 0
+        assert listener.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("words", [(), ("--save",)])
+def test_a_signal_ends_the_listener_with_its_own_status(
+    world: World, words: tuple[str, ...], number: int, status: int
+) -> None:
+    world.env["FLUXCLI_WEBHOOK_HMAC_KEY"] = KEY
+    with process(world, "callback", "listen", "--port", "0", *words) as (listener, _):
+        assert listener.stderr is not None
+        assert _url(listener.stderr.readline())
+        listener.send_signal(number)
+        assert listener.wait(WAIT_SECONDS) == status
+        assert listener.stderr.read() == "stopped listening\n"
+
+
 @pytest.mark.parametrize("api", ["kontext", "jobs"])
 def test_the_sandbox_calls_the_listener_end_to_end(world: World, api: str) -> None:
     """Three processes: the sandbox signs and sends, the listener saves, Ctrl-C ends it with 130."""
