@@ -68,3 +68,23 @@ def test_only_a_429_slows_reads_down_and_they_recover(world: World) -> None:
     assert noticed(world, 20, after=10.0) <= 6.0
     world.env |= {"FLUXCLI_SANDBOX_FAULTS": "poll:500x50"}
     assert noticed(world, 20, after=20.0) <= SOON
+
+
+def test_a_hundred_tasks_take_as_long_as_the_account_s_limit_and_their_own_time(
+    world: World,
+) -> None:
+    """Nobody can be quicker than 20 submissions in 10 s and the service's own durations."""
+    world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "8"}
+    for number in range(6):
+        assert world.run("generate", f"cat {number}").status == 0
+    world.clock.sleep(60)
+    begun = world.clock.wall()
+    ran = world.run("generate", "a fox", "-n", "100", "-o", "made/{id}.jpg", "--yes")
+    assert ran.status == 0
+    wall = world.clock.wall() - begun
+    with closing(sqlite3.connect(world.state / "sandbox.sqlite3")) as store:
+        query = "SELECT ends - created FROM tasks WHERE created >= ? ORDER BY created"
+        durations = [row[0] for row in store.execute(query, (begun,))]
+    floor = max(number // 20 * 10 + seconds for number, seconds in enumerate(durations))
+    assert len(durations) == 100
+    assert 1 <= wall / floor <= 1.01
