@@ -70,7 +70,8 @@ GROUPS: Final[dict[str, Group]] = {
             *("fluxcli/commands/credits.py", "fluxcli/commands/status.py"),
         ),
         (
-            *("tests/output/test_words*.py", "tests/output/test_summaries.py"),
+            *("tests/test_transcripts.py", "tests/output/test_words*.py"),
+            "tests/output/test_summaries.py",
             *("tests/commands/test_status*.py", "tests/commands/test_credits.py"),
             *("tests/commands/test_generate*.py", "tests/commands/test_download.py"),
         ),
