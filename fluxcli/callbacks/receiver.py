@@ -1,4 +1,4 @@
-"""An HTTP receiver for callbacks on a loopback port: judges, answers at once, hands over.
+"""An HTTP receiver for callbacks on a loopback port: checks, answers at once, passes them on.
 
 What arrives may come from anywhere: a tunnel makes the port public. Every connection has a total
 time limit, their number is limited, and no body is kept.
@@ -159,7 +159,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
             self._drain()
             return
         if callback is None:
-            # The request is incomplete: nobody waits for the answer.
+            # The request is incomplete: no client waits for the answer.
             self.close_connection = True
             return
         self._answer(200 if callback.is_accepted else 401)

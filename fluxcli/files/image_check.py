@@ -28,7 +28,7 @@ Content: TypeAlias = bytes
 """An image's bytes, where a field called `bytes` holds their number."""
 
 HEAD_BYTES = 64
-"""So many first bytes are enough for `sniff`."""
+"""The number of first bytes that `sniff` needs."""
 
 _BLOCK = 1 << 18
 PIPED_LIMIT = 64 << 20
@@ -70,7 +70,7 @@ class Inspected:
     sha256: str
 
     def at(self, path: Path | None) -> Picture:
-        """Return the image as it lies at `path`; None: on stdout."""
+        """Return the image as saved at `path`; None: on stdout."""
         return Picture(
             path=path,
             bytes=self.bytes,
@@ -221,7 +221,7 @@ def read_input(path: Path) -> Input:
 
 
 def input_from(data: bytes, *, name: str = "stdin") -> Input:
-    """Check an image to edit that came through a pipe; `name` stands for it in messages.
+    """Check an image to edit that came through a pipe; `name` is its name in messages.
 
     Raises:
         FluxError: `input_unreadable`: over `PIPED_LIMIT`, or not the whole of a PNG, JPEG or WebP.

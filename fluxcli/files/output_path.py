@@ -1,6 +1,6 @@
 """What `-o` means, and the path that each image gets.
 
-Knows templates, the file system's answers (`stat`, `access`) and nothing else; creates and
+Reads the file system (`stat`, `access`); creates and
 changes nothing. The text after `-o` is the user's and is kept as it is; only the values put
 into a template (a prompt, an id from the service) are made safe.
 """
@@ -107,7 +107,7 @@ def parse_target(text: str | None, *, cwd: Path) -> OutputTarget:
 
 
 def format_of(target: OutputTarget) -> str | None:
-    """Return the output format that the target's ending asks for; None if it asks for none.
+    """Return the output format of the target's ending; None if it has none.
 
     Raises:
         FluxError: `invalid_request`: the ending of something that the service cannot make.
@@ -278,7 +278,7 @@ def _default(cwd: Path) -> OutputTarget:
 def _meant(text: str, cwd: Path) -> OutputTarget:
     if not text.strip():
         raise _impossible("the output path is empty")
-    # `~` stands for the home folder only where the user typed it.
+    # `~` is the home folder only where the user typed it.
     typed_home = text == "~" or text.startswith(tuple(f"~{one}" for one in _SEPARATORS))
     base, rest = (Path("~").expanduser(), text[2:]) if typed_home else (cwd, text)
     if _is_folder(base / rest):

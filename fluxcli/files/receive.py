@@ -184,7 +184,7 @@ class Landing(_Intake):
             super()._sync()
 
     def _pour(self) -> None:
-        """Write into the device; a descriptor of ours is shared, not opened a second time."""
+        """Write into the device; a descriptor of this process is shared, not opened again."""
         self._open.seek(0)
         shared = descriptor(self._path)
         sink = os.open(self._path, os.O_WRONLY | disk.BINARY) if shared is None else os.dup(shared)

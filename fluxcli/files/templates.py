@@ -50,7 +50,7 @@ def fields(template: str) -> set[str]:
 
 
 def literal(template: str) -> str:
-    """Return the text of a template without placeholders, or what stands around them."""
+    """Return the text of a template without placeholders, or the text around them."""
     return "".join(piece.text for piece in pieces(template) if not piece.is_field)
 
 

@@ -1,4 +1,4 @@
-"""Whether Windows can hold a path. Pure: works on every system, asks no disk.
+"""Whether Windows can hold a path. Pure: works on every system, reads no disk.
 
 Source: learn.microsoft.com, "Naming Files, Paths, and Namespaces".
 """

@@ -1,10 +1,10 @@
 """The journal's file: SQLite, its schema versioned.
 
 A committed row survives a killed process, and where money depends on it a power failure too.
-Reading creates nothing: without a file there is nothing in it.
+Reading creates nothing; a missing file reads as empty.
 
 The order of events is the order of the rows (`rowid`), which never goes back; times are kept
-for people to read. A clock that is wrong or was changed so changes no decision.
+for people to read, so a wrong or changed clock changes no decision.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                # What went wrong matters more than a rollback that fails as well.
+                # The first error matters more than a rollback that fails as well.
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
@@ -176,7 +176,7 @@ def try_folder(folder: Path) -> None:
     """Try what a journal in `folder` needs, in a temporary folder that is removed again.
 
     Raises:
-        FluxError: JOURNAL: there is no room, or the file system has no locks.
+        FluxError: JOURNAL: there is no space, or the file system has no locks.
     """
     import tempfile
 

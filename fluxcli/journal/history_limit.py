@@ -1,4 +1,4 @@
-"""Keep the journal as short as the setting `history_limit` asks for."""
+"""Shortens the journal to the setting `history_limit`."""
 
 from __future__ import annotations
 

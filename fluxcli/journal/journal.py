@@ -1,9 +1,8 @@
-"""A task's way through its states, and the runs that ask for tasks.
+"""Records runs and the states of their tasks.
 
-A *run* is what one command asks for: one or several images, numbered from 1. It stays open until
-its result was reported, so that the same command, run again after any interruption, resumes it
-instead of paying again. A run is locked while a process works on it; the lock ends with the
-process.
+A *run* is one command's images, numbered from 1. It stays open until its result
+was reported, so that the same command, run again after any interruption, resumes it instead of
+paying again. A run is locked while a process works on it; the lock ends with the process.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ class Journal(TaskLookup):
         self.replays = ReplayMemory(self._store, clock)
         self.day_limit = DayLimit(self._store, clock, origin=self.origin, cap=cap)
 
-    # -- runs ---------------------------------------------------------------------------
+    # Runs.
 
     def mark(self, fingerprint: str) -> RunMark:
         """Return a mark of this moment, by which `open_run` sees what ended after it."""
@@ -110,7 +109,7 @@ class Journal(TaskLookup):
                 earlier = latest if latest != since.latest else None
             if earlier is None:
                 return self._begin_run(fingerprint)
-            hint = "wait for it, or ask for another picture with `--new`"
+            hint = "wait for it, or make another image with `--new`"
             lock = self._held(earlier, "this very request", hint=hint)
             return Run(name=earlier, tasks=self._newest(earlier), lock=lock)
 
@@ -135,9 +134,9 @@ class Journal(TaskLookup):
         return {str(row["fingerprint"]) for row in self._store.rows("SELECT fingerprint FROM runs")}
 
     def claim(self, task: Task, held: Mapping[str, Run]) -> Run:
-        """Hold the run that a task belongs to, so that nobody else works on it.
+        """Lock the run that a task belongs to, so that no other process works on it.
 
-        `held` are the runs that are held already, by name.
+        `held` are the runs that are locked already, by name.
 
         Raises:
             FluxError: BUSY, naming the process that does.
@@ -158,7 +157,7 @@ class Journal(TaskLookup):
             self.close_run(Run(name))
 
     def close_run(self, run: Run) -> None:
-        """End a run: its answer was given, so the same command means new pictures from now on.
+        """Close a run: its result was reported, so the same command makes new images from now on.
 
         One without a task is removed.
         """
@@ -172,7 +171,7 @@ class Journal(TaskLookup):
             )
 
     def release(self, run: Run) -> None:
-        """Give up the hold on a run, open or closed."""
+        """Unlock a run, open or closed."""
         if run.lock is not None:
             run.lock.release(remove=True)
 
@@ -184,7 +183,7 @@ class Journal(TaskLookup):
         lock.acquire(wait=True)
         now = self._clock.wall()
         with self._store.writing(lasting=False) as db:
-            # Whoever begins anew is done with what the same command began before.
+            # A new run replaces the open runs of the same command.
             db.execute(
                 "UPDATE runs SET closed_at = ? WHERE fingerprint = ? AND closed_at IS NULL",
                 (now, fingerprint),
@@ -261,7 +260,7 @@ class Journal(TaskLookup):
             hint=hint,
         )
 
-    # -- a task's states ----------------------------------------------------------------
+    # The states of a task.
 
     def begin(
         self,
@@ -275,7 +274,7 @@ class Journal(TaskLookup):
         input_path: str | None = None,
         metadata: str | None = None,
     ) -> Task:
-        """Record a task that is about to be asked for, `n` of `count`. Nothing has left yet.
+        """Record a task that is about to be submitted, `n` of `count`. Nothing has been sent yet.
 
         It is on disk at the latest when `sending` is.
         """
@@ -376,7 +375,7 @@ class Journal(TaskLookup):
         )
 
     def unknown(self, ref: str, reason: str) -> Task:
-        """Record that nobody can tell."""
+        """Record that it is not known whether it was accepted."""
         code = Code.OUTCOME_UNKNOWN.value
         return self._set(ref, state=State.UNKNOWN, error_code=code, error_message=reason)
 
@@ -389,7 +388,7 @@ class Journal(TaskLookup):
         seconds: float | None,
         credits: float | None = None,  # noqa: A002 - the column's name
     ) -> Task:
-        """Record that the service has finished it, which can be asked again."""
+        """Record that the service has finished it; the service can be read again."""
         return self._set(
             ref,
             lasting=False,
@@ -401,11 +400,11 @@ class Journal(TaskLookup):
         )
 
     def landing(self, ref: str, picture: Picture) -> None:
-        """Record what is about to be put in its place, so that a rerun knows it for ours."""
+        """Record the image that is about to be put in its place, so that a rerun recognises it."""
         self._set(ref, lasting=True, **facts_of(picture))
 
     def saved(self, ref: str, picture: Picture) -> Task:
-        """Record that it is on disk, which its `landing` tells as well."""
+        """Record that it is on disk, as its `landing` also shows."""
         return self._set(ref, lasting=False, state=State.SAVED, **facts_of(picture))
 
     def failed(self, ref: str, error: FluxError) -> Task:

@@ -97,7 +97,7 @@ class TaskLookup:
         return self._seen(here)
 
     def _of_another(self, row: sqlite3.Row) -> FluxError:
-        """Return the error for a task of another service, with the command that asks there."""
+        """Return the error for a task of another service, with the command that reads it there."""
         origin, name = str(row["origin"]), row["task_id"] or row["ref"]
         return FluxError(
             Code.TASK_NOT_FOUND,
@@ -113,7 +113,7 @@ class TaskLookup:
         return f"fluxcli {words}" if plain else f"FLUXCLI_BASE_URL={origin} fluxcli {words}"
 
     def _last(self) -> Task:
-        # A few more than one: a damaged row is passed over.
+        # A few more than one: damaged rows are skipped.
         rows = self._store.rows(
             "SELECT * FROM tasks WHERE origin = ? AND +state IN ('running', 'succeeded', 'saved')"
             " ORDER BY rowid DESC LIMIT 100",
@@ -213,7 +213,7 @@ class TaskLookup:
     def durations(self, model: str, mode: str, *, limit: int = 100) -> list[float]:
         """Return how long images like this took at the service, in seconds, newest first.
 
-        Asked for each image, so only the latest are searched for a model that is rare.
+        Called for each image, so only the latest rows are searched for a model that is rare.
         """
         rows = self._store.rows(
             "SELECT seconds FROM (SELECT rowid AS seq, seconds, request FROM tasks"

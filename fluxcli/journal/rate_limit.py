@@ -1,10 +1,10 @@
 """The account's limit of submissions, shared by all processes of this machine.
 
-The service refuses more than 20 new tasks in 10 seconds. A slot is taken when a submission
-leaves and ages from its *answer*: the service counted it somewhere in between, so the slot
-is never given out too early. Measured, this reaches the limit without a refusal.
+The service refuses more than 20 new tasks in 10 seconds. A slot is acquired when a submission is
+sent and ages from its *answer*: the service counted it in between, so a slot is never reused
+too early. Measured, this reaches the limit without a refusal.
 
-Times are by the monotonic clock, which all processes share and nobody can set. It begins again
+Times are by the monotonic clock, which all processes share and which cannot be set. It begins again
 when the machine starts: a time that has not come yet counts as now, so that no wait is longer
 than the window.
 """
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from fluxcli.journal.database import Database
 
 _ABANDONED_SECONDS: Final = 150.0
-"""A slot without an answer for this long belongs to a process that is gone."""
+"""A slot without an answer for this long belongs to a process that has ended."""
 
 _RECHECK_SECONDS: Final = 0.25
-"""How soon to look again while every slot is taken by an unanswered submission."""
+"""How soon to try again while every slot belongs to an unanswered submission."""
 
 _CLOSE_SECONDS: Final = 0.001
-"""Two moments that are no further apart are one."""
+"""Times that are no further apart count as equal."""
 
 
 class SubmissionLimiter:
@@ -49,7 +49,7 @@ class SubmissionLimiter:
         """When this process's waiters come back, in order, by the monotonic clock."""
 
     def acquire(self, account: str) -> tuple[int, float]:
-        """Take a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
+        """Acquire a slot: `(slot, 0.0)`; or, if none is free, `(0, seconds to wait)`."""
         now = self._clock.monotonic()
         with self._store.writing(lasting=False) as db:
             times = {
@@ -101,7 +101,7 @@ class SubmissionLimiter:
         moment = self._clock.monotonic()
         with self._guard:
             expected = [at for at in self._expected if at > moment]
-            # A turn can be had if fewer come by then than there are slots free by then.
+            # A waiter gets a slot if fewer wait before it than slots are free by then.
             turn = next(
                 turn
                 for turn in range(len(expected) + 1)
@@ -119,7 +119,7 @@ class SubmissionLimiter:
             db.execute("UPDATE submissions SET answered_at = ? WHERE id = ?", (now, slot))
 
     def release(self, slot: int) -> None:
-        """Give the slot back: its submission never left."""
+        """Release a slot whose submission was never sent."""
         with self._store.writing(lasting=False) as db:
             db.execute("DELETE FROM submissions WHERE id = ?", (slot,))
 

@@ -1,4 +1,4 @@
-"""A row of the journal as a frozen task, and back. A row is believed only as far as it is valid.
+"""A row of the journal as a frozen task, and back. Every value of a row is checked.
 
 A request is stored without the fields that are at their defaults, so that an older version can
 read the row unless a field that it does not know was used.
@@ -106,8 +106,8 @@ def request_of(text: str) -> Request:
 def task_of(row: sqlite3.Row, *, held: bool) -> Task:
     """Make a task of its row. `held`: a living process works on it.
 
-    A row that says `sending` though no process works on it was cut short: if the first byte had
-    left, it is unknown whether it was accepted; if not, it was never sent.
+    A row in state `sending` that no process works on was interrupted: if the first byte was sent,
+    it is unknown whether it was accepted; if not, it was never sent.
 
     Raises:
         DamagedRowError: a value cannot be.

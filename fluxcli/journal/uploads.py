@@ -1,7 +1,7 @@
 """Uploads that the service still keeps, so that the same bytes are not sent twice.
 
-The service keeps an upload for 24 h. Only the clock tells its age; where the clock disagrees
-with the order of the uploads, it was changed in between and no age is known.
+The service keeps an upload for 24 h. Its age is known by the clock only; where the
+clock disagrees with the order of the uploads, it was changed, and no age is known.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def picture_record(task: Task, prices: Mapping[str, float] = CREDITS) -> Record:
 
     `path` is None too when the image went to stdout. `estimated_credits` is what the
     model costs by the price list, whether or not the task has been billed; `credits` is what the
-    service says it charged, None where it does not say.
+    service says it charged, None where it reports none.
     """
     # What is about to be put in its place is known before it is there.
     request, picture = task.request, task.picture if task.state is State.SAVED else None
@@ -76,7 +76,7 @@ def error_record(error: FluxError) -> Record:
 def callback_record(
     callback: Verification, task: Task | None, prices: Mapping[str, float] = CREDITS
 ) -> Record:
-    """Return the object for a callback; `task` is what the service's record says, if it was read.
+    """Return the object for a callback; `task` is the service's record, if it was read.
 
     `timestamp` is the one that was signed, in seconds since the epoch.
     """

@@ -39,7 +39,7 @@ _ITERM_SIGNATURES: Final = (_PNG, b"\xff\xd8\xff")
 
 
 class UnshowableError(Exception):
-    """The image cannot be shown in this terminal; the text says why."""
+    """The image cannot be shown in this terminal; the text is the reason."""
 
 
 def draw(path: Path, env: Mapping[str, str], size: tuple[int, int], *, colored: bool) -> bytes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.output.style import Style
 
 _HEARTBEAT: Final = 30.0
-"""Seconds without output, at least, before plain lines say that the run is still working."""
+"""Seconds without output, at least, before plain lines report that the run is still working."""
 
 _MANY: Final = 10
 """More images than this get a counter instead of lines of their own."""
@@ -32,7 +32,7 @@ _COUNTER_SECONDS: Final = 2.0
 """Seconds between two lines of the counter, at least."""
 
 _QUIET_STAGES: Final = frozenset({Stage.PREPARING, Stage.GENERATING, Stage.RUNNING, *BAD})
-"""Stages without a plain line: another line says it (the task's id, the error)."""
+"""Stages without a plain line: another line reports it (the task's id, the error)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

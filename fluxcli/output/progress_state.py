@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """Where an image stands, in the words that people read."""
+    """The stage of an image, in the words that people read."""
 
     PREPARING = "preparing"
     UPLOADING = "uploading"
@@ -37,7 +37,7 @@ class Stage(StrEnum):
 
 
 DONE: Final = (Stage.SAVED, Stage.READY, Stage.SUBMITTED)
-"""The good ends: as far as an image was asked to go. The first one that occurs is counted first."""
+"""The successful stages, by how far the command goes. The first that occurs is counted first."""
 
 BAD: Final = frozenset({Stage.UNSAVED, Stage.UNKNOWN, Stage.REFUSED, Stage.NOT_SENT, Stage.FAILED})
 """The ends that need attention."""
@@ -133,7 +133,7 @@ class ProgressState:
         return stage is not before
 
     def end(self) -> None:
-        """Give every image that was cut short the stage that says whether it is paid for."""
+        """Give every interrupted image the stage that shows whether it is paid for."""
         for row in self.rows.values():
             if row.is_over:
                 continue

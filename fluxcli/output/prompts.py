@@ -1,4 +1,4 @@
-"""What is asked of a person, and what is read from stdin. Decides nothing."""
+"""Prompts on the terminal, and reading of stdin. Decides nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if sys.platform == "win32":  # pragma: no cover - Windows has its own way to rea
 else:
 
     def secret_line(stream: TextIO, ask: Callable[[], None]) -> str:
-        """Read one line without showing it; `ask` puts the question.
+        """Read one line without showing it; `ask` prints the prompt.
 
         Raises:
             EOFError: the input ended instead.

@@ -73,7 +73,7 @@ class ResultReporter:
             self._open(str(path))
 
     def _open(self, path: str) -> None:
-        """Open a saved image in the system's viewer; a note says so where there is none."""
+        """Open a saved image in the system's viewer; a note reports that there is none."""
         try:
             status = self._launch(path) if self._launch is not None else 0
         except OSError:

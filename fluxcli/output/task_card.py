@@ -85,7 +85,7 @@ def next_command(task: Task) -> str:
 def kept_until(task: Task) -> str:
     """Return the day until which the service keeps a result that is not saved; else nothing.
 
-    The time of completion is the service's own; our clock, which may be wrong, is not asked.
+    The time of completion is the service's own; our clock, which may be wrong, is not used.
     """
     if task.state is not State.SUCCEEDED:
         return ""
@@ -94,7 +94,7 @@ def kept_until(task: Task) -> str:
 
 
 def _again(task: Task) -> str:
-    """The command that asks for the same image again."""
+    """The command that requests the same image again."""
     request = task.request
     words = ["fluxcli", request.mode]
     if request.mode == "edit":

@@ -1,6 +1,6 @@
 """From the typed command to the images to make.
 
-Everything that can be judged before money is spent is judged here, and all problems are
+Everything that can be checked before money is spent is checked here, and all problems are
 reported together. Knows flags, settings, files and the journal's history; sends nothing and
 changes nothing. `inputs` reads prompts and input
 images, `resolve` the rest; `selection` compares it with what exists.

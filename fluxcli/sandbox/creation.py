@@ -147,7 +147,7 @@ def _offered(name: str, value: str | None, offer: tuple[str | None, ...]) -> Non
 
 
 def outcome_of(prompt: str) -> str:
-    """Return the outcome that markers in the prompt ask for."""
+    """Return the outcome that markers in the prompt select."""
     if "[moderated]" in prompt:
         return "moderated"
     return "failed" if "[fails]" in prompt else "success"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.service import SandboxService
 
 _TIMEOUT: Final = 60.0
-"""Seconds until a silent answer counts as timed out, if the request does not say."""
+"""Seconds until a silent answer counts as timed out, if the request sets none."""
 
 
 class SandboxTransport(httpx.BaseTransport):

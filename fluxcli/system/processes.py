@@ -35,7 +35,7 @@ if sys.platform == "win32":  # pragma: no cover - run under Wine by `.ci/wine`
             kernel.CloseHandle(process)
 
     def end_by_signal(number: int) -> NoReturn:
-        """End this process at once, with the status that stands for a signal."""
+        """End this process at once, with the status of a signal."""
         # A process cannot be ended by a signal; `os.kill` would end it with the status `number`.
         os._exit(128 + number)
 
