@@ -62,7 +62,7 @@ class TestHelp:
 
 class TestUsage:
     @pytest.mark.parametrize(
-        ("words", "said", "hint"),
+        ("words", "message", "hint"),
         [
             (["generat", "x"], "no such command `generat`", "fluxcli generate x"),
             (["-q", "GENERATE", "x"], "no such command", "fluxcli -q generate x"),
@@ -104,14 +104,14 @@ class TestUsage:
         ],
     )
     def test_what_is_wrong_and_what_was_meant(
-        self, world: World, words: list[str], said: str, hint: str | None
+        self, world: World, words: list[str], message: str, hint: str | None
     ) -> None:
         """Refused in one line, with the nearest name, and a command that tells more."""
         ran = world.run(*words)
         assert (ran.status, ran.out) == (2, b"")
         first, *rest = ran.err.splitlines()
         assert first.startswith("error: ")
-        assert said.lower() in first.lower()
+        assert message.lower() in first.lower()
         assert len(rest) == 1
         assert rest[0].startswith(("hint: fluxcli ", "hint: --"))
         assert hint is None or rest == [f"hint: {hint}"]

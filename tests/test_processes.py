@@ -66,11 +66,11 @@ class Begun:
             text=True,
         )
         assert self.process.stderr is not None
-        self.said = ""
-        while " accepted" not in self.said:
+        self.message = ""
+        while " accepted" not in self.message:
             line = self.process.stderr.readline()
             assert line
-            self.said += line
+            self.message += line
 
     def ended(self, number: int) -> tuple[int, str, str]:
         """Send a signal; return the status and what was written since."""

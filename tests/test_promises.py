@@ -239,14 +239,14 @@ class TestTheReadme:
         text = README.read_text(encoding="utf-8")
         table = text.partition("<!-- codes -->")[2].partition("<!-- /codes -->")[0]
         rows = re.findall(r"^\| `(\w+)` \| (\d+)[^|]* \| (.+) \|$", table, re.MULTILINE)
-        told = {code: (int(status), meaning) for code, status, meaning in rows}
-        assert told == {code.value: (int(row.status), row.meaning) for code, row in TABLE.items()}
+        result = {code: (int(status), meaning) for code, status, meaning in rows}
+        assert result == {code.value: (int(row.status), row.meaning) for code, row in TABLE.items()}
 
     def test_it_tells_every_status(self) -> None:
         text = README.read_text(encoding="utf-8")
         first = re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE)
-        told = {int(number) for cell in first for number in cell.split(",")}
-        assert told >= {*range(12), 129, 130, 143}
+        result = {int(number) for cell in first for number in cell.split(",")}
+        assert result >= {*range(12), 129, 130, 143}
 
     def test_it_tells_every_field(self) -> None:
         text = " ".join(README.read_text(encoding="utf-8").split())
@@ -267,9 +267,9 @@ class TestHelp:
     @pytest.mark.parametrize(("command", "flags"), FLAGS.items())
     def test_it_names_every_flag(self, world: World, command: str, flags: str) -> None:
         text = world.run(*command.split(), "--help").out.decode()
-        told = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+        result = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
         common = set(COMMON.split()) if "version" not in flags else {"--json", "--sandbox"}
-        assert set(flags.split()) | common <= told
+        assert set(flags.split()) | common <= result
 
     def test_brackets_are_not_swallowed(self, world: World) -> None:
         """A help text is no markup."""

@@ -59,7 +59,7 @@ _COVERAGE: Final = {name: text for name, text in os.environ.items() if name.star
 
 
 def _loaded(code: str, *arguments: str, env: Mapping[str, str]) -> set[str]:
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", code + _LIST, *arguments],
         capture_output=True,
         env=env,
@@ -67,7 +67,7 @@ def _loaded(code: str, *arguments: str, env: Mapping[str, str]) -> set[str]:
         check=True,
         timeout=60,
     )
-    return set(told.stderr.rpartition("loaded: ")[2].split())
+    return set(ran.stderr.rpartition("loaded: ")[2].split())
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_help_that_cannot_be_written(
 ) -> None:
     """A reader that is gone and a closed stream do no harm; a full disk is told."""
     line = f'set -o pipefail; "$0" -c "$1" {word} {redirection}'
-    told = subprocess.run(
+    ran = subprocess.run(
         ["bash", "-c", line, sys.executable, _RUN],
         capture_output=True,
         env=env | _COVERAGE | {"PATH": os.environ["PATH"]},
@@ -211,9 +211,9 @@ def test_help_that_cannot_be_written(
         check=False,
         timeout=60,
     )
-    assert told.returncode == status
-    assert ("error: " in told.stderr) == bool(status)
-    assert "Traceback" not in told.stderr
+    assert ran.returncode == status
+    assert ("error: " in ran.stderr) == bool(status)
+    assert "Traceback" not in ran.stderr
 
 
 def _process(

@@ -53,15 +53,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything, for a first look")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_GROUPS))
-    asked = parser.parse_args()
-    names = asked.names or list(_GROUPS)
+    requested = parser.parse_args()
+    names = requested.names or list(_GROUPS)
     if unknown := set(names) - set(_GROUPS):
         parser.error(f"no figures are called {', '.join(sorted(unknown))}")
     rows = []
     for name in names:
         sys.stderr.write(f"{name}…\n")
         with tempfile.TemporaryDirectory(prefix="fluxcli-benchmarks-") as folder:
-            rows += [one.cells for one in _GROUPS[name](Bench(Path(folder), quick=asked.quick))]
+            rows += [one.cells for one in _GROUPS[name](Bench(Path(folder), quick=requested.quick))]
     sys.stdout.write(table.text(rows) + "\n")
 
 

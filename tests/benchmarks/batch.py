@@ -40,7 +40,7 @@ def driven(bench: Bench, *words: str, url: str, state: str = "") -> Command:
 def _noticed_together(bench: Bench, count: int, seconds: float) -> Figure:
     """Measure how long after their common end the last of many tasks is noticed."""
     _, seen = _made(bench, str(count), "--lifted", seconds=seconds, together=True)
-    lags = [story.told - story.done for story in seen.stories.values() if story.told]
+    lags = [story.ran - story.done for story in seen.stories.values() if story.ran]
     return Figure(
         name=f"{count} tasks that end together: until all are noticed",
         value=max(lags) if len(lags) == count else math.inf,

@@ -65,6 +65,6 @@ def _cache() -> Path:
 
 
 def _run(*words: str) -> None:
-    said = subprocess.run(words, capture_output=True, text=True, check=False)
-    if said.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {said.stderr.strip()}")
+    message = subprocess.run(words, capture_output=True, text=True, check=False)
+    if message.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {message.stderr.strip()}")

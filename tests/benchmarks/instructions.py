@@ -140,10 +140,10 @@ def _counted(home: Path, code: str, *words: str, status: int = 0) -> int:
     if ended != status:
         raise RuntimeError(f"{' '.join(words)} ended with {ended}")
     tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-    said = _run(home, "-c", code, *words, tool=tool).stderr
-    found = re.search(r"Collected : (\d+)", said)
+    message = _run(home, "-c", code, *words, tool=tool).stderr
+    found = re.search(r"Collected : (\d+)", message)
     if found is None:
-        raise RuntimeError(said)
+        raise RuntimeError(message)
     return int(found[1])
 
 

@@ -35,7 +35,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         if name == "learnt":
             _learn(bench)
         overheads, seen = _made(bench, name, count)
-        lag = fmean(story.told - story.done for story in seen.stories.values() if story.told)
+        lag = fmean(story.ran - story.done for story in seen.stories.values() if story.ran)
         basis = f"median {median(overheads):.2f} s, of which until the look {lag:.2f} s on average"
         title = f"generate, 8 s, sigma 0.25, {name}"
         yield Figure(

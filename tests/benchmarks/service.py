@@ -50,7 +50,7 @@ class Story:
 
     created: float
     done: float
-    told: float | None = None
+    ran: float | None = None
     reads: int = 0
 
 
@@ -109,7 +109,7 @@ class _Book:
             "successFlag": 0,
         }
         if now >= story.done:
-            story.told = story.told or now
+            story.ran = story.ran or now
             url = f"{origin}/result/{task_id}.png"
             data |= {"completeTime": int(story.done * 1000), "successFlag": 1}
             data["response"] = {"originImageUrl": None, "resultImageUrl": url}
@@ -191,9 +191,9 @@ class Served:
     def seen(self) -> Seen:
         """Return what it has counted so far."""
         with urllib.request.urlopen(f"{self.url}/stats", timeout=60) as answer:  # noqa: S310 - ours
-            told = json.load(answer)
-        stories = {name: Story(**one) for name, one in told.pop("stories").items()}
-        return Seen(**told, stories=stories)
+            ran = json.load(answer)
+        stories = {name: Story(**one) for name, one in ran.pop("stories").items()}
+        return Seen(**ran, stories=stories)
 
 
 @contextmanager

@@ -126,10 +126,10 @@ def settle(forker: BuildForker, root: Path, document: dict[str, Any]) -> None:
 
 def finish(forker: BuildForker, root: Path) -> int:
     """Build until everything is there; return how often a person was asked."""
-    for asked in range(6):
+    for requested in range(6):
         ran = build(forker, root)
         if ran["status"] == 0:
-            return asked
+            return requested
         assert ran["status"] in {9, 11}, ran["err"]
         settle(forker, root, json.loads(ran["out"]))
     pytest.fail(f"no end in sight: {ran['err']}")
@@ -140,7 +140,7 @@ def test_a_killed_build_is_finished_without_paying_twice(
 ) -> None:
     whole = build(forker, site(tmp_path / "whole"))
     assert whole["status"] == 0, whole["err"]
-    total, killed, asked = whole["calls"], 0, 0
+    total, killed, requested = whole["calls"], 0, 0
     for point in range(POINTS):
         root = site(tmp_path / f"here-{point}")
         kill_at = total * (point + 1) // (POINTS + 1)
@@ -149,7 +149,7 @@ def test_a_killed_build_is_finished_without_paying_twice(
             root = elsewhere(root, tmp_path / f"there-{point}")
         elif point % 4 == 3:
             root = fresh(root, tmp_path / f"there-{point}")
-        asked += finish(forker, root)
+        requested += finish(forker, root)
         paid = Counter(charge.prompt for charge in charges(root))
         assert len(paid) == ASSETS
         assert set(paid.values()) == {1}, f"paid twice, killed at call {kill_at}"
@@ -160,4 +160,4 @@ def test_a_killed_build_is_finished_without_paying_twice(
         assert point % 2 or not litter, f"killed at call {kill_at}"
         shutil.rmtree(root)
     assert killed >= POINTS * 9 // 10
-    print(f"{killed} of {POINTS} killed; a person was asked {asked} times")  # noqa: T201 - with -s
+    print(f"{killed} of {POINTS} killed; a person was asked {requested} times")  # noqa: T201 - with -s

@@ -46,8 +46,8 @@ def ask(
     found: Manifest, name: str = "a", *, source: str | None = None, task: str = "t"
 ) -> LockedRequest:
     asset = found.by_name()[name]
-    asked = locked_request(asset, source, now=NOW - DAY)
-    return replace(asked, task_id=task)
+    requested = locked_request(asset, source, now=NOW - DAY)
+    return replace(requested, task_id=task)
 
 
 def made(
@@ -67,9 +67,9 @@ def made(
 
 
 def decide(
-    found: Manifest, lock: dict[str, LockEntry], shelf: Shelf, *, force: bool = False
+    found: Manifest, lock: dict[str, LockEntry], folder: Shelf, *, force: bool = False
 ) -> Plan:
-    return plan(found, lock, shelf, PlanOptions(now=NOW, force=force))
+    return plan(found, lock, folder, PlanOptions(now=NOW, force=force))
 
 
 def actions(found: Plan) -> dict[str, Action]:
@@ -147,12 +147,12 @@ def test_a_submission_of_unknown_outcome_waits_for_a_person() -> None:
 def test_a_child_follows_the_bytes_of_its_parent_and_nothing_else() -> None:
     found = manifest(FAMILY)
     lock = {"a": LockEntry(made(found)), "b": LockEntry(made(found, "b", "sha-b", source="sha-a"))}
-    shelf = Shelf(a_jpg="sha-a", b_jpg="sha-b")
-    assert decide(found, lock, shelf).is_clean
+    folder = Shelf(a_jpg="sha-a", b_jpg="sha-b")
+    assert decide(found, lock, folder).is_clean
     missing = decide(found, lock, Shelf(b_jpg="sha-b"))
     assert actions(missing) == {"a": Action.COLLECT, "b": Action.KEEP}
     changed = manifest(FAMILY.replace("'x'", "'z'"))
-    assert actions(decide(changed, lock, shelf)) == {"a": Action.CHANGED, "b": Action.CHANGED}
+    assert actions(decide(changed, lock, folder)) == {"a": Action.CHANGED, "b": Action.CHANGED}
     edited = decide(found, lock, Shelf(a_jpg="by-hand", b_jpg="sha-b"))
     assert actions(edited) == {"a": Action.EDITED, "b": Action.KEEP}
 
@@ -160,9 +160,9 @@ def test_a_child_follows_the_bytes_of_its_parent_and_nothing_else() -> None:
 def test_force_replaces_what_was_edited_free_where_it_can() -> None:
     found = manifest()
     entry = LockEntry(made(found))
-    shelf = Shelf(a_jpg="by-hand")
-    assert actions(decide(found, {"a": entry}, shelf)) == {"a": Action.EDITED}
-    assert actions(decide(found, {"a": entry}, shelf, force=True)) == {"a": Action.COLLECT}
+    folder = Shelf(a_jpg="by-hand")
+    assert actions(decide(found, {"a": entry}, folder)) == {"a": Action.EDITED}
+    assert actions(decide(found, {"a": entry}, folder, force=True)) == {"a": Action.COLLECT}
 
 
 def test_a_lock_of_an_older_scheme_is_not_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,8 +191,8 @@ def test_an_orphan_is_listed_only_where_all_is_planned() -> None:
 def test_every_step_has_a_reason() -> None:
     found = manifest(FAMILY)
     lock = {"a": LockEntry(made(found)), "z": LockEntry(made(found))}
-    for shelf in (Shelf(), Shelf(a_jpg="sha-a"), Shelf(a_jpg="other")):
-        assert all(step.reasons for step in decide(found, lock, shelf).steps)
+    for folder in (Shelf(), Shelf(a_jpg="sha-a"), Shelf(a_jpg="other")):
+        assert all(step.reasons for step in decide(found, lock, folder).steps)
 
 
 def test_a_task_of_another_service_is_not_collected_here() -> None:

@@ -57,8 +57,8 @@ class Machine:
         self.end(self.start(*words, command=command))
 
     def end(self, process: subprocess.Popen[str]) -> None:
-        _, said = process.communicate(timeout=100)
-        assert process.returncode == 0, said
+        _, message = process.communicate(timeout=100)
+        assert process.returncode == 0, message
 
     def lock(self) -> dict[str, LockEntry]:
         return read(self.folder / ".sandbox" / "assets.sandbox.lock")

@@ -149,15 +149,15 @@ class TestConnections:
     def test_each_submission_has_one_of_its_own(self) -> None:
         """One that was kept may be closing already, and then the answer is lost."""
         with answering(bodies.GENERATE) as (url, opened), closing(Transport(env={})) as made:
-            asked = Service(transport=made, key=lambda: KEY, base_url=url, upload_url=url)
+            requested = Service(transport=made, key=lambda: KEY, base_url=url, upload_url=url)
             for count in (1, 2):
-                assert asked.submit(REQUEST, on_sent=nothing) == SubmissionAccepted(bodies.TASK)
+                assert requested.submit(REQUEST, on_sent=nothing) == SubmissionAccepted(bodies.TASK)
                 assert len(opened) == count
 
     def test_what_is_free_shares_one(self) -> None:
         with answering(bodies.CREDIT) as (url, opened), closing(Transport(env={})) as made:
-            asked = Service(transport=made, key=lambda: KEY, base_url=url, upload_url=url)
-            assert asked.credits() == asked.credits() == 5916.25
+            requested = Service(transport=made, key=lambda: KEY, base_url=url, upload_url=url)
+            assert requested.credits() == requested.credits() == 5916.25
             assert len(opened) == 1
 
 
@@ -217,9 +217,9 @@ def test_how_long_each_call_may_be_silent(
     made, script = service(httpx.ReadError("reset"))
     with suppress(FluxError):
         call(made)
-    (asked,) = script.calls
-    assert asked.extensions["timeout"]["read"] == seconds
-    assert asked.extensions["timeout"]["connect"] == min(seconds, 20.0)
+    (requested,) = script.calls
+    assert requested.extensions["timeout"]["read"] == seconds
+    assert requested.extensions["timeout"]["connect"] == min(seconds, 20.0)
 
 
 class TestReading:
@@ -469,9 +469,9 @@ class TestFetching:
             list(download)
         assert caught.value.code is Code.NETWORK
 
-    def check_failure(self, act: Act, said: str) -> None:
+    def check_failure(self, act: Act, err: str) -> None:
         made = service(act)[0]
-        with pytest.raises(FluxError, match=said) as caught:
+        with pytest.raises(FluxError, match=err) as caught:
             made.fetch(RESULT, seconds=5)
         assert not isinstance(caught.value, LinkGoneError)
         assert caught.value.code is Code.DOWNLOAD_FAILED

@@ -50,8 +50,8 @@ def test_all_are_watched_by_one_thread() -> None:
 
 
 def test_whoever_watches_keeps_no_program_from_ending() -> None:
-    kennel, before = _DeadlineThread(), set(threading.enumerate())
-    kennel.add(Deadline(lambda: None, 60))
+    deadline_thread, before = _DeadlineThread(), set(threading.enumerate())
+    deadline_thread.add(Deadline(lambda: None, 60))
     (watcher,) = set(threading.enumerate()) - before
     assert watcher.daemon
 

@@ -87,8 +87,8 @@ def proxy() -> Iterator[str]:
 def _curl_version() -> tuple[int, ...]:
     if shutil.which("curl") is None:
         return (0,)
-    said = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
-    found = re.match(r"curl (\d+)\.(\d+)", said)
+    err = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.match(r"curl (\d+)\.(\d+)", err)
     return (int(found[1]), int(found[2])) if found else (0,)
 
 

@@ -218,7 +218,7 @@ def test_a_pause_that_the_service_asks_for_in_maintenance_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "message", "hint"),
+    ("code", "err", "message", "hint"),
     [
         (401, "no", "the service refused the API key: no", "fluxcli config set api_key"),
         (402, "no", "not enough credits: no", "fluxcli credits"),
@@ -232,9 +232,9 @@ def test_a_pause_that_the_service_asks_for_in_maintenance_is_kept() -> None:
         (500, "no", "the service failed: no", "fluxcli config check"),
     ],
 )
-def test_what_the_user_reads(code: int, said: str, message: str, hint: str | None) -> None:
+def test_what_the_user_reads(code: int, err: str, message: str, hint: str | None) -> None:
     """What happened, in the service's own words too, and what can be done."""
-    error = error_of(decode(200, body(code, said)))
+    error = error_of(decode(200, body(code, err)))
     assert error.message == f"{message} (HTTP 200, code {code})"
     assert (hint or "None") in str(error.hint)
 

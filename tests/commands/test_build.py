@@ -254,9 +254,9 @@ def test_without_a_terminal_there_is_no_spending_unasked(site: Site) -> None:
 
 
 def test_on_a_terminal_it_asks_once_and_no_is_the_default(site: Site) -> None:
-    asked = site.run("flag", terminal=True, stdin=b"\n")
-    assert (asked.status, site.charges) == (7, 0)
-    assert "spend an estimated 5 credits? [y/N]" in asked.err
+    requested = site.run("flag", terminal=True, stdin=b"\n")
+    assert (requested.status, site.charges) == (7, 0)
+    assert "spend an estimated 5 credits? [y/N]" in requested.err
     assert site.run("flag", terminal=True, stdin=b"y\n").status == 0
     assert site.charges == 1
 

@@ -25,7 +25,7 @@ KEY = "0123456789abcdef-hunter2"
 
 
 @dataclass
-class Told:
+class ConfigRun:
     """How a run ended, and what it said."""
 
     status: int
@@ -52,13 +52,13 @@ class Shell:
         self.config.parent.mkdir(parents=True, exist_ok=True)
         self.config.write_text(text, encoding="utf-8")
 
-    def run(self, *argv: str, stdin: str | None = "", **env: str) -> Told:
+    def run(self, *argv: str, stdin: str | None = "", **env: str) -> ConfigRun:
         out, err = io.StringIO(), io.StringIO()
         into = None if stdin is None else io.StringIO(stdin)
         context = Context({**self.env, **env}, into, out, err, self.home)
         status = main(["config", *argv], context)
         assert KEY not in out.getvalue() + err.getvalue()
-        return Told(status, out.getvalue(), err.getvalue())
+        return ConfigRun(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def shell(tmp_path: Path) -> Shell:
 
 
 def test_path_is_bare_and_creates_nothing(shell: Shell) -> None:
-    assert shell.run("path") == Told(0, f"{shell.config}\n", "")
+    assert shell.run("path") == ConfigRun(0, f"{shell.config}\n", "")
     assert shell.run("path", "--json").records == [{"path": str(shell.config), "exists": False}]
     assert list(shell.home.iterdir()) == []
     assert shell.run("path", FLUXCLI_CONFIG="my.toml").out == "my.toml\n"
@@ -76,7 +76,7 @@ def test_path_is_bare_and_creates_nothing(shell: Shell) -> None:
 def test_a_broken_file_does_not_keep_path_from_answering(shell: Shell) -> None:
     for text in ("[", 'color = "blu"'):
         shell.write(text)
-        assert shell.run("path") == Told(0, f"{shell.config}\n", "")
+        assert shell.run("path") == ConfigRun(0, f"{shell.config}\n", "")
 
 
 def test_list_tells_where_each_value_comes_from(shell: Shell) -> None:
@@ -100,12 +100,12 @@ def test_list_for_scripts_is_one_object_a_setting(shell: Shell) -> None:
 
 
 def test_list_shows_the_good_values_beside_the_bad_one(shell: Shell) -> None:
-    told = shell.run("list", FLUXCLI_EDIT_MODEL="mx", FLUXCLI_TIMEOUT="soon")
-    assert told.status == 2
-    assert "upload_url " in told.out
-    assert "error: `FLUXCLI_TIMEOUT` is `soon`" in told.err
-    assert "error: `FLUXCLI_EDIT_MODEL` is `mx`" in told.err
-    assert "hint: export FLUXCLI_EDIT_MODEL=max" in told.err
+    ran = shell.run("list", FLUXCLI_EDIT_MODEL="mx", FLUXCLI_TIMEOUT="soon")
+    assert ran.status == 2
+    assert "upload_url " in ran.out
+    assert "error: `FLUXCLI_TIMEOUT` is `soon`" in ran.err
+    assert "error: `FLUXCLI_EDIT_MODEL` is `mx`" in ran.err
+    assert "hint: export FLUXCLI_EDIT_MODEL=max" in ran.err
 
 
 @pytest.mark.parametrize("word", ["list", "check"])
@@ -117,40 +117,40 @@ def test_what_nobody_knows_is_warned_of(shell: Shell, word: str) -> None:
 
 def test_a_broken_file_is_one_error_with_its_place(shell: Shell) -> None:
     shell.write("timeout = 5m\n")
-    told = shell.run("list")
-    assert (told.status, told.out) == (2, "")
-    assert told.err.count("error:") == 1
-    assert f"{shell.config}:1:12" in told.err
-    assert "hint: fluxcli config edit" in told.err
+    ran = shell.run("list")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.count("error:") == 1
+    assert f"{shell.config}:1:12" in ran.err
+    assert "hint: fluxcli config edit" in ran.err
 
 
 def test_get_is_the_bare_value(shell: Shell) -> None:
-    assert shell.run("get", "timeout") == Told(0, "15m\n", "")
-    assert shell.run("get", "interval") == Told(0, "\n", "")
+    assert shell.run("get", "timeout") == ConfigRun(0, "15m\n", "")
+    assert shell.run("get", "interval") == ConfigRun(0, "\n", "")
     assert shell.run("get", "edit.model", "--json", FLUXCLI_MODEL="max").records == [
         {"name": "edit.model", "value": "flux-kontext-max", "origin": "FLUXCLI_MODEL"}
     ]
 
 
 def test_get_does_not_show_the_key(shell: Shell) -> None:
-    told = shell.run("get", "api_key", KIE_API_KEY=KEY)
-    assert (told.status, told.out) == (2, "")
-    assert "hint: fluxcli config list" in told.err
+    ran = shell.run("get", "api_key", KIE_API_KEY=KEY)
+    assert (ran.status, ran.out) == (2, "")
+    assert "hint: fluxcli config list" in ran.err
 
 
 @pytest.mark.parametrize("word", ["get", "set", "unset"])
 def test_an_unknown_name_gets_the_nearest(shell: Shell, word: str) -> None:
-    told = shell.run(word, "generate.modle", *(["x"] if word == "set" else []))
-    assert told.status == 2
-    assert "no setting is called `generate.modle`" in told.err
-    assert "did you mean `generate.model`?" in told.err
+    ran = shell.run(word, "generate.modle", *(["x"] if word == "set" else []))
+    assert ran.status == 2
+    assert "no setting is called `generate.modle`" in ran.err
+    assert "did you mean `generate.model`?" in ran.err
     assert not shell.config.exists()
 
 
 def test_set_then_get_then_unset(shell: Shell) -> None:
-    told = shell.run("set", "generate.model", "max")
-    assert (told.status, told.out) == (0, "")
-    assert "`generate.model` is now `flux-kontext-max`" in told.err
+    ran = shell.run("set", "generate.model", "max")
+    assert (ran.status, ran.out) == (0, "")
+    assert "`generate.model` is now `flux-kontext-max`" in ran.err
     assert shell.run("get", "generate.model").out == "flux-kontext-max\n"
     assert shell.run("set", "timeout", "1h", "--json").records == [
         {"name": "timeout", "value": "1h", "origin": "config file"}
@@ -161,32 +161,32 @@ def test_set_then_get_then_unset(shell: Shell) -> None:
 
 
 def test_a_bad_value_is_refused_before_anything_is_written(shell: Shell) -> None:
-    told = shell.run("set", "base_url", "http://api.kie.ai")
-    assert told.status == 2
-    assert "hint: fluxcli config set base_url https://api.kie.ai" in told.err
-    told = shell.run("set", "edit.safety_tolerance", "5")
-    assert "hint: fluxcli config set edit.safety_tolerance 2" in told.err
+    ran = shell.run("set", "base_url", "http://api.kie.ai")
+    assert ran.status == 2
+    assert "hint: fluxcli config set base_url https://api.kie.ai" in ran.err
+    ran = shell.run("set", "edit.safety_tolerance", "5")
+    assert "hint: fluxcli config set edit.safety_tolerance 2" in ran.err
     assert not shell.config.exists()
 
 
 def test_what_is_not_kept_in_the_file_is_told_where_it_goes(shell: Shell) -> None:
-    told = shell.run("set", "max_credits", "20")
-    assert (told.status, shell.config.exists()) == (2, False)
-    assert "hint: export FLUXCLI_MAX_CREDITS=20" in told.err
+    ran = shell.run("set", "max_credits", "20")
+    assert (ran.status, shell.config.exists()) == (2, False)
+    assert "hint: export FLUXCLI_MAX_CREDITS=20" in ran.err
 
 
 def test_set_needs_a_value(shell: Shell) -> None:
-    told = shell.run("set", "timeout")
-    assert told.status == 2
-    assert "hint: fluxcli config set timeout 15m" in told.err
+    ran = shell.run("set", "timeout")
+    assert ran.status == 2
+    assert "hint: fluxcli config set timeout 15m" in ran.err
 
 
 def test_set_says_when_something_stronger_hides_it_and_when_comments_go(shell: Shell) -> None:
     shell.write('# lost\n"timeout" = 5\n')
-    told = shell.run("set", "timeout", "6", FLUXCLI_TIMEOUT="7")
-    assert told.status == 0
-    assert f"warning: the comments in `{shell.config}` were lost" in told.err
-    assert "warning: `FLUXCLI_TIMEOUT` is set, and is stronger than the config file" in told.err
+    ran = shell.run("set", "timeout", "6", FLUXCLI_TIMEOUT="7")
+    assert ran.status == 0
+    assert f"warning: the comments in `{shell.config}` were lost" in ran.err
+    assert "warning: `FLUXCLI_TIMEOUT` is set, and is stronger than the config file" in ran.err
 
 
 def test_set_mends_what_keeps_others_from_working(shell: Shell) -> None:
@@ -198,16 +198,16 @@ def test_set_mends_what_keeps_others_from_working(shell: Shell) -> None:
 
 
 def test_the_key_comes_through_a_pipe(shell: Shell) -> None:
-    told = shell.run("set", "api_key", "--json", stdin=f"{KEY}\n")
-    assert told.records == [{"name": "api_key", "value": "***", "origin": "config file"}]
+    ran = shell.run("set", "api_key", "--json", stdin=f"{KEY}\n")
+    assert ran.records == [{"name": "api_key", "value": "***", "origin": "config file"}]
     assert shell.config.read_text() == f'api_key = "{KEY}"\n'
     assert shell.config.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_key_is_not_taken_from_the_command_line(shell: Shell) -> None:
-    told = shell.run("set", "api_key", KEY)
-    assert told.status == 2
-    assert "would stay in the shell's history" in told.err
+    ran = shell.run("set", "api_key", KEY)
+    assert ran.status == 2
+    assert "would stay in the shell's history" in ran.err
     assert not shell.config.exists()
 
 
@@ -251,14 +251,14 @@ def editor(shell: Shell, text: str) -> str:
 
 
 def test_edit_keeps_what_was_written_even_if_it_is_wrong(shell: Shell) -> None:
-    told = shell.run("edit", EDITOR=editor(shell, "timeout = 5m\n"))
-    assert told.status == 2
-    assert f"{shell.config}:1:12" in told.err
+    ran = shell.run("edit", EDITOR=editor(shell, "timeout = 5m\n"))
+    assert ran.status == 2
+    assert f"{shell.config}:1:12" in ran.err
     assert shell.config.read_text() == "timeout = 5m\n"
-    told = shell.run("edit", "--json", EDITOR=editor(shell, "modle = 5\n"))
-    assert told.records == [{"path": str(shell.config), "exists": True}]
-    assert "no setting is called `modle`" in told.err
-    assert shell.run("edit", EDITOR=editor(shell, "timeout = '5m'\n")) == Told(0, "", "")
+    ran = shell.run("edit", "--json", EDITOR=editor(shell, "modle = 5\n"))
+    assert ran.records == [{"path": str(shell.config), "exists": True}]
+    assert "no setting is called `modle`" in ran.err
+    assert shell.run("edit", EDITOR=editor(shell, "timeout = '5m'\n")) == ConfigRun(0, "", "")
 
 
 def test_edit_judges_the_file_and_not_the_environment(shell: Shell) -> None:
@@ -267,9 +267,9 @@ def test_edit_judges_the_file_and_not_the_environment(shell: Shell) -> None:
 
 
 def test_without_an_editor_edit_says_how_to_choose_one(shell: Shell) -> None:
-    told = shell.run("edit", PATH="/nowhere")
-    assert told.status == 2
-    assert "hint: export EDITOR=nano" in told.err
+    ran = shell.run("edit", PATH="/nowhere")
+    assert ran.status == 2
+    assert "hint: export EDITOR=nano" in ran.err
 
 
 def answering(status: int, body: object) -> type[BaseHTTPRequestHandler]:
@@ -302,8 +302,8 @@ def service(status: int, body: object) -> Iterator[str]:
         server.server_close()
 
 
-def checked(told: Told) -> dict[str, object]:
-    return {str(record["check"]): record["ok"] for record in told.records}
+def checked(ran: ConfigRun) -> dict[str, object]:
+    return {str(record["check"]): record["ok"] for record in ran.records}
 
 
 GOOD = {
@@ -319,15 +319,15 @@ GOOD = {
 
 def test_check_says_ok_to_each_and_creates_nothing(shell: Shell) -> None:
     with service(200, {"code": 200, "msg": "success", "data": 12.5}) as url:
-        told = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url, FLUXCLI_MODLE="max")
-        assert told.status == 0
-        assert [line.split()[0] for line in told.out.splitlines()] == ["ok"] * len(GOOD)
-        assert "from KIE_API_KEY" in told.out
-        assert "12.5 credits left" in told.out
-        assert "warning: `FLUXCLI_MODLE` sets nothing; did you mean `FLUXCLI_MODEL`?" in told.err
-        told = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
-        assert checked(told) == GOOD
-        assert told.records[0]["error"] is None
+        ran = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url, FLUXCLI_MODLE="max")
+        assert ran.status == 0
+        assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * len(GOOD)
+        assert "from KIE_API_KEY" in ran.out
+        assert "12.5 credits left" in ran.out
+        assert "warning: `FLUXCLI_MODLE` sets nothing; did you mean `FLUXCLI_MODEL`?" in ran.err
+        ran = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+        assert checked(ran) == GOOD
+        assert ran.records[0]["error"] is None
     assert list(shell.home.iterdir()) == []
 
 
@@ -344,49 +344,49 @@ def test_check_tells_the_services_refusals_apart(
     shell: Shell, answer: tuple[int, object], check: str, code: str, ending: int
 ) -> None:
     with service(*answer) as url:
-        told = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
-    failed = [record for record in told.records if record["ok"] is False]
+        ran = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+    failed = [record for record in ran.records if record["ok"] is False]
     assert [record["check"] for record in failed] == [check]
     error = failed[0]["error"]
     assert isinstance(error, dict)
     assert error["code"] == code
-    assert told.status == ending
+    assert ran.status == ending
 
 
 def test_check_tells_that_nothing_is_listening(shell: Shell) -> None:
     with service(200, {}) as url:
         pass
-    told = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
-    assert told.status == 5
-    assert "failed   service" in told.out
-    assert "hint: fluxcli config check" not in told.err
+    ran = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+    assert ran.status == 5
+    assert "failed   service" in ran.out
+    assert "hint: fluxcli config check" not in ran.err
 
 
 def test_check_without_a_key_asks_nobody(shell: Shell) -> None:
-    told = shell.run("check")
-    assert told.status == 3
-    assert "failed   key" in told.out
-    assert "skipped  service" in told.out
-    assert "hint: fluxcli config set api_key" in told.err
+    ran = shell.run("check")
+    assert ran.status == 3
+    assert "failed   key" in ran.out
+    assert "skipped  service" in ran.out
+    assert "hint: fluxcli config set api_key" in ran.err
 
 
 def test_check_tells_folders_that_cannot_be_written(shell: Shell) -> None:
     (shell.home / "file").touch()
-    told = shell.run("check", "--json", FLUXCLI_STATE_DIR=str(shell.home / "file" / "state"))
-    assert checked(told)["state folder"] is False
-    assert checked(told)["cache folder"] is True
+    ran = shell.run("check", "--json", FLUXCLI_STATE_DIR=str(shell.home / "file" / "state"))
+    assert checked(ran)["state folder"] is False
+    assert checked(ran)["cache folder"] is True
 
 
 def test_check_ends_with_the_worst_and_names_a_broken_file(shell: Shell) -> None:
     shell.write("[")
-    told = shell.run("check", "--json")
-    assert checked(told)["config file"] is False
-    assert told.status == 2
+    ran = shell.run("check", "--json")
+    assert checked(ran)["config file"] is False
+    assert ran.status == 2
 
 
 def test_check_of_the_sandbox_needs_no_key(shell: Shell) -> None:
-    told = shell.run("check", "--sandbox", "--json")
-    assert (told.status, checked(told)) == (0, GOOD)
+    ran = shell.run("check", "--sandbox", "--json")
+    assert (ran.status, checked(ran)) == (0, GOOD)
 
 
 def _generated(shell: Shell, **env: str) -> tuple[int, str]:

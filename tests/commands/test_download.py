@@ -202,7 +202,7 @@ class TestDeadLinks:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "no task is named, or both tasks and `--unsaved`"),
         (["a", "--unsaved"], "no task is named, or both tasks and `--unsaved`"),
@@ -214,9 +214,9 @@ class TestDeadLinks:
         (["TASK", "-f", "--skip-existing"], "contradict"),
     ],
 )
-def test_bad_usage(box: World, words: list[str], said: str) -> None:
+def test_bad_usage(box: World, words: list[str], message: str) -> None:
     names = {"TASK": begun(box), "OTHER": begun(box, prompt="a dog")}
     ran = box.run("download", *(names.get(word, word) for word in words))
     assert ran.status == 2
-    assert said in ran.err
+    assert message in ran.err
     assert list(box.cwd.iterdir()) == []

@@ -57,26 +57,26 @@ class TestTheAnswer:
 
 
 class TestTheRatio:
-    def asked(self, box: World, *flags: str) -> object:
+    def requested(self, box: World, *flags: str) -> object:
         """Return the ratio that would be asked for."""
         ran = box.run("edit", "photo.png", "night", "--dry-run", "--json", *flags)
         return ran.record["request"]["aspect_ratio"]
 
     def test_it_is_not_sent_so_the_input_s_is_kept(self, box: World) -> None:
-        assert self.asked(box) is None
+        assert self.requested(box) is None
         record = box.run("edit", "photo.png", "night", "--json").record
         assert record["width"] < record["height"]
 
     def test_it_is_sent_when_asked_for(self, box: World) -> None:
-        assert self.asked(box, "-a", "21:9") == "21:9"
+        assert self.requested(box, "-a", "21:9") == "21:9"
         record = box.run("edit", "photo.png", "night", "-a", "21:9", "--json").record
         assert record["width"] > 2 * record["height"]
 
     def test_generate_s_setting_does_not_touch_it(self, box: World) -> None:
         box.env["FLUXCLI_ASPECT_RATIO"] = "9:16"
-        assert self.asked(box) is None
+        assert self.requested(box) is None
         box.env["FLUXCLI_EDIT_ASPECT_RATIO"] = "4:3"
-        assert self.asked(box) == "4:3"
+        assert self.requested(box) == "4:3"
 
 
 class TestWhereTheInputComesFrom:
@@ -96,10 +96,10 @@ class TestWhereTheInputComesFrom:
         ran = box.run("edit", "https://example.com/a.png", "night", "-o", "n.png", "--debug")
         assert ran.status == 0
         assert not any("upload" in url for url in sent(ran.err))
-        told = box.run("edit", "https://example.com/a.png", "night", "--dry-run", "--json").record[
-            "request"
-        ]
-        assert told["mode"] == "edit"
+        result = box.run(
+            "edit", "https://example.com/a.png", "night", "--dry-run", "--json"
+        ).record["request"]
+        assert result["mode"] == "edit"
 
     def test_the_last_result_by_its_url(self, box: World) -> None:
         url = box.run("generate", "a fox", "--json").record["url"]
@@ -143,7 +143,7 @@ class TestWhereTheInputComesFrom:
         return input_image(text)
 
     @pytest.mark.parametrize(
-        ("image", "said"),
+        ("image", "message"),
         [
             ("none.png", "no such file"),
             (".", "is a folder"),
@@ -157,14 +157,14 @@ class TestWhereTheInputComesFrom:
             ("@last", "there is no task yet"),
         ],
     )
-    def test_what_is_no_input(self, box: World, image: str, said: str) -> None:
+    def test_what_is_no_input(self, box: World, image: str, message: str) -> None:
         (box.cwd / "empty").touch()
         (box.cwd / "text.png").write_text("this is no picture at all, is it?")
         (box.cwd / "page.png").write_text("<!doctype html><html>")
         (box.cwd / "anim.gif").write_bytes(b"GIF89a" + b"\0" * 100)
         ran = box.run("edit", image, "night")
         assert ran.status in {2, 8}
-        assert said.lower() in ran.err.lower()
+        assert message.lower() in ran.err.lower()
         assert not (box.state / "journal.sqlite3").exists()
 
     def test_a_missing_task_may_be_a_file_s_name(self, box: World) -> None:
@@ -236,17 +236,17 @@ class TestRunningAgain:
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         ("--safety-tolerance 3", "from 0 to 2"),
         ("-a 5:4", "expected `21:9`"),
         ("-o x.webp", "does not make"),
     ],
 )
-def test_values_are_judged_by_the_rules_of_edits(box: World, flags: str, said: str) -> None:
+def test_values_are_judged_by_the_rules_of_edits(box: World, flags: str, message: str) -> None:
     ran = box.run("edit", "photo.png", "night", *flags.split())
     assert ran.status == 2
-    assert said in ran.err
+    assert message in ran.err
 
 
 def test_both_words_are_needed(box: World) -> None:

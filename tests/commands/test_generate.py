@@ -117,14 +117,14 @@ class TestJson:
 
 
 class TestTheRequest:
-    def asked(self, box: World, *flags: str) -> dict[str, object]:
+    def requested(self, box: World, *flags: str) -> dict[str, object]:
         """Return what would be asked for."""
         found = box.run("generate", "a fox", "--dry-run", "--json", *flags).record["request"]
         assert isinstance(found, dict)
         return found
 
     def test_its_defaults(self, box: World) -> None:
-        assert self.asked(box) == {
+        assert self.requested(box) == {
             "mode": "generate",
             "prompt": "a fox",
             "model": "flux-kontext-pro",
@@ -163,17 +163,17 @@ class TestTheRequest:
         ],
     )
     def test_every_flag(self, box: World, flags: str, name: str, value: object) -> None:
-        assert self.asked(box, *flags.split())[name] == value
+        assert self.requested(box, *flags.split())[name] == value
 
     def test_a_flag_is_stronger_than_the_environment(self, box: World) -> None:
         box.env["FLUXCLI_UPLOAD_CN"] = "1"
-        assert self.asked(box)["upload_cn"] is True
-        assert self.asked(box, "--no-upload-cn")["upload_cn"] is False
+        assert self.requested(box)["upload_cn"] is True
+        assert self.requested(box, "--no-upload-cn")["upload_cn"] is False
 
     def test_the_output_s_ending_is_stronger_than_a_setting(self, box: World) -> None:
         box.env["FLUXCLI_OUTPUT_FORMAT"] = "png"
-        assert self.asked(box)["output_format"] == "png"
-        assert self.asked(box, "-o", "x.jpg")["output_format"] == "jpeg"
+        assert self.requested(box)["output_format"] == "png"
+        assert self.requested(box, "-o", "x.jpg")["output_format"] == "jpeg"
 
     @pytest.mark.parametrize(
         ("ratio", "size"),
@@ -210,7 +210,7 @@ class TestThePrompt:
         assert ran.record["prompt"] == "--a fox"
 
     @pytest.mark.parametrize(
-        ("words", "stdin", "said"),
+        ("words", "stdin", "message"),
         [
             ((), b"", "there is no prompt"),
             (("a", "--prompt-file", "p.txt"), b"", "give one of them"),
@@ -226,14 +226,14 @@ class TestThePrompt:
         ],
     )
     def test_that_is_none(
-        self, box: World, words: tuple[str, ...], stdin: bytes, said: str
+        self, box: World, words: tuple[str, ...], stdin: bytes, message: str
     ) -> None:
         (box.cwd / "p.txt").write_text("a fox")
         (box.cwd / "latin.txt").write_bytes(b"caf\xe9")
         (box.cwd / "long.txt").write_bytes(b"x" * (1 << 20 | 1))
         ran = box.run("generate", *words, stdin=stdin)
         assert ran.status == 2
-        assert said.lower() in ran.err.lower()
+        assert message.lower() in ran.err.lower()
         assert not box.state.exists()
 
 

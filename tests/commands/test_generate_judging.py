@@ -20,7 +20,7 @@ class TestBadValues:
     """Everything that can be judged before spending is, and all of it is told at once."""
 
     @pytest.mark.parametrize(
-        ("flags", "said", "hint"),
+        ("flags", "message", "hint"),
         [
             ("-m turbo", "expected `pro` or `max`", None),
             ("-m prro", "expected `pro` or `max`", "--model pro"),
@@ -48,12 +48,12 @@ class TestBadValues:
             ("--max-credits lots", "expected a whole number", None),
         ],
     )
-    def test_one(self, box: World, flags: str, said: str, hint: str | None) -> None:
+    def test_one(self, box: World, flags: str, message: str, hint: str | None) -> None:
         (box.cwd / "file").touch()
         ran = box.run("generate", "a fox", *flags.split())
         assert (ran.status, ran.out) == (2, b"")
         assert ran.err.startswith("error: ")
-        assert said in ran.err
+        assert message in ran.err
         assert hint is None or f"hint: {hint}" in ran.err
         assert not (box.state / "journal.sqlite3").exists()
 

@@ -86,7 +86,7 @@ class Home:
         )
 
     @property
-    def asked(self) -> list[str]:
+    def requested(self) -> list[str]:
         """What the stand-in was asked, one command line each."""
         path = Path(self.env["ASKED"])
         return path.read_text().splitlines() if path.exists() else []
@@ -169,7 +169,7 @@ class Fish:
     def complete(self, line: str) -> list[str]:
         """Return all that the last word of `line` may become, sorted; if nothing, the word."""
         code = f"source {SCRIPTS / 'fluxcli.fish'}; complete -C $LINE"
-        told = subprocess.run(
+        ran = subprocess.run(
             [*self.before, require("fish"), "--no-config", "-c", code],
             env=self.home.env | {"LINE": line},
             cwd=self.home.root,
@@ -178,6 +178,6 @@ class Fish:
             timeout=_PATIENCE,
             check=True,
         )
-        assert not told.stderr
-        found = sorted(row.partition("\t")[0] for row in told.stdout.splitlines())
+        assert not ran.stderr
+        found = sorted(row.partition("\t")[0] for row in ran.stdout.splitlines())
         return found or [word for word in [line.rpartition(" ")[2]] if word]

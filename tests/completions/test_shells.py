@@ -123,7 +123,7 @@ def test_files(shell: Shell, line: str) -> None:
 def test_tasks(shell: Shell, home: Home, line: str, question: str) -> None:
     """Ids come from the journal alone; the sandbox has tasks of its own."""
     assert shell.complete(line) == sorted(["@last", *TASKS])
-    assert home.asked[-1] == LISTS_TASKS + question
+    assert home.requested[-1] == LISTS_TASKS + question
 
 
 @pytest.mark.parametrize(

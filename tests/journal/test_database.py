@@ -110,10 +110,10 @@ def test_what_fails_is_told_though_its_end_fails_as_well(tmp_path: Path) -> None
 
 def test_what_sqlite_says_is_translated(tmp_path: Path) -> None:
     store = Database(tmp_path / "journal.sqlite3")
-    said = f"the journal `{tmp_path / 'journal.sqlite3'}` cannot be used: no such table: nowhere"
-    with pytest.raises(FluxError, match=re.escape(said)), store.writing() as db:
+    err = f"the journal `{tmp_path / 'journal.sqlite3'}` cannot be used: no such table: nowhere"
+    with pytest.raises(FluxError, match=re.escape(err)), store.writing() as db:
         db.execute("DELETE FROM nowhere")
-    with pytest.raises(FluxError, match=re.escape(said)):
+    with pytest.raises(FluxError, match=re.escape(err)):
         store.rows("SELECT * FROM nowhere")
     store.close()
 
@@ -201,14 +201,14 @@ class TestUploads:
 def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
     """A submission, its id and its landing are synced; what can be asked again is not."""
     run = journal.open_run("f", new=False)
-    said: list[str] = []
+    err: list[str] = []
     connection = journal._store._connection
     assert connection is not None
-    connection.set_trace_callback(said.append)
+    connection.set_trace_callback(err.append)
 
     def levels() -> list[str]:
-        found = [text.rpartition(" ")[2] for text in said if "synchronous" in text]
-        said.clear()
+        found = [text.rpartition(" ")[2] for text in err if "synchronous" in text]
+        err.clear()
         return found
 
     ref = journal.begin(run, request(), source=None, output="-").ref

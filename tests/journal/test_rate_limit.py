@@ -204,10 +204,10 @@ def test_a_refusal_holds_everybody_back(
     other.close()
 
 
-@pytest.mark.parametrize(("asked", "held"), [(3.0, 3.0), (3600.0, 10.0)])
-def test_a_refusal_may_name_its_time(journal: Journal, asked: float, held: float) -> None:
+@pytest.mark.parametrize(("requested", "held"), [(3.0, 3.0), (3600.0, 10.0)])
+def test_a_refusal_may_name_its_time(journal: Journal, requested: float, held: float) -> None:
     """At most the window: whoever waits longer does so by himself."""
-    journal.submission_limiter.saturate("a", asked)
+    journal.submission_limiter.saturate("a", requested)
     assert wait_of(journal) == pytest.approx(held)
 
 

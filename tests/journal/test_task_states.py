@@ -153,10 +153,10 @@ class TestLists:
         lost = begun(journal, run)
         journal.sending(lost.ref, lost.request)
         unsent = begun(journal, run, n=2)
-        told = journal.unknown(begun(journal, run, n=3).ref, "reset")
+        ran = journal.unknown(begun(journal, run, n=3).ref, "reset")
         journal.release(run)
         refs = {task.ref for task in journal.unsettled()}
-        assert refs == {lost.ref, told.ref}
+        assert refs == {lost.ref, ran.ref}
         assert unsent.ref not in refs
 
 

@@ -35,9 +35,9 @@ def test_how_several_came_out_is_said_once(
     result_reporter = ResultReporter(one.output)
     assert result_reporter.follow(happened, count=2, usual=None) == Status.PARTIAL
     assert one.out == "out/dawn.png\n"
-    said = [line for line in one.shown() if line != "1: saved after 0 s"]
+    message = [line for line in one.shown() if line != "1: saved after 0 s"]
     sign = "✗ " if terminal else ""
-    assert said == [
+    assert message == [
         "error: 2: the service cannot be reached",
         f"{sign}1 of 2 saved, 1 failed, in 0 s",
     ]

@@ -39,7 +39,7 @@ class Aftermath:
     statuses: list[int] = field(default_factory=list)
     unknown: int = 0
     wrong: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    message: list[str] = field(default_factory=list)
 
 
 def finish(
@@ -66,9 +66,9 @@ def finish(
                 break
         ran = world.run(*arguments)
         after.statuses.append(ran.status)
-        after.said.append(ran.err)
+        after.message.append(ran.err)
     else:
-        after.wrong.append(f"not done after {tries} runs: {after.said[-1]}")
+        after.wrong.append(f"not done after {tries} runs: {after.message[-1]}")
     _judge(world, server, files, after)
     return after
 
@@ -88,11 +88,11 @@ def _settle(world: Place, server: FaultServer, ran: Ran, prompt: str, after: Aft
         taken = {record["task_id"] for record in known}
         found = [made.id for made in server.made_for(prompt) if made.id not in taken]
         outcome = found[0] if found else "not-charged"
-        said = [world.run("status", ref, "--settle", outcome)]
-        while said[-1].status == TRY_AGAIN and len(said) < TRIES:
-            said.append(world.run("status", ref, "--settle", outcome))
-        if said[-1].status != 0:
-            after.wrong.append(f"cannot be settled: {said[-1].err}")
+        message = [world.run("status", ref, "--settle", outcome)]
+        while message[-1].status == TRY_AGAIN and len(message) < TRIES:
+            message.append(world.run("status", ref, "--settle", outcome))
+        if message[-1].status != 0:
+            after.wrong.append(f"cannot be settled: {message[-1].err}")
     return len(refs)
 
 
@@ -111,7 +111,7 @@ def _judge(world: Place, server: FaultServer, files: Sequence[Path], after: Afte
     left = [path for path in left if path.name != "input.png"]
     if left:
         after.wrong.append(f"left behind: {left}")
-    if any("Traceback" in said for said in after.said):
+    if any("Traceback" in message for message in after.message):
         after.wrong.append("a traceback")
-    if any("a bug in fluxcli" in said for said in after.said):
-        after.wrong.append(f"a bug: {[said for said in after.said if 'a bug in' in said]}")
+    if any("a bug in fluxcli" in message for message in after.message):
+        after.wrong.append(f"a bug: {[said for said in after.message if 'a bug in' in said]}")

@@ -20,7 +20,7 @@ _DRESSES = (KEY.encode(), base64.b64encode(KEY.encode())[:-2], KEY[::-1].encode(
 def leaks(world: World, server: FaultServer, runs: Iterable[Ran]) -> list[str]:
     """Return every place where the key is and should not be: streams, files, requests."""
     printed = (ran.err for ran in runs if _is_in(ran.out) or _is_in(ran.err.encode()))
-    found = [f"the key was printed: {said}" for said in printed]
+    found = [f"the key was printed: {message}" for message in printed]
     files = (path for path in world.root.rglob("*") if path.is_file())
     found.extend(f"the key lies in {path}" for path in files if _is_in(path.read_bytes()))
     for heard in server.heard:

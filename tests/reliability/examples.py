@@ -45,10 +45,10 @@ def _answered(server: FaultServer, stage: Stage, answer: Answer | bytes) -> None
         world.ask(server.api_url)
         if stage == "credits":
             ran = world.run("credits", "--json")
-            wrong = hostile.judge(ran)
+            wrong = hostile.check(ran)
         else:
             ran = world.run("generate", "a cat", "-o", "a.png", "--json", "--timeout", "60")
-            wrong = hostile.judge(ran)
+            wrong = hostile.check(ran)
             path = world.cwd / "a.png"
             kept = path.read_bytes() if path.exists() else None
             if hostile.wrong_success(ran, server, kept):
@@ -68,7 +68,7 @@ def hostile_configs(size: Size) -> Figure:
             path.parent.mkdir()
             path.write_bytes(config)
             ran = world.run(*command, env=env)
-            wrong = hostile.judge(ran)
+            wrong = hostile.check(ran)
             if path.read_bytes() != config:
                 wrong.append("the config file was changed")
         assert not wrong, wrong
@@ -99,7 +99,7 @@ def hostile_arguments(size: Size) -> Figure:
                 world = World(root, clock=SwiftClock())
                 world.ask(server.api_url)
                 (world.cwd / "a.png").write_bytes(png("a"))
-                wrong = hostile.judge(world.run(*arguments))
+                wrong = hostile.check(world.run(*arguments))
             assert not wrong, wrong
 
         _explore(figure, size, size.examples // 4, one, hostile.ARGUMENTS)
@@ -126,5 +126,5 @@ def _explore(
         prepared(seed(size.seed)(given(*strategies)(one)))()
     except AssertionError as error:
         figure.found["failures"] += 1
-        told = "; ".join(getattr(error, "__notes__", []))
-        figure.fail(f"{error} {told}"[:1500])
+        result = "; ".join(getattr(error, "__notes__", []))
+        figure.fail(f"{error} {result}"[:1500])

@@ -129,16 +129,16 @@ def _judge_errno(figure: Figure, struck: Struck) -> None:
     figure.found["hidden parts left"] += len(kept)
     struck.after.wrong = [wrong for wrong in struck.after.wrong if wrong not in kept]
     _count(figure, struck)
-    said = struck.ran.err
-    if "Traceback" in said or "a bug in fluxcli" in said:
+    message = struck.ran.err
+    if "Traceback" in message or "a bug in fluxcli" in message:
         figure.found["tracebacks"] += 1
-        figure.fail(f"{struck.where}: {said[-300:]}")
+        figure.fail(f"{struck.where}: {message[-300:]}")
     if struck.partial:
         figure.found["partial files"] += 1
         figure.fail(f"{struck.where}: {struck.partial}")
     if struck.lost_ids:
         figure.found["lost ids"] += 1
-        figure.fail(f"{struck.where}: {struck.lost_ids}: {said[-300:]}")
+        figure.fail(f"{struck.where}: {struck.lost_ids}: {message[-300:]}")
 
 
 def _each(
@@ -209,9 +209,9 @@ def crowd(_size: Size) -> Figure:
             for n in range(number)
         ]
         for one in running:
-            said = one.communicate(timeout=120)[1]
+            message = one.communicate(timeout=120)[1]
             if one.returncode:
-                figure.fail(f"status {one.returncode}: {said[-300:]}")
+                figure.fail(f"status {one.returncode}: {message[-300:]}")
         saved = len(list(world.cwd.glob("*.png")))
         figure.trials, figure.found["saved"] = number, saved
         figure.found["refused"], figure.found["charges"] = server.refusals, server.charges

@@ -51,11 +51,11 @@ def lines(figures: Iterable[Figure], size: Size) -> Iterator[str]:
     """Return the table, in Markdown, and below it what is to be said."""
     yield "| experiment | goal | trials | found | seconds | |"
     yield "|---|---|---|---|---|---|"
-    told = []
+    ran = []
     for one in figures:
         found = ", ".join(f"{name}: {number}" for name, number in sorted(one.found.items()))
         mark = "ok" if one.good else "**no**"
         yield f"| {one.name} | {one.goal} | {one.trials:,} | {found} | {one.seconds:.0f} | {mark} |"
-        told += [f"- {one.name}: {note}" for note in one.notes]
+        ran += [f"- {one.name}: {note}" for note in one.notes]
     yield f"\nseed {size.seed}, {time.strftime('%Y-%m-%d')}, Python {sys.version.split()[0]}"
-    yield from told
+    yield from ran

@@ -148,7 +148,7 @@ ARGUMENTS: Final = st.builds(
 )
 
 
-def judge(ran: Ran, *, documented: frozenset[int] = frozenset(range(12))) -> list[str]:
+def check(ran: Ran, *, documented: frozenset[int] = frozenset(range(12))) -> list[str]:
     """Return what is wrong with a run, whatever it was given."""
     wrong = []
     if "Traceback" in ran.err or "a bug in fluxcli" in ran.err:

@@ -153,13 +153,13 @@ def _made(case: Case, world: World, server: FaultServer) -> Outcome:
     return outcome
 
 
-def _judge_first(outcome: Outcome, said: str) -> None:
+def _judge_first(outcome: Outcome, message: str) -> None:
     if outcome.status not in DOCUMENTED:
-        outcome.wrong.append(f"status {outcome.status}: {said}")
-    if "Traceback" in said or "a bug in fluxcli" in said:
-        outcome.wrong.append(f"a bug: {said}")
+        outcome.wrong.append(f"status {outcome.status}: {message}")
+    if "Traceback" in message or "a bug in fluxcli" in message:
+        outcome.wrong.append(f"a bug: {message}")
     if outcome.case.sure and outcome.status != 0:
-        outcome.wrong.append(f"status {outcome.status} where all was well: {said}")
+        outcome.wrong.append(f"status {outcome.status} where all was well: {message}")
 
 
 def statuses(outcomes: Iterable[Outcome]) -> dict[int, int]:

@@ -91,8 +91,8 @@ class Nursery:
 
         `gate` is a FIFO; one byte lets the process go.
         """
-        asked = _Asked([*arguments], {**env}, str(cwd), [*map(str, streams)], str(gate), haste)
-        return self._order(asked)
+        requested = _Asked([*arguments], {**env}, str(cwd), [*map(str, streams)], str(gate), haste)
+        return self._order(requested)
 
     def run(
         self,
@@ -105,12 +105,12 @@ class Nursery:
         script: Path | None = None,
     ) -> int:
         """Run `fluxcli ARGUMENTS`, or `script` with them; return the exit status."""
-        asked = _Asked([*arguments], {**env}, str(cwd), [*map(str, streams)], None, haste)
-        asked.script = str(script) if script else None
-        return self._order(asked)
+        requested = _Asked([*arguments], {**env}, str(cwd), [*map(str, streams)], None, haste)
+        requested.script = str(script) if script else None
+        return self._order(requested)
 
-    def _order(self, asked: _Asked) -> int:
-        print(json.dumps(asdict(asked)), file=self._parent.stdin, flush=True)
+    def _order(self, requested: _Asked) -> int:
+        print(json.dumps(asdict(requested)), file=self._parent.stdin, flush=True)
         return int(self._told())
 
     def _told(self) -> str:
@@ -124,40 +124,44 @@ def _import_everything() -> None:
         importlib.import_module(name)
 
 
-def _live(asked: _Asked) -> int:
+def _live(requested: _Asked) -> int:
     """Be the child: take on its streams and environment, wait at the gate, run."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     modes = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for number, path in enumerate(asked.streams):
+    for number, path in enumerate(requested.streams):
         opened = os.open(path, modes[number > 0] | os.O_NOCTTY, 0o600)
         os.dup2(opened, number)
         os.close(opened)
     os.environ.clear()
-    os.environ.update(asked.env)
-    os.chdir(asked.cwd)
+    os.environ.update(requested.env)
+    os.chdir(requested.cwd)
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(0, encoding="utf-8", closefd=False),
         os.fdopen(1, "w", encoding="utf-8", closefd=False),
         os.fdopen(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace"),
     )
-    if asked.gate:
-        with open(asked.gate, "rb", buffering=0) as gate:  # noqa: PTH123 - a bare descriptor
+    if requested.gate:
+        with open(requested.gate, "rb", buffering=0) as gate:  # noqa: PTH123 - a bare descriptor
             gate.read(1)
-    status = _scripted(asked.script, asked.arguments) if asked.script else _program(asked)
+    status = (
+        _scripted(requested.script, requested.arguments)
+        if requested.script
+        else _program(requested)
+    )
     sys.stdout.flush()
     return status
 
 
-def _program(asked: _Asked) -> int:
+def _program(requested: _Asked) -> int:
     from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
     from fluxcli.context import Context  # noqa: PLC0415
     from tests.benchmarks.hastener import HastyClock  # noqa: PLC0415
 
     context = Context.of_process()
-    if asked.haste:
-        context.clock = HastyClock(*asked.haste)
-    return main(asked.arguments, context)
+    if requested.haste:
+        context.clock = HastyClock(*requested.haste)
+    return main(requested.arguments, context)
 
 
 def _scripted(script: str, arguments: list[str]) -> int:
@@ -184,21 +188,21 @@ def _run() -> None:
     # Read without a buffer that the children would share.
     with os.fdopen(os.dup(0), "rb", buffering=0) as orders:
         while line := _line(orders):
-            asked = _Asked(**json.loads(line))
-            _tell(_born(asked) if asked.gate else _seen_through(asked))
+            requested = _Asked(**json.loads(line))
+            _tell(_born(requested) if requested.gate else _seen_through(requested))
 
 
-def _born(asked: _Asked) -> int:
+def _born(requested: _Asked) -> int:
     child = os.fork()
     if child == 0:
-        os._exit(_live(asked))
+        os._exit(_live(requested))
     return child
 
 
-def _seen_through(asked: _Asked) -> int:
+def _seen_through(requested: _Asked) -> int:
     """Return how it ended: its exit status, 128 + N for a signal."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    code = os.waitstatus_to_exitcode(os.waitpid(_born(asked), 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(_born(requested), 0)[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     return code if code >= 0 else 128 - code
 

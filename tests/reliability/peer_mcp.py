@@ -61,10 +61,10 @@ class Server:
 def main(path: str, prompt: str, out: str) -> int:
     """Return the exit status."""
     server = Server(path)
-    asked = server.use("flux_kontext_image", {"prompt": prompt})
-    task = re.search(r'"task_id": "([^"]+)"', asked)
+    requested = server.use("flux_kontext_image", {"prompt": prompt})
+    task = re.search(r'"task_id": "([^"]+)"', requested)
     if task is None:
-        sys.stderr.write(asked)
+        sys.stderr.write(requested)
         return 1
     for _ in range(100):
         found = server.use("get_task_status", {"task_id": task[1]})

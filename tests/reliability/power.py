@@ -163,14 +163,14 @@ def recorded(scene: Scene, words: Sequence[str]) -> None:
     world, server = scene.world, scene.server
     scene.start, scene.earlier = Disk(world.root), frozenset(server.tasks)
     with room() as outside:
-        status, scene.calls, said = record(
+        status, scene.calls, message = record(
             words,
             env=world.env | {"PYTHONPATH": str(_REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=world.cwd,
             trace=outside / "trace",
         )
     if status:
-        raise RuntimeError(f"{words} ended with {status}: {said}")
+        raise RuntimeError(f"{words} ended with {status}: {message}")
     scene.known = tuple(server.tasks.values())
     replay = scene.replay()
     for _ in replay.run(scene.calls):

@@ -84,7 +84,7 @@ def rerun(at: Scene, moment: Moment, place: str, assets: int) -> Aftermath:
     for _ in range(TRIES):
         ran = world.run(*_BUILD)
         after.statuses.append(ran.status)
-        after.said.append(ran.err)
+        after.message.append(ran.err)
         if ran.status == 0:
             break
         if ran.status not in {_SOME_FAILED, _UNKNOWN}:
@@ -92,7 +92,7 @@ def rerun(at: Scene, moment: Moment, place: str, assets: int) -> Aftermath:
             return after
         after.unknown += _settle(at, ran, after)
     else:
-        after.wrong.append(f"not done after {TRIES} builds: {after.said[-1]}")
+        after.wrong.append(f"not done after {TRIES} builds: {after.message[-1]}")
     _judge(at, assets, after)
     return after
 
@@ -106,9 +106,9 @@ def _settle(at: Scene, ran: Ran, after: Aftermath) -> int:
             continue
         found = at.server.made_for(f"image {asset['name']}")
         outcome = found[0].id if found else "not-charged"
-        said = at.world.run("status", error["ref"], "--settle", outcome)
-        if said.status:
-            after.wrong.append(f"cannot be settled: {said.err}")
+        message = at.world.run("status", error["ref"], "--settle", outcome)
+        if message.status:
+            after.wrong.append(f"cannot be settled: {message.err}")
         settled += 1
     return settled
 
@@ -124,8 +124,8 @@ def _judge(at: Scene, assets: int, after: Aftermath) -> None:
         after.wrong.append(f"lost: {len(kept)} images")
     if (checked := at.world.run("build", "--check")).status:
         after.wrong.append(f"work is left: {checked.out.decode()}{checked.err}")
-    if any("Traceback" in said or "a bug in fluxcli" in said for said in after.said):
-        after.wrong.append(f"a bug: {after.said}")
+    if any("Traceback" in message or "a bug in fluxcli" in message for message in after.message):
+        after.wrong.append(f"a bug: {after.message}")
 
 
 def _images(world: World) -> Mapping[str, bytes]:

@@ -65,7 +65,9 @@ def killed(strike: Strike | None) -> Killed:
             gate=world.root / "gate",
         )
         charged = server.charges > 0
-        said = streams[2].read_text()
-        ended = Ran(traced.status, streams[1].read_bytes(), said) if traced.status < 128 else None
+        message = streams[2].read_text()
+        ended = (
+            Ran(traced.status, streams[1].read_bytes(), message) if traced.status < 128 else None
+        )
         after = finish(world, server, arguments, files=[file], prompt=plan.prompt, before=ended)
     return Killed(traced, charged, after)

@@ -167,7 +167,7 @@ def _lost_ids(ran: Ran, world: World, server: FaultServer) -> list[str]:
 
 
 def _drained(master: int) -> bytes:
-    said = b""
+    message = b""
     while select.select([master], [], [], 0)[0]:
         try:
             more = os.read(master, 65536)
@@ -175,5 +175,5 @@ def _drained(master: int) -> bytes:
             break
         if not more:
             break
-        said += more
-    return said
+        message += more
+    return message

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.reliability.aftermath import finish
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.faults import BAD_RESULTS, ID_IN_RUINS, MURKY, REFUSALS
-from tests.reliability.hostile import judge
+from tests.reliability.hostile import check
 from tests.worlds import World
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Money(RuleBasedStateMachine):
         self.server = FaultServer().__enter__()
         self.world = World(self.root, env={"FLUXCLI_API": self.api})
         self.world.ask(self.server.api_url)
-        self.asked: set[str] = set()
+        self.requested: set[str] = set()
         self.removed: collections.Counter[str] = collections.Counter()
 
     def arguments(self, slot: str) -> tuple[str, ...]:
@@ -55,14 +55,14 @@ class Money(RuleBasedStateMachine):
         self.server.strike(stage, fault, when=when, times=1 if stage == "submit" else times)
         ran = self.world.run(*self.arguments(slot))
         self.server.heal()
-        self.asked.add(slot)
-        assert not judge(ran), ran
+        self.requested.add(slot)
+        assert not check(ran), ran
         if ran.status == 0:
             assert (self.world.cwd / f"{slot}.png").exists()
 
     @rule()
     def collect(self) -> None:
-        assert not judge(self.world.run("download", "--unsaved"))
+        assert not check(self.world.run("download", "--unsaved"))
 
     @rule()
     def look(self) -> None:
@@ -81,12 +81,12 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_paid_twice(self) -> None:
-        for slot in self.asked:
+        for slot in self.requested:
             assert len(self.server.made_for(slot)) <= 1 + self.removed[slot]
 
     def teardown(self) -> None:
         try:
-            for slot in self.asked:
+            for slot in self.requested:
                 file = self.world.cwd / f"{slot}.png"
                 after = finish(
                     self.world, self.server, self.arguments(slot), files=[file], prompt=slot

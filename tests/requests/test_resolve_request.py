@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NEVER = lambda _: None  # noqa: E731 - a question that nobody answers
 
 
-def around(cwd: Path, find: Task | None = None, **flags: Any) -> RequestEnvironment:
+def environment(cwd: Path, find: Task | None = None, **flags: Any) -> RequestEnvironment:
     return RequestEnvironment(
         settings=Settings({"FLUXCLI_CONFIG": str(cwd / "none.toml")}, flags=flags),
         cwd=cwd,
@@ -42,7 +42,7 @@ def taken(cwd: Path, prompt: str | None = "a fox", **fields: Any) -> ResolvedReq
     flags = {name: fields.pop(name) for name in list(fields) if "." in name or name == "output"}
     find = fields.pop("find", None)
     raw = RawRequest(**{"mode": "generate", "prompt": prompt} | fields)
-    return resolve_request(raw, around(cwd, find, **flags))
+    return resolve_request(raw, environment(cwd, find, **flags))
 
 
 def task(state: State, **fields: Any) -> Task:

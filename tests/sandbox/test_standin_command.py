@@ -35,8 +35,8 @@ def shell(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
     ) as running:
         try:
             assert running.stdout is not None
-            told = [running.stdout.readline().strip() for _ in range(3)]
-            pairs = [line.removeprefix("export ").partition("=") for line in told]
+            result = [running.stdout.readline().strip() for _ in range(3)]
+            pairs = [line.removeprefix("export ").partition("=") for line in result]
             yield running, {name: value for name, _, value in pairs}
         finally:
             running.kill()

@@ -36,7 +36,7 @@ def submitted(at: Desk) -> HttpAnswer:
     return at.call("POST", ways.GENERATE, b'{"prompt":"a"}', AS_JSON)
 
 
-def asked(at: Desk, place: str) -> HttpAnswer:
+def requested(at: Desk, place: str) -> HttpAnswer:
     """Make one good call of this place, whatever it takes to be able to."""
     if place == "submit":
         return submitted(at)
@@ -170,7 +170,7 @@ def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
 )
 def test_connections_break(place: str, what: str, broken: str) -> None:
     with faulty(f"{place}:{what}") as at:
-        assert asked(at, place).broken == broken
+        assert requested(at, place).broken == broken
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> Non
 @pytest.mark.parametrize("place", ["submit", "poll", "credits", "link", "upload"])
 def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
     with faulty(f"{place}:{what}") as at:
-        answer = asked(at, place)
+        answer = requested(at, place)
     body: Any = json.loads(answer.body)
     assert (answer.status, body["code"]) == (200, code)
     assert body.get("success") is (False if place == "upload" else None)
@@ -209,7 +209,7 @@ def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
 @pytest.mark.parametrize("code", [401, 402, 429, 433, 455, 500, 502, 503, 521])
 def test_a_download_fails_by_its_status(code: int) -> None:
     with faulty(f"download:{code}") as at:
-        assert asked(at, "download").status == code
+        assert requested(at, "download").status == code
 
 
 @pytest.mark.parametrize("what", ["502", "503", "521"])
@@ -234,7 +234,7 @@ def test_answers_without_meaning() -> None:
 
 def test_a_slow_answer_is_whole_and_late() -> None:
     with faulty("download:slow", "credits:slow") as at:
-        download, balance = asked(at, "download"), asked(at, "credits")
+        download, balance = requested(at, "download"), requested(at, "credits")
     assert (download.delay, balance.delay) == (5.0, 5.0)
     assert len(balance.pieces()) == 1
     assert len(download.pieces()) > 4
@@ -299,7 +299,7 @@ def test_a_record_that_is_forgotten_stays_so_and_stays_paid() -> None:
 
 def test_a_download_that_breaks_off() -> None:
     with faulty("download:truncate") as at:
-        answer = asked(at, "download")
+        answer = requested(at, "download")
     assert answer.broken == "truncated"
     assert b"".join(answer.pieces()) == answer.body[: len(answer.body) // 2]
 
@@ -316,7 +316,7 @@ def test_a_download_of_damaged_bytes_looks_whole() -> None:
 
 def test_a_download_that_is_no_picture_says_it_is() -> None:
     with faulty("download:not-image") as at:
-        answer = asked(at, "download")
+        answer = requested(at, "download")
     assert answer.header("content-type") == "image/jpeg"
     assert answer.body.isascii()
 

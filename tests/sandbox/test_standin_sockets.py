@@ -64,7 +64,7 @@ def curl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([*fixed, *arguments], capture_output=True, check=False, timeout=30)
 
 
-def told(*arguments: str) -> Any:
+def output_lines(*arguments: str) -> Any:
     """Return what JSON curl is answered."""
     ran = curl(*arguments)
     assert ran.returncode == 0, ran.stderr
@@ -73,7 +73,7 @@ def told(*arguments: str) -> Any:
 
 def generate(one: Served, **fields: object) -> str:
     body = json.dumps({"prompt": "a", **fields})
-    return str(told(*AS_JSON, "-d", body, one.api_url + GENERATE)["data"]["taskId"])
+    return str(output_lines(*AS_JSON, "-d", body, one.api_url + GENERATE)["data"]["taskId"])
 
 
 def result(one: Served, hands: Hands, **fields: object) -> str:
@@ -81,7 +81,7 @@ def result(one: Served, hands: Hands, **fields: object) -> str:
     task = generate(one, **fields)
     hands.now += 6
     url = f"{one.api_url}/api/v1/flux/kontext/record-info?taskId={task}"
-    return str(told(*KEY, url)["data"]["response"]["resultImageUrl"])
+    return str(output_lines(*KEY, url)["data"]["response"]["resultImageUrl"])
 
 
 def test_a_picture_from_order_to_file(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_picture_from_order_to_file(tmp_path: Path) -> None:
         source = tmp_path / "in.png"
         source.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9000)
         form = ["-F", f"file=@{source}", "-F", "uploadPath=a", "-F", "fileName=b.png"]
-        upload = told(*KEY, *form, f"{one.upload_url}/api/file-stream-upload")["data"]
+        upload = output_lines(*KEY, *form, f"{one.upload_url}/api/file-stream-upload")["data"]
         assert upload["fileSize"] == source.stat().st_size
         assert upload["downloadUrl"].startswith(one.result_url + "/kieai/")
         assert curl(upload["downloadUrl"]).stdout == source.read_bytes()
@@ -118,7 +118,7 @@ def test_json_comes_in_chunks_and_gzipped_pictures_with_a_length() -> None:
 def test_a_chunked_request_is_understood() -> None:
     with served() as (one, _):
         chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", '{"prompt":"a"}']
-        assert told(*AS_JSON, *chunked, one.api_url + GENERATE)["code"] == 200
+        assert output_lines(*AS_JSON, *chunked, one.api_url + GENERATE)["code"] == 200
 
 
 def test_one_connection_serves_many_calls() -> None:
@@ -135,16 +135,16 @@ def test_a_key_at_the_result_port_is_a_leak() -> None:
     with served() as (one, hands):
         link = result(one, hands)
         assert b"200" in curl("-i", *KEY, link).stdout.splitlines()[0]
-        ledger = told(f"{one.api_url}/sandbox/ledger")
+        ledger = output_lines(f"{one.api_url}/sandbox/ledger")
         assert ledger["leaks"] == 1
         assert ledger["tasks"] == len(ledger["charges"]) == 1
 
 
 def test_an_unknown_path_and_method() -> None:
     with served() as (one, _):
-        assert told(f"{one.api_url}/nowhere")["code"] == 404
-        assert told("-X", "DELETE", *KEY, one.api_url + GENERATE)["code"] == 405
-        assert told("-X", "PUT", one.api_url + "/x")["code"] == 404
+        assert output_lines(f"{one.api_url}/nowhere")["code"] == 404
+        assert output_lines("-X", "DELETE", *KEY, one.api_url + GENERATE)["code"] == 405
+        assert output_lines("-X", "PUT", one.api_url + "/x")["code"] == 404
 
 
 @pytest.mark.parametrize(("what", "tasks"), [("refuse", 0), ("drop", 0), ("reset", 1)])
@@ -179,7 +179,7 @@ def test_a_slow_answer_is_whole() -> None:
         link, before = result(one, hands), hands.now
         first, second = curl(link).stdout, curl(link).stdout
         assert first == second
-        told(*KEY, f"{one.api_url}/api/v1/chat/credit")
+        output_lines(*KEY, f"{one.api_url}/api/v1/chat/credit")
         assert hands.now == pytest.approx(before + 10)
 
 
@@ -268,7 +268,7 @@ def test_a_caller_that_vanishes_leaves_no_noise(capfd: pytest.CaptureFixture[str
             with line(one.api_url) as opened:
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 opened.sendall(b"GET /api/v1/chat/credit HT")
-        told(*KEY, f"{one.api_url}/api/v1/chat/credit")
+        output_lines(*KEY, f"{one.api_url}/api/v1/chat/credit")
     assert capfd.readouterr() == ("", "")
 
 
@@ -422,7 +422,7 @@ def test_callbacks_of_both_apis_are_signed_where_a_key_is_set() -> None:
         one.sandbox_service.webhook_key = "secret"
         generate(one, callBackUrl=url)
         body = {"model": "flux1-kontext", "callBackUrl": url, "input": {"prompt": "a"}}
-        told(*AS_JSON, "-d", json.dumps(body), f"{one.api_url}/api/v1/jobs/createTask")
+        output_lines(*AS_JSON, "-d", json.dumps(body), f"{one.api_url}/api/v1/jobs/createTask")
         hands.now += 6
         assert listener.come.wait(10)
         for (_, sent), headers in zip(listener.heard, listener.headers, strict=True):

@@ -30,8 +30,8 @@ def client(*faults: str) -> Iterator[tuple[httpx.Client, Desk]]:
         yield made, at
 
 
-def post(made: httpx.Client, told: list[str] | None = None, read: float = 30) -> httpx.Response:
-    trace = (lambda name, _: told.append(name)) if told is not None else None
+def post(made: httpx.Client, ran: list[str] | None = None, read: float = 30) -> httpx.Response:
+    trace = (lambda name, _: ran.append(name)) if ran is not None else None
     extensions: dict[str, Any] = {"timeout": {"read": read}}
     return made.post(
         ways.GENERATE, json=BODY, extensions=extensions | ({"trace": trace} if trace else {})
@@ -79,10 +79,10 @@ def test_a_streamed_upload_is_read_to_its_end() -> None:
 
 
 def test_the_trace_is_told_in_a_connection_s_order() -> None:
-    told: list[str] = []
+    ran: list[str] = []
     with client() as (made, _):
-        post(made, told)
-    assert told == [
+        post(made, ran)
+    assert ran == [
         "connection.connect_tcp.started",
         "connection.connect_tcp.complete",
         "connection.start_tls.started",
@@ -101,14 +101,14 @@ def test_the_trace_is_told_in_a_connection_s_order() -> None:
 
 
 def test_plain_http_has_no_tls_in_its_trace() -> None:
-    told: list[str] = []
+    ran: list[str] = []
     with client() as (made, at):
         at.sandbox_service.set_origins(
             ways.API.replace("https", "http"), ways.UPLOADS, ways.RESULTS
         )
-        trace = {"trace": lambda name, _: told.append(name)}
+        trace = {"trace": lambda name, _: ran.append(name)}
         made.get(ways.CREDIT.replace("https", "http"), extensions=trace)
-    assert "connection.start_tls.started" not in told
+    assert "connection.start_tls.started" not in ran
 
 
 @pytest.mark.parametrize("moment", ["connection.connect_tcp.started", SENT])
@@ -126,11 +126,11 @@ def test_what_the_trace_raises_stops_the_call_before_it_is_made(moment: str) -> 
 
 
 def test_a_refused_connection_fails_before_anything_is_sent() -> None:
-    told: list[str] = []
+    ran: list[str] = []
     with client("submit:refuse") as (made, at):
         with pytest.raises(httpx.ConnectError):
-            post(made, told)
-        assert told == ["connection.connect_tcp.started", "connection.connect_tcp.failed"]
+            post(made, ran)
+        assert ran == ["connection.connect_tcp.started", "connection.connect_tcp.failed"]
         assert at.sandbox_service.charges() == []
         assert post(made).json()["code"] == 200
 
@@ -146,12 +146,12 @@ def test_a_refused_connection_fails_before_anything_is_sent() -> None:
 def test_a_broken_answer_fails_after_everything_was_sent(
     what: str, error: type[Exception], tasks: int
 ) -> None:
-    told: list[str] = []
+    ran: list[str] = []
     with client(f"submit:{what}") as (made, at):
         with pytest.raises(error):
-            post(made, told)
-        assert SENT in told
-        assert told[-1] == "http11.receive_response_headers.failed"
+            post(made, ran)
+        assert SENT in ran
+        assert ran[-1] == "http11.receive_response_headers.failed"
         assert len(at.sandbox_service.charges()) == tasks
 
 

@@ -118,8 +118,8 @@ def test_no_default_of_generate_touches_an_edits_ratio(home: Path) -> None:
     settings = made(home, env=env, config='[generate]\naspect_ratio = "3:4"')
     assert settings.text("generate.aspect_ratio") == "1:1"
     assert settings.value("edit.aspect_ratio") == Resolved(None, "default")
-    asked = made(home, env={"FLUXCLI_EDIT_ASPECT_RATIO": "9:16"})
-    assert asked.text("edit.aspect_ratio") == "9:16"
+    requested = made(home, env={"FLUXCLI_EDIT_ASPECT_RATIO": "9:16"})
+    assert requested.text("edit.aspect_ratio") == "9:16"
 
 
 @pytest.mark.parametrize(

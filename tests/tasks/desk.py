@@ -64,7 +64,7 @@ class Desk:
     folder: Path
     answers: dict[str, list[Act]] = field(default_factory=dict)
     clock: SwiftClock = field(default_factory=SwiftClock)
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     journal: Journal = field(init=False)
     services: TaskServices = field(init=False)
 
@@ -90,7 +90,7 @@ class Desk:
 
     def _act(self, call: httpx.Request) -> httpx.Response:
         part = next(part for part in self.answers if part in str(call.url))
-        self.asked.append(part)
+        self.requested.append(part)
         acts = self.answers[part]
         act = acts.pop(0) if len(acts) > 1 else acts[0]
         if isinstance(act, Exception):
@@ -111,13 +111,13 @@ class Desk:
         **options: Any,
     ) -> list[Event]:
         """Ask for one picture; return what happened. `during` is told each event as it comes."""
-        asked = request(mode="edit", aspect_ratio=None) if source else request()
+        requested = request(mode="edit", aspect_ratio=None) if source else request()
         target = parse_target(output, cwd=self.folder)
         run = self.journal.open_run(fingerprint, new=False)
         work = PictureJob("1", self.services, RunOptions(**{"timeout": 900.0} | options))
-        wish = PictureRequest(request=asked, target=target, source=source, count=count)
+        request_for = PictureRequest(request=requested, target=target, source=source, count=count)
         try:
-            return self.drive(work.make(wish, run), during)
+            return self.drive(work.make(request_for, run), during)
         finally:
             self.journal.release(run)
 

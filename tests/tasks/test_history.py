@@ -67,14 +67,14 @@ class TestNames:
         task = accepted(desk.journal, "e730dcfe")
         found = history(desk).named(["e730dcfe", "@last", task.ref, "e730"])
         assert [one.ref for one in found] == [task.ref]
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_one_from_elsewhere_is_taken_over_once(self, desk: Desk) -> None:
         (task,) = history(desk).named(["@task12345"])
         assert (task.task_id, task.state) == ("task12345", State.RUNNING)
         assert task.output == f"{desk.folder}/{{prompt}}-{{id}}.{{ext}}"
         assert history(desk).named(["task12345"]) == [task]
-        assert desk.asked == ["record-info"]
+        assert desk.requested == ["record-info"]
 
     def test_one_that_nobody_knows_leaves_no_trace(self, desk: Desk) -> None:
         desk.answers["record-info"] = [answer(bodies.NO_RECORD)]
@@ -90,7 +90,7 @@ class TestLookingAgain:
         event = ended(desk, accepted(desk.journal, "e730"))
         assert isinstance(event, Finished)
         assert event.task.state is State.RUNNING
-        assert desk.asked == ["record-info"]
+        assert desk.requested == ["record-info"]
 
     def test_a_look_that_fails_is_one(self, desk: Desk) -> None:
         desk.answers["record-info"] = [httpx.ReadError("reset")]
@@ -111,7 +111,7 @@ class TestSettling:
     def test_as_not_charged(self, desk: Desk) -> None:
         task = lost(desk)
         assert history(desk).settle(task.ref, NOT_CHARGED).state is State.REFUSED
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_by_the_echo_of_the_request(self, desk: Desk) -> None:
         desk.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red fox\"}")]

@@ -69,7 +69,7 @@ class TestPolling:
         running = answer(RUNNING)
         desk.answers["record-info"] = [running, running, finished()]
         last(desk.make())
-        assert desk.asked.count("record-info") == 3
+        assert desk.requested.count("record-info") == 3
 
     def test_what_others_took_meanwhile_is_learnt(self, desk: Desk) -> None:
         """The first pictures of a batch are waited for blindly, the others need not be."""
@@ -195,7 +195,7 @@ class TestPolling:
         desk.journal.failed(task.ref, FluxError(Code.MODERATED, "flagged"))
         error = failure(collected(desk, desk.journal.get(task.ref)))
         assert (error.code, error.message) == (Code.MODERATED, "flagged")
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_the_time_is_up(self, desk: Desk) -> None:
         desk.answers["record-info"] = [answer(RUNNING)]
@@ -278,14 +278,14 @@ class TestDownloading:
         desk.answers = {"download-url": [answer(LINK)], **desk.answers}
         desk.answers["results.invalid"] = [answer(b"", 404), answer(jpeg)]
         assert last(desk.make()).url == RESULT
-        assert desk.asked.count("download-url") == 1
+        assert desk.requested.count("download-url") == 1
 
     def test_a_new_link_that_is_dead_too(self, desk: Desk) -> None:
         desk.answers = {"download-url": [answer(LINK)], **desk.answers}
         desk.answers["results.invalid"] = [answer(b"", 403)]
         error = failure(desk.make())
         assert (error.code, error.hint) == (Code.DOWNLOAD_FAILED, "fluxcli download --unsaved")
-        assert 1 < desk.asked.count("download-url") < 80
+        assert 1 < desk.requested.count("download-url") < 80
 
     def test_a_link_that_nobody_renews(self, desk: Desk) -> None:
         desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
@@ -319,7 +319,7 @@ class TestDownloading:
         desk.answers |= {"wrong.invalid": [answer(b"", 404)], "record-info": [*links]}
         error = failure(desk.make())
         assert (error.code, error.hint) == (Code.DOWNLOAD_FAILED, "fluxcli download --unsaved")
-        assert desk.asked.count("wrong.invalid") > 9
+        assert desk.requested.count("wrong.invalid") > 9
         assert desk.clock.monotonic() - 1000 <= 910
 
     @pytest.mark.parametrize(
@@ -408,10 +408,10 @@ class TestSaving:
         task = last(desk.make())
         assert task.picture is not None
         desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
-        desk.asked.clear()
+        desk.requested.clear()
         again = last(collected(desk, desk.journal.get(task.ref)))
         assert (again.state, again.picture) == (State.SAVED, task.picture)
-        assert desk.asked == []
+        assert desk.requested == []
         assert (desk.folder / "fox.jpg").read_bytes() == jpeg
 
     def test_another_file_in_its_place_is_not_its_own(self, desk: Desk) -> None:
@@ -442,10 +442,10 @@ class TestSaving:
     def test_an_image_that_a_check_refuses_is_not_saved(self, desk: Desk) -> None:
         """`check` decides before the image takes its place."""
 
-        def judge(picture: Picture) -> None:
+        def checked(picture: Picture) -> None:
             raise FluxError(Code.REJECTED, f"{picture.width} pixels are too few")
 
-        error = failure(desk.make(check=judge))
+        error = failure(desk.make(check=checked))
         assert error.message == "16 pixels are too few"
         assert not (desk.folder / "fox.jpg").exists()
 

@@ -38,12 +38,12 @@ def interrupts() -> Iterator[Interrupts]:
         yield found
 
 
-def said(text: str) -> Warned:
+def err(text: str) -> Warned:
     """Return an event to recognise."""
     return Warned(key="1", message=text)
 
 
-def told(events: Iterable[Event | None]) -> list[str]:
+def ran(events: Iterable[Event | None]) -> list[str]:
     """Return what was said, in order."""
     return [event.message for event in events if isinstance(event, Warned)]
 
@@ -52,8 +52,8 @@ class TestCarryingOut:
     def test_everything_is_told_and_then_it_ends(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        jobs = [Job(str(n), iter([said(f"{n}")])) for n in range(10)]
-        assert sorted(told(Scheduler(clock, interrupts).run(jobs))) == [str(n) for n in range(10)]
+        jobs = [Job(str(n), iter([err(f"{n}")])) for n in range(10)]
+        assert sorted(ran(Scheduler(clock, interrupts).run(jobs))) == [str(n) for n in range(10)]
 
     def test_nothing_to_do(self, clock: SwiftClock, interrupts: Interrupts) -> None:
         assert list(Scheduler(clock, interrupts).run([])) == []
@@ -74,10 +74,10 @@ class TestCarryingOut:
     def test_who_is_due_first_goes_first(self, clock: SwiftClock, interrupts: Interrupts) -> None:
         def steps(seconds: float) -> Iterator[JobStep]:
             yield Wait(1000 + seconds)
-            yield said(f"{seconds:g}")
+            yield err(f"{seconds:g}")
 
         jobs = [Job(str(seconds), steps(seconds)) for seconds in (30, 10, 20)]
-        assert told(Scheduler(clock, interrupts).run(jobs)) == ["10", "20", "30"]
+        assert ran(Scheduler(clock, interrupts).run(jobs)) == ["10", "20", "30"]
 
     def test_the_caller_is_woken_while_it_waits(
         self, clock: SwiftClock, interrupts: Interrupts
@@ -109,7 +109,7 @@ class TestCarryingOut:
 
         def steps() -> Iterator[JobStep]:
             seen.add(threading.get_ident())
-            yield said("x")
+            yield err("x")
 
         list(Scheduler(clock, interrupts).run(Job(str(n), steps()) for n in range(50)))
         assert 1 <= len(seen) <= WORKERS
@@ -214,7 +214,7 @@ class TestSignals:
 
         def waiting() -> Iterator[JobStep]:
             yield Wait(1000.0)
-            yield said("here")
+            yield err("here")
             yield Wait(1001.0)
             yield from late.steps()
 
@@ -272,7 +272,7 @@ class TestOtherEndings:
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         def steps() -> Iterator[JobStep]:
-            yield said("before")
+            yield err("before")
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -289,7 +289,7 @@ class TestOtherEndings:
         def crashing() -> Iterator[JobStep]:
             assert paid.left.wait(10)
             threading.Timer(0.05, paid.answer.set).start()
-            yield said("now")
+            yield err("now")
             raise ZeroDivisionError
 
         jobs = [Job("1", submitting()), Job("2", crashing())]

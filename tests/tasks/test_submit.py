@@ -83,7 +83,7 @@ class TestTheOrderOfThings:
         events = desk.make(wait=False, save=False)
         assert isinstance(events[-1], Finished)
         assert events[-1].task.state is State.RUNNING
-        assert desk.asked == ["kontext/generate"]
+        assert desk.requested == ["kontext/generate"]
 
 
 class TestAJournalThatFails:
@@ -93,7 +93,7 @@ class TestAJournalThatFails:
         desk.jam("NEW.sent_at IS NOT NULL")
         error = failure(desk.make()).error
         assert error.code is Code.JOURNAL
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_after_the_acceptance_the_id_is_told(self, desk: Desk) -> None:
         """It is the only way back to what is paid for."""
@@ -112,7 +112,7 @@ class TestAJournalThatFails:
         desk.answers["kontext/generate"] = [httpx.ReadError("reset")]
         assert failure(desk.make()).error.code is Code.OUTCOME_UNKNOWN
         assert failure(desk.make()).error.code is Code.OUTCOME_UNKNOWN
-        assert desk.asked == ["kontext/generate"]
+        assert desk.requested == ["kontext/generate"]
 
 
 class TestAnUnknownOutcome:
@@ -172,7 +172,7 @@ class TestSendingAgain:
         later = answer(b'{"code":455,"msg":"x"}', retry_after="300")
         desk.answers["kontext/generate"] = [later]
         assert failure(desk.make()).error.code is Code.MAINTENANCE
-        assert desk.asked == ["kontext/generate"]
+        assert desk.requested == ["kontext/generate"]
 
     @pytest.mark.parametrize(("timeout", "most"), [(900.0, 120.0), (30.0, 30.0), (0.5, 0.5)])
     def test_within_two_minutes_and_within_the_timeout(
@@ -206,7 +206,7 @@ class TestSendingAgain:
                 desk.journal.submission_limiter.saturate("a", 10.0)
 
         assert failure(desk.make(timeout=3.0, during=crowd)).error.code is Code.MAINTENANCE
-        assert desk.asked == ["kontext/generate"]
+        assert desk.requested == ["kontext/generate"]
         desk.clock.sleep(10)
         assert all(desk.journal.submission_limiter.acquire("a")[0] for _ in range(20))
 
@@ -216,7 +216,7 @@ class TestSendingAgain:
         assert found.error.code is Code.CREDITS_INSUFFICIENT
         assert found.task is not None
         assert (found.task.state, found.error.ref) == (State.REFUSED, found.task.ref)
-        assert desk.asked == ["kontext/generate"]
+        assert desk.requested == ["kontext/generate"]
 
 
 class TestTheLimit:
@@ -251,7 +251,7 @@ class TestEarlierResults:
         desk.make(source=self.source())
         desk.make(source=self.source(), output="b.jpg", fingerprint="g")
         assert self.used(desk) == self.LINK
-        assert desk.asked.count("earlier.invalid") == 1
+        assert desk.requested.count("earlier.invalid") == 1
 
     def test_a_link_whose_host_cannot_be_asked_is_used(self, desk: Desk) -> None:
         desk.answers["earlier.invalid"] = [answer(b"", 503)]
@@ -272,7 +272,7 @@ class TestEarlierResults:
             "download-url": [refusal(422, "url is wrong")],
         }
         desk.make(source=self.source(saved))
-        assert desk.asked.count("file-stream-upload") == 1
+        assert desk.requested.count("file-stream-upload") == 1
         assert (self.used(desk) or "").endswith("w5dsj9ctw1.jpg")
 
     def test_without_either_nothing_is_sent(self, desk: Desk) -> None:
@@ -283,7 +283,7 @@ class TestEarlierResults:
         failed = failure(desk.make(source=self.source(desk.folder / "removed.png")))
         assert (failed.error.code, failed.error.status) == (Code.EXPIRED, 8)
         assert "nothing was sent" in failed.error.message
-        assert "kontext/generate" not in desk.asked
+        assert "kontext/generate" not in desk.requested
 
     def test_a_renewal_that_fails_in_passing_is_tried_again(self, desk: Desk) -> None:
         renewed = answer(b'{"code":200,"data":"https://renewed.invalid/r.png"}')
@@ -296,7 +296,7 @@ class TestEarlierResults:
     def test_a_refused_key_ends_it_before_anything_is_sent(self, desk: Desk) -> None:
         desk.answers |= {"earlier.invalid": [answer(b"", 404)], "download-url": [refusal(401)]}
         assert failure(desk.make(source=self.source())).error.code is Code.AUTH_REFUSED
-        assert "kontext/generate" not in desk.asked
+        assert "kontext/generate" not in desk.requested
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ class TestUploading:
         began = desk.clock.monotonic()
         assert failure(desk.make(source=source)).error.code is Code.NETWORK
         assert desk.clock.monotonic() - began <= 120
-        assert "kontext/generate" not in desk.asked
+        assert "kontext/generate" not in desk.requested
 
     def test_once_for_many(self, desk: Desk, source: Source) -> None:
         desk.make(source=source)
@@ -363,7 +363,7 @@ class TestUploading:
 
         desk.answers["h.invalid"] = [answer(png)]
         desk.make(source=source, during=overtake)
-        assert "file-stream-upload" not in desk.asked
+        assert "file-stream-upload" not in desk.requested
         assert desk.journal.recent(None)[0].request.input_image == "https://h.invalid/x.png"
 
     @pytest.mark.parametrize("http", [403, 404, 410])
@@ -374,9 +374,9 @@ class TestUploading:
         desk.journal.uploads.keep("a", source.input.sha256, "https://h.invalid/x.png")
         desk.answers["h.invalid"] = [answer(b"", http)]
         desk.make(source=source)
-        assert desk.asked.count("file-stream-upload") == 1
+        assert desk.requested.count("file-stream-upload") == 1
         desk.make(source=source, output="other.jpg", fingerprint="g")
-        assert desk.asked.count("file-stream-upload") == 1, "the new one is used from now on"
+        assert desk.requested.count("file-stream-upload") == 1, "the new one is used from now on"
 
     @pytest.mark.parametrize("trouble", [answer(b"", 503), httpx.ConnectError("no route")])
     def test_not_if_its_host_cannot_be_asked(
@@ -387,7 +387,7 @@ class TestUploading:
         desk.journal.uploads.keep("a", source.input.sha256, "https://h.invalid/x.png")
         desk.answers["h.invalid"] = [trouble]
         desk.make(source=source)
-        assert "file-stream-upload" not in desk.asked
+        assert "file-stream-upload" not in desk.requested
 
     def test_a_webp_keeps_its_ending(self, desk: Desk) -> None:
         sent: list[bytes] = []
@@ -421,7 +421,7 @@ class TestUploading:
         events = desk.make(source=source)
         assert events[1] == Uploading(key="1", name="stdin", bytes=size)
         (task,) = desk.journal.recent(None)
-        assert desk.asked[:2] == [way, "kontext/generate"]
+        assert desk.requested[:2] == [way, "kontext/generate"]
         assert f"{picture.sha256[:16]}-{task.ref}.jpg".encode() in sent[0]
         assert b"image/jpeg" in sent[0]
 
@@ -430,12 +430,12 @@ class TestUploading:
         error = failure(desk.make(source=source)).error
         assert (error.code, error.status) == (Code.INPUT_UNREADABLE, 2)
         assert "cannot be read any more" in error.message
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_a_url_is_handed_on(self, desk: Desk) -> None:
         url = "https://example.com/a.png"
         desk.make(source=Source(identity=url, url=url))
-        assert "file-stream-upload" not in desk.asked
+        assert "file-stream-upload" not in desk.requested
         assert desk.journal.recent(None)[0].request.input_image == url
 
 
@@ -444,24 +444,24 @@ class TestTakingUp:
         accepted(desk.journal, "e730")
         events = desk.make()
         assert kinds(events)[0] == "Resumed"
-        assert "kontext/generate" not in desk.asked
+        assert "kontext/generate" not in desk.requested
 
     def test_a_lost_one_asks_for_a_person(self, desk: Desk) -> None:
         run = desk.journal.open_run("f", new=False)
-        wish = accepted(desk.journal, "other", "g")
-        task = desk.journal.begin(run, wish.request, source=None, output="/x")
-        desk.journal.sending(task.ref, wish.request)
+        request_for = accepted(desk.journal, "other", "g")
+        task = desk.journal.begin(run, request_for.request, source=None, output="/x")
+        desk.journal.sending(task.ref, request_for.request)
         desk.journal.release(run)
         error = failure(desk.make()).error
         assert (error.code, error.ref) == (Code.OUTCOME_UNKNOWN, task.ref)
         assert "the process ended while the answer was awaited" in error.message
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_one_that_never_left_goes_on_under_its_name(self, desk: Desk) -> None:
         run = desk.journal.open_run("f", new=False)
-        wish = accepted(desk.journal, "other", "g")
+        request_for = accepted(desk.journal, "other", "g")
         task = desk.journal.begin(
-            run, wish.request, source=None, output=str(desk.folder / "fox.jpg")
+            run, request_for.request, source=None, output=str(desk.folder / "fox.jpg")
         )
         desk.journal.release(run)
         (last,) = (event for event in desk.make() if isinstance(event, Finished))

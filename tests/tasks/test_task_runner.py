@@ -73,10 +73,10 @@ class TestProducing:
                 break
         run.close()  # type: ignore[attr-defined] # a generator, as it happens
         assert desk.journal.unfinished("f") is not None
-        desk.asked.clear()
+        desk.requested.clear()
         (again,) = ends(runner(desk).produce(pictures(desk), "f", new=False))
         assert isinstance(again, Finished)
-        assert desk.asked == []
+        assert desk.requested == []
 
     def test_it_stays_open_while_one_is_missing(self, desk: Desk) -> None:
         acts: list[Act] = [refusal(402), answer(bodies.GENERATE)]
@@ -85,7 +85,7 @@ class TestProducing:
         assert desk.journal.unfinished("f") is not None
         again = ends(runner(desk).produce(pictures(desk, 2), "f", new=False))
         assert {type(event) for event in again} == {Finished}
-        assert desk.asked.count("kontext/generate") == 3
+        assert desk.requested.count("kontext/generate") == 3
         assert desk.journal.unfinished("f") is None
 
     def test_without_waiting_it_stays_open(self, desk: Desk) -> None:
@@ -108,7 +108,7 @@ class TestProducing:
                 ends(runner(desk).produce(pictures(desk), "f", new=False))
             process.communicate("\n", timeout=10)
         assert caught.value.code is Code.BUSY
-        assert desk.asked == []
+        assert desk.requested == []
 
 
 class TestCollecting:
@@ -130,11 +130,11 @@ class TestCollecting:
         seen = accepted(desk.journal, "e730")
         target = parse_target("fox.jpg", cwd=desk.folder)
         ends(runner(desk).collect([seen], target))
-        desk.asked.clear()
+        desk.requested.clear()
         (again,) = ends(runner(desk).collect([seen], target))
         assert isinstance(again, Finished)
         assert again.task.state is State.SAVED
-        assert "record-info" not in desk.asked
+        assert "record-info" not in desk.requested
         assert [path.name for path in desk.folder.glob("*.jpg")] == ["fox.jpg"]
 
     def test_a_run_is_closed_with_its_last_picture(self, desk: Desk) -> None:

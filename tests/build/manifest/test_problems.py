@@ -126,23 +126,23 @@ edit = "missing.png"
 def test_a_mistake_has_its_place_and_a_hint(
     tmp_path: Path, text: str, message: str, hint: str | None
 ) -> None:
-    said, offered = problem(tmp_path, text)
-    assert said.startswith("`assets.toml:")
-    assert message in said
+    err, offered = problem(tmp_path, text)
+    assert err.startswith("`assets.toml:")
+    assert message in err
     assert hint is None or (offered is not None and hint in offered)
 
 
 def test_two_assets_cannot_have_one_output(tmp_path: Path) -> None:
     text = "[assets.a]\nprompt='x'\noutput='Ä.png'\n[assets.b]\nprompt='x'\noutput='a\u0308.PNG'"
-    said, _ = problem(tmp_path, text)
-    assert "`a` and `b` have one output" in said
-    assert "where case does not count" in said
+    err, _ = problem(tmp_path, text)
+    assert "`a` and `b` have one output" in err
+    assert "where case does not count" in err
 
 
 def test_members_of_a_matrix_need_outputs_of_their_own(tmp_path: Path) -> None:
     text = "[assets.a]\nprompt='{w}'\nmatrix={w=['x','y']}\noutput='a.png'"
-    said, hint = problem(tmp_path, text)
-    assert "`a[x]` and `a[y]` have one output" in said
+    err, hint = problem(tmp_path, text)
+    assert "`a[x]` and `a[y]` have one output" in err
     assert hint is not None
     assert "{w}.{ext}" in hint
 
@@ -157,8 +157,8 @@ def test_a_link_cannot_lead_an_output_out_of_the_folder(tmp_path: Path) -> None:
     inside.mkdir()
     (tmp_path / "elsewhere").mkdir()
     (inside / "out").symlink_to(tmp_path / "elsewhere")
-    said, _ = problem(inside, "[assets.a]\nprompt='x'\noutput='out/a.png'")
-    assert "leads out of the manifest's folder" in said
+    err, _ = problem(inside, "[assets.a]\nprompt='x'\noutput='out/a.png'")
+    assert "leads out of the manifest's folder" in err
 
 
 def test_each_output_is_where_the_file_system_says(tmp_path: Path) -> None:
@@ -188,15 +188,15 @@ def test_two_ways_to_one_place_are_one_output(tmp_path: Path) -> None:
 def test_a_file_that_an_asset_makes_is_edited_by_the_assets_name(tmp_path: Path) -> None:
     """Else the edit would start before its input is made."""
     text = "[assets.a]\nprompt='x'\n[assets.b]\nprompt='x'\nedit='./a.jpg'"
-    said, hint = problem(tmp_path, text)
-    assert "is the output of `a`" in said
+    err, hint = problem(tmp_path, text)
+    assert "is the output of `a`" in err
     assert hint == 'edit = "@a"'
 
 
 def test_an_input_has_to_be_an_image(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello there")
-    said, _ = problem(tmp_path, "[assets.b]\nprompt='x'\nedit='notes.txt'")
-    assert "is not a PNG, JPEG or WebP image" in said
+    err, _ = problem(tmp_path, "[assets.b]\nprompt='x'\nedit='notes.txt'")
+    assert "is not a PNG, JPEG or WebP image" in err
 
 
 def test_an_input_that_never_ends_is_not_opened(tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_an_input_that_never_ends_is_not_opened(tmp_path: Path) -> None:
 
 def test_a_matrix_that_is_too_large_is_refused_at_once(tmp_path: Path) -> None:
     axes = ", ".join(f"a{n} = [0,1,2,3,4,5,6,7,8,9]" for n in range(9))
-    said, _ = problem(tmp_path, f"[assets.a]\nprompt='x'\nmatrix = {{ {axes} }}")
-    assert "these are 1000000000 assets" in said
+    err, _ = problem(tmp_path, f"[assets.a]\nprompt='x'\nmatrix = {{ {axes} }}")
+    assert "these are 1000000000 assets" in err
 
 
 def test_a_text_that_doubles_itself_is_refused(tmp_path: Path) -> None:
