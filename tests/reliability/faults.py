@@ -160,7 +160,7 @@ def _murky_answers() -> Iterator[Fault]:
 def every_status() -> Iterator[Fault]:
     """Every HTTP status that proves nothing, in the service's envelope and by itself."""
     for http in range(200, 600):
-        if http in PROVEN or http in EDGE_PROVEN or http == 304:
+        if http in {*PROVEN, *HTTP_PROVEN, *EDGE_PROVEN, 304}:
             continue
         if http not in {200, 204, 205}:
             yield says(f"HTTP {http} in an envelope", envelope(http, "?", None, http=http))
