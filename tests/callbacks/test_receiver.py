@@ -185,7 +185,7 @@ def test_parallel_callbacks_all_arrive(received: Received) -> None:
 
 def test_slow_senders_are_closed_and_hold_nobody_up() -> None:
     """More connections than are kept, each with half a request; a real callback is accepted."""
-    with _received(seconds=0.5) as made, ExitStack() as stack:
+    with _received(seconds=3.0) as made, ExitStack() as stack:
         slow = [
             stack.enter_context(socket.create_connection(("127.0.0.1", made.port), timeout=20))
             for _ in range(MOST_CONNECTIONS + 8)
