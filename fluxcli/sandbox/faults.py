@@ -18,7 +18,7 @@ three hold for every call, and so does `models:tiers`.
 | `429 402 429-credits 433 455 401 500` | HTTP 200 with that `code` (a download: that status) | not done |
 | `503 521` | that HTTP status and a page of the edge | not done |
 | `502` | that HTTP status and a page of the edge | done |
-| `400 404 408 422 501 505` (submit) | HTTP 200 with that `code` | not done |
+| `400 404 408 422 501 505` (submit; 408 and 501 at poll too) | HTTP 200 with that `code` | not done |
 | `http400` … `http505` (submit) | that HTTP status with the envelope | not done |
 | `late` (submit) | the task is not known for 90 seconds after its creation | done |
 | `tiers` (models) | the schema of the jobs API has a field for pro and max, and takes it | done |
@@ -57,7 +57,7 @@ _ANYWHERE: Final = (
 _STATUSES: Final = tuple(f"http{code}" for code in sorted({*_CODES, *_SUBMIT_CODES, "502", "503"}))
 _ONLY: Final = {
     "submit": ("moderated", "failed", "expired", "late", *_SUBMIT_CODES, *_STATUSES),
-    "poll": ("unknown", "moderated", "failed", "expired"),
+    "poll": ("unknown", "moderated", "failed", "expired", "408", "501"),
     "download": ("truncate", "corrupt", "not-image", "expired"),
     "link": ("expired",),
     "models": ("tiers",),

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 NEW_SECONDS: Final = 90.0
 """For so long after its creation the service may not know a task yet; that is not reported."""
 
+UNCERTAIN_SECONDS: Final = 60.0
+"""For so long a failure that only the envelope's code reports must be all that is read."""
+
 LASTING: Final = frozenset({Code.AUTH_REFUSED, Code.AUTH_MISSING_KEY, Code.ENVIRONMENT_INVALID})
 """Errors that do not pass by waiting."""
 
@@ -75,7 +78,7 @@ class Poller:
                     yield Trouble(key=self._key, error=_own(error, task), seconds=pause)
             else:
                 slowed.passed()
-                if record.state != "running" and slowed.confirms(record):
+                if slowed.confirms(record, started):
                     done = finalize(self._services, task, record)
                     yield Succeeded(key=self._key, seconds=done.seconds)
                     return done
@@ -104,7 +107,7 @@ class _Backoff:
         self.seconds = 0.0
         self.last: FluxError | None = None
         self._failures = 0
-        self._unconfirmed = False
+        self._uncertain_since: float | None = None
 
     def failed(self, error: FluxError) -> None:
         self.last = error
@@ -119,11 +122,18 @@ class _Backoff:
         self.last, self._failures = None, 0
         self.seconds = self.seconds / 2 if self.seconds > 1 else 0.0
 
-    def confirms(self, record: Record) -> bool:
-        """Return whether a final record counts: one that is not certain must come twice."""
-        confirmed = record.is_certain or self._unconfirmed
-        self._unconfirmed = not record.is_certain
-        return confirmed
+    def confirms(self, record: Record, now: float) -> bool:
+        """Return whether a record ends the task, at the moment `now`.
+
+        A failure that is not certain counts once no other record was read for a while: a code in
+        the envelope alone may as well be a failure of the read, and a failed task is paid anew.
+        """
+        if record.state == "running":
+            self._uncertain_since = None
+            return False
+        if self._uncertain_since is None:
+            self._uncertain_since = now
+        return record.is_certain or now - self._uncertain_since >= UNCERTAIN_SECONDS
 
 
 def finalize(services: TaskServices, task: Task, record: Record) -> Task:

@@ -227,6 +227,29 @@ class TestIds:
         assert "already paid" in ran.err
 
 
+class TestFailuresByCode:
+    """The envelope's code 408 or 501 may report a failed task of the jobs API, or a failed read."""
+
+    MAKE = ("generate", "a fox", "-o", "a.jpg", "--api", "jobs")
+
+    @pytest.mark.parametrize("code", ["408", "501"])
+    @pytest.mark.parametrize("times", [1, 3, 20])
+    def test_in_passing_it_ends_nothing(self, world: World, code: str, times: int) -> None:
+        fault = f"poll:{code}x{times}"
+        world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": fault}
+        ran = world.run(*self.MAKE)
+        assert (ran.status, ran.lines) == (0, [str(world.cwd / "a.jpg")]), ran.err
+
+    @pytest.mark.parametrize("code", ["408", "501"])
+    def test_for_a_minute_it_is_a_failure(self, world: World, code: str) -> None:
+        fault = f"poll:{code}x999"
+        world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": fault}
+        begun = world.clock.monotonic()
+        ran = world.run(*self.MAKE, "--json")
+        assert (ran.status, ran.code) == (8, "generation_failed")
+        assert world.clock.monotonic() - begun >= 60
+
+
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/", "/api/v1/flux/kontext"])
 @pytest.mark.parametrize("words", [("generate", "a fox"), ("credits",), ("status", "abcdef")])
 def test_an_address_with_the_path_names_the_right_one(
