@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
-from fluxcli.catalog import PRO
+from fluxcli.catalog import MAX, PRO
 from fluxcli.models import Picture, Request, State, Task
 from fluxcli.output.output import Output
 from fluxcli.output.task_table import TaskReporter
@@ -39,10 +39,15 @@ prompt = "Make it night"
 prompt = "A {what} icon"
 matrix = { what = ["mail", "phone"] }
 """
+LIST: Final = """\
+{"prompt": "a fox", "model": "max"}
+{"prompt": "a hare", "aspect_ratio": "1:1", "watermark": "me"}
+"""
 COMMANDS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "dry-run": (
         ("generate", "a fox", "-n", "2", "-a", "1:1", "-o", "fox-{n}.png", "--dry-run"),
         ("edit", "input.png", "make it night", "--dry-run"),
+        ("generate", "--prompts", "list.jsonl", "-o", "l-{n}.{ext}", "--dry-run"),
     ),
     "config": (("config", "list"), ("config", "get", "model"), ("config", "set", "model", "max")),
     "generate": (
@@ -111,6 +116,7 @@ def transcripts() -> Iterator[tuple[str, str]]:
 def _session(name: str, root: Path) -> str:
     world = World(root, env={"FLUXCLI_SANDBOX_SECONDS": "0"})
     (world.cwd / "input.png").write_bytes(png("the input"))
+    (world.cwd / "list.jsonl").write_text(LIST)
     if name == "build":
         (world.cwd / "assets.toml").write_text(MANIFEST)
     parts = []
@@ -174,6 +180,7 @@ def _tasks() -> list[Task]:
     error: dict[str, Any] = {"error_code": "outcome_unknown", "error_message": "no answer"}
     failure: dict[str, Any] = {"error_code": "generation_failed", "error_message": "it failed"}
     refusal: dict[str, Any] = {"error_code": "moderated", "error_message": "it was flagged"}
+    edited = _request('it\'s "night"', mode="edit", model=MAX)
     return [
         _task(State.SAVED, 1, credits=5.0),
         _task(State.SUCCEEDED, 2, **edit),
@@ -182,6 +189,9 @@ def _tasks() -> list[Task]:
         _task(State.UNKNOWN, 5, **without_id, **error),
         _task(State.FAILED, 6, **failure),
         _task(State.REFUSED, 7, **without_id, **refusal),
+        _task(State.REFUSED, 8, request=edited, source="https://h/a.png", **without_id, **refusal),
+        _task(State.FAILED, 9, request=edited, source=f"sha256:{'ab' * 32}", **failure),
+        _task(State.FAILED, 10, request=edited, source=edit["source"], **failure),
     ]
 
 

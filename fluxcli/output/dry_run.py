@@ -73,7 +73,8 @@ def show_list_plan(
     values = {field: {getattr(request, field) for *_, request in rows} for field in fields}
     shared = [field for field in fields if len(values[field]) == 1]
     for key, path, request in rows:
-        own = [f"{f} {_text(getattr(request, f))}" for f in fields if f not in shared]
+        chosen = [f for f in fields if f not in shared and getattr(request, f) is not None]
+        own = [f"{field} {_text(getattr(request, field))}" for field in chosen]
         output.answer(f"{key}  {visible(path)}  {visible('  '.join([request.prompt, *own]))}")
     totals: Iterable[tuple[str, object]] = [
         *((field, getattr(rows[0][2], field)) for field in shared),

@@ -73,6 +73,37 @@ def test_codes_that_prove_a_refusal(
     assert (found.error.code, found.again) == (expected, again)
 
 
+KEY_PAGE = "https://kie.ai/api-key"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "words", "hint"),
+    [
+        (400, "bad", "the service refused the request", None),
+        (400, "nsfw", "the content policy refused the request", None),
+        (401, "x", "the service refused the API key", f"make a key at {KEY_PAGE}, then "),
+        (402, "x", "not enough credits", "fluxcli credits"),
+        (403, "x", "the service refused the API key", f"make a key at {KEY_PAGE}, then "),
+        (404, "x", "the service refused the request", None),
+        (422, "x", "the service refused the request", None),
+        (429, "x", "too many calls for this account", None),
+        (433, "x", "the key's usage cap is reached", f"raise the key's limit at {KEY_PAGE}"),
+        (455, "x", "the service is under maintenance", None),
+        (500, "This interface is temporarily paused", "the service has paused this model", None),
+        (500, "prompt is required", "the service refused the request", None),
+        (505, "x", "the service has switched this off", None),
+    ],
+)
+def test_a_refusal_says_what_happened_and_repeats_the_service(
+    code: int, text: str, words: str, hint: str | None
+) -> None:
+    found = result_of(200, body(code, text))
+    assert isinstance(found, SubmissionRefused)
+    assert found.error.message == f"{words}: {text} (HTTP 200, code {code})"
+    if hint is not None:
+        assert (found.error.hint or "").startswith(hint)
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [

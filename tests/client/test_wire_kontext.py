@@ -413,5 +413,26 @@ class TestEchoes:
     def test_whether_an_echo_has_the_prompt(self, prompt: object, same: bool | None) -> None:  # noqa: FBT001 - a column
         assert KONTEXT.has_prompt({"prompt": prompt}, REQUEST) is same
 
+    @pytest.mark.parametrize(("translated", "same"), [(True, None), (False, False)])
+    def test_a_prompt_that_may_have_been_translated_decides_nothing(
+        self,
+        translated: bool,  # noqa: FBT001 - a column
+        same: bool | None,  # noqa: FBT001 - a column
+    ) -> None:
+        request = replace(REQUEST, prompt="ein Fuchs, müde", enable_translation=translated)
+        assert KONTEXT.has_prompt({"prompt": "a tired fox"}, request) is same
+
+    @pytest.mark.parametrize(("value", "read"), [(True, True), ("False", False), ("true", True)])
+    def test_a_switch_is_read_back(self, value: object, read: bool) -> None:  # noqa: FBT001 - a column
+        echo = {"prompt": "p", "promptUpsampling": value, "enableTranslation": value}
+        found = KONTEXT.request(echo)
+        assert (found.prompt_upsampling, found.enable_translation) == (read, read)
+
+    @pytest.mark.parametrize("value", [None, "maybe", 2, []])
+    def test_a_switch_that_is_none_is_read_back_as_the_default(self, value: object) -> None:
+        echo = {"prompt": "p", "promptUpsampling": value, "enableTranslation": value}
+        found = KONTEXT.request(echo)
+        assert (found.prompt_upsampling, found.enable_translation) == (False, True)
+
     def test_an_echo_without_a_prompt_decides_nothing(self) -> None:
         assert KONTEXT.has_prompt({"model": "flux-kontext-pro"}, REQUEST) is None
