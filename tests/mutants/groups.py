@@ -28,7 +28,16 @@ _COMMANDS: Final = tuple(
     f"tests/commands/test_{name}.py"
     for name in (
         *("paying_once", "charged_once", "same_command", "clock_and_origin"),
-        *("again", "generate*", "edit", "download", "status", "prompt_lists", "presets"),
+        *(
+            "again",
+            "generate*",
+            "edit",
+            "download",
+            "status",
+            "prompt_lists",
+            "presets",
+            "metadata",
+        ),
     )
 )
 _MONEY: Final = "tests/reliability/test_money.py"

@@ -96,6 +96,14 @@ def test_new_folders_are_on_the_disk_in_the_folders_that_hold_them(
     assert len(synced) == 2
 
 
+def test_a_folder_that_another_process_makes_at_the_same_moment_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr(type(tmp_path), "exists", lambda path: path == tmp_path)
+    assert disk.make_folders(tmp_path / "a") == [tmp_path / "a"]
+
+
 @pytest.mark.parametrize("name", ["file", "file/below"])
 def test_a_folder_in_the_place_of_a_file_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
