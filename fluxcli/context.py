@@ -101,6 +101,7 @@ class Context:
             verbose=settings.flag("verbose"),
             color=settings.text("color") or "auto",
             no_input=settings.flag("no_input"),
+            bell=settings.flag("bell"),
         )
 
     def plain_output(self, *, json: bool) -> Output:
@@ -115,6 +116,7 @@ class Context:
         verbose: bool = False,
         color: str = "auto",
         no_input: bool = False,
+        bell: bool = False,
     ) -> Output:
         from fluxcli.output.output import Output
 
@@ -129,6 +131,7 @@ class Context:
             verbose=verbose,
             color=color,  # type: ignore[arg-type] # its parser knows no other words
             no_input=no_input,
+            bell=bell,
             secrets=self.secrets,
             interrupted=lambda: self.interrupts.number is not None,
             prices=self.prices,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fluxcli.commands.list_options import ListOptions
 from fluxcli.commands.options import WaitOptions
 from fluxcli.commands.task_names import check_names, note_elsewhere, period
 from fluxcli.commands.task_services import task_history
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from fluxcli.models import Task
     from fluxcli.output.task_table import TaskReporter
 
-RECENT: Final = 20
 _LONGEST_ID: Final = 200
 _SHOWN_BY_STATE: Final = frozenset(
     {Code.MODERATED, Code.GENERATION_FAILED, Code.EXPIRED, Code.OUTCOME_UNKNOWN}
@@ -47,28 +47,6 @@ def status(
             "--wait", help="Wait until every named task is final.", rich_help_panel="Waiting"
         ),
     ] = False,
-    limit: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many of the latest tasks to list.")
-    ] = RECENT,
-    everything: Annotated[
-        bool, typer.Option("--all", help="List all tasks of this machine.")
-    ] = False,
-    search: Annotated[
-        str | None,
-        typer.Option(metavar="WORDS", help="List only tasks whose prompt has these words."),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="DURATION", help="List only tasks that are not older, as 12h or 7d."),
-    ] = None,
-    state: Annotated[
-        str | None,
-        typer.Option(metavar="STATE", help="List only tasks in this state, or `unsaved`."),
-    ] = None,
-    html: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Write the tasks with their images as an HTML page."),
-    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Print what the journal has, without network or key.")
     ] = False,
@@ -79,6 +57,7 @@ def status(
             help="Record what became of a submission whose outcome is unknown.",
         ),
     ] = None,
+    filters: ListOptions,
     wait: WaitOptions,
 ) -> None:
     """Show the tasks of this machine, or all details of some of them.
@@ -97,38 +76,51 @@ def status(
     """
     context.configure(timeout=wait.timeout, interval=wait.interval)
     if settle is not None:
-        _check_settling(tasks or [], offline=offline)
-    names = [_named(context, name) for name in tasks or []]
-    check_names(context, names)
-    if settle is not None:
-        _reporter(context).show([task_history(context).settle(names[0], settle)])
+        _settle(context, tasks or [], settle, offline=offline)
         return
-    shown: list[Task]
     errors: list[FluxError] = []
-    if names and not offline:
-        shown, errors = _polled(context, names, wait=until_final)
-    elif names:
-        shown = _known(context, names)
+    if tasks:
+        names = _checked(context, tasks)
+        polled = (_known(context, names), errors) if offline else None
+        shown, errors = polled or _polled(context, names, wait=until_final)
     else:
-        shown = _selected(
-            context,
-            search=search,
-            since=since,
-            state=state,
-            limit=None if everything or html or search or since or state else limit,
-        )
-        shown = shown if everything or html else shown[:limit]
-        shown = shown if offline else _refreshed(context, shown)
-    if html is not None:
-        _write_page(context, context.cwd / html, shown)
-    elif names:
+        shown = _listed(context, filters, offline=offline)
+    if filters.html is not None:
+        _write_page(context, context.cwd / filters.html, shown)
+    elif tasks:
         _reporter(context).cards(shown, context.journal.edits_of(shown))
     else:
-        found_none = "no task matches" if search or since or state else "no tasks yet"
-        _reporter(context).show(shown, none=found_none)
+        _reporter(context).show(shown, none="no task matches" if filters.is_any else "no tasks yet")
         if not offline:
             note_elsewhere(context, unsaved=False)
     _report(context, errors)
+
+
+def _settle(context: Context, tasks: list[str], outcome: str, *, offline: bool) -> None:
+    """Record what became of the one named submission, and print it."""
+    if len(tasks) != 1 or offline:
+        raise FluxError(
+            Code.USAGE,
+            "`--settle` takes one task, and asks the service",
+            hint="fluxcli status REF --settle TASKID",
+        )
+    (name,) = _checked(context, tasks)
+    _reporter(context).show([task_history(context).settle(name, outcome)])
+
+
+def _checked(context: Context, tasks: list[str]) -> list[str]:
+    """Return the names of tasks, an image file by its task's id, each checked to mean one."""
+    names = [_named(context, name) for name in tasks]
+    check_names(context, names)
+    return names
+
+
+def _listed(context: Context, filters: ListOptions, *, offline: bool) -> list[Task]:
+    """Return the tasks to list, newest first, brought up to date unless `offline`."""
+    every = filters.everything or filters.html is not None
+    limit = None if every else filters.limit
+    found = _selected(context, filters, limit=None if filters.is_any else limit)[:limit]
+    return found if offline else _refreshed(context, found)
 
 
 def _reporter(context: Context) -> TaskReporter:
@@ -173,15 +165,9 @@ def _recorded_id(path: Path) -> str | None:
     return str(found) if is_id else None
 
 
-def _selected(
-    context: Context,
-    *,
-    search: str | None,
-    since: str | None,
-    state: str | None,
-    limit: int | None,
-) -> list[Task]:
+def _selected(context: Context, filters: ListOptions, *, limit: int | None) -> list[Task]:
     """Return the tasks of this machine that match all filters, newest first."""
+    state = filters.state
     states = None if state is None else STATES.get(state)
     if state is not None and states is None:
         raise FluxError(
@@ -189,8 +175,8 @@ def _selected(
             f"`--state {state}`: expected one of {', '.join(STATES)}",
             hint=f"--state {nearest(state.casefold(), STATES) or 'unsaved'}",
         )
-    earliest = _earliest(context, since)
-    words = (search or "").casefold().split()
+    earliest = _earliest(context, filters.since)
+    words = (filters.search or "").casefold().split()
     return [
         task
         for task in context.journal.recent(limit)
@@ -217,15 +203,6 @@ def _write_page(context: Context, path: Path, tasks: list[Task]) -> None:
         message = f"cannot write `{path}`: {reason_of(error)}"
         raise FluxError(Code.OUTPUT_UNWRITABLE, message) from None
     context.output.answer_path(path)
-
-
-def _check_settling(names: list[str], *, offline: bool) -> None:
-    if len(names) != 1 or offline:
-        raise FluxError(
-            Code.USAGE,
-            "`--settle` takes one task, and asks the service",
-            hint="fluxcli status REF --settle TASKID",
-        )
 
 
 def _known(context: Context, names: list[str]) -> list[Task]:

@@ -59,6 +59,7 @@ class Output:
         verbose: bool = False,
         color: ColorMode = "auto",
         no_input: bool = False,
+        bell: bool = False,
         secrets: Callable[[], Sequence[str]] = tuple,
         interrupted: Callable[[], bool] = lambda: False,
         prices: Callable[[], Mapping[str, float]] = lambda: CREDITS,
@@ -73,6 +74,7 @@ class Output:
         self._quiet = quiet
         self._verbose = verbose
         self._no_input = no_input
+        self._bell = bell
         self._interrupted = interrupted
         self.prices = prices
         """Returns the credits for one image by model, for estimates."""
@@ -274,6 +276,12 @@ class Output:
 
         self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
         return Live(run, self._display)
+
+    def ring(self) -> None:
+        """Ring the bell of the terminal behind stderr, if the user wants that."""
+        if self._bell and self._err.is_terminal:
+            with contextlib.suppress(OSError):
+                self._err.write("\a")
 
     def preview(self, path: Path) -> None:
         """Show a saved image in the terminal behind stderr, as well as it can; never in a pipe.

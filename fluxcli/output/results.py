@@ -54,6 +54,7 @@ class ResultReporter:
                     self.finished(event.task)
                 elif isinstance(event, Failed):
                     self._failed(event, several=count != 1)
+        self._output.ring()
         return overall(self._errors, done=self._done)
 
     def finished(self, task: Task) -> None:

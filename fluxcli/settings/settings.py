@@ -14,6 +14,7 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
 from fluxcli.settings.parsers import BadValueError, nearest
+from fluxcli.settings.presets import Preset, preset_named
 from fluxcli.settings.values import (
     PRESETS,
     PROMPT_MARK,
@@ -65,18 +66,6 @@ class Layer:
 
     origin: str
     values: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A preset: its table's `name`, its entries as they were written.
-
-    `explicit`: chosen by the flag.
-    """
-
-    name: str
-    values: Mapping[str, object]
-    explicit: bool
 
 
 class Settings:
@@ -147,19 +136,7 @@ class Settings:
         chosen = self.value("preset")
         if chosen.value is None:
             return None
-        name, known = str(chosen.value), self.document.tables(PRESETS)
-        if name in known:
-            values = {word.replace("-", "_"): value for word, value in known[name].items()}
-            return Preset(f"{PRESETS}.{name}", values, explicit=chosen.explicit)
-        listed = ", ".join(f"`{word}`" for word in known)
-        near = nearest(name, known)
-        raise FluxError(
-            Code.USAGE if chosen.explicit else Code.CONFIG_INVALID,
-            f"no preset is called `{name}`" + (f"; there are {listed}" if listed else ""),
-            hint=f"--preset {quote(near)}"
-            if near
-            else f"fluxcli config set {PRESETS}.{quote(name)}.model max",
-        )
+        return preset_named(str(chosen.value), self.document, explicit=chosen.explicit)
 
     def text(self, name: str) -> str | None:
         """Return the value of a setting that is text."""

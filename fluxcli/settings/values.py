@@ -139,6 +139,8 @@ def _table() -> Iterator[Setting]:
     yield Setting("preset", parse_text, None, "name of a preset: `[presets.NAME]` in the file")
     text = "the key that signs the service's callbacks"
     yield Setting("webhook_hmac_key", key.parse_key, None, text, secret=True)
+    text = "ring the terminal's bell when the images of a command are done"
+    yield Setting("bell", parse_bool, default=False, help=text)
     yield Setting("color", color, "auto", "when to use colours: auto, always or never")
     text = "how many finished tasks to keep; older ones are removed after 60 days"
     yield Setting("history_limit", whole(100), None, text)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.output.conftest import Desk
+    from tests.worlds import World
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -301,3 +302,16 @@ def test_an_abandoned_pipe_stays_silent() -> None:
     channel.abandon()
     assert not channel.is_open
     stream.close()
+
+
+class TestTheBell:
+    @pytest.mark.parametrize("terminal", [True, False])
+    @pytest.mark.parametrize("wanted", [True, False])
+    def test_it_rings_at_the_end_only_on_a_terminal_and_if_wanted(
+        self, world: World, *, wanted: bool, terminal: bool
+    ) -> None:
+        env = {"FLUXCLI_SANDBOX": "1", "FLUXCLI_BELL": "true" if wanted else ""}
+        ran = world.run("generate", "a fox", "-o", "x.png", env=env, terminal=terminal)
+        assert ran.status == 0
+        assert ran.err.count("\a") == (1 if wanted and terminal else 0)
+        assert b"\a" not in ran.out
