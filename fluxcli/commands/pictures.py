@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
-
-import typer
 
 from fluxcli.commands.task_services import check_stdout, task_runner
 from fluxcli.context import Context
@@ -338,5 +336,9 @@ def result_reporter(context: Context, show: ShowOptions, *, ids: bool = False) -
     """Return what prints a run's events."""
     from fluxcli.output.results import ResultReporter
 
-    launch = typer.launch if show.open else None
+    launch = None
+    if show.open:
+        from fluxcli.system.viewer import open_file
+
+        launch = partial(open_file, env=context.env)
     return ResultReporter(context.output, ids=ids, preview=show.preview, launch=launch)

@@ -24,7 +24,7 @@ _PAST_SENDING: Final = (Accepted, Resumed, Finished, Failed)
 class ResultReporter:
     """Prints a run's events. `ids`: the answer is the task's id, not its file.
 
-    `launch` opens a saved image in the system's viewer.
+    `launch` opens a saved image in the system's viewer, and returns whether there is one.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ResultReporter:
         *,
         ids: bool = False,
         preview: bool = False,
-        launch: Callable[[str], object] | None = None,
+        launch: Callable[[str], bool] | None = None,
     ) -> None:
         self._output = output
         self._ids = ids
@@ -75,11 +75,7 @@ class ResultReporter:
 
     def _open(self, path: str) -> None:
         """Open a saved image in the system's viewer; a note reports that there is none."""
-        try:
-            status = self._launch(path) if self._launch is not None else 0
-        except OSError:
-            status = 1
-        if status:
+        if self._launch is not None and not self._launch(path):
             self._output.note(f"no viewer was found to open `{path}`")
 
     def _failed(self, event: Failed, *, several: bool) -> None:
