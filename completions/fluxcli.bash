@@ -25,8 +25,8 @@ _fluxcli_value() {
       if [[ $command == 'callback listen' ]]; then next=''; fi
       ;;
     --metadata) next='none sidecar embed' ;;
-    --state) next='unsaved sending running succeeded saved failed refused unknown' ;;
     --settle) next='not-charged' ;;
+    --state) next='unsaved sending running succeeded saved failed refused unknown' ;;
     --reroll) next='ASSET' ;;
     --list) next='tasks assets presets' ;;
     *) return 1 ;;
@@ -60,7 +60,7 @@ _fluxcli_command() {
       takes=('IMAGE')
       ;;
     'status')
-      flags='--wait --limit --all --search --since --state --html --offline --settle --timeout
+      flags='--wait --offline --settle --limit --all --search --since --state --html --timeout
         --interval'
       takes=('TASK...')
       ;;
@@ -104,8 +104,8 @@ _fluxcli_command() {
     'config') takes=('path list get set unset edit check') ;;
     'config get')
       takes=('base_url upload_url api timeout interval output metadata preset webhook_hmac_key
-        color history_limit max_credits max_credits_per_day json quiet verbose debug no_input
-        sandbox generate.model generate.aspect_ratio generate.output_format
+        bell color history_limit max_credits max_credits_per_day json quiet verbose debug
+        no_input sandbox generate.model generate.aspect_ratio generate.output_format
         generate.safety_tolerance generate.prompt_upsampling generate.enable_translation
         generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio
         edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation
@@ -113,7 +113,7 @@ _fluxcli_command() {
       ;;
     'config set' | 'config unset')
       takes=('api_key base_url upload_url api timeout interval output metadata preset
-        webhook_hmac_key color history_limit max_credits_per_day generate.model
+        webhook_hmac_key bell color history_limit max_credits_per_day generate.model
         generate.aspect_ratio generate.output_format generate.safety_tolerance
         generate.prompt_upsampling generate.enable_translation generate.upload_cn
         generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format

@@ -6,7 +6,7 @@
 set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-file \
   --again --preset -m --model -a --aspect-ratio --output-format --safety-tolerance \
   --watermark --callback-url -o --output --metadata --timeout --interval -n --count \
-  --max-credits --limit --search --since --state --html --settle --tag --shard -j --jobs \
+  --max-credits --settle --limit --search --since --state --html --tag --shard -j --jobs \
   --reroll --candidates --rate --report --against --port --seconds --fault --list --body \
   --header --max-age --path
 
@@ -110,8 +110,8 @@ complete -c fluxcli -n "__fluxcli_after completion" -x -a 'bash zsh fish powersh
 complete -c fluxcli -n "__fluxcli_in help" -x -a 'generate edit status download build assets credits sandbox callback config completion help exit-codes environment json templates money manifest agents'
 complete -c fluxcli -n "__fluxcli_after 'assets init'" -r -F
 complete -c fluxcli -n "__fluxcli_in 'assets prune' 'assets merge'" -r -F
-complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output metadata preset webhook_hmac_key color history_limit max_credits max_credits_per_day json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
-complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output metadata preset webhook_hmac_key color history_limit max_credits_per_day generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config get'" -x -a 'base_url upload_url api timeout interval output metadata preset webhook_hmac_key bell color history_limit max_credits max_credits_per_day json quiet verbose debug no_input sandbox generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
+complete -c fluxcli -n "__fluxcli_after 'config set' 'config unset'" -x -a 'api_key base_url upload_url api timeout interval output metadata preset webhook_hmac_key bell color history_limit max_credits_per_day generate.model generate.aspect_ratio generate.output_format generate.safety_tolerance generate.prompt_upsampling generate.enable_translation generate.upload_cn generate.watermark generate.callback_url edit.model edit.aspect_ratio edit.output_format edit.safety_tolerance edit.prompt_upsampling edit.enable_translation edit.upload_cn edit.watermark edit.callback_url'
 
 # Flags.
 complete -c fluxcli -n "__fluxcli_after ''" -n "__fluxcli_new --version" -l version -d 'Show the version'
@@ -158,14 +158,14 @@ complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --open" -l open -d 'Open the image in the system\'s viewer'
 complete -c fluxcli -n "__fluxcli_in edit" -n "__fluxcli_new --safety-tolerance" -l safety-tolerance -x -a '0 1 2' -d '0 (strictest) to 6; at most 2 when editing'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --wait" -l wait -d 'Wait until every named task is final'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --offline" -l offline -d 'Print what the journal has, without network or key'
+complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --settle" -l settle -x -a 'not-charged' -d 'Record what became of a submission whose outcome is unknown'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --limit" -l limit -x -d 'How many of the latest tasks to list'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --all" -l all -d 'List all tasks of this machine'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --search" -l search -x -d 'List only tasks whose prompt has these words'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --since" -l since -x -d 'List only tasks that are not older, as 12h or 7d'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --state" -l state -x -a 'unsaved sending running succeeded saved failed refused unknown' -d 'List only tasks in this state, or `unsaved`'
 complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --html" -l html -r -F -d 'Write the tasks with their images as an HTML page'
-complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --offline" -l offline -d 'Print what the journal has, without network or key'
-complete -c fluxcli -n "__fluxcli_in status" -n "__fluxcli_new --settle" -l settle -x -a 'not-charged' -d 'Record what became of a submission whose outcome is unknown'
 complete -c fluxcli -n "__fluxcli_in download" -n "__fluxcli_new --unsaved" -l unsaved -d 'Save everything that is paid for and not saved yet'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --plan --dry-run" -l plan -d 'Print what would be done, and why; send nothing'
 complete -c fluxcli -n "__fluxcli_in build" -n "__fluxcli_new --plan --dry-run" -l dry-run -d 'Print what would be done, and why; send nothing'

@@ -54,9 +54,9 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ In = @('assets prune', 'assets merge'); Again = $true; Takes = @('FILE')
         }
         @{ In = @('config get'); Again = $false; Takes = @('base_url', 'upload_url', 'api',
-          'timeout', 'interval', 'output', 'metadata', 'preset', 'webhook_hmac_key', 'color',
-          'history_limit', 'max_credits', 'max_credits_per_day', 'json', 'quiet', 'verbose',
-          'debug', 'no_input', 'sandbox', 'generate.model', 'generate.aspect_ratio',
+          'timeout', 'interval', 'output', 'metadata', 'preset', 'webhook_hmac_key', 'bell',
+          'color', 'history_limit', 'max_credits', 'max_credits_per_day', 'json', 'quiet',
+          'verbose', 'debug', 'no_input', 'sandbox', 'generate.model', 'generate.aspect_ratio',
           'generate.output_format', 'generate.safety_tolerance', 'generate.prompt_upsampling',
           'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
           'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
@@ -65,12 +65,13 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         }
         @{ In = @('config set', 'config unset'); Again = $false; Takes = @('api_key', 'base_url',
           'upload_url', 'api', 'timeout', 'interval', 'output', 'metadata', 'preset',
-          'webhook_hmac_key', 'color', 'history_limit', 'max_credits_per_day', 'generate.model',
-          'generate.aspect_ratio', 'generate.output_format', 'generate.safety_tolerance',
-          'generate.prompt_upsampling', 'generate.enable_translation', 'generate.upload_cn',
-          'generate.watermark', 'generate.callback_url', 'edit.model', 'edit.aspect_ratio',
-          'edit.output_format', 'edit.safety_tolerance', 'edit.prompt_upsampling',
-          'edit.enable_translation', 'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
+          'webhook_hmac_key', 'bell', 'color', 'history_limit', 'max_credits_per_day',
+          'generate.model', 'generate.aspect_ratio', 'generate.output_format',
+          'generate.safety_tolerance', 'generate.prompt_upsampling',
+          'generate.enable_translation', 'generate.upload_cn', 'generate.watermark',
+          'generate.callback_url', 'edit.model', 'edit.aspect_ratio', 'edit.output_format',
+          'edit.safety_tolerance', 'edit.prompt_upsampling', 'edit.enable_translation',
+          'edit.upload_cn', 'edit.watermark', 'edit.callback_url')
         }
     )
     # A flag without `In` is one of every command.
@@ -157,6 +158,10 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = '0 (strictest) to 6; at most 2 when editing' }
         @{ Names = @('--wait'); In = @('status')
             Again = $false; Help = 'Wait until every named task is final' }
+        @{ Names = @('--offline'); In = @('status')
+            Again = $false; Help = 'Print what the journal has, without network or key' }
+        @{ Names = @('--settle'); Takes = @('not-charged'); In = @('status')
+            Again = $false; Help = 'Record what became of a submission whose outcome is unknown' }
         @{ Names = @('--limit'); Takes = @(); In = @('status')
             Again = $false; Help = 'How many of the latest tasks to list' }
         @{ Names = @('--all'); In = @('status')
@@ -169,10 +174,6 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $false; Help = 'List only tasks in this state, or `unsaved`' }
         @{ Names = @('--html'); Takes = @('FILE'); In = @('status')
             Again = $false; Help = 'Write the tasks with their images as an HTML page' }
-        @{ Names = @('--offline'); In = @('status')
-            Again = $false; Help = 'Print what the journal has, without network or key' }
-        @{ Names = @('--settle'); Takes = @('not-charged'); In = @('status')
-            Again = $false; Help = 'Record what became of a submission whose outcome is unknown' }
         @{ Names = @('--unsaved'); In = @('download')
             Again = $false; Help = 'Save everything that is paid for and not saved yet' }
         @{ Names = @('--plan', '--dry-run'); In = @('build')
