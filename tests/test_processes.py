@@ -89,7 +89,7 @@ class TestSignals:
         """The task runs on; how to take it up again is said."""
         found, out, err = Begun(world, env).ended(number)
         assert (found, out) == (status, "")
-        assert f"error: stopped by {number.name}; 1 task is paid for and running on" in err
+        assert f"error: stopped by {number.name}; 1 task is already paid and still running" in err
         assert "hint: fluxcli download --unsaved" in err
         assert "Traceback" not in err
 
@@ -224,7 +224,7 @@ class TestATerminal:
         assert child.exitstatus == 130
         assert b"\x1b[?25h" in written
         assert b"\x1b[?25l" not in written[written.rindex(b"\x1b[?25h") :]
-        assert b"running on" in written
+        assert b"still running" in written
 
 
 def test_as_a_module_and_as_a_command_it_is_the_same(world: World, env: dict[str, str]) -> None:

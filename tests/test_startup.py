@@ -128,6 +128,7 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
     loaded = _loaded(_MAIN, "--json", "status", "--offline", env=env)
     commands = {name for name in loaded if name.startswith("fluxcli.commands.")}
     assert commands == {
+        "fluxcli.commands.list_options",
         "fluxcli.commands.options",
         "fluxcli.commands.status",
         "fluxcli.commands.task_names",

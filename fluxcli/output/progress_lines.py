@@ -31,7 +31,9 @@ _MANY: Final = 10
 _COUNTER_SECONDS: Final = 2.0
 """Seconds between two lines of the counter, at least."""
 
-_QUIET_STAGES: Final = frozenset({Stage.PREPARING, Stage.GENERATING, Stage.RUNNING, *BAD})
+_QUIET_STAGES: Final = frozenset(
+    {Stage.PREPARING, Stage.RETRYING, Stage.GENERATING, Stage.RUNNING, *BAD}
+)
 """Stages without a plain line: another line reports it (the task's id, the error)."""
 
 

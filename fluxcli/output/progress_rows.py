@@ -31,7 +31,7 @@ _SHORTEST_LABEL: Final = 6
 _NARROW_WORDS: Final = {Stage.HELD: "waiting", Stage.RUNNING: "running"}
 # The kinds: 0 is working, 1 waits, 2 needs attention, 3 is done.
 _KINDS: Final = {
-    **dict.fromkeys((Stage.PREPARING, Stage.HELD, Stage.RUNNING), 1),
+    **dict.fromkeys((Stage.PREPARING, Stage.HELD, Stage.RETRYING, Stage.RUNNING), 1),
     **dict.fromkeys(BAD, 2),
     **dict.fromkeys(DONE, 3),
 }

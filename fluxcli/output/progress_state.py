@@ -23,6 +23,7 @@ class Stage(StrEnum):
     UPLOADING = "uploading"
     HELD = "waiting for a slot"
     SUBMITTING = "submitting"
+    RETRYING = "retrying"
     GENERATING = "generating"
     DOWNLOADING = "downloading"
     SUBMITTED = "submitted"
@@ -67,6 +68,9 @@ _STAGES: Final[dict[type[Event], Stage]] = {
     events.Succeeded: Stage.DOWNLOADING,
     events.Downloading: Stage.DOWNLOADING,
 }
+_TRIED: Final = frozenset({Stage.UPLOADING, Stage.SUBMITTING})
+"""The stages that begin again after a passing failure, with the event that began them."""
+
 _ENDS: Final = {
     State.SUCCEEDED: Stage.READY,
     State.SAVED: Stage.SAVED,
@@ -215,6 +219,9 @@ def _stage(event: Event, row: ProgressRow) -> Stage | None:
             if error.code is Code.OUTCOME_UNKNOWN:
                 return Stage.UNKNOWN
             return Stage.FAILED if task is None else _FAILED_ENDS[task.state]
+        case events.Trouble():
+            # The answer has come: nothing is awaited until the next try.
+            return Stage.RETRYING if row.stage in _TRIED else None
         case _:
             return _STAGES.get(type(event))
 

@@ -272,7 +272,7 @@ class Scheduler:
         said = f"stopped by {signal.Signals(number).name}"
         hint = None
         if alive:
-            said += f"; {_tasks(alive)} paid for and running on"
+            said += f"; {_tasks(alive)} already paid and still running"
             hint = "fluxcli download --unsaved"
         if lost:
             said += f"; {lost} submitted without an answer"

@@ -64,6 +64,23 @@ def test_an_interrupted_run_counts_what_is_paid(
     )
 
 
+def test_a_submission_that_is_to_be_repeated_is_not_unknown(
+    desk: Callable[..., Desk], request_for: Callable[..., Request]
+) -> None:
+    """The service has answered, or was not reached: nothing is awaited, nothing may be paid."""
+    one = desk(color="never", interrupted=lambda: True)
+    error = FluxError(Code.NETWORK, "cannot connect")
+    with one.output.progress(2, None) as progress:
+        for key in "12":
+            progress.see(events.Started(key=key, ref="k7", request=request_for()))
+            progress.see(events.Submitting(key=key))
+            progress.see(events.Trouble(key=key, error=error, seconds=2.0))
+        progress.tick()
+    shown = "\n".join(one.shown())
+    assert "waiting up to 5 s" not in shown
+    assert "unknown" not in shown
+
+
 def test_many_images_get_a_counter(
     desk: Callable[..., Desk], task_for: Callable[..., Task], request_for: Callable[..., Request]
 ) -> None:

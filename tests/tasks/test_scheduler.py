@@ -181,7 +181,7 @@ class TestSignals:
         names = [type(event).__name__ for event in events if event]
         assert names == ["Submitting", "Accepted"]
         assert (caught.value.code, caught.value.status) == (Code.INTERRUPTED, 130)
-        assert caught.value.message == "stopped by SIGINT; 1 task is paid for and running on"
+        assert caught.value.message == "stopped by SIGINT; 1 task is already paid and still running"
         assert caught.value.hint == "fluxcli download --unsaved"
 
     def test_it_does_not_wait_for_ever(self, interrupts: Interrupts) -> None:
@@ -243,7 +243,7 @@ class TestSignals:
         for one in all_paid:
             one.answer.set()
         events: list[Event | None] = []
-        with pytest.raises(FluxError, match=f"{WORKERS} tasks are paid for and running on"):
+        with pytest.raises(FluxError, match=f"{WORKERS} tasks are already paid and still running"):
             events.extend(run)
         assert sum(isinstance(event, Accepted) for event in events) in {0, WORKERS}
 
@@ -262,7 +262,7 @@ class TestSignals:
         run = Scheduler(clock, interrupts).run([Job("1", iter(steps))])
         next(run)
         signal.raise_signal(signal.SIGINT)
-        with pytest.raises(FluxError, match="1 task is paid for") as caught:
+        with pytest.raises(FluxError, match="1 task is already paid") as caught:
             list(run)
         assert caught.value.hint == "fluxcli download --unsaved"
 
