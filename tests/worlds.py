@@ -72,8 +72,10 @@ class SwiftClock:
 class Stream(io.TextIOWrapper):
     """A text stream over memory; `terminal` makes it pass for one."""
 
-    def __init__(self, data: bytes = b"", *, terminal: bool = False) -> None:
-        self.memory = io.BytesIO(data)
+    def __init__(
+        self, data: bytes = b"", *, terminal: bool = False, memory: io.BytesIO | None = None
+    ) -> None:
+        self.memory = memory or io.BytesIO(data)
         super().__init__(self.memory, encoding="utf-8", newline="\n", write_through=True)
         self.terminal = terminal
 

@@ -149,11 +149,18 @@ class Journal(TaskLookup):
             lock = self._held(name, what, hint="wait for it, then run the same command again")
         return Run(name=name, lock=lock)
 
-    def close_if_complete(self, task: Task) -> None:
-        """Close the run of a task that was saved, if nothing else of it is left to do."""
+    def close_if_complete(
+        self, task: Task, is_answered: Callable[[Task], bool] = lambda _: True
+    ) -> None:
+        """Close the run of a task that was saved, if nothing else of it is left to do.
+
+        `is_answered` returns whether a saved image is all that its command was to make.
+        """
         name = self._run_of(task)
         tasks = self._newest(name).values()
-        if len(tasks) == task.count and all(one.state is State.SAVED for one in tasks):
+        if len(tasks) == task.count and all(
+            one.state is State.SAVED and is_answered(one) for one in tasks
+        ):
             self.close_run(Run(name))
 
     def close_run(self, run: Run) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fluxcli.models import Task
 
 _UNFINISHED: Final = (State.RUNNING, State.SUCCEEDED)
-_PREFIX_LENGTH: Final = 4
+PREFIX_LENGTH: Final = 4
 """A shorter prefix of an id too easily means another task."""
 _LAST_LETTER: Final = chr(0x10FFFF)
 _STATES: Final = """
@@ -79,7 +79,7 @@ class TaskLookup:
         # A shell passes any bytes; those that are not UTF-8 are in no id.
         named = text.removeprefix("@").encode(errors="replace").decode()
         found = self._named("task_id = ?", named) + self._named("ref = ?", named)
-        if not found and len(named) >= _PREFIX_LENGTH:
+        if not found and len(named) >= PREFIX_LENGTH:
             found = self._named("task_id >= ? AND task_id < ?", named, named + _LAST_LETTER)
             if len({task.task_id for task in found}) > 1:
                 raise FluxError(

@@ -7,6 +7,7 @@ that a result is gone is believed only when the service itself reports it.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from fluxcli.events import Downloading, Warned
 from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
 from fluxcli.files.metadata import EMBEDDABLE, embedded, sidecar_path, write_sidecar
-from fluxcli.files.output_path import NameValues, check_free, is_device, resolve
+from fluxcli.files.output_path import NameValues, OutputTarget, check_free, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 from fluxcli.tasks.image_metadata import metadata_of, sidecar_of
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from fluxcli.client.wire import Record
     from fluxcli.files.image_check import Inspected
-    from fluxcli.files.output_path import OutputTarget
     from fluxcli.models import Picture, Task
     from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 
@@ -319,6 +319,17 @@ def _values(
         ratio=one.request.aspect_ratio,
         ext=ext,
     )
+
+
+def is_at_its_place(task: Task) -> bool:
+    """Return whether a saved image lies where its command meant it to, or beside that."""
+    target, picture = OutputTarget.restore(task.output), task.picture
+    if target.kind == "stdout" or picture is None or picture.path is None:
+        return False
+    meant = resolve(target, name_values(task, ext=EXTENSION.get(picture.format, picture.format)))
+    stem = split_image_ending(meant.name)[0]
+    near = os.path.realpath(meant.parent) == os.path.realpath(picture.path.parent)
+    return near and picture.path.name.startswith(stem)
 
 
 def holds(path: Path, picture: Picture) -> bool:

@@ -14,6 +14,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
 from fluxcli.files.output_path import parse_target
 from fluxcli.journal.journal import ADOPTED
+from fluxcli.journal.lookup import PREFIX_LENGTH
 from fluxcli.models import State
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ class History:
         """
         journal, service = self.runner.services.journal, self.runner.services.service
         task = journal.find(name)
-        if task is not None and task.task_id == outcome:
+        is_id = len(outcome) >= PREFIX_LENGTH and outcome != NOT_CHARGED
+        if task is not None and is_id and (task.task_id or "").startswith(outcome):
+            # It was named before, and so joined with the submission.
             return task
         if task is None or task.state is not State.UNKNOWN:
             known = f"`{name}` is {task.state.value}" if task else f"no task `{name}` is known here"

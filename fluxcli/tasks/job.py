@@ -10,7 +10,7 @@ from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.files.prove import prove_writable
 from fluxcli.models import State
-from fluxcli.tasks.download import Downloader, holds, request_values
+from fluxcli.tasks.download import Downloader, holds, is_at_its_place, request_values
 from fluxcli.tasks.poll import Poller
 from fluxcli.tasks.run_options import Wait
 from fluxcli.tasks.submit import Submitter, unsettled
@@ -65,7 +65,7 @@ class PictureJob:
         if task is not None and task.state in {State.RUNNING, State.SUCCEEDED, State.SAVED}:
             self._ref = task.ref
             yield Resumed(key=self.key, task=task)
-            yield from self._finish(task, None, young=False)
+            yield from self._finish(task, None, young=False, at_place=True)
             return
         prove_writable(picture.target, request_values(picture, self._services.clock.wall()))
         source = picture.source.identity if picture.source else None
@@ -88,7 +88,10 @@ class PictureJob:
         task = yield from submitter.submit(task, picture.request, picture.source)
         yield from self._finish(task, None, young=True)
 
-    def _finish(self, task: Task, target: OutputTarget | None, *, young: bool) -> Iterator[JobStep]:
+    def _finish(
+        self, task: Task, target: OutputTarget | None, *, young: bool, at_place: bool = False
+    ) -> Iterator[JobStep]:
+        """Wait for a task and save it. `at_place`: it is to lie where its command meant it."""
         if task.state is State.FAILED:
             code = Code(task.error_code or Code.GENERATION_FAILED)
             raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
@@ -105,7 +108,7 @@ class PictureJob:
         if self._options.wait and task.state is State.RUNNING:
             poller = Poller(self.key, self._services, self._options, deadline)
             task = yield from poller.watch(task, new=young)
-        at_hand = target is None and _is_kept(task)
+        at_hand = target is None and _is_kept(task) and (not at_place or is_at_its_place(task))
         if self._options.save and task.state in {State.SUCCEEDED, State.SAVED} and not at_hand:
             # The place among the readers is given back before the download.
             yield Wait(self._services.clock.monotonic())

@@ -13,6 +13,7 @@ from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.models import State
+from fluxcli.tasks.download import is_at_its_place
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.poll_schedule import PollSchedule
 from fluxcli.tasks.run_options import PictureRequest
@@ -113,15 +114,16 @@ class TaskRunner:
         """Wait for tasks that exist, and save them: where each was meant to go, or to `target`.
 
         None among `tasks`: there is none at the moment; more may follow while any runs.
-        What was meant for stdout lands in the working folder. Each is held while it is saved,
-        so that no other process saves it too.
+        What was meant for stdout lands in the working folder. A command whose image was saved to
+        another place than its own is still unfinished, and gets it at no cost. Each is held while
+        it is saved, so that no other process saves it too.
         """
         held: dict[str, Run] = {}
         try:
             for event in self._carried_out(self._collecting(tasks, target, held)):
                 yield event
                 if isinstance(event, Finished) and event.task.state is State.SAVED:
-                    self.services.journal.close_if_complete(event.task)
+                    self.services.journal.close_if_complete(event.task, _is_answered)
         finally:
             for run in held.values():
                 self.services.journal.release(run)
@@ -156,3 +158,11 @@ class TaskRunner:
 
     def _carried_out(self, jobs: Iterable[Job | None]) -> Iterator[Event | None]:
         return Scheduler(self.services.clock, self.interrupts).run(jobs)
+
+
+def _is_answered(task: Task) -> bool:
+    """Return whether the command of a saved image needs no more: it lies at its fixed place.
+
+    Where the name was left open, the image is the answer wherever it lies.
+    """
+    return OutputTarget.restore(task.output).kind != "file" or is_at_its_place(task)

@@ -377,6 +377,51 @@ class TestNeighboursOfDone:
         assert spent(box) == before
 
 
+class TestSavedElsewhere:
+    """`download -o` is no answer to a command that names another file."""
+
+    MAKE = ("generate", "a fox", "-o", "k.png")
+
+    @pytest.mark.parametrize("first", [("--no-wait",), ("--timeout", "1s")])
+    def test_the_command_gets_its_image_at_no_cost(
+        self, box: World, first: tuple[str, ...]
+    ) -> None:
+        box.run(*self.MAKE, *first)
+        assert box.run("download", "@last", "-o", "other.png").status == 0
+        for _ in range(2):
+            assert box.run(*self.MAKE).lines == [str(box.cwd / "k.png")]
+        assert (box.cwd / "k.png").read_bytes() == (box.cwd / "other.png").read_bytes()
+        assert spent(box) == 5
+
+    def test_after_an_unknown_submission_too(self, box: World) -> None:
+        assert faulty(box, "submit:reset", *self.MAKE).status == 11
+        with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as db:
+            ((task_id,),) = db.execute("SELECT id FROM tasks").fetchall()
+        (ref,) = (record["ref"] for record in box.run("status", "--offline", "--json").records)
+        assert box.run("download", task_id, "-o", "other.png").status == 0
+        assert box.run("status", ref, "--settle", task_id[:10]).status == 0
+        assert box.run(*self.MAKE).status == 0
+        assert (box.cwd / "k.png").exists()
+        assert spent(box) == 5
+
+    def test_one_of_two(self, box: World) -> None:
+        both = (*self.MAKE, "-n", "2")
+        ids = box.run(*both, "--no-wait").lines
+        assert box.run("download", ids[0], "-o", "other.png").status == 0
+        assert box.run("download", "--unsaved").status == 0
+        assert box.run(*both).status == 0
+        names = {path.name for path in box.cwd.glob("*.png")}
+        assert names == {"k-1.png", "k-2.png", "other-1.png"}
+        assert spent(box) == 10
+
+    def test_into_another_folder_of_an_open_name(self, box: World) -> None:
+        """The default name means a new image each time: the first has its answer."""
+        box.run("generate", "a fox", "--no-wait")
+        assert box.run("download", "@last", "-o", "all/").status == 0
+        assert box.run("generate", "a fox").status == 0
+        assert spent(box) == 10
+
+
 SPELLINGS = ("k.png", "./k.png", "sub/../k.png", "link/k.png", "link/sub/../k.png")
 FAULTS = ("", "download:503x9999", "poll:500x9999", "submit:455x9999", "download:truncate")
 

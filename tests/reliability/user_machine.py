@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -42,6 +43,8 @@ from tests.worlds import Ran, Stream, World, written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
+
+    from _typeshed import ReadableBuffer
 
     from tests.reliability.figures import Size
 
@@ -121,19 +124,20 @@ class Asked:
     """The images at the slot's places when it was done."""
 
 
-class Watched(Stream):
-    """A stderr that lets something happen as soon as a text is printed."""
+class Watched(io.BytesIO):
+    """What is behind a stderr: lets something happen as soon as a text is printed."""
 
-    def __init__(self, trigger: str, action: Callable[[], object]) -> None:
+    def __init__(self, trigger: bytes, action: Callable[[], object]) -> None:
         super().__init__()
         self._trigger = trigger
         self._action: Callable[[], object] | None = action
 
-    def write(self, text: str, /) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         """Write, then act if it is time to."""
-        count = super().write(text)
-        if self._action is not None and self._trigger in text:
+        count = super().write(data)
+        if self._action is not None and self._trigger in bytes(data):
             action, self._action = self._action, None
+            TALLY["interleaved"] += 1
             action()
         return count
 
@@ -162,7 +166,7 @@ class UserMachine(RuleBasedStateMachine):
         self.service = OddService(self.root / "service.sqlite3", self.world.clock)
         self.asked: dict[tuple[str, int], Asked] = collections.defaultdict(Asked)
         self.version = 0
-        self.inside = 0
+        self.inside: list[str] = []
         self.removed: set[str] = set()
         TALLY["examples"] += 1
 
@@ -342,23 +346,21 @@ class UserMachine(RuleBasedStateMachine):
     ) -> Ran | None:
         """Run a slot's command; judge what it did and said. None if it was killed."""
         asked = self.asked_of(slot)
-        nested = self.inside
-        if not nested:
+        nested = bool(self.inside)
+        if slot.name not in self.inside:
             self.allow(slot, asked, flags)
-        elif not asked.images:
-            asked.images = slot.count
         was_done, asked.is_done = asked.is_done, False
         words = [*slot.words, *flags]
         if slot.output is not None:
             place = spelling.replace("{cwd}", str(self.world.cwd)).replace("{}", slot.output)
             words += ["-o", place]
         before = self.charges()
-        self.inside += 1
+        self.inside.append(slot.name)
         if kill_at:
             ran = self.run_killed(kill_at, *words)
         else:
             ran = self.run(*words, during=during, typed=typed)
-        self.inside -= 1
+        self.inside.pop()
         note(f"{words} -> {ran.status if ran else 'killed'}")
         if not nested and ran is not None:
             alone = during is None and typed is None
@@ -413,7 +415,7 @@ class UserMachine(RuleBasedStateMachine):
         context = self.world.context(terminal=typed is not None)
         context.__dict__["transport"] = self.service.transport()
         if during is not None:
-            context.stderr = Watched("accepted", during)
+            context.stderr = Stream(memory=Watched(b"accepted", during))
         if typed is not None:
             context.stdin = Typist(typed)
         with redirect_stdout(context.stdout), redirect_stderr(context.stderr):

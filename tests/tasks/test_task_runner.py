@@ -141,7 +141,8 @@ class TestCollecting:
         run = desk.journal.open_run("f", new=False)
         tasks = []
         for n in (1, 2):
-            task = begun(desk.journal, run, n=n, count=2)
+            output = str(desk.folder / "all" / "{prompt}.{ext}")
+            task = desk.journal.begin(run, request(), source=None, output=output, n=n, count=2)
             tasks.append(desk.journal.accepted(task.ref, f"task{n}"))
         desk.journal.release(run)
         target = parse_target("all/", cwd=desk.folder)
