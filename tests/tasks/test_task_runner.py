@@ -16,7 +16,7 @@ from fluxcli.signals import Interrupts
 from fluxcli.tasks.run_options import PictureRequest, RunOptions
 from fluxcli.tasks.task_runner import TaskRunner
 from tests.client import bodies
-from tests.journal.samples import accepted, begun, request
+from tests.journal.samples import accepted, request
 from tests.journal.test_runs import hold
 from tests.tasks.conftest import drawn
 from tests.tasks.desk import RESULT, Desk, answer, refusal
