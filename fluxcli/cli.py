@@ -63,6 +63,7 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        suggest_commands=False,
         context_settings=_HELP,
     )
     app.callback(cls=HelpfulGroup)(spread(_root, CommonOptions))

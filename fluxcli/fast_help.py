@@ -169,16 +169,19 @@ def _wrapped(text: str, width: int, first: int, indent: int) -> list[str]:
 
     Lines break at blanks, and not within back-ticks where what they enclose fits in a line.
     """
+    if first + len(text) <= width:
+        return [" " * first + text] if text else []
     lines: list[str] = []
     line = " " * first
     empty = True
-    for word in _words(text, width - max(first, indent)):
+    words = _words(text, width - max(first, indent)) if "`" in text else text.split(" ")
+    for word in words:
         if not empty and len(line) + 1 + len(word) > width:
             lines.append(line)
             line, empty = " " * indent, True
         line += word if empty else " " + word
         empty = False
-    return [*lines, line] if text else []
+    return [*lines, line]
 
 
 def _words(text: str, room: int) -> list[str]:

@@ -77,7 +77,9 @@ def group_of(
     arguments: Sequence[str],
 ) -> typer.Typer:
     """Return a command of several words as typer takes it; with one word, if that is typed."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False, cls=HelpfulGroup)
+    app = typer.Typer(
+        rich_markup_mode=None, add_completion=False, cls=HelpfulGroup, suggest_commands=False
+    )
     app.callback(cls=HelpfulGroup)(spread(root, common))
     wanted = meant(arguments, words)
     for word in wanted:

@@ -1,7 +1,7 @@
 """Count instructions instead of time: a gate that a busy machine does not disturb.
 
 `python -m tests.benchmarks.instructions [--record]`, in an environment that has the program.
-Counts what valgrind's callgrind sees of ten common commands, each divided by a floor that is
+Counts what valgrind's callgrind sees of common commands, each divided by a floor that is
 counted in the same run: bare Python, or the imports that the command cannot do without. It
 fails if a ratio is more than 3 % away from the one in `instructions.json`, in either direction.
 `--record` writes the ratios of this Python there, for a change that is meant.
@@ -52,6 +52,8 @@ COMMANDS: Final[dict[str, Counted]] = {
     "--version": Counted(("--version",), BARE),
     "--help": Counted(("--help",), BARE),
     "generate --help": Counted(("generate", "--help"), BARE),
+    "help exit-codes": Counted(("help", "exit-codes"), BARE),
+    "completion bash": Counted(("completion", "bash"), BARE),
     "TAB on task ids": Counted(tuple(LISTS_TASKS.split()), BARE),
     "a mistyped command": Counted(("generat",), TYPER, status=2),
     "config list": Counted(("config", "list"), TYPER),

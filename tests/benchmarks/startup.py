@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.running import Command
 
-_FAST: Final = ("--version", "--help", "generate --help", "help exit-codes")
+_FAST: Final = ("--version", "--help", "generate --help", "help exit-codes", "completion bash")
 """Beside bare Python: they import next to nothing."""
 
 _TYPED: Final = ("usage error", "status --offline", "config list")
