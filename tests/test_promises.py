@@ -233,30 +233,6 @@ class TestCodes:
         assert overall([FluxError(code, "x") for code in codes], done=done) == status
 
 
-class TestTheReadme:
-    def test_it_tells_every_code_and_no_other(self) -> None:
-        """Both ways: nothing undocumented, nothing invented."""
-        text = README.read_text(encoding="utf-8")
-        table = text.partition("<!-- codes -->")[2].partition("<!-- /codes -->")[0]
-        rows = re.findall(r"^\| `(\w+)` \| (\d+)[^|]* \| (.+) \|$", table, re.MULTILINE)
-        result = {code: (int(status), meaning) for code, status, meaning in rows}
-        assert result == {code.value: (int(row.status), row.meaning) for code, row in TABLE.items()}
-
-    def test_it_tells_every_status(self) -> None:
-        text = README.read_text(encoding="utf-8")
-        first = re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE)
-        result = {int(number) for cell in first for number in cell.split(",")}
-        assert result >= {*range(12), 129, 130, 143}
-
-    def test_it_tells_every_field(self) -> None:
-        text = " ".join(README.read_text(encoding="utf-8").split())
-        assert ", ".join(PICTURE) in text
-
-    def test_it_tells_every_state(self) -> None:
-        text = " ".join(README.read_text(encoding="utf-8").split())
-        assert " ".join(State) in text
-
-
 class TestHelp:
     @pytest.mark.parametrize("command", FLAGS)
     def test_it_fits_a_narrow_terminal(self, world: World, command: str) -> None:
