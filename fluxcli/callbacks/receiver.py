@@ -151,7 +151,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
         return "fluxcli"
 
     def _receive(self) -> None:
-        """Answer one request, then hand the callback over."""
+        """Queue the callback of one request, then answer: both are in one order."""
         try:
             callback = self._judged()
         except _RequestError as error:
@@ -162,9 +162,9 @@ class _CallbackHandler(BaseHTTPRequestHandler):
             # The request is incomplete: no client waits for the answer.
             self.close_connection = True
             return
-        self._answer(200 if callback.is_accepted else 401)
         hand_over = self.server.accept if callback.is_accepted else self.server.refuse
         hand_over(callback)
+        self._answer(200 if callback.is_accepted else 401)
 
     def _judged(self) -> Verification | None:
         """Return what the request proves; None if it is incomplete.

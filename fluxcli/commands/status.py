@@ -144,7 +144,7 @@ def _named(context: Context, name: str) -> str:
     except OSError as error:
         message = f"`{name}` cannot be read: {reason_of(error)}"
         raise FluxError(Code.INPUT_UNREADABLE, message) from None
-    task = context.journal.of_file(digest)
+    task = context.journal.of_named_file(digest)
     if task is not None:
         return task.task_id or task.ref
     if (recorded := _recorded_id(path)) is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import API_URL, SANDBOX_URL
 from fluxcli.errors import Code, FluxError
+from fluxcli.journal.lookup import service_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _SHORTEST: Final = 4
 _LISTED: Final = 5
-_SERVICES: Final = {API_URL: "service", SANDBOX_URL: "sandbox"}
 
 
 def check_names(context: Context, names: Sequence[str]) -> None:
@@ -23,13 +22,15 @@ def check_names(context: Context, names: Sequence[str]) -> None:
 
     Raises:
         FluxError: USAGE for a prefix that is too short or that several ids begin with, which
-            are listed; TASK_NOT_FOUND for `@last` where every task failed.
+            are listed; TASK_NOT_FOUND for `@last` where there is no task or every one failed,
+            and for a task of another service.
     """
     for name in names:
         if name == "@last":
             _check_last(context)
         else:
             _check_prefix(context, name.removeprefix("@"))
+        context.journal.find(name)
 
 
 def _check_last(context: Context) -> None:
@@ -76,10 +77,9 @@ def note_elsewhere(context: Context, *, unsaved: bool) -> None:
     """Note how many tasks belong to other services, with the command that reports them."""
     for origin, count in context.journal.elsewhere(unsaved=unsaved).items():
         tasks = "1 task" if count == 1 else f"{count} tasks"
-        whose = _SERVICES.get(origin, f"service at {origin}")
         command = context.journal.command_at(origin, "download --unsaved" if unsaved else "status")
         rest = " not saved" if unsaved else ""
-        context.output.note(f"{tasks} of the {whose}{rest}: `{command}`")
+        context.output.note(f"{tasks} of {service_name(origin)}{rest}: `{command}`")
 
 
 def period(text: str, *, flag: str = "--since") -> float:

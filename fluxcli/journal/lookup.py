@@ -36,6 +36,12 @@ WITH RECURSIVE found (state) AS (
 """The states in use, by one step in the index for each."""
 
 
+def service_name(origin: str) -> str:
+    """Return how messages name the service at `origin`."""
+    named = {API_URL: "the service", SANDBOX_URL: "the sandbox"}
+    return named.get(origin, f"the service at {origin}")
+
+
 class TaskLookup:
     """The tasks in the journal in `folder`, as far as they belong to the service at `origin`."""
 
@@ -101,7 +107,7 @@ class TaskLookup:
         origin, name = str(row["origin"]), row["task_id"] or row["ref"]
         return FluxError(
             Code.TASK_NOT_FOUND,
-            f"task `{name}` belongs to the service at {origin}, not to {self.origin}",
+            f"task `{name}` belongs to {service_name(origin)}, not to {service_name(self.origin)}",
             hint=self.command_at(origin, f"status {name}"),
         )
 
@@ -121,8 +127,22 @@ class TaskLookup:
         )
         found = self._seen(rows)
         if not found:
-            raise FluxError(Code.TASK_NOT_FOUND, "there is no task yet", hint="fluxcli status")
+            raise self._none_yet()
         return found[0]
+
+    def _none_yet(self) -> FluxError:
+        """Return the error for `@last` without tasks; it names a service that has some."""
+        others = self.elsewhere(unsaved=False)
+        if not others:
+            return FluxError(Code.TASK_NOT_FOUND, "there is no task yet", hint="fluxcli status")
+        origin, count = max(others.items(), key=lambda item: item[1])
+        tasks = "1 task" if count == 1 else f"{count} tasks"
+        here, there = service_name(self.origin), service_name(origin)
+        return FluxError(
+            Code.TASK_NOT_FOUND,
+            f"there is no task yet of {here}; {tasks} of {there}",
+            hint=self.command_at(origin, "status"),
+        )
 
     def has_usable(self) -> bool:
         """Return whether `@last` names a task."""
@@ -177,6 +197,15 @@ class TaskLookup:
             )
         )
         return found[0] if found else None
+
+    def of_named_file(self, sha256: str) -> Task | None:
+        """Return the newest task whose saved image, which a user names, has this hash.
+
+        Raises:
+            FluxError: TASK_NOT_FOUND: only tasks of another service have.
+        """
+        found = self._named("sha256 = ?", sha256)
+        return found[-1] if found else None
 
     def elsewhere(self, *, unsaved: bool) -> dict[str, int]:
         """Count the tasks of other services by origin: all, or those paid for and not saved."""

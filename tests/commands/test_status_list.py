@@ -151,6 +151,21 @@ def test_the_page_holds_the_images_and_escapes_everything(box: World) -> None:
     assert "&lt;script&gt;" in text
 
 
+def test_names_of_sandbox_tasks_are_answered_without_a_key(world: World) -> None:
+    """Whatever names a task: what is missing is `--sandbox`, not a key."""
+    world.env.pop("FLUXCLI_API_KEY", None)
+    made = world.run("generate", "a fox", "--sandbox", "--json", "-o", "fox.jpg").record
+    named = f"task `{made['task_id']}` belongs to the sandbox, not to the service"
+    hint = f"hint: fluxcli status {made['task_id']} --sandbox"
+    for name in (made["task_id"], made["task_id"][:8], "fox.jpg"):
+        ran = world.run("status", name)
+        assert (ran.status, named in ran.err, hint in ran.err) == (8, True, True), ran.err
+    for words in (["status", "@last"], ["download", "@last"], ["edit", "@last", "night"]):
+        ran = world.run(*words)
+        assert "there is no task yet of the service; 1 task of the sandbox" in ran.err
+        assert "hint: fluxcli status --sandbox" in ran.err
+
+
 def test_plain_status_mentions_the_sandbox(world: World) -> None:
     world.env["FLUXCLI_SANDBOX_SECONDS"] = "0"
     world.run("generate", "a fox", "--sandbox")
