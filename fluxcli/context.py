@@ -102,6 +102,8 @@ class Context:
             color=settings.text("color") or "auto",
             no_input=settings.flag("no_input"),
             bell=settings.flag("bell"),
+            # From the environment or the config file it is there for the next command, too.
+            flag="--sandbox" if settings.value("sandbox").origin == "--sandbox" else "",
         )
 
     def plain_output(self, *, json: bool) -> Output:
@@ -117,6 +119,7 @@ class Context:
         color: str = "auto",
         no_input: bool = False,
         bell: bool = False,
+        flag: str = "",
     ) -> Output:
         from fluxcli.output.output import Output
 
@@ -132,6 +135,7 @@ class Context:
             color=color,  # type: ignore[arg-type] # its parser knows no other words
             no_input=no_input,
             bell=bell,
+            flag=flag,
             secrets=self.secrets,
             interrupted=lambda: self.interrupts.number is not None,
             prices=self.prices,

@@ -219,7 +219,8 @@ class FluxError(Exception):
 
     `message` is one lower-case line; `hint` a command that can be pasted, or advice.
     `task_id` and `ref` name the task concerned, once there is one. `status` overrides the
-    table's, for a signal's number only.
+    table's, for a signal's number only. `other_service`: the hint's command is for another service
+    than the one of this run.
     """
 
     def __init__(
@@ -231,6 +232,7 @@ class FluxError(Exception):
         task_id: str | None = None,
         ref: str | None = None,
         status: int | None = None,
+        other_service: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -239,6 +241,7 @@ class FluxError(Exception):
         self.task_id = task_id
         self.ref = ref
         self._status = status
+        self.other_service = other_service
         self.retry_after: float | None = None
         """How long the service asked to wait, in seconds."""
 
@@ -261,6 +264,7 @@ class FluxError(Exception):
             task_id=self.task_id or task_id,
             ref=self.ref or ref,
             status=self._status,
+            other_service=self.other_service,
         )
 
     def at(self, place: str) -> FluxError:

@@ -196,7 +196,7 @@ def _write_page(context: Context, path: Path, tasks: list[Task]) -> None:
     from fluxcli.files.atomic import write_atomically
     from fluxcli.output.gallery import page
 
-    text = page(tasks, context.journal.recent(None), context.clock.wall())
+    text = page(tasks, context.journal.recent(None), context.clock.wall(), context.output.command)
     try:
         write_atomically(path, text.encode(errors="replace"))
     except OSError as error:

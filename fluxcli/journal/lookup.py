@@ -109,6 +109,7 @@ class TaskLookup:
             Code.TASK_NOT_FOUND,
             f"task `{name}` belongs to {service_name(origin)}, not to {service_name(self.origin)}",
             hint=self.command_at(origin, f"status {name}"),
+            other_service=True,
         )
 
     def command_at(self, origin: str, words: str) -> str:
@@ -142,6 +143,7 @@ class TaskLookup:
             Code.TASK_NOT_FOUND,
             f"there is no task yet of {here}; {tasks} of {there}",
             hint=self.command_at(origin, "status"),
+            other_service=True,
         )
 
     def has_usable(self) -> bool:

@@ -13,7 +13,7 @@ from fluxcli.output.task_card import card
 from fluxcli.output.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from fluxcli.models import Task
@@ -51,12 +51,14 @@ dt{opacity:.65}dd{margin:0;font-family:ui-monospace,monospace;font-size:.85em}
 """
 
 
-def page(tasks: Sequence[Task], known: Sequence[Task], now: float) -> str:
+def page(
+    tasks: Sequence[Task], known: Sequence[Task], now: float, command: Callable[[str], str] = str
+) -> str:
     """Return the page for `tasks`; edits of them are found among `known` tasks."""
     shown = {task.task_id or task.ref for task in tasks}
     count = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
     parts = [_HEAD, f"<h1>{count}</h1>\n<main>\n"]
-    parts.extend(_article(task, card(task, known, now), shown) for task in tasks)
+    parts.extend(_article(task, card(task, known, now, command=command), shown) for task in tasks)
     parts.append("</main>\n</body></html>\n")
     return "".join(parts)
 

@@ -59,13 +59,16 @@ def picture_record(task: Task, prices: Mapping[str, float] = CREDITS) -> Record:
     }
 
 
-def error_record(error: FluxError) -> Record:
-    """Return the object for a failure. Several problems make one: see `ProblemsError`."""
+def error_record(error: FluxError, hint: str | None = None) -> Record:
+    """Return the object for a failure; `hint` replaces the error's own.
+
+    Several problems make one: see `ProblemsError`.
+    """
     return {
         "error": {
             "code": str(error.code),
             "message": error.message,
-            "hint": error.hint,
+            "hint": hint or error.hint,
             "retryable": error.retryable,
             "task_id": error.task_id,
             "ref": error.ref,

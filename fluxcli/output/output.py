@@ -21,7 +21,7 @@ from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
 from fluxcli.output.style import ColorMode, Marks, Style, is_colored
-from fluxcli.output.text import cells, pad, visible
+from fluxcli.output.text import cells, pad, visible, with_flag
 from fluxcli.system.shell_syntax import END_OF_INPUT
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Output:
         color: ColorMode = "auto",
         no_input: bool = False,
         bell: bool = False,
+        flag: str = "",
         secrets: Callable[[], Sequence[str]] = tuple,
         interrupted: Callable[[], bool] = lambda: False,
         prices: Callable[[], Mapping[str, float]] = lambda: CREDITS,
@@ -75,6 +76,7 @@ class Output:
         self._verbose = verbose
         self._no_input = no_input
         self._bell = bell
+        self._flag = flag
         self._interrupted = interrupted
         self.prices = prices
         """Returns the credits for one image by model, for estimates."""
@@ -219,10 +221,14 @@ class Output:
         if always or not self._quiet:
             self._print(self._style("warning:", "yellow") + " " + visible(text))
 
+    def command(self, text: str) -> str:
+        """Return `text` with the flag in its commands that this run needed and they need, too."""
+        return with_flag(text, self._flag) if self._flag else text
+
     def hint(self, text: str) -> None:
         """Print `hint: …`, the next command; `-q` hides it."""
         if not self._quiet:
-            self._hint(text)
+            self._hint(self.command(text))
 
     def error(self, error: FluxError, *, key: str | None = None) -> None:
         """Print an error and its hint; with `--json`, also as a record on stdout.
@@ -235,15 +241,19 @@ class Output:
         if self.json:
             from fluxcli.output import json_records as records
 
-            self.record(records.error_record(error))
+            self.record(records.error_record(error, self._next(error)))
 
     def problem(self, error: FluxError, *, key: str | None = None) -> None:
         """Print an error and its hint on stderr only."""
         for problem in error.errors if isinstance(error, ProblemsError) else [error]:
             text = f"{key}: {problem.message}" if key else problem.message
             self._print(self._style("error:", "red") + " " + visible(text))
-            if problem.hint:
-                self._hint(problem.hint)
+            if hint := self._next(problem):
+                self._hint(hint)
+
+    def _next(self, error: FluxError) -> str | None:
+        """Return the hint of an error, as it can be pasted."""
+        return error.hint if error.hint is None or error.other_service else self.command(error.hint)
 
     def progress(
         self, count: int | None, usual_seconds: float | None, *, brief: bool = False

@@ -13,7 +13,7 @@ from fluxcli.output.text import credits as in_words
 from fluxcli.system.shell_syntax import join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcli.models import Task
 
@@ -30,9 +30,13 @@ _MEANING: Final = {
 
 
 def card(
-    task: Task, known: Sequence[Task], now: float, prices: Mapping[str, float] = CREDITS
+    task: Task,
+    known: Sequence[Task],
+    now: float,
+    prices: Mapping[str, float] = CREDITS,
+    command: Callable[[str], str] = str,
 ) -> list[tuple[str, str]]:
-    """Return the lines of a card; what is not known is left out."""
+    """Return the lines of a card, without what is not known; `command` completes the next one."""
     meaning = _MEANING[task.state]
     fields: list[tuple[str, object]] = [
         ("task", task.task_id or "(no id)"),
@@ -62,7 +66,7 @@ def card(
         ("charged", None if task.credits is None else in_words(task.credits)),
         ("service", "sandbox" if task.sandbox else None),
         ("error", _error(task)),
-        ("next", next_command(task)),
+        ("next", command(next_command(task))),
     ]
     return [(name, _text(value)) for name, value in fields if value not in {None, ""}]
 
@@ -70,16 +74,15 @@ def card(
 def next_command(task: Task) -> str:
     """Return the command that a person most likely wants next for this task."""
     name = task.task_id or task.ref
-    sandbox = " --sandbox" if task.sandbox else ""
     if task.state in {State.RUNNING, State.SUCCEEDED}:
-        return f"fluxcli download {name}{sandbox}"
+        return f"fluxcli download {name}"
     if task.state is State.UNKNOWN:
-        return f"fluxcli status {name} --settle TASKID|not-charged{sandbox}"
+        return f"fluxcli status {name} --settle TASKID|not-charged"
     if task.state is State.SAVED:
-        return f'fluxcli edit @{name} "what to change"{sandbox}'
+        return f'fluxcli edit @{name} "what to change"'
     if task.state is State.SENDING:
-        return f"fluxcli status {name}{sandbox}"
-    return _again(task) + sandbox
+        return f"fluxcli status {name}"
+    return _again(task)
 
 
 def kept_until(task: Task) -> str:

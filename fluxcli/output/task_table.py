@@ -92,7 +92,7 @@ class TaskReporter:
         for number, task in enumerate(tasks):
             if number:
                 self._output.answer("")
-            fields = card(task, known, self._now, self._output.prices())
+            fields = card(task, known, self._now, self._output.prices(), self._output.command)
             width = max(len(name) for name, _ in fields)
             style, shown = self._output.stdout_style, self._output.shown
             self._output.answer_styled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -9,6 +10,10 @@ _ACTING: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's controls, formats (zero-width and bidirectional ones among them), lone
 surrogates and line separators: all that a terminal obeys, or hides, instead of showing."""
 
+_COMMAND: Final = re.compile(
+    r"(?:(?<=`)|^)fluxcli (?:generate|edit|status|download|build|credits|assets \w+)\b"
+    r"(?:(?!  \(|, or |, then |; |`).)*"
+)
 _SELECTORS: Final = dict.fromkeys(range(0xFE00, 0xFE10))
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -31,6 +36,14 @@ def _written(character: str) -> str:
     if unicodedata.category(character) not in _ACTING:
         return character
     return character.encode("unicode_escape").decode()
+
+
+def with_flag(text: str, flag: str) -> str:
+    """Return `text` with `flag` at the end of each command that can spend or that names tasks.
+
+    A command is all of `text` before a remark, or in back-ticks.
+    """
+    return _COMMAND.sub(lambda found: found[0] if flag in found[0] else f"{found[0]} {flag}", text)
 
 
 def cells(text: str) -> int:

@@ -57,7 +57,7 @@ def test_an_orphan_of_unknown_outcome_stays_until_that_is_settled(checkout: Chec
     checkout.write(HEAD)
     ran = checkout.run(*PRUNE)
     assert "may have been accepted and paid for" in ran.err
-    assert f"fluxcli status {pending.ref} --settle" in ran.err
+    assert f"fluxcli status {pending.ref} --settle TASKID --sandbox" in ran.err
     checkout.run("status", str(pending.ref), "--settle", "not-charged")
     checkout.run(*PRUNE)
     assert "hero" not in read(checkout.lock)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcli.output import text
+from fluxcli.output.text import with_flag
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -134,3 +135,28 @@ def test_sizes(count: float, words: str) -> None:
 )
 def test_credits(amount: float, words: str) -> None:
     assert text.credits(amount) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fluxcli status", "fluxcli status --sandbox"),
+        ("fluxcli download ID -o x.png", "fluxcli download ID -o x.png --sandbox"),
+        ("fluxcli assets pick hero ID", "fluxcli assets pick hero ID --sandbox"),
+        ("fluxcli build --sandbox --yes", "fluxcli build --sandbox --yes"),
+        ("fluxcli build --yes  (asks)", "fluxcli build --yes --sandbox  (asks)"),
+        (
+            "fluxcli status R --settle T, or --new",
+            "fluxcli status R --settle T --sandbox, or --new",
+        ),
+        ("run `fluxcli status R` or `--new`", "run `fluxcli status R --sandbox` or `--new`"),
+        ("fluxcli config set api_key", "fluxcli config set api_key"),
+        (
+            "fluxcli status @last, then `fluxcli build`",
+            "fluxcli status @last --sandbox, then `fluxcli build --sandbox`",
+        ),
+        ("run the same command again", "run the same command again"),
+    ],
+)
+def test_a_flag_is_added_to_the_commands_of_a_hint(text: str, expected: str) -> None:
+    assert with_flag(text, "--sandbox") == expected
