@@ -17,6 +17,7 @@ from fluxcli.build.steps import Action, Plan
 from fluxcli.build.terminal import reporter_for
 from fluxcli.catalog import SUBMISSIONS
 from fluxcli.errors import Code, FluxError, Status, reason_of
+from fluxcli.requests.resolve import check_spending
 from fluxcli.system import disk
 from fluxcli.tasks.scheduler import IN_FLIGHT
 
@@ -200,14 +201,14 @@ class _BuildRun:
         """
         estimate = self._plan.credits
         self._reporter.intentions(self._plan)
-        if not estimate or self._call.yes or self._most is not None:
-            return
-        if self._inputs.output.confirm(f"spend an estimated {estimate} credits?"):
-            return
-        raise FluxError(
-            Code.NO_CONSENT,
-            "cancelled: nothing was sent, nothing was charged",
-            hint=f"{self._again('--yes')}, or --max-credits {estimate}",
+        check_spending(
+            estimate,
+            most=None,
+            # A cap is kept image by image.
+            agreed=self._call.yes or self._most is not None,
+            ask=self._inputs.output.confirm,
+            free=0,
+            command=self._again("--yes"),
         )
 
 

@@ -22,6 +22,7 @@ from fluxcli.errors import Code, FluxError, overall
 from fluxcli.events import Failed, Finished
 from fluxcli.files.output_path import parse_target
 from fluxcli.files.templates import escaped
+from fluxcli.requests.resolve import check_spending
 from fluxcli.tasks.run_options import PictureRequest
 
 if TYPE_CHECKING:
@@ -64,22 +65,14 @@ def _asset(call: BuildCall, project: Project) -> Asset:
 
 
 def _consent(inputs: BuildInputs, call: BuildCall, estimate: int) -> None:
-    most = inputs.max_credits
     inputs.journal().day_limit.check(estimate)
-    if most is not None and estimate > most:
-        raise FluxError(
-            Code.OVER_BUDGET,
-            f"the estimate of {estimate} credits is over `--max-credits {most}`; nothing was sent",
-            hint=f"--max-credits {estimate}",
-        )
-    if call.yes or most is not None:
-        return
-    if not inputs.output.confirm(f"spend an estimated {estimate} credits?"):
-        raise FluxError(
-            Code.NO_CONSENT,
-            "cancelled: nothing was sent, nothing was charged",
-            hint=f"--yes, or --max-credits {estimate}",
-        )
+    check_spending(
+        estimate,
+        most=inputs.max_credits,
+        agreed=call.yes,
+        ask=inputs.output.confirm,
+        free=0,
+    )
 
 
 class _Candidates:

@@ -108,8 +108,12 @@ def check_spending(
     most: int | None,
     agreed: bool,
     ask: Callable[[str], bool | None],
+    free: int = CONSENT_CREDITS,
+    command: str = "",
 ) -> None:
-    """Check that this many credits may be spent.
+    """Check that this many credits may be spent; up to `free` of them without a question.
+
+    `command` is what agrees to it, `--yes` at its end.
 
     Raises:
         FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
@@ -120,7 +124,7 @@ def check_spending(
             f"the estimate of {estimate} credits is over `--max-credits {most}`; nothing was sent",
             hint=f"--max-credits {estimate}",
         )
-    if agreed or most is not None or estimate <= CONSENT_CREDITS:
+    if agreed or most is not None or estimate <= free:
         return
     answer = ask(f"spend an estimated {estimate} credits?")
     if not answer:
@@ -130,7 +134,9 @@ def check_spending(
         raise FluxError(
             Code.NO_CONSENT,
             f"{needs}: nothing was sent, nothing was charged",
-            hint=f"`--yes`, or `--max-credits {estimate}`",
+            hint=f"{command}, or --max-credits {estimate}"
+            if command
+            else f"`--yes`, or `--max-credits {estimate}`",
         )
 
 
