@@ -49,7 +49,7 @@ def page(world: World) -> str:
         ("version = 1\n[assets.a]\nprompt = 'a {x}'\n", ["--plan"], 2, "nothing is called"),
         ("version = 1\nx = \n", ["--plan"], 2, "invalid value"),
         ("version = 9\n", ["--yes", "--sandbox"], 2, "later fluxcli"),
-        (TWO, ["--sandbox"], 7, "cancelled|not agreed"),
+        (TWO, ["--sandbox"], 7, "need your consent"),
         (TWO, ["nothing", "--plan"], 2, "no asset is called"),
     ],
     ids=["names", "toml", "version", "consent", "selection"],
