@@ -7,7 +7,7 @@ than all the rest.
 
 from __future__ import annotations
 
-import os
+from fluxcli import shipped
 
 TYPE_CHECKING = False  # `typing` takes longer to load than all the rest
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ SCRIPTS: Final = {
 KINDS: Final = ("tasks", "assets", "presets")
 """What `--list` knows, beside a manifest, whose assets it lists."""
 
-_FOLDERS: Final = ("completion/scripts", "../completions")
-"""Where the scripts are, below the package: in a wheel, and in a source checkout."""
+_IN_PACKAGE: Final = "completion/scripts"
+_IN_CHECKOUT: Final = "../completions"
+"""Where the scripts are, from the package: in a wheel, and in a source checkout."""
 
 _TASKS: Final = 50
 _PROMPT_LENGTH: Final = 60
@@ -43,11 +44,10 @@ def script(shell: str) -> bytes:
     """
     if shell not in SCRIPTS:
         return b""
-    package = os.path.dirname(__file__)  # noqa: PTH120 - start-up
-    places = [f"{package}/{folder}/{SCRIPTS[shell]}" for folder in _FOLDERS]
-    found = next((one for one in places if os.path.exists(one)), places[0])  # noqa: PTH110 - start-up
-    with open(found, "rb") as file:  # noqa: PTH123 - start-up
-        return file.read()
+    try:
+        return shipped(f"{_IN_PACKAGE}/{SCRIPTS[shell]}")
+    except OSError:
+        return shipped(f"{_IN_CHECKOUT}/{SCRIPTS[shell]}")
 
 
 def is_asked(arguments: Sequence[str]) -> bool:

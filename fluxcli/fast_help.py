@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import os
 
+from fluxcli import shipped
+
 TYPE_CHECKING = False  # `typing` takes longer to load than all the rest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,9 +94,7 @@ def page(name: str) -> str:
 
 def _shipped(name: str) -> str:
     """Return the text of a file of the package."""
-    path = os.path.join(os.path.dirname(__file__), name)  # noqa: PTH118, PTH120 - start-up
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - start-up
-        return file.read()
+    return shipped(name).decode().replace("\r\n", "\n")
 
 
 def terminal_columns(env: Mapping[str, str]) -> int:

@@ -6,13 +6,13 @@ import math
 import struct
 import zlib
 from functools import cache
-from pathlib import Path
 from typing import Final
+
+from fluxcli import shipped
 
 RATIOS: Final = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 FORMATS: Final = ("jpeg", "png")
 
-_DRAWINGS: Final = Path(__file__).parent / "drawings"
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _IHDR_END: Final = 33
 _JPEG_START: Final = b"\xff\xd8"
@@ -35,7 +35,7 @@ def draw(ratio: str, form: str, *, task: str, prompt: str) -> bytes:
 
 @cache
 def _drawing(ratio: str, form: str) -> bytes:
-    return (_DRAWINGS / f"{ratio.replace(':', 'x')}.{form}").read_bytes()
+    return shipped(f"sandbox/drawings/{ratio.replace(':', 'x')}.{form}")
 
 
 def _with_text(png: bytes, task: str, prompt: str) -> bytes:
