@@ -146,7 +146,9 @@ def merge_locks(inputs: BuildInputs, call: BuildCall) -> None:
         _, ours, theirs = (inputs.cwd / name for name in call.names)
         maintenance.merge_driver(ours, theirs, inputs.cwd)
         return
-    manifest = replace(read(inputs.cwd / call.file, shown=call.file), sandbox=inputs.sandbox)
+    manifest = replace(
+        read(inputs.cwd / call.file, shown=call.file), sandbox=inputs.sandbox, flags=inputs.flags
+    )
     with held(inputs, call):
         changed = maintenance.merge_locks(manifest, [inputs.cwd / name for name in call.names])
     if inputs.output.json:

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 class BuildInputs:
     """Streams, clock, settings, and how to open what only some commands need.
 
-    `origin` is the address of the service. `journal` opens this machine's journal and creates it
-    if need be; `existing_journal` returns None where there is none yet. `runner` makes and
-    collects images; it raises FluxError if the key is missing. `price` is the estimated price
-    of one image of a model, in credits. `max_credits` is the limit of this run. `cache_folder` is
-    where files may be kept whose loss costs time only, if there is such a folder.
+    `origin` is the address of the service. `sandbox`: lock and images have a folder of their own;
+    `flags` are what a hint's commands need then. `is_stand_in` returns whether the service calls
+    itself a stand-in, now if it may be asked, else when it answered last. `journal` opens this
+    machine's journal and creates it if need be; `existing_journal` returns None where there is
+    none yet. `runner` makes and collects images; it raises FluxError if the key is missing.
+    `price` is the estimated price of one image of a model, in credits. `max_credits` is the limit
+    of this run. `cache_folder` is where files may be kept whose loss costs time only, if there is
+    such a folder.
     """
 
     cwd: Path
@@ -35,6 +38,8 @@ class BuildInputs:
     quiet: bool
     verbose: bool
     sandbox: bool
+    flags: tuple[str, ...]
+    is_stand_in: Callable[[bool], bool]
     origin: str
     max_credits: int | None
     price: Callable[[str], float]

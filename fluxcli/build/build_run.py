@@ -10,7 +10,7 @@ from fluxcli.build import maintenance
 from fluxcli.build.asset_job import BuildContext
 from fluxcli.build.executor import Build, Limits, recorded
 from fluxcli.build.hashes import FileHashes
-from fluxcli.build.opening import cache_for, chosen, held, opened, reports_for
+from fluxcli.build.opening import at_service, cache_for, chosen, held, opened, reports_for
 from fluxcli.build.outcome import initial_outcomes
 from fluxcli.build.project import leftovers
 from fluxcli.build.steps import Action, Plan
@@ -38,17 +38,27 @@ if TYPE_CHECKING:
 def make(inputs: BuildInputs, call: BuildCall) -> int:
     """Plan, ask once, and make what is new or changed; return the exit status."""
     with reports_for(inputs, call) as reports:
-        project, selection = opened(inputs, call)
-        reports.manifest = project.manifest
-        # While there is nothing to do, files that have not changed need not be read again.
-        cache = cache_for(inputs, call)
-        plan = _planned(inputs, call, project, selection, FileHashes(cache.unchanged))
+        project, plan = _looked_over(inputs, call, reports)
+        if any(step.action.works for step in plan.steps):
+            at_place = at_service(inputs, project, ask=True)
+            if at_place is not inputs:
+                inputs, reports.sandbox = at_place, True
+                project, plan = _looked_over(inputs, call, reports)
         if not plan.writes and not leftovers(project.lock.path):
             # Nothing is written, so a checkout that cannot be written to will do.
             reports.outcomes = initial_outcomes(plan)
             return _BuildRun(inputs, call, project, plan, reports).carry_out()
         with held(inputs, call):
             return _make_held(inputs, call, reports)
+
+
+def _looked_over(inputs: BuildInputs, call: BuildCall, reports: Reports) -> tuple[Project, Plan]:
+    """Return the project and its plan; nothing is held or written yet."""
+    project, selection = opened(inputs, call)
+    reports.manifest = project.manifest
+    # While there is nothing to do, files that have not changed need not be read again.
+    cache = cache_for(inputs, call)
+    return project, _planned(inputs, call, project, selection, FileHashes(cache.unchanged))
 
 
 def _make_held(inputs: BuildInputs, call: BuildCall, reports: Reports) -> int:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from fluxcli.build.asset_job import AssetJob
 from fluxcli.build.build_run import context_of, set_rate
-from fluxcli.build.opening import held, opened
+from fluxcli.build.opening import at_service, held, opened
 from fluxcli.build.pick import candidates_folder, made_ready, next_number
 from fluxcli.build.steps import Action, PlanStep, hash_of
 from fluxcli.build.terminal import reporter_for
@@ -43,6 +43,9 @@ def make(inputs: BuildInputs, call: BuildCall) -> int:
         FluxError: USAGE, NO_CONSENT, OVER_BUDGET: nothing was sent.
     """
     project, _ = opened(inputs, call)
+    at_place = at_service(inputs, project, ask=True)
+    if at_place is not inputs:
+        inputs, (project, _) = at_place, opened(at_place, call)
     asset = _asset(call, project)
     count = call.candidates or 1
     _consent(inputs, call, math.ceil(count * inputs.price(asset.request.model)))

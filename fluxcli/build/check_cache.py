@@ -49,8 +49,8 @@ class CheckCache:
     `now` is when the command began, in seconds since the epoch.
     """
 
-    def __init__(self, folder: Path | None, manifest: Path, *, now: float, sandbox: bool) -> None:
-        key = hashlib.blake2s(f"{manifest}\0{sandbox}".encode(errors="surrogateescape"))
+    def __init__(self, folder: Path | None, manifest: Path, *, now: float, origin: str) -> None:
+        key = hashlib.blake2s(f"{manifest}\0{origin}".encode(errors="surrogateescape"))
         self._path = folder / "builds" / f"{key.hexdigest()[:32]}.json" if folder else None
         self._prefix = f"{manifest.parent}{os.sep}"
         self._latest = int(now * 1e9) - _RACY_NS

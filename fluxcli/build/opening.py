@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcli.build.check_cache import CheckCache
 from fluxcli.build.lock.merge import shard_lock
-from fluxcli.build.manifest.asset import Manifest
+from fluxcli.build.manifest.asset import SANDBOX_FOLDER, Manifest
 from fluxcli.build.manifest.dependencies import dependents
 from fluxcli.build.manifest.selection import AssetSelection, parse_shard, select
 from fluxcli.build.project import Project, TaskRecords
@@ -34,9 +35,26 @@ def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelectio
         records=records,
         price=inputs.price,
         sandbox=inputs.sandbox,
+        flags=inputs.flags,
         is_named=call.is_named,
     )
     return project, select(project.manifest, call.names, tags=call.tags, shard=shard)
+
+
+def at_service(inputs: BuildInputs, project: Project, *, ask: bool) -> BuildInputs:
+    """Return the inputs for the service as it describes itself.
+
+    A stand-in never touches a lock and images that another service was paid for: then it has a
+    folder of its own, as with `--sandbox`. Without `ask`, what it said last counts.
+
+    Raises:
+        FluxError: the service cannot be asked.
+    """
+    if inputs.sandbox or not project.is_paid_elsewhere() or not inputs.is_stand_in(ask):
+        return inputs
+    what = f"{inputs.origin} is a sandbox: lock and images are in `{SANDBOX_FOLDER}`"
+    inputs.output.note(f"{what}, and nothing is charged")
+    return replace(inputs, sandbox=True)
 
 
 def records_for(inputs: BuildInputs, *, optional: bool) -> TaskRecords:
@@ -51,7 +69,7 @@ def cache_for(inputs: BuildInputs, call: BuildCall) -> CheckCache:
         inputs.cache_folder(),
         inputs.cwd / call.file,
         now=inputs.clock.wall(),
-        sandbox=inputs.sandbox,
+        origin=inputs.origin,
     )
 
 

@@ -26,7 +26,7 @@ def show(inputs: BuildInputs, call: BuildCall) -> int:
         inputs.cache_folder(),
         inputs.cwd / call.file,
         now=inputs.clock.wall(),
-        sandbox=inputs.sandbox,
+        origin=inputs.origin,
     )
     is_usual = (
         call.is_whole and not call.reports and call.against is None and not inputs.output.json
@@ -40,12 +40,17 @@ def show(inputs: BuildInputs, call: BuildCall) -> int:
 
 def _show_anew(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
     from fluxcli.build.hashes import FileHashes
-    from fluxcli.build.opening import chosen, opened, reports_for
+    from fluxcli.build.opening import at_service, chosen, opened, reports_for
     from fluxcli.build.outcome import initial_outcomes
     from fluxcli.build.terminal import build_record, plan_text
 
     with reports_for(inputs, call) as reports:
         project, selection = opened(inputs, call)
+        at_place = at_service(inputs, project, ask=False)
+        is_moved = at_place is not inputs
+        if is_moved:
+            inputs, reports.sandbox = at_place, True
+            project, selection = opened(inputs, call)
         reports.manifest = project.manifest
         selection, reroll = chosen(call, project.manifest, selection)
         files = FileHashes(cache.unchanged)
@@ -58,7 +63,7 @@ def _show_anew(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
         inputs.output.record(build_record(outcomes, plan.credits, sandbox=inputs.sandbox))
     else:
         _print(inputs, answer)
-    if call.is_whole and not inputs.verbose:
+    if call.is_whole and not inputs.verbose and not is_moved:
         cache.keep(files.found, project.sources(), answer if plan.is_clean else None)
     if call.word == "check" and not plan.is_clean:
         inputs.output.note("there is work to do")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Task
 
+_OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ENDED = (State.FAILED, State.REFUSED)
 
 
@@ -144,6 +145,7 @@ class Project:
         records: TaskRecords,
         price: Callable[[str], float],
         sandbox: bool,
+        flags: tuple[str, ...] = (),
         is_named: bool = False,
     ) -> Project:
         """Read a manifest and its lock; a shard has a lock of its own over the whole one.
@@ -154,7 +156,8 @@ class Project:
             FluxError: the manifest or a lock is wrong.
         """
         named = shown if is_named else ""
-        manifest = replace(read_manifest(path, shown=shown), sandbox=sandbox, named=named)
+        manifest = read_manifest(path, shown=shown)
+        manifest = replace(manifest, sandbox=sandbox, flags=flags, named=named)
         base = read_lock(manifest, manifest.lock)
         if shard is None:
             lock = LockFile(manifest.lock, base, root=manifest.root)
@@ -163,6 +166,18 @@ class Project:
             own = read_lock(manifest, place)
             lock = LockFile(place, own, beneath=base, root=manifest.root)
         return cls(manifest=manifest, lock=lock, records=records, price=price)
+
+    def is_paid_elsewhere(self) -> bool:
+        """Return whether the lock has tasks of a service that is not on this machine."""
+        from urllib.parse import urlsplit
+
+        hosts = {
+            urlsplit(one.origin).hostname
+            for entry in self.lock.entries().values()
+            for one in entry.submissions()
+            if one.origin is not None
+        }
+        return not hosts <= _OWN_HOSTS
 
     def known(self) -> dict[str, LockEntry]:
         """Return the lock's entries, corrected by what the journal knows better."""

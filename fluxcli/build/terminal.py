@@ -73,6 +73,8 @@ class BuildReporter:
         ]
         spending = Spending.of(outcomes.values())
         price = f"; {spending}" if spending.charged or spending.unknown else ""
+        if price and self._sandbox:
+            price += " (sandbox: nothing was charged)"
         self._output.note((", ".join(parts) or "nothing to do") + price)
 
     def document(self, outcomes: Mapping[str, Outcome], estimate: float) -> None:

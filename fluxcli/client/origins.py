@@ -1,4 +1,4 @@
-"""What was learnt about a service, by its origin: its wire format and its prices.
+"""What was learnt about a service, by its origin: wire format, prices, whether it is a stand-in.
 
 A cache file: losing it costs a call, so a file that cannot be read or written is no error.
 """
@@ -41,6 +41,15 @@ class OriginCache:
         """Keep the wire format that works, for a day."""
         if (self.wire() or "kontext") != name:
             self._keep(wire=name, wire_at=self._wall())
+
+    def is_stand_in(self) -> bool:
+        """Return whether the service called itself a stand-in when it answered last."""
+        return self._entry().get("stand_in") is True
+
+    def remember_stand_in(self, is_one: bool) -> None:  # noqa: FBT001 - what is remembered
+        """Keep whether the service calls itself a stand-in."""
+        if self.is_stand_in() is not is_one:
+            self._keep(stand_in=is_one)
 
     def prices(self) -> dict[str, float]:
         """Return the credits for one image by model, as the service last stated them."""

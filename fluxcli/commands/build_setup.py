@@ -6,6 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
+from fluxcli.catalog import API_URL
 from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
 from fluxcli.errors import FluxError
@@ -61,6 +62,8 @@ def build_inputs(context: Context) -> BuildInputs:
         quiet=settings.flag("quiet"),
         verbose=settings.flag("verbose"),
         sandbox=context.sandbox,
+        flags=("--sandbox",) if context.sandbox else (),
+        is_stand_in=lambda ask: _is_stand_in(context, ask=ask),
         origin=context.base_url,
         max_credits=settings.number("max_credits"),
         price=lambda model: _whole(prices()[model]),
@@ -69,6 +72,19 @@ def build_inputs(context: Context) -> BuildInputs:
         existing_journal=existing_journal,
         runner=runner,
     )
+
+
+def _is_stand_in(context: Context, *, ask: bool) -> bool:
+    """Return whether a service at an address of its own is a stand-in; nothing is charged."""
+    if context.sandbox or context.base_url == API_URL:
+        return context.sandbox
+    cache = context.origin_cache
+    if not ask:
+        return cache is not None and cache.is_stand_in()
+    context.service.credits()
+    if cache is not None:
+        cache.remember_stand_in(context.service.is_sandbox)
+    return context.service.is_sandbox
 
 
 def _whole(number: float) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 SANDBOX_FOLDER: Final = ".sandbox"
-"""Where a build with `--sandbox` keeps its lock and its images; git ignores it."""
+"""Where a build with a stand-in service keeps its lock and its images; git ignores it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +128,8 @@ class Manifest:
 
     `path` is absolute; `output_dir` relative to its folder, with `/`. `files` are the manifest
     and all that it includes. `sandbox`: outputs and lock lie in a folder of their own, so that a
-    rehearsal replaces nothing. `named` is how the command line names the manifest; empty if it
-    was found without.
+    rehearsal replaces nothing; `flags` are what its commands need then. `named` is how the command
+    line names the manifest; empty if it was found without.
     """
 
     path: Path
@@ -137,13 +137,13 @@ class Manifest:
     assets: tuple[Asset, ...]
     files: tuple[Path, ...] = ()
     sandbox: bool = False
+    flags: tuple[str, ...] = ()
     named: str = ""
 
     def command(self, words: str, *arguments: str) -> str:
         """Return the command line about this manifest: `fluxcli WORDS [FILE] ARGUMENTS`."""
         file = (self.named,) if self.named else ()
-        sandbox = ("--sandbox",) if self.sandbox else ()
-        return shlex.join(("fluxcli", *words.split(), *file, *arguments, *sandbox))
+        return shlex.join(("fluxcli", *words.split(), *file, *arguments, *self.flags))
 
     @property
     def folder(self) -> Path:
