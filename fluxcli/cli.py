@@ -13,7 +13,7 @@ from fluxcli.commands import COMMANDS
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import HelpfulCommand, HelpfulGroup, meant, named, spread
 from fluxcli.context import Context
-from fluxcli.errors import Code, FluxError, exhausted
+from fluxcli.errors import Code, FluxError, exhausted, reason_of
 from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -152,8 +152,19 @@ def _output(arguments: Sequence[str], context: Context) -> Output:
 
 
 def _bug(error: BaseException) -> FluxError:
-    """Describe a bug so that it can be reported, in one line and without its data."""
+    """Describe a bug so that it can be reported, in one line and without its data.
+
+    What is wrong with the installation or the system is no bug.
+    """
     import traceback
+
+    paid = "`fluxcli status` shows what is paid for"
+    if isinstance(error, ImportError):
+        message = f"a part of fluxcli {__version__} cannot be loaded: {error}"
+        return FluxError(Code.INTERNAL, message, hint=f"install it again; {paid}")
+    if isinstance(error, OSError):
+        message = f"the system refused a call: {reason_of(error)}"
+        return FluxError(Code.INTERNAL, message, hint=f"fluxcli config check  ({paid})")
 
     frames = traceback.extract_tb(error.__traceback__)
     where = next((f for f in reversed(frames) if "fluxcli" in f.filename), frames[-1])
@@ -162,6 +173,5 @@ def _bug(error: BaseException) -> FluxError:
     return FluxError(
         Code.INTERNAL,
         f"a bug in fluxcli {__version__}: {type(error).__name__} at {place}",
-        hint="report it at https://github.com/fluxcli/fluxcli/issues; `fluxcli status` shows "
-        "what is paid for",
+        hint=f"report it at https://github.com/fluxcli/fluxcli/issues; {paid}",
     )

@@ -332,6 +332,34 @@ class TestABug:
         assert '"code": "internal"' in written(context.stdout).decode()
 
 
+class TestASystemThatFails:
+    @pytest.mark.parametrize(
+        ("error", "message"),
+        [
+            (ModuleNotFoundError("No module named 'rich.live'"), "cannot be loaded: No module"),
+            (PermissionError(errno.EACCES, "Permission denied"), "refused a call: permission"),
+        ],
+    )
+    def test_is_no_bug(self, world: World, error: Exception, message: str) -> None:
+        class Failing:
+            def __getattr__(self, name: str) -> object:
+                raise error
+
+        context = Context(
+            env=world.env,
+            stdin=Stream(),
+            stdout=Stream(),
+            stderr=Stream(),
+            cwd=world.cwd,
+            clock=Failing(),  # type: ignore[arg-type] # on purpose
+        )
+        assert main(["status", "--sandbox"], context) == 1
+        err = written(context.stderr).decode()
+        assert message in err
+        assert "a bug" not in err
+        assert "`fluxcli status --sandbox` shows what is paid for" in err
+
+
 class TestTheKey:
     def test_it_is_nowhere_to_be_read(self, world: World) -> None:
         """Neither in what is printed, nor in any file, whatever goes wrong."""
