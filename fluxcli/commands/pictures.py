@@ -11,6 +11,9 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.settings.values import SETTINGS, written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
     from fluxcli.build.save_as import SaveAs
     from fluxcli.catalog import Mode
     from fluxcli.commands.options import WaitOptions
@@ -50,7 +53,8 @@ def make_pictures(
     if resolved.first.target.kind == "stdout":
         check_stdout(context, image_bytes=not (flags.no_wait or flags.spend.dry_run))
     mark = context.journal.mark(resolved.fingerprint)
-    selection = _selected(context, resolved, flags)
+    with _naming_paid(context, resolved, flags):
+        selection = _selected(context, resolved, flags)
     if flags.spend.dry_run:
         from fluxcli.output.dry_run import show_dry_run
 
@@ -67,8 +71,9 @@ def make_pictures(
         return
     declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
     # Where everything is on the disk already, neither key nor network is needed.
-    runner = picture_runner(context, flags) if selection.wanted else None
-    _check_spending(context, resolved, flags, selection)
+    with _naming_paid(context, resolved, flags):
+        runner = picture_runner(context, flags) if selection.wanted else None
+        _check_spending(context, resolved, flags, selection)
     reporter = result_reporter(context, flags.show, ids=flags.no_wait)
     if runner is None:
         _report_existing(context, reporter, selection, declaring)
@@ -89,6 +94,19 @@ def make_pictures(
         )
     finally:
         context.journal.release(run)
+
+
+def _naming_paid(
+    context: Context, resolved: ResolvedRequest, flags: PictureOptions
+) -> AbstractContextManager[None]:
+    """Return what lets an error name the images that the command has paid for already."""
+    from fluxcli.requests.remaining import naming_paid
+
+    def begun() -> Iterable[Task]:
+        new = flags.spend.new
+        return () if new else (context.journal.unfinished(resolved.fingerprint) or {}).values()
+
+    return naming_paid(begun)
 
 
 def _resolved(

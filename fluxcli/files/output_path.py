@@ -179,6 +179,19 @@ def numbered(target: OutputTarget) -> OutputTarget:
     return OutputTarget("template", str(path.with_name(f"{stem}-{{n}}{ending}")))
 
 
+def other_meaning(target: OutputTarget, text: str) -> OutputTarget | None:
+    """Return what `-o text` would mean if a folder of that name existed, or did not.
+
+    None where the text alone decides. A name with an ending is a folder's only if it exists.
+    """
+    ending = _ENDING.search(f"x{Path(target.text).name}", 1)
+    if target.kind == "file" and not ending:
+        return OutputTarget("folder", target.text)
+    typed = text.rstrip()
+    is_name = not typed.endswith(_SEPARATORS) and Path(typed).name not in {"", ".", ".."}
+    return OutputTarget("file", target.text) if target.kind == "folder" and is_name else None
+
+
 def is_open(target: OutputTarget) -> bool:
     """Return whether the number or the task's id decides what an image is called."""
     return target.kind != "stdout" and bool(templates.fields(_template(target)) & {"n", "id"})

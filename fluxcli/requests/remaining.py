@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import field, fields
 from typing import TYPE_CHECKING
 
 from fluxcli.dataclass import dataclass
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.fields import canonical
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.metadata import check_sidecar
-from fluxcli.files.output_path import check_free, is_device
+from fluxcli.files.output_path import check_free, check_writable, is_device
 from fluxcli.models import Picture, State, Task, is_unpaid
 from fluxcli.requests.own_images import own_images, recorded_images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from fluxcli.requests.resolve import ResolvedRequest
@@ -93,6 +94,8 @@ def select(
         if n in paths and n not in kept and not is_device(paths[n]):
             check_sidecar(paths[n])
     left = [n for n in unpaid if n not in made and n not in kept]
+    if left and (folder := resolved.first.target.folder()) is not None:
+        check_writable(folder, folder=True)
     if left and resolved.source_error is not None:
         raise resolved.source_error
     return Remaining(
@@ -101,6 +104,27 @@ def select(
         made=tuple(made[n] for n in sorted(made)),
         kept=tuple(kept[n] for n in sorted(kept)),
     )
+
+
+@contextmanager
+def naming_paid(begun: Callable[[], Iterable[Task]]) -> Iterator[None]:
+    """Let an error of the block name what an unfinished run of the same command has paid for."""
+    try:
+        yield
+    except FluxError as error:
+        paid = [task for task in begun() if task.state in {State.RUNNING, State.SUCCEEDED}]
+        if not paid or isinstance(error, ProblemsError):
+            raise
+        is_one = len(paid) == 1
+        named = f"task `{paid[0].task_id}` is" if is_one else f"{len(paid)} tasks are"
+        resume = f"fluxcli download {paid[0].task_id if is_one else '--unsaved'}"
+        raise FluxError(
+            error.code,
+            f"{error.message}; {named} already paid and not saved",
+            hint=f"{error.hint}; or `{resume}`" if error.hint else resume,
+            task_id=paid[0].task_id if is_one else None,
+            ref=paid[0].ref if is_one else None,
+        ) from error
 
 
 def _stand_in(resolved: ResolvedRequest, number: int, path: Path, *, sandbox: bool) -> Task:

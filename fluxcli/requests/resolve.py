@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.clock import local_day
@@ -22,6 +22,7 @@ from fluxcli.files.output_path import (
     format_of,
     known_paths,
     numbered,
+    other_meaning,
     parse_target,
 )
 from fluxcli.models import Request, is_unpaid
@@ -194,13 +195,10 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
         source = source_of(raw, environment)
     with problems.collected():
         _check_count(raw.count, target)
-    if target is not None and target.folder() is not None:
+    if problems.errors and target is not None:
+        # Otherwise `remaining` checks it: an image may be paid for, or made, already.
         with problems.collected():
-            check_writable(cast("Path", target.folder()), folder=True)
-    if problems.errors and target is not None and target.kind == "file":
-        # Otherwise `selection` checks it: the file may be the image of an earlier run.
-        with problems.collected():
-            check_free([Path(target.text)], force=raw.force, skip_existing=raw.skip_existing)
+            _check_place(target, raw)
     problems.raise_all()
     request = Request(mode=raw.mode, **values)  # type: ignore[arg-type] # each was read by its parser
     pictures = tuple(
@@ -209,13 +207,54 @@ def resolve_request(raw: RawRequest, environment: RequestEnvironment) -> Resolve
         )
         for n in range(1, raw.count + 1)
     )
-    same, source = _resumable(pictures[0], raw, environment)
+    first, same, source = _as_begun(pictures[0], raw, environment)
     return ResolvedRequest(
-        pictures=tuple(replace(picture, source=source) for picture in pictures),
+        pictures=tuple(
+            replace(picture, request=first.request, target=first.target, source=source)
+            for picture in pictures
+        ),
         fingerprint=same,
         price=environment.prices.get(request.model),
         date=local_day(environment.now),
     )
+
+
+def _check_place(target: OutputTarget, raw: RawRequest) -> None:
+    folder = target.folder()
+    if folder is not None:
+        check_writable(folder, folder=True)
+    if target.kind == "file":
+        check_free([Path(target.text)], force=raw.force, skip_existing=raw.skip_existing)
+
+
+def _as_begun(
+    picture: PictureRequest, raw: RawRequest, environment: RequestEnvironment
+) -> tuple[PictureRequest, str, Source | None]:
+    """Return the image as its unfinished run has it, with the fingerprint and the input.
+
+    A name is a folder's or a file's by what exists there. What appeared or went away since the
+    run began changes nothing.
+    """
+    same, source = _resumable(picture, raw, environment)
+    text = _output(environment.settings)
+    target = other_meaning(picture.target, text) if text is not None else None
+    if target is None or _is_begun(same, environment):
+        return picture, same, source
+    with suppress(FluxError):
+        form = _format(raw.mode, environment.settings, target)
+        other = replace(
+            picture, request=replace(picture.request, output_format=form), target=target
+        )
+        earlier, its_source = _resumable(other, raw, environment)
+        if _is_begun(earlier, environment):
+            return other, earlier, its_source
+    return picture, same, source
+
+
+def _is_begun(same: str, environment: RequestEnvironment) -> bool:
+    """Return whether a command has an unfinished run with an image that may be paid for."""
+    tasks = (environment.unfinished(same) or {}).values()
+    return not all(is_unpaid(task) for task in tasks)
 
 
 def _resumable(

@@ -35,6 +35,7 @@ _AUTHORITY: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 _LOOPBACK: Final = rf"(?i:localhost|::1|127(?:\.{_OCTET}){{3}})"
 _HIGHEST_PORT: Final = 65535
+_USUAL_PORTS: Final = {"https": 443, "http": 80}
 
 
 class BadValueError(ValueError):
@@ -156,10 +157,11 @@ def choice(
 
 
 def parse_host(raw: object) -> str:
-    """Read the address of a service that is sent the key; its trailing slash is dropped.
+    """Read the address of a service that is sent the key, in its one spelling.
 
-    Plain `http` is for this machine only, and the address may have no part that would end up in
-    logs or change which host is meant.
+    The host is in lower case, without a usual port, a final dot or a trailing slash: an
+    unfinished command is found again by this address. Plain `http` is for this machine only,
+    and the address may have no part that would end up in logs or change which host is meant.
     """
     parts = _address(raw)
     authority = re.fullmatch(_AUTHORITY, parts.netloc)
@@ -173,7 +175,10 @@ def parse_host(raw: object) -> str:
             "expected `https`; plain `http` would show the key to everyone on the way",
             nearest=mended,
         )
-    return parts.geturl().rstrip("/")
+    host = authority[1].lower().rstrip(".")
+    port = int((authority[2] or ":0")[1:])
+    is_usual = port in {0, _USUAL_PORTS[parts.scheme]}
+    return parts._replace(netloc=host if is_usual else f"{host}:{port}").geturl().rstrip("/")
 
 
 def parse_url(raw: object) -> str:

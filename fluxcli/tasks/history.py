@@ -85,6 +85,7 @@ class History:
             FluxError: there is nothing to settle, or the id is another request's.
         """
         journal, service = self.runner.services.journal, self.runner.services.service
+        outcome = _pasted(outcome)
         task = journal.find(name)
         is_id = len(outcome) >= PREFIX_LENGTH and outcome != NOT_CHARGED
         if task is not None and is_id and (task.task_id or "").startswith(outcome):
@@ -145,3 +146,10 @@ class History:
             )
         finally:
             services.journal.release(run)
+
+
+def _pasted(outcome: str) -> str:
+    """Return an id, or `not-charged`, without the blanks, quotes and `@` that came with it."""
+    plain = outcome.strip().strip("'\"`").strip().removeprefix("@")
+    is_words = plain.lower().replace("_", "-").replace(" ", "-") == NOT_CHARGED
+    return NOT_CHARGED if is_words else plain

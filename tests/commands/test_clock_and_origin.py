@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from PIL import Image
 from fluxcli.sandbox.server import serve
 from fluxcli.sandbox.service import SandboxService
 from tests.commands.balance import BALANCE, spent
-from tests.worlds import SwiftClock
+from tests.worlds import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +23,26 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 STEPS = [5, -5, 14 * 86400, -14 * 86400, 315_360_000, -315_360_000]
+DAY = 86400.0
+MORE_STEPS = [
+    step * sign for step in (5.0, 3600.0, DAY, 20 * DAY, 365 * DAY, 3650 * DAY) for sign in (1, -1)
+]
+EPOCH = -1_795_341_600.0  # the clock of the tests shows 1970 after this step
+YEAR_2100 = 74 * 365 * DAY
 PRICE = 5  # one image by the model `pro`, rounded up
 
 
 @pytest.fixture
 def service(world: World, tmp_path: Path) -> Iterator[SandboxService]:
     """A served stand-in whose own clock is right, which this world uses."""
-    clock = SwiftClock()
+    clock = world.clock
     made: list[SandboxService] = []
 
     def make(api: str, uploads: str, results: str) -> SandboxService:
         made.append(
             SandboxService(
                 store=tmp_path / "served.sqlite3",
-                wall=clock.wall,
+                wall=lambda: NOON + clock.monotonic(),
                 sleep=clock.sleep,
                 seconds=0.0,
                 faults=(),
@@ -73,6 +80,78 @@ def test_a_rerun_after_any_change_of_the_clock_pays_once(
     assert world.run(*command).status == 0
     assert (charged(world), one > 0) == (one, True)
     assert (world.cwd / "fox.png").exists()
+
+
+STORY = [
+    ("generate", "a fox", "-o", "fox.png", "--no-wait"),
+    ("generate", "a fox", "-o", "./fox.png", "--timeout", "1s"),
+    ("status", "@last"),
+    ("generate", "a fox", "-o", "fox.png"),
+    ("generate", "a fox", "-o", "fox.png"),
+    ("edit", "@last", "make it night", "-o", "night.png", "--no-wait"),
+    ("edit", "@last", "make it night", "-o", "night.png"),
+    ("generate", "a dog", "-o", "dog.png", "--no-wait"),
+    ("download", "--unsaved"),
+    ("generate", "a dog", "-o", "dog.png"),
+]
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+@pytest.mark.parametrize("step", [*MORE_STEPS, EPOCH, EPOCH + 5, YEAR_2100])
+def test_a_day_with_a_wrong_clock_at_any_command_costs_three_images(
+    world: World, service: SandboxService, step: float, *, lasts: bool
+) -> None:
+    """The clock is wrong at one command, or from there on, at every fourth of them in turn."""
+    del service
+    one = 0.0
+    for wrong in range(int(abs(step)) // 7 % 4, len(STORY), 4):
+        begin = charged(world)
+        for number, words in enumerate(STORY):
+            if number == wrong:
+                world.clock.step(step)
+            named = [word.replace("a ", f"a {wrong} ", 1) for word in words]
+            placed = [f"{wrong}/{word}" if word.endswith(".png") else word for word in named]
+            assert world.run(*placed).status in ({0, 4} if "--timeout" in words else {0}), placed
+            if number == wrong and not lasts:
+                world.clock.step(-step)
+        if lasts:
+            world.clock.step(-step)
+        one = one or charged(world) - begin
+        assert charged(world) - begin == one
+        files = {path.name for path in (world.cwd / str(wrong)).iterdir()}
+        assert files == {"fox.png", "night.png", "dog.png"}
+    assert one == 3 * charged_for_one(world)
+
+
+def charged_for_one(world: World) -> float:
+    """Return what the account pays for one more image."""
+    before = charged(world)
+    assert world.run("generate", "one more", "--no-wait").status == 0
+    return charged(world) - before
+
+
+ZONES = ["UTC", "Asia/Kolkata", "America/New_York", "right/UTC"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_change_of_the_time_zone_changes_nothing(
+    world: World, service: SandboxService, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """The date in a name is another one there."""
+    del service
+    make = ("generate", "a fox", "-o", "{date}.png")
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Kiritimati")
+        time.tzset()
+        (task_id,) = world.run(*make, "--no-wait").lines
+        one = charged(world)
+        world.clock.step(12 * 3600.0)
+        patch.setenv("TZ", zone)
+        time.tzset()
+        assert world.run(*make, "--no-wait").lines == [task_id]
+        assert world.run(*make).status == 0
+    time.tzset()
+    assert charged(world) == one
 
 
 @pytest.mark.parametrize("step", STEPS)

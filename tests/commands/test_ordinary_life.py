@@ -1,0 +1,339 @@
+"""Neighbours of faults that were once found: each a user's ordinary day, judged by charges."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.commands.balance import spent
+from tests.commands.test_clock_and_origin import only_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.worlds import Ran, World
+
+pytestmark = pytest.mark.usefixtures("wire_format")
+"""Everything here holds in both wire formats."""
+
+PRICE: Final = 5
+MAKE: Final = ("generate", "a fox", "-o", "k.png")
+UNFINISHED: Final = {"download:503x9999": 6, "poll:500x9999": 4, "submit:reset": 11}
+
+
+def faulty(box: World, faults: str, *words: str) -> Ran:
+    """Run a command while the service has faults."""
+    return box.run(*words, env={"FLUXCLI_SANDBOX_FAULTS": f"{faults} models:tiers"})
+
+
+class TestEarlierImagesByName:
+    """Fault 1: what a name means does not change while its command is unfinished."""
+
+    @pytest.fixture(autouse=True)
+    def first(self, box: World) -> str:
+        """An image that exists, and its task's id."""
+        return str(box.run("generate", "a fox", "-o", "fox.png", "--json").record["task_id"])
+
+    @pytest.mark.parametrize("faults", UNFINISHED)
+    @pytest.mark.parametrize("length", [4, 9, 32])
+    def test_an_edit_by_id_is_resumed_under_any_spelling_of_the_id(
+        self, box: World, first: str, faults: str, length: int
+    ) -> None:
+        edit = ("make it night", "-o", "night.png")
+        statuses = [
+            faulty(box, faults, "edit", f"@{name}", *edit).status
+            for name in (first, first[:length], first)
+        ]
+        assert statuses == [UNFINISHED[faults]] * 3
+        assert spent(box) == 2 * PRICE
+
+    @pytest.mark.parametrize("faults", UNFINISHED)
+    def test_again_last_is_resumed(self, box: World, faults: str) -> None:
+        again = ("generate", "--again", "@last", "-m", "max", "-o", "again.png")
+        for _ in range(3):
+            assert faulty(box, faults, *again).status == UNFINISHED[faults]
+        assert spent(box) == 3 * PRICE
+
+    def test_again_last_is_done_when_it_is_done(self, box: World) -> None:
+        again = ("generate", "--again", "@last", "-m", "max", "-o", "again.png")
+        for _ in range(3):
+            assert box.run(*again).lines == [str(box.cwd / "again.png")]
+        assert spent(box) == 3 * PRICE
+
+    @pytest.mark.parametrize("other", ["download", "status"])
+    def test_another_command_may_name_the_unfinished_edit(self, box: World, other: str) -> None:
+        """`@last` is the unfinished edit there, and that changes nothing here."""
+        edit = ("edit", "@last", "make it night", "-o", "night.png")
+        assert faulty(box, "poll:500x9999", *edit).status == 4
+        assert box.run(other, "@last").status == 0
+        for _ in range(2):
+            assert box.run(*edit).lines == [str(box.cwd / "night.png")]
+        assert spent(box) == 2 * PRICE
+
+    def test_an_edit_of_the_unfinished_edit_costs_nothing(self, box: World, first: str) -> None:
+        assert box.run("edit", f"@{first}", "make it night", "--no-wait").status == 0
+        assert box.run("edit", "@last", "make it day", "-o", "day.png").status == 2
+        assert spent(box) == 2 * PRICE
+
+
+class TestSettling:
+    """Fault 3: the way out of status 11 takes an id as people paste it, and no other's."""
+
+    @pytest.fixture
+    def ref(self, box: World) -> str:
+        """A submission of unknown outcome."""
+        ran = faulty(box, "submit:reset", *MAKE, "--json")
+        assert ran.status == 11
+        return str(ran.record["error"]["ref"])
+
+    @pytest.mark.parametrize("pasted", [" {}", "{}\n", "\t{} \r\n", "@{}", "'{}'", "`{}`", '"{}"'])
+    def test_blanks_and_quotes_around_the_id_do_not_matter(
+        self, box: World, ref: str, pasted: str
+    ) -> None:
+        outcome = pasted.format(only_task(box))
+        assert box.run("status", ref, "--settle", outcome).status == 0
+        assert box.run(*MAKE).status == 0
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("outcome", ["Not-Charged", " not_charged", "NOT CHARGED\n"])
+    def test_the_words_not_charged_are_known_in_any_case(
+        self, box: World, ref: str, outcome: str
+    ) -> None:
+        assert box.run("status", ref, "--settle", outcome).status == 0
+        assert box.run("status", ref, "--offline", "--json").record["state"] == "refused"
+
+    @pytest.mark.parametrize(
+        "outcome",
+        [
+            "",
+            " ",
+            "@last",
+            "charged",
+            "https://kie.ai/logs",
+            "0123456789abcdef0123456789abcdef",
+            "task\x1b[31m",
+        ],
+    )
+    def test_what_names_no_task_settles_nothing(self, box: World, ref: str, outcome: str) -> None:
+        assert box.run("status", ref, "--settle", outcome).status in {2, 8}
+        assert box.run(*MAKE).status == 11
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("prompt", ["a fox", "a dog"])
+    def test_the_id_of_another_command_settles_nothing(
+        self, box: World, ref: str, prompt: str
+    ) -> None:
+        (other,) = box.run("generate", prompt, "-o", "other.png", "--no-wait").lines
+        ran = box.run("status", ref, "--settle", other)
+        assert ran.status == 2
+        assert box.run(*MAKE).status == 11
+        assert spent(box) == 2 * PRICE
+
+    def test_the_beginning_of_an_id_is_completed_or_refused(self, box: World, ref: str) -> None:
+        """An incomplete id names no task of the service; nothing is believed of it."""
+        assert box.run("status", ref, "--settle", only_task(box)[:12]).status in {2, 8}
+        assert box.run(*MAKE).status == 11
+
+    def test_it_is_settled_once(self, box: World, ref: str) -> None:
+        task_id = only_task(box)
+        for _ in range(3):
+            assert box.run("status", ref, "--settle", task_id).status == 0
+        assert box.run("status", ref, "--settle", "not-charged").status == 2
+        assert box.run(*MAKE).status == 0
+        assert spent(box) == PRICE
+
+
+class TestSpellings:
+    """Fault 7: one place is one command, however it is spelt."""
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("k.png", ".//k.png"),
+            ("k.png", "k.png  "),
+            ("k.png", "k.png\r"),
+            ("k.png", "{root}//work///k.png"),
+            ("k.png", "/{root}/work/k.png"),
+            ("k.png", "~/k.png"),
+            ("k.png", "a/b/../../k.png"),
+            ("k.png", "there/k.png"),
+            ("a/k.png", "there/a/k.png"),
+            ("kk/", "kk"),
+            ("kk/", "kk//"),
+            ("kk", "kk/{{prompt}}-{{id}}.{{ext}}"),
+            ("{{model}}.png", "flux-kontext-pro.png"),
+            ("k-{{n}}.png", "k-1.png"),
+        ],
+    )
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_of_an_output(
+        self,
+        box: World,
+        monkeypatch: pytest.MonkeyPatch,
+        first: str,
+        second: str,
+        *,
+        turned: bool,
+    ) -> None:
+        monkeypatch.setenv("HOME", str(box.cwd))
+        (box.cwd / "kk").mkdir()
+        (box.root / "there").symlink_to(box.cwd)
+        (box.cwd / "there").symlink_to(box.root / "there")
+        kind = ["--output-format", "png"]
+        names = [name.format(root=box.root) for name in (first, second)]
+        if turned:
+            names.reverse()
+        one, other = (
+            box.run("generate", "a fox", "-o", name, *kind, "--no-wait").lines for name in names
+        )
+        assert one == other
+        assert spent(box) == PRICE
+
+    def test_from_another_working_folder(self, box: World) -> None:
+        (one,) = box.run(*MAKE, "--no-wait").lines
+        box.cwd = box.cwd / "below"
+        box.cwd.mkdir()
+        assert box.run("generate", "a fox", "-o", "../k.png", "--no-wait").lines == [one]
+        assert box.run("generate", "a fox", "-o", "k.png", "--no-wait").lines != [one]
+        assert spent(box) == 2 * PRICE
+
+    @pytest.mark.parametrize("change", ["hard link", "copy", "mode", "time"])
+    def test_an_image_that_is_linked_copied_or_touched_is_still_done(
+        self, box: World, change: str
+    ) -> None:
+        assert box.run(*MAKE).status == 0
+        place = box.cwd / "k.png"
+        data = place.read_bytes()
+        match change:
+            case "hard link":
+                os.link(place, box.cwd / "other.png")
+            case "copy":
+                place.unlink()
+                place.write_bytes(data)
+            case "mode":
+                place.chmod(0o444)
+            case _:
+                os.utime(place, (0, 0))
+        assert box.run(*MAKE).lines == [str(place)]
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("form", ["NFC", "NFD"])
+    def test_a_name_of_composed_letters_is_done_under_its_own_spelling(
+        self, box: World, form: str
+    ) -> None:
+        name = unicodedata.normalize(form, "Füchse-é.png")  # type: ignore[arg-type] # a form
+        for _ in range(2):
+            assert box.run("generate", "a fox", "-o", name).lines == [str(box.cwd / name)]
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "https://API.kie.ai",
+            "https://api.kie.ai/",
+            "https://api.kie.ai:443",
+            "HTTPS://Api.Kie.Ai.:0443//",
+        ],
+    )
+    def test_of_the_service(self, world: World, address: str) -> None:
+        """Nothing is sent: the journal's row is all that is compared."""
+        plain = world.run("config", "get", "base_url").lines
+        assert world.run("config", "get", "base_url", env={"FLUXCLI_BASE_URL": address}).lines == (
+            plain
+        )
+
+
+class TestFoldersThatChange:
+    """Faults 9 and 10: a place that goes away while the image is made."""
+
+    OUTPUT: Final = ("generate", "a fox", "-o", "out/k.png")
+
+    def begun(self, box: World) -> Path:
+        """Begin, and return the folder of the image."""
+        assert box.run(*self.OUTPUT, "--timeout", "1").status == 4
+        folder = box.cwd / "out"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def test_a_folder_that_was_removed_is_made_again(self, box: World) -> None:
+        self.begun(box).rmdir()
+        assert box.run(*self.OUTPUT).lines == [str(box.cwd / "out/k.png")]
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("collect", [OUTPUT, ("download", "--unsaved")])
+    def test_a_folder_that_became_a_file_is_status_6_until_it_is_mended(
+        self, box: World, collect: tuple[str, ...]
+    ) -> None:
+        folder = self.begun(box)
+        folder.rmdir()
+        folder.write_text("a file")
+        ran = box.run(*collect)
+        assert ran.status in {6, 9}
+        assert "hint: fluxcli download --unsaved" in ran.err
+        folder.unlink()
+        assert box.run(*collect).status == 0
+        assert (box.cwd / "out/k.png").exists()
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("collect", [OUTPUT, ("download", "--unsaved")])
+    def test_a_place_that_became_a_folder(self, box: World, collect: tuple[str, ...]) -> None:
+        place = self.begun(box) / "k.png"
+        place.mkdir()
+        ran = box.run(*collect)
+        assert (ran.status, "already" in ran.err or "download" in ran.err) == (6, True)
+        place.rmdir()
+        assert box.run(*collect).lines == [str(place)]
+        assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("then", ["removed", "a file", "there"])
+    def test_a_folder_of_open_names_that_went_away_is_still_the_same_command(
+        self, box: World, then: str
+    ) -> None:
+        """`-o shots` is a folder only as long as that exists."""
+        folder = box.cwd / "shots"
+        folder.mkdir()
+        shots = ("generate", "a fox", "-o", "shots")
+        (task_id,) = box.run(*shots, "--no-wait").lines
+        if then != "there":
+            folder.rmdir()
+        if then == "a file":
+            folder.write_text("mine")
+            assert box.run(*shots).status == 6
+            folder.unlink()
+        (path,) = box.run(*shots).lines
+        assert path.startswith(f"{folder}/a-fox-{task_id[:8]}")
+        assert spent(box) == PRICE
+
+    def test_a_folder_that_appeared_under_the_name_of_a_file(self, box: World) -> None:
+        shot = ("generate", "a fox", "-o", "shot")
+        box.run(*shot, "--no-wait")
+        (box.cwd / "shot").mkdir()
+        assert box.run(*shot).status == 6
+        (box.cwd / "shot").rmdir()
+        assert box.run(*shot).lines == [str(box.cwd / "shot")]
+        assert spent(box) == PRICE
+
+    def test_what_is_paid_for_is_named_where_the_rest_cannot_be_made(self, box: World) -> None:
+        two = ("generate", "a fox", "-n", "2", "-o", "k.png")
+        ran = faulty(box, "submit:402@2", *two, "--timeout", "1", "--json")
+        (task_id,) = {record["error"]["task_id"] for record in ran.records} - {None}
+        missing = next(n for n in (1, 2) if ran.records[n - 1]["error"]["task_id"] is None)
+        for n in (1, 2):
+            (box.cwd / f"k-{n}.png").write_text("mine")
+        refused = box.run(*two, "--json")
+        assert refused.status == 2, missing
+        assert f"task `{task_id}` is already paid and not saved" in refused.err
+        assert f"fluxcli download {task_id}" in refused.record["error"]["hint"]
+        assert spent(box) == PRICE
+
+    def test_a_working_folder_that_was_moved_is_another_place(self, box: World) -> None:
+        """The paid image is still collected, where it was to go."""
+        assert box.run(*MAKE, "--timeout", "1").status == 4
+        old = box.cwd
+        box.cwd = box.root / "elsewhere"
+        old.rename(box.cwd)
+        assert box.run("download", "--unsaved").lines == [str(old / "k.png")]
+        assert spent(box) == PRICE
