@@ -74,7 +74,11 @@ def _check_order(cwd: Path, image: str, prompt: str | None, text: str | None) ->
     """Refuse `edit PROMPT IMAGE`, and `edit help`."""
     if _exists(cwd, image) or image == "-" or _is_reference(image):
         return
-    if prompt is not None and (is_image(cwd, prompt) or _is_reference(prompt)):
+    if (
+        prompt is not None
+        and prompt != "-"
+        and (is_image(cwd, prompt) or (names_input(cwd, prompt) and not names_input(cwd, image)))
+    ):
         line = join(["fluxcli", "edit", prompt, image])
         raise FluxError(Code.USAGE, "the image comes before the prompt", hint=line)
     if prompt is None and text is None and image.strip().casefold() in _NAMES:

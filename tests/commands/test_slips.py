@@ -44,6 +44,7 @@ def refused(box: World, words: tuple[str, ...], hint: str) -> None:
         (("edit", "cube.png", "--", "-red"), "fluxcli edit cube.png -p -red"),
         (("edit", "make it $5", "cube.png"), "fluxcli edit cube.png 'make it $5'"),
         (("edit", "make it blue", "@last"), 'fluxcli edit @last "make it blue"'),
+        (("edit", "make it blue", "absent.png"), 'fluxcli edit absent.png "make it blue"'),
         (("edit", "blue", "HTTPS://a.example/b"), "fluxcli edit HTTPS://a.example/b blue"),
         (("generate", "a", "red", "cube"), 'fluxcli generate "a red cube"'),
         (
