@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 _MANY = 20
 """More steps of one kind and reason than this are shown as one line."""
 
+_TOTALS: dict[Action, str] = {
+    Action.NEW: "new",
+    Action.CHANGED: "changed",
+    Action.COLLECT: "to collect",
+    Action.MOVED: "to move",
+    Action.KEEP: "up to date",
+    Action.EDITED: "edited by hand",
+    Action.HELD: "waiting for you",
+    Action.ORPHAN: "no longer in the manifest",
+}
+
 _RESULTS: dict[str, str] = {
     "saved": "saved",
     "running": "still running (already paid)",
@@ -179,7 +190,7 @@ def _line(step: PlanStep, width: int) -> str:
 
 
 def _totals(plan: Plan) -> str:
-    counts = [(action.sign, len(plan.only(action))) for action in Action]
-    words = "  ".join(f"{sign} {count}" for sign, count in counts if count)
-    price = f", an estimated {in_words(plan.credits)}" if plan.credits else ""
-    return f"{words or 'no assets'}{price}"
+    counts = [(len(plan.only(action)), words) for action, words in _TOTALS.items()]
+    parts = ", ".join(f"{count} {words}" for count, words in counts if count)
+    price = f"; an estimated {in_words(plan.credits)}" if plan.credits else ""
+    return f"{parts or 'no assets'}{price}"

@@ -83,8 +83,8 @@ def test_a_second_check_reads_neither_manifest_nor_images(project: Project) -> N
         0,
         ["= hero  adopted", "= copy  adopted", "= icon  adopted"],
     )
-    assert "= 3" in first.err
-    assert (quiet.status, quiet.lines, quiet.err) == (0, ["= 3"], "")
+    assert "3 up to date" in first.err
+    assert (quiet.status, quiet.lines, quiet.err) == (0, ["3 up to date"], "")
 
 
 def test_details_are_planned_anew_and_agree(project: Project) -> None:
