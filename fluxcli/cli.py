@@ -91,7 +91,7 @@ def main(arguments: Sequence[str], context: Context) -> int:
                 with suppress(Exception):
                     context.close()
     except Interrupted as interrupted:
-        # It came while an error was told, or while the run was tidied up.
+        # It came while an error was printed, or while the run was cleaned up.
         return 128 + interrupted.number
 
 
@@ -111,7 +111,7 @@ def _run(arguments: Sequence[str], context: Context) -> int:
 
 
 def _explained(error: BaseException, arguments: Sequence[str], context: Context) -> FluxError:
-    """Put whatever ended a run into words for the user."""
+    """Return the error to print for the exception that ended a run."""
     match error:
         case FluxError():
             return error

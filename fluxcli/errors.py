@@ -275,7 +275,7 @@ class FluxError(Exception):
 
 
 class ProblemsError(FluxError):
-    """Several problems found in one look, all told at once; the first sets the status."""
+    """Several problems that are reported together; the first one sets the status."""
 
     def __init__(self, errors: list[FluxError]) -> None:
         first = errors[0]

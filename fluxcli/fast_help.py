@@ -184,12 +184,12 @@ def _wrapped(text: str, width: int, first: int, indent: int) -> list[str]:
     return [*lines, line]
 
 
-def _words(text: str, room: int) -> list[str]:
-    """Return the words of a text; what is between back-ticks is one of them if it fits `room`."""
+def _words(text: str, space: int) -> list[str]:
+    """Return the words of a text; what is between back-ticks is one of them if it fits `space`."""
     words: list[str] = []
     literal = False
     for word in text.split(" "):
-        if literal and len(words[-1]) + 1 + len(word) <= room:
+        if literal and len(words[-1]) + 1 + len(word) <= space:
             words[-1] += " " + word
         else:
             words.append(word)

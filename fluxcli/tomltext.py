@@ -113,8 +113,8 @@ def parse(data: bytes, path: Path, code: Code, *, hint: str | None = None) -> To
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _WHERE.search(str(error))
-        told = found is not None and found[1] is not None
-        place = Place(int(found[1]), int(found[2])) if found and told else _end_of(text)
+        has_place = found is not None and found[1] is not None
+        place = Place(int(found[1]), int(found[2])) if found and has_place else _end_of(text)
         reason = _WHERE.sub("", str(error))
         raise broken(place, reason[:1].lower() + reason[1:]) from None
     except (ValueError, RecursionError):

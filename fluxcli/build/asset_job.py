@@ -332,7 +332,7 @@ class AssetJob:
     # -- before it replaces anything ----------------------------------------------------
 
     def _check(self, image: Picture) -> None:
-        """Judge a whole image before it replaces anything.
+        """Check a whole image before it replaces anything.
 
         Raises:
             FluxError: it is not acceptable, or the file at its output is not the one planned for.

@@ -150,7 +150,7 @@ class Project:
     ) -> Project:
         """Read a manifest and its lock; a shard has a lock of its own over the whole one.
 
-        `shown` is how the command line writes the path, `is_named` whether somebody typed it.
+        `shown` is how the command line writes the path, `is_named` whether it was typed.
 
         Raises:
             FluxError: the manifest or a lock is wrong.

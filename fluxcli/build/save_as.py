@@ -1,6 +1,6 @@
 """`generate --save-as NAME`: declares in the manifest what was just made.
 
-Judged before anything is spent; written after the image is on the disk. The manifest is read
+Checked before anything is spent; written after the image is on the disk. The manifest is read
 again under the lock beside it, so that two runs lose nothing; its own text is kept as it is, and
 a block is added at its end.
 """

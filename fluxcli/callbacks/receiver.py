@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fluxcli.callbacks.signature import Verification
 
-    Judge = Callable[[bytes, list[tuple[str, str]]], Verification]
+    Check = Callable[[bytes, list[tuple[str, str]]], Verification]
     Sink = Callable[[Verification], None]
 
 CONNECTION_SECONDS: Final = 10.0
@@ -53,21 +53,21 @@ def receiving(
     *,
     port: int,
     path: str,
-    judge: Judge,
+    check: Check,
     accept: Sink,
     refuse: Sink,
     seconds: float = CONNECTION_SECONDS,
 ) -> Iterator[str]:
     """Receive callbacks at `path` until the block ends; yield the URL. Port 0 finds a free one.
 
-    `judge` checks a body and its headers, or raises `BodyError`. `accept` is called with each
+    `check` checks a body and its headers, or raises `BodyError`. `accept` is called with each
     callback that was answered with 200, `refuse` with each that was answered with 401; both
     are called in the connection's own thread. A connection lives for `seconds` at most.
 
     Raises:
         OSError: the port is taken.
     """
-    with _Server(port, path, judge, accept, refuse, seconds) as server:
+    with _Server(port, path, check, accept, refuse, seconds) as server:
         thread = threading.Thread(target=server.serve_forever, args=(_CHECK_SECONDS,), daemon=True)
         thread.start()
         try:
@@ -86,10 +86,10 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, port: int, path: str, judge: Judge, accept: Sink, refuse: Sink, seconds: float
+        self, port: int, path: str, check: Check, accept: Sink, refuse: Sink, seconds: float
     ) -> None:
         self.path = path
-        self.judge = judge
+        self.check = check
         self.accept = accept
         self.refuse = refuse
         self.seconds = seconds
@@ -153,7 +153,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
     def _receive(self) -> None:
         """Queue the callback of one request, then answer: both are in one order."""
         try:
-            callback = self._judged()
+            callback = self._checked()
         except _RequestError as error:
             self._answer(error.status)
             self._drain()
@@ -166,7 +166,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
         hand_over(callback)
         self._answer(200 if callback.is_accepted else 401)
 
-    def _judged(self) -> Verification | None:
+    def _checked(self) -> Verification | None:
         """Return what the request proves; None if it is incomplete.
 
         Raises:
@@ -180,7 +180,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
         if body is None:
             return None
         try:
-            return self.server.judge(body, list(self.headers.items()))
+            return self.server.check(body, list(self.headers.items()))
         except BodyError:
             raise _RequestError(401) from None
 

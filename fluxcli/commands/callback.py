@@ -127,14 +127,14 @@ def listen(
     if save:
         context.service.prepare()
 
-    def judge(body: bytes, headers: list[tuple[str, str]]) -> Verification:
+    def check(body: bytes, headers: list[tuple[str, str]]) -> Verification:
         return verified(body, headers, key=key, now=context.clock.wall(), max_age=seconds)
 
     inbox = Inbox(lambda found: _is_new(context, found))
     handle = _save_images if save else _print_callbacks
     try:
         with receiving(
-            port=port, path=path, judge=judge, accept=inbox.put, refuse=inbox.put
+            port=port, path=path, check=check, accept=inbox.put, refuse=inbox.put
         ) as url:
             context.output.note(f"listening at {url}; Ctrl-C ends it")
             handle(context, inbox, target)

@@ -141,7 +141,7 @@ def unset(context: Context, name: Name) -> None:
     """
     settings, output = context.settings, _output(context)
     present = dict(settings.document.entries())
-    # What nobody knows may be taken out too: it may be what `list` warned of.
+    # An unknown entry may be removed, too: it may be the one that `list` warns about.
     own = name if name in present else find(name).name
     lossy = settings.store(own, None)
     if output.json:

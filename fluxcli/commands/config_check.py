@@ -106,7 +106,7 @@ def _journal(context: Context) -> str:
 
 
 def _state_folder(context: Context) -> str:
-    """Try room, locks and a database where the journal is, or would be."""
+    """Try free space, locks and a database where the journal is, or would be."""
     from fluxcli.journal.database import try_folder
 
     where = context.settings.state_dir

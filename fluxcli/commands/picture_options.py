@@ -1,7 +1,7 @@
 """The flags of the commands that make or save images. Values are checked where they are understood.
 
-Annotations are no texts here: each would be compiled again, one by one, at every start. Nor is
-anything made that nobody asks a group of flags for: to be compared, or printed.
+Annotations are not strings here: each would be compiled again at every start. Nor is anything
+made that a group of flags does not need, such as comparison or `repr`.
 """
 
 import inspect

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.server import Served
 
 DEFAULT_PORT: Final = 8787
-"""Where the sandbox is served unless told otherwise, so that `--print-env` can name it."""
+"""The port if none is given; fixed, so that `--print-env` can name it."""
 
 
 def sandbox(

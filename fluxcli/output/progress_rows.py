@@ -83,8 +83,8 @@ class RowLayout:
 
     def _label(self, text: str, width: int) -> str:
         """The label and the gap behind it, or nothing where too little of it would be left."""
-        room = width - 2
-        return pad(self._cut(text, room), width) if room >= _SHORTEST_LABEL else ""
+        space = width - 2
+        return pad(self._cut(text, space), width) if space >= _SHORTEST_LABEL else ""
 
     def _total(
         self, state: ProgressState, count: int | None, hidden: int, elapsed: float, width: int
@@ -109,17 +109,17 @@ def _text(width: int, *parts: str | tuple[str, str]) -> Text:
     return text
 
 
-def _chosen(rows: list[ProgressRow], room: int) -> list[ProgressRow]:
+def _chosen(rows: list[ProgressRow], space: int) -> list[ProgressRow]:
     """The rows that matter most, in their own order, if there is no room for all."""
-    if len(rows) <= room:
+    if len(rows) <= space:
         return rows
     # What needs attention is never hidden, but leaves at least half of the lines to the rest.
     # The sort is stable, so a row keeps its place until something happens to it.
     bad = [index for index, row in enumerate(rows) if row.stage in BAD]
-    kept = bad[: max(1, room // 2)]
+    kept = bad[: max(1, space // 2)]
     rest = [index for index in range(len(rows)) if index not in set(kept)]
     ranked = kept + sorted(rest, key=lambda i: _KINDS.get(rows[i].stage, 0))
-    return [rows[index] for index in sorted(ranked[:room])]
+    return [rows[index] for index in sorted(ranked[:space])]
 
 
 def _key_width(rows: Sequence[ProgressRow], width: int, shown: Callable[[str], str]) -> int:

@@ -128,13 +128,13 @@ class TaskReporter:
         ]
         while columns and sum(widths) + len(_GAP) * len(widths) + _LEAST_PROMPT > width - 1:
             columns.pop(), widths.pop()
-        room = max(0, width - 1 - sum(widths) - len(_GAP) * len(widths))
+        space = max(0, width - 1 - sum(widths) - len(_GAP) * len(widths))
         style = output.stdout_style
         heads = [pad(column.heading, size) for column, size in zip(columns, widths, strict=True)]
-        lines = [style(_joined([*heads, shorten("PROMPT", room)]), "dim")]
+        lines = [style(_joined([*heads, shorten("PROMPT", space)]), "dim")]
         for task, row in zip(tasks, cells, strict=True):
             texts = [pad(text, size) for text, size in zip(row, widths, strict=False)]
-            prompt = shorten(output.shown(task.request.prompt), room, ellipsis=marks.ellipsis)
+            prompt = shorten(output.shown(task.request.prompt), space, ellipsis=marks.ellipsis)
             if texts:
                 texts[0] = style(texts[0], _INKS[task.state])
             lines.append(_joined([*texts, prompt]))

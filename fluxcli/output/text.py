@@ -63,13 +63,13 @@ def shorten(text: str, width: int, *, ellipsis: str = "…") -> str:
     text = text.translate(_SELECTORS)
     if cells(text) <= width:
         return text
-    room = width - cells(ellipsis)
-    if room < 0:
+    space = width - cells(ellipsis)
+    if space < 0:
         return "." * max(0, width)
     taken = 0
     for index, character in enumerate(text):
         taken += cells(character)
-        if taken > room:
+        if taken > space:
             return text[:index].rstrip() + ellipsis
     return text  # pragma: no cover - the loop always finds the place where it is too long
 

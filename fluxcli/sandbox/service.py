@@ -130,9 +130,9 @@ class SandboxService:
 
     def answer_call(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         """Answer a call that `next_fault` has seen."""
-        return answers.marked(answers.packed(self._judged(call, fault), call), self.wall())
+        return answers.marked(answers.packed(self._answered(call, fault), call), self.wall())
 
-    def _judged(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
+    def _answered(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         own = {self.origins.api_host, self.origins.upload_host}
         if call.host not in own and _has_credentials(call):
             self._account.count("leaks")

@@ -126,7 +126,7 @@ class _Backoff:
         """Return whether a record ends the task, at the moment `now`.
 
         A failure that is not certain counts once no other record was read for a while: a code in
-        the envelope alone may as well be a failure of the read, and a failed task is paid anew.
+        the envelope alone may be a failure of the read, and a failed task is paid for again.
         """
         if record.state == "running":
             self._uncertain_since = None

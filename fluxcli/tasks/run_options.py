@@ -79,7 +79,7 @@ class RunOptions:
     `wait`: until it is finished; `save`: until it is on disk. `interval` fixes the time
     between two looks. `existing` is what becomes of a file in the way: it is replaced, the picture
     is saved beside it or not fetched at all, or that is refused. `deliver` takes the picture
-    where the target is stdout. `check` judges a whole picture before it takes its place, and
+    where the target is stdout. `check` examines a whole image before it takes its place, and
     raises `FluxError` if it must not. `metadata` is where the request is kept with the image; None:
     as each task was made with.
     """

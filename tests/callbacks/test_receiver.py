@@ -50,13 +50,13 @@ class Received:
 def _received(seconds: float = 10.0) -> Iterator[Received]:
     made = Received(0)
 
-    def judge(body: bytes, headers: list[tuple[str, str]]) -> Verification:
+    def check(body: bytes, headers: list[tuple[str, str]]) -> Verification:
         return verify(body, headers, key=KEY, now=TIME, max_age=300)
 
     with receiving(
         port=0,
         path="/kie",
-        judge=judge,
+        check=check,
         accept=made.accepted.put,
         refuse=made.refused.put,
         seconds=seconds,
