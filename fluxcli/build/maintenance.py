@@ -175,7 +175,7 @@ def _inspected(asset: Asset, manifest: Manifest) -> Inspected:
         raise FluxError(Code.INPUT_UNREADABLE, f"`{path}`: {reason_of(error)}") from error
     if found.format != asset.request.output_format:
         message = f"`{asset.output}` is {found.format}, not {asset.request.output_format}"
-        raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
+        raise FluxError(Code.USAGE, message, hint="give `output` the ending of the image's format")
     return found
 
 

@@ -62,7 +62,7 @@ def pick(
     if task_id is None and file is None:
         raise FluxError(
             Code.USAGE,
-            f"`{choice}` is no candidate, task or file; candidates lie in `{folder}`",
+            f"`{choice}` is not a candidate, a task or a file; candidates are in `{folder}`",
             hint=manifest.command("build", asset.name, "--candidates", "4"),
         )
     request = locked_request(asset, identity, now=now)
@@ -84,7 +84,7 @@ def pick(
         raise FluxError(Code.INPUT_UNREADABLE, f"`{file}`: {reason_of(error)}") from error
     if found.format != asset.request.output_format:
         message = f"`{file}` is {found.format}, not {asset.request.output_format}"
-        raise FluxError(Code.USAGE, message, hint="let `output` end as the image does")
+        raise FluxError(Code.USAGE, message, hint="give `output` the ending of the image's format")
     _put_aside(manifest, asset, entry, folder)
     path = manifest.place(asset)
     disk.make_folders(path.parent)

@@ -167,7 +167,7 @@ def _path_of(name: str) -> str:
     except ValueError:
         parts = urlsplit("file://?")
     if parts.netloc.lower() not in {"", "localhost"} or parts.query or parts.fragment:
-        message = f"`{name}` names no file of this machine"
+        message = f"`{name}` is not a file on this machine"
         raise FluxError(Code.INPUT_UNREADABLE, message, hint="file:///FOLDER/IMAGE")
     return url2pathname(parts.path)
 

@@ -178,10 +178,10 @@ class OddService(SandboxService):
     def answer_call(self, call: HttpCall, fault: Fault | None) -> HttpAnswer:
         """Answer a call, oddly or not."""
         if isinstance(fault, Oddity):
-            right = self._judged(call, None) if fault.worked else HttpAnswer(200, (), b"{}")
+            right = self._answered(call, None) if fault.worked else HttpAnswer(200, (), b"{}")
             answer = fault.change(right)
         else:
-            answer = self._judged(call, None)
+            answer = self._answered(call, None)
         answer = answers.marked(answers.packed(answer, call), self.wall())
         headers = tuple(header for header in answer.headers if header[0] != MARK)
         return replace(answer, headers=headers)

@@ -27,7 +27,7 @@ def init(path: Path) -> list[Path]:
         FluxError: USAGE: the name is not that of a manifest; OUTPUT_UNWRITABLE.
     """
     if path.suffix != ".toml":
-        message = f"`{path.name}`: the name of a manifest ends in `.toml`"
+        message = f"`{path.name}`: a manifest's name must end in `.toml`"
         raise FluxError(Code.USAGE, message, hint="fluxcli assets init")
     changed = []
     stem = path.name.removesuffix(".toml")
