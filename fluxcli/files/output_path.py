@@ -125,7 +125,7 @@ def format_of(target: OutputTarget) -> str | None:
     if ending not in ENDINGS:
         raise FluxError(
             Code.INVALID_REQUEST,
-            f"the output's ending {quoted(ending)} stands for a format that the service does not make",
+            f"the output's ending {quoted(ending)} names a format that the service cannot make",
             hint="end it in `.jpg` or `.png`",
         )
     return ENDINGS[ending]
