@@ -1,4 +1,4 @@
-"""What is judged before anything is spent: values, budgets, dry runs."""
+"""What is checked before anything is spent: values, budgets, dry runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 
 
 class TestBadValues:
-    """Everything that can be judged before spending is, and all of it is told at once."""
+    """All that can be checked before spending is checked, and reported together."""
 
     @pytest.mark.parametrize(
         ("flags", "message", "hint"),
@@ -31,7 +31,7 @@ class TestBadValues:
             ("--output-format webp", "expected `jpeg` or `png`", None),
             (
                 "-o x.webp",
-                "of a format that the service does not make",
+                "names a format that the service cannot make",
                 "end it in `.jpg` or `.png`",
             ),
             ("-o x.jpg --output-format png", "clash", "--output-format jpeg"),
