@@ -25,21 +25,23 @@ SILENCE_SECONDS: Final = 30.0
 
 REDIRECTS: Final = 5
 _BLOCK: Final = 256 << 10
-_GONE: Final = frozenset({403, 404, 410})
+_PASSING: Final = frozenset({408, 425, 429})
+"""Refusals that are not the link's: the same one may work later. Signed links that have expired are
+refused with 400, 401 or 403, depending on the host."""
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _GZIP: Final = b"\x1f\x8b"
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class LinkGoneError(FluxError):
-    """The result's link answers 403, 404 or 410; a new link can be requested."""
+    """The result's link is refused (HTTP 4xx); a new link can be requested."""
 
 
 def open_result(transport: Transport, url: str, *, seconds: float) -> Generator[bytes]:
     """Open a result for download. Yields its bytes, decompressed; close it when done.
 
     Raises:
-        LinkGoneError: the link answers 403, 404 or 410.
+        LinkGoneError: the link is refused.
         FluxError: DOWNLOAD_FAILED or NETWORK, here or while bytes are read.
     """
     for _ in range(REDIRECTS + 1):
@@ -61,7 +63,8 @@ def _opened(
     if exchange.status != 200:  # noqa: PLR2004 - HTTP
         chunks.close()
         message = f"{urlsplit(url).hostname} answered HTTP {exchange.status} for the result"
-        kind: Any = LinkGoneError if exchange.status in _GONE else FluxError
+        refused = (exchange.status or 0) // 100 == 4 and exchange.status not in _PASSING  # noqa: PLR2004 - HTTP
+        kind: Any = LinkGoneError if refused else FluxError
         raise kind(Code.DOWNLOAD_FAILED, message)
     length = None
     with suppress(TypeError, ValueError):

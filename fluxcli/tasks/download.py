@@ -172,10 +172,13 @@ class Downloader:
         raise FluxError(error.code, f"{error.message}{self._trouble}", hint=RESUME) from error
 
     def _other_links(self, task: Task, *, gone: bool) -> Iterator[str]:
-        """Yield a renewed link, then the one that the task's record has now, if it is another."""
+        """Yield a renewed link, then the one that the task's record has now, if it is another.
+
+        `gone`: the link is refused; only then is the service believed that the result is, too.
+        """
         service, refusal = self._services.service, None
         self._trouble = ""
-        if gone and task.url:
+        if task.url:
             try:
                 yield service.relink(task.url)
             except FluxError as error:
@@ -183,7 +186,7 @@ class Downloader:
                     raise paid(error, task) from error
                 self._trouble = f"; the link was not renewed: {error.message}"
                 refusal = error
-                if _EXPIRED.search(error.message):
+                if gone and _EXPIRED.search(error.message):
                     raise self._expired(task, error) from error
         try:
             record = service.read(task.task_id or "", form=task.wire)
@@ -193,7 +196,7 @@ class Downloader:
             return
         if record.url not in {None, task.url}:
             yield finalize(self._services, task, record).url or ""
-        elif refusal is not None and refusal.code is Code.REJECTED and self._is_over(record):
+        elif gone and refusal and refusal.code is Code.REJECTED and self._is_over(record):
             raise self._expired(task, refusal) from refusal
 
     def _is_over(self, record: Record) -> bool:

@@ -450,14 +450,14 @@ class TestFetching:
         assert caught.value.code is Code.DOWNLOAD_FAILED
         assert len(script.calls) == 6
 
-    @pytest.mark.parametrize("status", [403, 404, 410])
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
     def test_a_dead_link(self, status: int) -> None:
         made = service(ok(b"gone", status))[0]
         with pytest.raises(LinkGoneError) as caught:
             made.fetch(RESULT, seconds=5)
         assert caught.value.code is Code.DOWNLOAD_FAILED
 
-    @pytest.mark.parametrize("status", [201, 204, 206, 300, 304, 400, 429, 500, 503])
+    @pytest.mark.parametrize("status", [201, 204, 206, 300, 304, 408, 425, 429, 500, 503])
     def test_other_answers_may_pass(self, status: int) -> None:
         self.check_failure(ok(b"", status), f"results.invalid answered HTTP {status}")
 

@@ -229,8 +229,12 @@ class TestPolling:
         assert desk.clock.monotonic() > 5_000
 
 
+NOT_RENEWED = {"download-url": [refusal(422, "url is wrong")]}
+
+
 class TestDownloading:
     def test_trouble_passes(self, desk: Desk, jpeg: bytes) -> None:
+        desk.answers = NOT_RENEWED | desk.answers
         desk.answers["results.invalid"] = [
             httpx.ReadError("reset"),
             answer(b"", 503),
@@ -248,11 +252,12 @@ class TestDownloading:
     def test_no_number_of_odd_answers_ends_a_download(
         self, desk: Desk, jpeg: bytes, odd: httpx.Response
     ) -> None:
-        desk.answers = {"download-url": [refusal(422, "url is wrong")], **desk.answers}
+        desk.answers = NOT_RENEWED | desk.answers
         desk.answers["results.invalid"] = [*[odd] * 15, answer(jpeg)]
         assert last(desk.make()).state is State.SAVED
 
     def test_what_is_no_image_until_the_time_is_up_is_refused(self, desk: Desk) -> None:
+        desk.answers = NOT_RENEWED | desk.answers
         desk.answers["results.invalid"] = [answer(b"this is no picture at all")]
         began = desk.clock.monotonic()
         error = failure(desk.make(timeout=60.0))
@@ -262,11 +267,13 @@ class TestDownloading:
 
     def test_a_minute_or_two_remain_after_the_longest_wait(self, desk: Desk, jpeg: bytes) -> None:
         """A picture that is done when the time is up is fetched all the same."""
+        desk.answers = NOT_RENEWED | desk.answers
         trouble = [httpx.ReadError("reset")] * 5
         desk.answers["results.invalid"] = [*trouble, answer(jpeg)]
         last(desk.make(timeout=2.0))
 
     def test_not_for_ever(self, desk: Desk) -> None:
+        desk.answers = NOT_RENEWED | desk.answers
         desk.answers["results.invalid"] = [answer(b"", 503)]
         error = failure(desk.make(timeout=200.0))
         assert (error.code, error.status) == (Code.DOWNLOAD_FAILED, 6)
