@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.errors import Code, FluxError, exhausted, reason_of
 from fluxcli.files.atomic import PROOF
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
@@ -30,6 +30,9 @@ IMAGE_BYTES: Final = {"png": 3 << 20, "jpg": 1 << 20}
 
 _LIKELY: Final = 3
 """Most images take a third of that space: enough for an estimate over many of them."""
+
+_HANDLES: Final = 3
+"""Files that are open at once during a download: connections to two hosts, and the image."""
 
 _ID: Final = "0" * 32
 _FULL_DEVICE: Final = (1, 7)
@@ -46,10 +49,28 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
     `values.count` images.
 
     Raises:
-        FluxError: OUTPUT_UNWRITABLE; nothing is left behind.
+        FluxError: OUTPUT_UNWRITABLE, or NO_RESOURCES without enough file handles; nothing is
+            left behind.
     """
-    if target.kind == "stdout":
-        return
+    try:
+        _prove_handles()
+        if target.kind != "stdout":
+            _prove_place(target, values)
+    except OSError as error:
+        raise exhausted(error, sent=False) or error from error
+
+
+def _prove_handles() -> None:
+    handles: list[int] = []
+    try:
+        while len(handles) < _HANDLES:
+            handles.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _prove_place(target: OutputTarget, values: NameValues) -> None:
     path = resolve(target, replace(values, id=values.id or _ID))
     each = IMAGE_BYTES.get(values.ext, IMAGE_BYTES["png"])
     try:
@@ -58,6 +79,8 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
         else:
             _prove_file(Path(os.path.realpath(path)), each, values.count)
     except (OSError, ValueError) as error:
+        if exhausted(error, sent=False) is not None:
+            raise
         reason = reason_of(error)
         raise _unwritable(path, f"cannot be written: {reason}") from error
 

@@ -229,7 +229,7 @@ class TestPolling:
         assert desk.clock.monotonic() > 5_000
 
 
-NOT_RENEWED = {"download-url": [refusal(422, "url is wrong")]}
+NOT_RENEWED: dict[str, list[Act]] = {"download-url": [refusal(422, "url is wrong")]}
 
 
 class TestDownloading:
