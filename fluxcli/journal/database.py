@@ -26,6 +26,8 @@ BUSY_SECONDS: Final = 30.0
 _ROOM: Final = 128 << 10
 """How many bytes a journal needs at least, its side files included."""
 
+_DAMAGED: Final = ("file is not a database", "database disk image is malformed")
+
 _FIRST: Final = """
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, sandbox INTEGER NOT NULL,
@@ -169,6 +171,8 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.DatabaseError) and str(error).startswith(_DAMAGED):
+            raise damaged(path, str(error)) from error
         raise _unusable(f"the journal `{path}` cannot be used: {_reason(error)}") from error
 
 
@@ -207,6 +211,19 @@ def _reason(error: sqlite3.Error | OSError) -> str:
         return str(error)
     where = f" (`{error.filename}`)" if error.filename else ""
     return f"{reason_of(error)}{where}"
+
+
+def damaged(path: Path, detail: str) -> FluxError:
+    """Return the error for a journal that is no whole database; what is paid for is unknown."""
+    from fluxcli.catalog import LOGS_PAGE
+
+    return FluxError(
+        Code.JOURNAL,
+        f"the journal `{path}` is damaged ({detail}), so images may be paid for that it does "
+        "not show",
+        hint=f"restore it from a backup, or move it away; what is paid for is listed at {LOGS_PAGE}"
+        ", to be saved by `fluxcli download TASKID`",
+    )
 
 
 def _unusable(message: str) -> FluxError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.catalog import API_URL, SANDBOX_URL
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import FileLock
-from fluxcli.journal.database import Database, explained, later_version
+from fluxcli.journal.database import Database, damaged, explained, later_version
 from fluxcli.journal.rows import DamagedRowError, LaterRowError, task_of
 from fluxcli.models import State
 
@@ -263,8 +263,12 @@ class TaskLookup:
         """Read every row, of all services; return what is wrong with the damaged ones by ref.
 
         Raises:
-            FluxError: JOURNAL: the journal, or a row of it, was written by a later version.
+            FluxError: JOURNAL: the file is damaged, or it or a row of it was written by a later
+                version.
         """
+        found = [str(row[0]) for row in self._store.rows("PRAGMA integrity_check(3)")]
+        if found not in ([], ["ok"]):
+            raise damaged(self._store.path, "; ".join(found)[:300])
         for row in self._store.rows("SELECT * FROM tasks ORDER BY rowid"):
             self._task(row, held=True)
         return self.damaged

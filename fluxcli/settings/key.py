@@ -7,6 +7,7 @@ be sent in a header is refused, and no message repeats any of it.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import field
 from pathlib import Path
@@ -61,6 +62,9 @@ def parse_key(raw: object) -> Secret:
         raise BadValueError("the key is in quotes; write it without them", secret=True)
     if text.lower().startswith(("bearer ", "bearer\t")):
         raise BadValueError("the key begins with `Bearer`; write it without that", secret=True)
+    if re.match(r"(?:export\s+)?[A-Z][A-Z0-9_]*=(?!=*$)", text):
+        message = "the key begins with the name of a variable and `=`; write it without them"
+        raise BadValueError(message, secret=True)
     if not all("!" <= ch <= "~" for ch in text):
         raise BadValueError("expected one word of plain letters, digits and signs", secret=True)
     return Secret(text)

@@ -165,7 +165,8 @@ def parse_host(raw: object) -> str:
     """
     parts = _address(raw)
     authority = re.fullmatch(_AUTHORITY, parts.netloc)
-    if authority is None or int((authority[2] or ":0")[1:]) > _HIGHEST_PORT:
+    host = authority[1].lower().rstrip(".") if authority else ""
+    if not host or authority is None or int((authority[2] or ":0")[1:]) > _HIGHEST_PORT:
         raise BadValueError("expected a host name, with a port at most")
     if parts.query or parts.fragment:
         raise BadValueError("expected an address without `?` and `#`", secret=True)
@@ -175,7 +176,6 @@ def parse_host(raw: object) -> str:
             "expected `https`; plain `http` would show the key to everyone on the way",
             nearest=mended,
         )
-    host = authority[1].lower().rstrip(".")
     port = int((authority[2] or ":0")[1:])
     is_usual = port in {0, _USUAL_PORTS[parts.scheme]}
     return parts._replace(netloc=host if is_usual else f"{host}:{port}").geturl().rstrip("/")

@@ -409,6 +409,8 @@ def _generated(shell: Shell, **env: str) -> tuple[int, str]:
         (f'{KEY}"', "in quotes"),
         (f"Bearer {KEY}", "`Bearer`"),
         (f"bearer  {KEY}", "`Bearer`"),
+        (f"KIE_API_KEY={KEY}", "name of a variable"),
+        (f"export FLUXCLI_API_KEY={KEY}", "name of a variable"),
     ],
 )
 def test_a_key_with_quotes_or_a_scheme_is_named_before_anything_is_sent(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,3 +152,32 @@ class TestConfigCheck:
         assert ran.status == 1
         assert "failed   journal" in ran.out.decode()
         assert "file is not a database" in ran.out.decode()
+        assert "move it away" in ran.err
+        paying = world.run("generate", "a fox", "-o", "k.png", "--sandbox")
+        assert paying.status == 1
+        assert "may be paid for that it does not show" in paying.err
+
+    @pytest.mark.parametrize("damage", ["pages", "an index"])
+    def test_a_damaged_journal(self, world: World, damage: str) -> None:
+        """An index that misses rows hides what is paid for, though each row can be read."""
+        for number in range(9):
+            words = ("generate", f"a fox {number}", "-o", f"{number}.png", "--no-wait")
+            assert world.run(*words, "--sandbox").status == 0
+        journal = world.state / "journal.sqlite3"
+        with closing(sqlite3.connect(journal)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if damage == "an index":
+                db.execute("PRAGMA writable_schema = ON")
+                index = "CREATE INDEX runs_fingerprint ON runs (run)"
+                found = ("runs_fingerprint",)
+                db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (index, *found))
+                db.commit()
+        if damage == "pages":
+            data = bytearray(journal.read_bytes())
+            data[4096:] = bytes(byte ^ 0x5A for byte in data[4096:])
+            journal.write_bytes(data)
+        ran = world.run("config", "check", "--sandbox")
+        assert ran.status == 1
+        assert "failed   journal" in ran.out.decode()
+        assert "is damaged" in ran.out.decode()
+        assert "fluxcli download TASKID" in ran.err
