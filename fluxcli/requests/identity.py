@@ -8,6 +8,7 @@ import os
 import sys
 import unicodedata
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.fields import canonical
@@ -15,8 +16,6 @@ from fluxcli.files.output_path import descriptor, resolve
 from fluxcli.tasks.download import request_values
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fluxcli.tasks.run_options import PictureRequest
 
 _ID: Final = "{id}"
@@ -70,5 +69,28 @@ def real_path(path: Path) -> str:
     if descriptor(path) is not None:
         return str(path)
     text = os.path.normcase(os.path.realpath(path))
+    if ignores_case(Path(text)):
+        text = text.casefold()
     # Apple's file systems take both forms of a letter for one name.
     return unicodedata.normalize("NFC", text) if sys.platform == "darwin" else text
+
+
+def ignores_case(path: Path) -> bool:
+    """Return whether the file system at a real path takes `A` and `a` for one name.
+
+    Judged by the nearest folder that exists and has a letter in its name.
+    """
+    for folder in path.parents:
+        other = folder.with_name(folder.name.swapcase()) if folder.name else folder
+        if other == folder:
+            continue
+        try:
+            found = folder.lstat()
+        except OSError:
+            continue
+        try:
+            swapped = other.lstat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == (swapped.st_dev, swapped.st_ino)
+    return False

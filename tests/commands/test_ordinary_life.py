@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,8 +13,6 @@ from tests.commands.balance import spent
 from tests.commands.test_clock_and_origin import only_task
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.worlds import Ran, World
 
 pytestmark = pytest.mark.usefixtures("wire_format")
@@ -228,6 +227,23 @@ class TestSpellings:
         for _ in range(2):
             assert box.run("generate", "a fox", "-o", name).lines == [str(box.cwd / name)]
         assert spent(box) == PRICE
+
+    @pytest.mark.parametrize("is_one", [True, False])
+    def test_of_a_name_in_another_case(
+        self, box: World, monkeypatch: pytest.MonkeyPatch, *, is_one: bool
+    ) -> None:
+        """Only a file system that takes both for one name makes them one command."""
+        lstat = Path.lstat
+
+        def folded(path: Path) -> os.stat_result:
+            return lstat(path if path.exists() else path.with_name(path.name.swapcase()))
+
+        with monkeypatch.context() as patch:
+            if is_one:
+                patch.setattr(Path, "lstat", folded)
+            for name in ("k.png", "K.PNG", "k.Png"):
+                box.run("generate", "a fox", "-o", name, "--no-wait")
+        assert spent(box) == (PRICE if is_one else 3 * PRICE)
 
     @pytest.mark.parametrize(
         "address",

@@ -28,6 +28,7 @@ _COMMANDS: Final = tuple(
     f"tests/commands/test_{name}.py"
     for name in (
         *("paying_once", "charged_once", "same_command", "clock_and_origin"),
+        *("ordinary_life", "ordinary_service"),
         *(
             "again",
             "generate*",
