@@ -191,6 +191,35 @@ class TestSpellings:
         assert one == other
         assert spent(box) == PRICE
 
+    @pytest.mark.parametrize(
+        ("words", "env", "stdin"),
+        [
+            (("-p", "a fox"), {}, b""),
+            (("--prompt-file", "prompt.txt"), {}, b""),
+            (("-",), {}, b"a fox\r\n"),
+            (("a fox", "-m", "pro", "-a", "16:9", "--output-format", "png"), {}, b""),
+            (("a fox", "-n", "1", "--safety-tolerance", "2", "--enable-translation"), {}, b""),
+            (("a fox", "--force", "-y", "--interval", "2", "--max-credits", "50"), {}, b""),
+            (("a fox", "--metadata", "sidecar", "--json", "-v", "--skip-existing"), {}, b""),
+            (("a fox", "--timeout", "0", "--preview", "--open", "--no-input"), {}, b""),
+            (("a fox",), {"FLUXCLI_MODEL": "flux-kontext-pro", "FLUXCLI_API": "auto"}, b""),
+            (("--", "a fox"), {"FLUXCLI_ASPECT_RATIO": "16:9", "NO_COLOR": "1"}, b""),
+        ],
+    )
+    def test_of_a_request(
+        self, box: World, words: tuple[str, ...], env: dict[str, str], stdin: bytes
+    ) -> None:
+        """Its prompt by any way, its fields at their defaults, and flags that change nothing."""
+        (box.cwd / "prompt.txt").write_text("a fox\n")
+        (task_id,) = box.run(*MAKE, "--no-wait").lines
+        first, *rest = words
+        flags = ("-o", "k.png", "--no-wait")
+        command = ("generate", *flags, first, *rest)
+        ran = box.run(*command, env=env, stdin=stdin)
+        assert ran.status == 0, ran
+        assert task_id in ran.out.decode()
+        assert spent(box) == PRICE
+
     def test_from_another_working_folder(self, box: World) -> None:
         (one,) = box.run(*MAKE, "--no-wait").lines
         box.cwd = box.cwd / "below"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from tests.reliability.figures import Size
 
 ROOT: Final = Path(__file__).parents[2]
-OFFSETS: Final = ("-10y", "-14d", "-4s", "+4s", "+14d", "+10y")
+OFFSETS: Final = tuple(
+    f"{sign}{span}" for span in ("5s", "1h", "1d", "20d", "1y", "10y") for sign in "+-"
+)
 LIBRARY: Final = "faketime/libfaketime.so.1"
 FOLDERS: Final = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
 IMAGES: Final = 3
