@@ -10,7 +10,7 @@ set -g __fluxcli_taking --color --api --prompts --save-as -p --prompt --prompt-f
   --reroll --candidates --rate --report --against --port --seconds --fault --list --body \
   --header --max-age --path
 
-function __fluxcli_arguments -d 'What stands before the cursor that is no flag nor its value'
+function __fluxcli_arguments -d 'The arguments before the cursor that are neither flags nor their values'
     set -l words (commandline -opc)
     set -l flag
     for word in $words[2..]

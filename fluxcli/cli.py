@@ -1,4 +1,4 @@
-"""The front door: the words and flags, and the one place that catches errors and ends a run."""
+"""The typer application, and the one place that turns exceptions into exit statuses."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def _root(
 
 
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
-    """Return the application with all its words; or with one, if `arguments` begin with it.
+    """Return the application with all commands, or with one, if `arguments` begin with its name.
 
-    A module of `commands` is imported when its word is typed: start-up.
+    A module of `commands` is imported only when its command is typed, for a fast start-up.
     """
     app = typer.Typer(
         name=_NAME,
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str], context: Context) -> int:
             try:
                 return _run(arguments, context)
             finally:
-                # All that matters is on the disk by now.
+                # Everything that matters is on the disk by now.
                 with suppress(Exception):
                     context.close()
     except Interrupted as interrupted:
@@ -129,14 +129,14 @@ def _explained(error: BaseException, arguments: Sequence[str], context: Context)
 
 
 def _report(error: FluxError, arguments: Sequence[str], context: Context) -> int:
-    # Where even this cannot be written, the status says it alone.
+    # If even this cannot be written, only the exit status reports it.
     with suppress(FluxError):
         _output(arguments, context).error(error)
     return error.status
 
 
 def _output(arguments: Sequence[str], context: Context) -> Output:
-    """Return the session's output, or a plain one if its settings are what is broken.
+    """Return the output of the run, or a plain one if its settings are broken.
 
     A command line that was not understood may still have asked for JSON.
     """
@@ -154,7 +154,7 @@ def _output(arguments: Sequence[str], context: Context) -> Output:
 def _bug(error: BaseException) -> FluxError:
     """Describe a bug so that it can be reported, in one line and without its data.
 
-    What is wrong with the installation or the system is no bug.
+    A fault of the installation or the system is not reported as a bug.
     """
     import traceback
 

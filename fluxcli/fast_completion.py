@@ -105,7 +105,7 @@ def _names(context: Context, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _description(task: Task, now: float) -> str:
-    """Return what tells a task from others: its prompt first, then state and age."""
+    """Return what identifies a task for people: its prompt first, then state and age."""
     from fluxcli.output.text import age, shorten
 
     prompt = shorten(" ".join(task.request.prompt.split()), _PROMPT_LENGTH, ellipsis="...")

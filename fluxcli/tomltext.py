@@ -97,7 +97,7 @@ def parse(data: bytes, path: Path, code: Code, *, hint: str | None = None) -> To
     """Read the bytes of the TOML file at `path`.
 
     Raises:
-        FluxError: they are no TOML; the message has line and column.
+        FluxError: they are not TOML; the message has line and column.
     """
 
     def broken(place: Place | None, reason: str) -> FluxError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def adopt(inputs: BuildInputs, call: BuildCall) -> None:
-    """Confirm the files at assets' outputs as their images."""
+    """Confirm the files at the outputs of assets as their images."""
     if not call.names and not call.tags:
         raise FluxError(Code.USAGE, "name the assets to adopt", hint="fluxcli assets adopt hero")
     with held(inputs, call):
@@ -119,7 +119,7 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
 
 
 def _warn_of_unsaved(inputs: BuildInputs, step: PlanStep, unsaved: LockedRequest) -> None:
-    """Report why an orphan stays in the lock, and how to save what is paid for."""
+    """Report why an orphan stays in the lock, and how to save the paid image."""
     if unsaved.task_id is None:
         inputs.output.warn(
             f"`{step.name}` is kept: submission `{unsaved.ref}` may have been accepted and paid for"

@@ -1,7 +1,7 @@
-"""The work on one asset: its image is made or collected, and the lock records every transition.
+"""The work on one asset: its image is made or downloaded, and the lock records every transition.
 
-Runs in the scheduler's workers. What it records is on the disk before the next step: before a
-submission leaves, and before anything else learns that it was accepted.
+Runs in the scheduler's workers. Each record is on the disk before the next step: before a
+submission is sent, and before an event reports that it was accepted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ _KEPT_SECONDS = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
-    """What assets are made with. `origin` names the service; `locked`: the lock must not change."""
+    """The settings and services that assets are made with.
+
+    `origin` names the service; `locked`: the lock must not change.
+    """
 
     manifest: Manifest
     lock: LockFile
@@ -100,7 +103,7 @@ class AssetJob:
         return PictureJob(self._step.name, self._context.services, options)
 
     def _making(self, job: PictureJob) -> tuple[Run, Iterator[JobStep]]:
-        """Submit it, unless its very request was submitted before."""
+        """Submit it, unless the same request was submitted before."""
         context, asset = self._context, self._asset
         source, identity = self.source()
         now = context.services.clock.wall()
@@ -109,7 +112,7 @@ class AssetJob:
         journal = context.services.journal
         run = journal.open_run(context.fingerprint(asset, request.hash), new=self._step.reroll)
         if not self._step.reroll:
-            # Asked again now that the run is held, and the parent's image is known.
+            # Read again now that the run is held, and the parent's image is known.
             known = (
                 *self._entry().submissions(),
                 *context.records.submitted_now(asset.name, request.hash),
@@ -127,7 +130,7 @@ class AssetJob:
         return run, job.make(wanted, run)
 
     def _is_other(self, run: Run, found: LockedRequest) -> bool:
-        """Whether a submission is another one than the run would resume, at this very output."""
+        """Whether a submission differs from the one that the run would resume at this output."""
         task = run.tasks.get(1)
         same = task is not None and task.task_id == found.task_id
         return not same or (task is not None and task.output != self._target().stored())
@@ -187,10 +190,10 @@ class AssetJob:
             raise FluxError(Code.INPUT_UNREADABLE, f"`{name}`, to be edited, does not exist")
         return entry.made
 
-    # -- what is recorded ---------------------------------------------------------------
+    # -- records ---------------------------------------------------------------
 
     def _note(self, event: object) -> None:
-        """Record what an event means for the lock, before anything else learns of it."""
+        """Record what an event means for the lock, before the event is passed on."""
         match event:
             case Started(ref=ref):
                 self._ref = ref
@@ -222,7 +225,7 @@ class AssetJob:
         landing: str | None = None,
         submitted_at: float | None = None,
     ) -> None:
-        """Record what is submitted; what is None stays as it was."""
+        """Record the submission; arguments that are None stay as they were."""
         if self._request is None:
             raise ValueError(self._step.name)
         request = replace(
@@ -242,7 +245,7 @@ class AssetJob:
         self._record(replace(entry, pending=pending, history=history))
 
     def _drop(self, error: FluxError | None = None) -> None:
-        """Forget the pending submission; one that the service ended stays in the history."""
+        """Remove the pending submission; if the service ended it, it stays in the history."""
         entry, request, pending = self._entry(), self._request, self._entry().pending
         if pending is not None and request is not None and self._is_mine(pending, request):
             pending = None
@@ -259,7 +262,7 @@ class AssetJob:
         return same_submission(pending, request) or pending.ref == self._ref
 
     def _failed(self, error: FluxError, task: Task | None) -> None:
-        """Forget what came to nothing; keep what is, or may be, paid for."""
+        """Remove a pending submission that failed; keep it if it is, or may be, paid for."""
         if error.code is Code.OUTCOME_UNKNOWN:
             return
         if task is not None and task.state in {State.FAILED, State.REFUSED}:
@@ -308,12 +311,12 @@ class AssetJob:
             self._clear(before)
 
     def _is_same(self, made: LockedImage, image: Picture) -> bool:
-        """Whether what was downloaded is what the lock has, so that it need not change."""
+        """Whether the downloaded image is the one in the lock, which then need not change."""
         again = self._collects is not None and self._collects == made.request
         return again and (made.sha256, made.output) == (image.sha256, self._asset.output)
 
     def _clear(self, made: LockedImage) -> None:
-        """Remove the image's former file, if it is still the one that we made."""
+        """Remove the image's former file, if it is still the one that was made here."""
         former = self._context.manifest.root / made.output
         inside = is_inside(self._context.manifest.folder, former)
         if inside and not former.is_symlink() and sha256_of(former) == made.sha256:
@@ -329,7 +332,7 @@ class AssetJob:
         if self._context.lock.get(self._asset.name) != entry:
             self._context.lock.record({self._asset.name: entry})
 
-    # -- before it replaces anything ----------------------------------------------------
+    # -- checks before a file is replaced ----------------------------------------------------
 
     def _check(self, image: Picture) -> None:
         """Check a whole image before it replaces anything.

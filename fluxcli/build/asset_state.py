@@ -46,7 +46,7 @@ class PlanInputs:
 
 @dataclass(frozen=True, slots=True)
 class AwaitedInput:
-    """An asset that has to wait for `parent`; `stuck`: until a person has acted."""
+    """An asset that has to wait for `parent`; `stuck`: it waits until a person has acted."""
 
     parent: str
     stuck: bool = False
@@ -54,7 +54,7 @@ class AwaitedInput:
 
 @dataclass(frozen=True, slots=True)
 class AssetState:
-    """One asset: what the manifest wants, what the lock knows, what lies on the disk."""
+    """One asset: its declaration in the manifest, its entry in the lock, its file on the disk."""
 
     inputs: PlanInputs
     asset: Asset
@@ -65,7 +65,7 @@ class AssetState:
     seen: str | None
 
     def held_back(self, waits: AwaitedInput) -> PlanStep:
-        """Decide on an asset whose input is not there yet."""
+        """Decide on an asset whose input does not exist yet."""
         if waits.stuck:
             step = self.inputs.steps[waits.parent]
             pulled = f"`{waits.parent}` is a git-lfs pointer" if step.action is Action.KEEP else ""
@@ -102,7 +102,7 @@ class AssetState:
         return self._remade(made, *self._changes(made))
 
     def _pending(self, pending: LockedRequest) -> PlanStep | None:
-        """Collect what is on its way, if it is what the manifest asks for."""
+        """Collect the pending submission, if it is for the declared request."""
         if not self._answers(pending):
             return None
         if self._is_elsewhere(pending):
@@ -112,14 +112,14 @@ class AssetState:
         return self._collected(pending)
 
     def _known_submission(self) -> PlanStep | None:
-        """Decide by an earlier submission for this very request: collect it, or hold."""
+        """Decide by an earlier submission for the same request: collect it, or hold."""
         found = self._paid_before()
         if found is None:
             return self._refusal()
         return self._unknown(found) if found.task_id is None else self._collected(found)
 
     def _paid_before(self) -> LockedRequest | None:
-        """Return an earlier submission for this very request: of the lock, or of this machine."""
+        """Return an earlier submission for the same request, from the lock or the journal."""
         options, name = self.inputs.options, self.asset.name
         known = list(self.entry.submissions())
         if self.request is not None:
@@ -134,7 +134,7 @@ class AssetState:
         return paid_before(known, asset=self.asset, identity=self.identity)
 
     def _refusal(self) -> PlanStep | None:
-        """Hold what the service refused: the same request would be refused again."""
+        """Hold an asset that the service refused: the same request would be refused again."""
         name, options = self.asset.name, self.inputs.options
         mine = options.submitted(name, self.request.hash) if self.request else ()
         for one in (*self.entry.history, *mine):
@@ -173,10 +173,10 @@ class AssetState:
             next_=f"fluxcli status {request.ref} --settle TASKID, or --settle not-charged",
         )
 
-    # -- an answer to another request ---------------------------------------------------
+    # -- the image answers another request ---------------------------------------------------
 
     def _frozen(self, made: LockedImage, *reasons: str) -> PlanStep:
-        """Keep the image that is there, even if the manifest changed."""
+        """Keep the existing image, even if the manifest changed."""
         found = self._sha(made.output)
         if found is None:
             return self._gone(made, "missing")
@@ -198,7 +198,7 @@ class AssetState:
             return self._unless_in_the_way(Action.CHANGED, *reasons)
         return self._step(Action.CHANGED, *reasons)
 
-    # -- the answer to this very request ------------------------------------------------
+    # -- the image answers this request ------------------------------------------------
 
     def _answered(self, made: LockedImage) -> PlanStep:
         found = self._sha(made.output)
@@ -255,7 +255,7 @@ class AssetState:
             f"or {self._command('build', '--reroll', name)} pays again",
         )
 
-    # -- what is paid for ---------------------------------------------------------------
+    # -- paid submissions ---------------------------------------------------------------
 
     def _collected(self, pending: LockedRequest) -> PlanStep:
         made = self.entry.made

@@ -1,4 +1,4 @@
-"""A call of `fluxcli build`, as it was typed: plain values."""
+"""The arguments of `fluxcli build`, as typed: plain values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MANIFEST: Final = ".toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildCall:
-    """What was asked for. `names` are assets, patterns, or for `merge-locks` files.
+    """The arguments. `names` are assets, patterns, or for `merge-locks` files.
 
     `is_named`: the manifest `file` was typed, not found.
     """
@@ -55,7 +55,7 @@ class BuildCall:
 
     @property
     def choice(self) -> tuple[str, ...]:
-        """The arguments that choose the assets, as they may be typed again."""
+        """The arguments that select the assets, for a command line in a hint."""
         found = list(self.names)
         found += [word for tag in self.tags for word in ("--tag", tag)]
         found += ["--shard", self.shard] if self.shard else []
@@ -65,7 +65,7 @@ class BuildCall:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is about the whole project as it is, with nothing forced."""
+        """Whether the whole project is selected, with nothing forced."""
         return not (self.names or self.tags or self.shard or self.force or self.reroll)
 
 

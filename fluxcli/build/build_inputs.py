@@ -1,4 +1,4 @@
-"""What the commands of a build work with, handed in by the command line."""
+"""The inputs of the build commands, passed in by the command line."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ class BuildInputs:
     """Streams, clock, settings, and how to open what only some commands need.
 
     `origin` is the address of the service. `sandbox`: lock and images have a folder of their own;
-    `flags` are what a hint's commands need then. `is_stand_in` returns whether the service calls
-    itself a stand-in, now if it may be asked, else when it answered last. `journal` opens this
-    machine's journal and creates it if need be; `existing_journal` returns None where there is
-    none yet. `runner` makes and collects images; it raises FluxError if the key is missing.
-    `price` is the estimated price of one image of a model, in credits. `max_credits` is the limit
-    of this run. `cache_folder` is where files may be kept whose loss costs time only, if there is
-    such a folder.
+    `flags` are what a hint's commands need then. `is_stand_in` returns whether the service
+    reports itself as a sandbox: now if it may be called, else in its last answer. `journal` opens
+    this machine's journal and creates it if need be; `existing_journal` returns None where there is
+    none yet. `runner` makes and collects images; it raises FluxError if the key is missing. `price`
+    is the estimated price of one image of a model, in credits. `max_credits` is the limit of this
+    run. `cache_folder` is the folder for files whose loss costs only time, if there is one.
     """
 
     cwd: Path

@@ -1,4 +1,4 @@
-"""`fluxcli build` itself: plan, consent, work, answer."""
+"""`fluxcli build` without `--plan` and `--check`: plan, consent, work, result."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make(inputs: BuildInputs, call: BuildCall) -> int:
                 inputs, reports.sandbox = at_place, True
                 project, plan = _looked_over(inputs, call, reports)
         if not plan.writes and not leftovers(project.lock.path):
-            # Nothing is written, so a checkout that cannot be written to will do.
+            # Nothing is written, so that a read-only checkout works.
             reports.outcomes = initial_outcomes(plan)
             return _BuildRun(inputs, call, project, plan, reports).carry_out()
         with held(inputs, call):
@@ -53,7 +53,7 @@ def make(inputs: BuildInputs, call: BuildCall) -> int:
 
 
 def _looked_over(inputs: BuildInputs, call: BuildCall, reports: Reports) -> tuple[Project, Plan]:
-    """Return the project and its plan; nothing is held or written yet."""
+    """Return the project and its plan; nothing is locked or written yet."""
     project, selection = opened(inputs, call)
     reports.manifest = project.manifest
     # While there is nothing to do, files that have not changed need not be read again.
@@ -87,7 +87,7 @@ def _planned(
 
 
 def _check_writable(project: Project, plan: Plan) -> None:
-    """Make sure that every image can be put where it belongs, before anything is paid for.
+    """Check that every image can be written to its output, before anything is paid for.
 
     Raises:
         FluxError: OUTPUT_UNWRITABLE.
@@ -127,7 +127,7 @@ def _changes_lock(step: PlanStep) -> bool:
 
 
 class _BuildRun:
-    """One build: consent, work, answer."""
+    """One build: consent, work, result."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class _BuildRun:
         return build
 
     def _followed(self, build: Build, runner: TaskRunner) -> int:
-        """Report what happens; however it ends, the lock records the result."""
+        """Report events; the lock records the result even if the build is interrupted."""
         working = [step for step in self._plan.steps if step.action.works]
         for outcome in build.outcomes.values():
             if outcome.error is not None:
@@ -214,7 +214,7 @@ class _BuildRun:
         check_spending(
             estimate,
             most=None,
-            # A cap is kept image by image.
+            # The limit is applied image by image.
             agreed=self._call.yes or self._most is not None,
             ask=self._inputs.output.confirm,
             free=0,
@@ -223,13 +223,13 @@ class _BuildRun:
 
 
 def _left_over(outcomes: Mapping[str, Outcome]) -> int:
-    """Return status 10 if a person has to decide on something, else 0."""
+    """Return status 10 if a person has to decide on an asset, else 0."""
     results = {outcome.result for outcome in outcomes.values()}
     return Status.DRIFT if results & {"held", "edited"} else Status.DONE
 
 
 def context_of(project: Project, runner: TaskRunner, *, locked: bool = False) -> BuildContext:
-    """Return what the assets of a project are made with."""
+    """Return the settings and services for the assets of a project."""
     return BuildContext(
         manifest=project.manifest,
         lock=project.lock,

@@ -1,6 +1,6 @@
 """`fluxcli build ASSET --candidates N`: several images of one asset to choose from.
 
-They lie in `.candidates/ASSET/`, which git ignores, with a contact sheet. Neither the lock nor
+They are in `.candidates/ASSET/`, which git ignores, with a contact sheet. Neither the lock nor
 the asset's output changes: `fluxcli assets pick ASSET N` makes one of them the asset's image.
 """
 

@@ -1,11 +1,11 @@
-"""What the last look at a project found, so that the next check reads only what has changed.
+"""A cache of the last check of a project, so that the next one reads only what has changed.
 
 One file for each manifest, in the cache folder: a checksum, and JSON. A file counts as unchanged
 while device, inode, size and both times are those of when it was hashed, as in git's index. A file
 that was changed within two seconds before is not recorded: another change might leave the same
 times.
 
-Only commands that change nothing believe the cache. Before a build pays for or replaces anything,
+Only commands that change nothing use the cache. Before a build pays for or replaces anything,
 it reads every byte. Losing the cache costs time only, so it may fail to be read or written.
 """
 
@@ -39,7 +39,7 @@ _RACY_NS: Final = 2_000_000_000
 
 
 def stamp_of(found: os.stat_result) -> Stamp:
-    """Return what tells two states of a file apart."""
+    """Return the state of a file, which differs once the file was changed."""
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
@@ -150,7 +150,7 @@ class CheckCache:
 
 
 def _signed(text: bytes) -> bytes:
-    """Return a record after a line that shows it to be whole, and written by this version."""
+    """Return a record below a line with its checksum and this version."""
     digest = hashlib.blake2s(f"{_SCHEME} {__version__}\n".encode() + text)
     return digest.hexdigest().encode() + b"\n" + text
 

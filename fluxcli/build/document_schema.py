@@ -20,7 +20,7 @@ _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _CREDITS: Final[Schema] = {"type": "number", "minimum": 0}
 _RESULTS: Final = get_args(Result)
 _PLANNED: Final = ("planned", "kept", "moved", "edited", "held", "orphan")
-"""What an asset can be before anything is done."""
+"""The results that an asset can have before the build."""
 
 
 def plan_schema() -> Schema:

@@ -1,4 +1,4 @@
-"""Carries out a plan: parents before what is made from them, within the credit limit."""
+"""Executes a plan: parents before the assets made from them, within the credit limit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much at once, how much in all, and how far after a failure.
+    """Limits of a build: concurrency, credits, and whether it goes on after a failure.
 
     `max_credits` is the most that this build may spend, `day_left` what may still be spent today.
     """
@@ -53,10 +53,10 @@ class Build:
         self.outcomes = initial_outcomes(plan)
 
     def run(self, interrupts: Interrupts) -> Iterator[Event | None]:
-        """Carry the plan out and yield what happens; None is the clock's tick.
+        """Execute the plan and yield its events; None is the clock's tick.
 
         Raises:
-            FluxError: INTERRUPTED, after the lock and the journal are safe.
+            FluxError: INTERRUPTED, after the lock and the journal are written.
         """
         scheduler = Scheduler(
             self._context.services.clock, interrupts, in_flight=self._limits.in_flight
@@ -100,22 +100,22 @@ class Build:
         return None
 
     def block(self, step: PlanStep) -> None:
-        """Record that a step cannot begin, since what it is made from failed."""
+        """Record that a step cannot begin, because its parent failed."""
         self._end(step, "blocked")
         self._queue.failed(step.name)
 
     def hold(self, step: PlanStep, error: FluxError) -> None:
-        """Record why only a person can decide on a step."""
+        """Record why a person has to decide on a step."""
         self._end(step, "held", error=error)
 
     def job(self, step: PlanStep) -> Job:
-        """Return the work on a step."""
+        """Return the job of a step."""
         if step.asset is None:
             raise ValueError(step.name)
         return Job(step.name, AssetJob(self._context, step, step.asset).steps())
 
     def status(self) -> int:
-        """Return the exit status that the outcomes amount to."""
+        """Return the exit status for the outcomes."""
         errors = [one.error for one in self.outcomes.values() if one.error is not None]
         done = sum(one.result == "saved" for one in self.outcomes.values())
         stopped = any(one.result in {"blocked", "planned"} for one in self.outcomes.values())
@@ -161,10 +161,10 @@ class Build:
                 self.outcomes[name] = replace(outcome, result="unknown")
 
     def _withdraw(self) -> None:
-        """Take out of the lock what an interruption kept from being sent.
+        """Remove from the lock what was not sent because of an interruption.
 
-        The lock names a submission before it leaves; after an interruption every one that left
-        is known by its event.
+        The lock names a submission before it is sent; after an interruption every one that was
+        sent has an event.
         """
         changes = {
             name: outcome.step.kept
@@ -198,7 +198,7 @@ class Build:
 
 
 def _result_of(error: FluxError, task: Task | None) -> Result:
-    """Return what a failure means for an asset: a task that lives has not failed."""
+    """Return the result of an asset with an error: a task that still runs has not failed."""
     if error.code is Code.OUTCOME_UNKNOWN:
         return "unknown"
     return "running" if task is not None and task.state is State.RUNNING else "failed"
@@ -257,7 +257,7 @@ class _Queue:
         return self
 
     def __next__(self) -> Job:
-        """Return the next job; running dry is not the end while others are under way."""
+        """Return the next job, or None while the others are still running."""
         while self._ready:
             step = self._ready.popleft()
             if self.build.admits(step):
@@ -266,10 +266,10 @@ class _Queue:
         raise StopIteration
 
     def done(self, name: str) -> None:
-        """Let those begin that waited for `name`."""
+        """Start the steps that waited for `name`."""
         self._ready.extend(self._waiting.pop(name, ()))
 
     def failed(self, name: str) -> None:
-        """Block those that waited for `name`."""
+        """Block the steps that waited for `name`."""
         for step in self._waiting.pop(name, ()):
             self.build.block(step)

@@ -27,7 +27,7 @@ _BUILT_IN = "default"
 
 
 def explain(inputs: BuildInputs, call: BuildCall) -> None:
-    """Print each asset that is named; with `--json`, one object for each."""
+    """Print each named asset; with `--json`, one object for each."""
     if not call.names:
         hint = "fluxcli assets explain hero"
         raise FluxError(Code.USAGE, "name the assets to explain", hint=hint)
@@ -45,7 +45,7 @@ def explain(inputs: BuildInputs, call: BuildCall) -> None:
 
 
 def explanation(step: PlanStep, cwd: Path) -> dict[str, object]:
-    """Return what one asset resolves to; `sources` has where each value is set."""
+    """Return what one asset resolves to; `sources` has the origin of each value."""
     asset = step.asset
     made = step.entry.made if step.entry else None
     request = asdict(asset.request) if asset else {}

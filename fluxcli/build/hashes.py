@@ -1,4 +1,4 @@
-"""The hashes of files for a plan: every byte is read, but for files that a cache vouches for.
+"""The hashes of files for a plan: every byte is read, but for files cached as unchanged.
 
 Modification times alone prove nothing: a checkout sets them, and an edit may keep them (see
 `check_cache`). The hashes of a thousand images take less than a second, and several threads share
@@ -37,10 +37,10 @@ _POINTER_BYTES: Final = 1024
 
 
 class Disk(Protocol):
-    """The files as a plan sees them."""
+    """The files of a plan."""
 
     def sha256(self, path: Path) -> str | None:
-        """Return the hash of a file's bytes; None if nothing is there."""
+        """Return the hash of a file's bytes; None if there is no file."""
         ...
 
     def pointer(self, path: Path) -> str | None:
@@ -79,8 +79,8 @@ class FileHashes:
                 self._known.update(zip(new, pool.map(_hashed, new.values()), strict=True))
 
     def sha256(self, path: Path) -> str | None:
-        """Return the hash of a file's bytes; None if nothing is there."""
-        name = str(path)  # hashed at once, while a path takes itself apart
+        """Return the hash of a file's bytes; None if there is no file."""
+        name = str(path)  # a string hashes quickly; a path object splits itself first
         if name not in self._known:
             self._known[name] = self._unchanged(name) or _hashed(path)
         known = self._known[name]
@@ -92,10 +92,10 @@ class FileHashes:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Return the hash of a file as it is now; None if nothing is there.
+    """Return the hash of a file as it is now; None if there is no file.
 
     Raises:
-        FluxError: INPUT_UNREADABLE: something is there and cannot be read.
+        FluxError: INPUT_UNREADABLE: the file exists and cannot be read.
     """
     found = _hashed(path)
     return found[1] if found else None
@@ -103,7 +103,7 @@ def sha256_of(path: Path) -> str | None:
 
 def _hashed(path: Path) -> Hashed | None:
     try:
-        # A FIFO in the place of an image is refused, not waited for.
+        # A FIFO in place of an image is refused instead of blocking.
         with os.fdopen(os.open(path, _OPEN), "rb", buffering=0) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):

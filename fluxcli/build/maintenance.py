@@ -1,6 +1,6 @@
-"""What changes the lock and the files without the service: settling, moving, adopting, pruning.
+"""Changes to the lock and the files without the service: settle, move, adopt, merge, prune.
 
-Nothing is removed but what the lock knows, byte for byte, inside the manifest's folder.
+Only files whose hash is in the lock, inside the manifest's folder, are removed.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:
-    """Move files to their new outputs, and record what is true without any work.
+    """Move files to their new outputs, and record what needs no work.
 
     Raises:
-        FluxError: DISK: a file cannot be moved, or the lock not be written.
+        FluxError: DISK: a file cannot be moved, or the lock cannot be written.
     """
     root = manifest.root
     moves = []
@@ -69,7 +69,7 @@ def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:
 
 
 def _move(moves: list[tuple[Path, Path, Path]], root: Path) -> None:
-    """Move all at once, so that two files may change places.
+    """Move all at once, so that two files may be swapped.
 
     A file that is between two places has a name that the next plan knows (`asset_state.parked`), so
     that a build that is killed here goes on from there.
@@ -212,7 +212,7 @@ def merge_locks(manifest: Manifest, files: Sequence[Path]) -> list[str]:
     """
     own = manifest.lock
     if not any(file.exists() for file in files):
-        # An unmatched pattern, or the shards of a rehearsal, whose locks lie elsewhere.
+        # An unmatched pattern, or shards with `--sandbox`, whose locks are elsewhere.
         files = [*files, *sorted(own.parent.glob(f"{own.name}.*-of-*"))]
     parts = []
     before: dict[str, LockEntry] = {}
@@ -262,10 +262,10 @@ def merge_driver(ours: Path, theirs: Path, root: Path) -> None:
 def without_unsaved(
     orphans: Iterable[PlanStep], find: Callable[[str], Task | None], *, now: float
 ) -> tuple[list[PlanStep], list[tuple[PlanStep, LockedRequest]]]:
-    """Part orphans into those that may go, and those with a submission that is not saved yet.
+    """Split orphans into those that may be removed, and those with a submission not saved yet.
 
     `find` returns this machine's record of a submission. Where there is none, only a pending one
-    counts as not saved. What the service no longer has holds nothing back.
+    counts as not saved. A result that the service no longer has does not count.
     """
     free: list[PlanStep] = []
     held: list[tuple[PlanStep, LockedRequest]] = []
@@ -301,7 +301,7 @@ def _is_unsaved(
 def prunable(
     orphans: Iterable[PlanStep], manifest: Manifest
 ) -> tuple[list[PlanStep], list[PlanStep]]:
-    """Part orphans into those whose file may be removed (or is gone), and those edited by hand."""
+    """Split orphans into those whose file may be removed (or is gone), and those edited by hand."""
     free: list[PlanStep] = []
     kept: list[PlanStep] = []
     used = {os.path.realpath(manifest.place(asset)) for asset in manifest.assets}

@@ -1,4 +1,4 @@
-"""What every build command begins with: the manifest and its lock are read, and held."""
+"""The first step of every build command: reads and locks the manifest and its lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelection]:
-    """Read the manifest and its lock, and choose the assets that are asked for."""
+    """Read the manifest and its lock, and select the assets."""
     records = records_for(inputs, optional=call.word != "build")
     shard = shard_of(call)
     project = Project.open(
@@ -42,13 +42,13 @@ def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelectio
 
 
 def at_service(inputs: BuildInputs, project: Project, *, ask: bool) -> BuildInputs:
-    """Return the inputs for the service as it describes itself.
+    """Return the inputs, adapted if the service is a sandbox.
 
-    A stand-in never touches a lock and images that another service was paid for: then it has a
-    folder of its own, as with `--sandbox`. Without `ask`, what it said last counts.
+    A sandbox never changes a lock and images that were paid for at another service: it uses a
+    separate folder, as with `--sandbox`. Without `ask`, its last answer counts.
 
     Raises:
-        FluxError: the service cannot be asked.
+        FluxError: the service cannot be reached.
     """
     if inputs.sandbox or not project.is_paid_elsewhere() or not inputs.is_stand_in(ask):
         return inputs
@@ -58,7 +58,7 @@ def at_service(inputs: BuildInputs, project: Project, *, ask: bool) -> BuildInpu
 
 
 def records_for(inputs: BuildInputs, *, optional: bool) -> TaskRecords:
-    """Return what this machine knows of submissions; `optional`: without a journal, nothing."""
+    """Return this machine's submissions; `optional`: none if there is no journal."""
     journal = inputs.existing_journal if optional else inputs.journal
     return TaskRecords(journal, inputs.origin, optional=optional)
 
@@ -89,7 +89,7 @@ def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:
 
 @contextmanager
 def held(inputs: BuildInputs, call: BuildCall) -> Iterator[None]:
-    """Keep every other build of the same lock out meanwhile."""
+    """Lock out every other build with the same lock until the block ends."""
     path, shard = _path(inputs, call), shard_of(call)
     manifest = Manifest(path=path, output_dir=".", assets=(), sandbox=inputs.sandbox)
     lock = manifest.lock if shard is None else shard_lock(manifest.lock, str(shard))
@@ -98,7 +98,7 @@ def held(inputs: BuildInputs, call: BuildCall) -> Iterator[None]:
 
 
 def shard_of(call: BuildCall) -> Shard | None:
-    """Return the shard that was asked for."""
+    """Return the shard of the arguments."""
     return None if call.shard is None else parse_shard(call.shard)
 
 

@@ -37,7 +37,7 @@ class Outcome:
 
     planned  nothing was done yet          saved    made or collected, and on disk
     running  paid for, collected later     unknown  possibly accepted, see `error`
-    kept     up to date                    moved    its file or its name was changed
+    kept up to date                    moved    its file or its name was changed
     edited   a person's file was kept      held     only a person can decide
     orphan   no longer in the manifest     failed   see `error`
     blocked  what it is made from failed   capped   not requested: over the credit limit
@@ -67,7 +67,7 @@ class Spending:
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> Self:
-        """Return what was and will be spent on these assets."""
+        """Return the spending on these assets, past and planned."""
         found = [(one.charge, one.result, one.step.credits) for one in outcomes]
         return cls(
             charged=sum(price for charge, _, price in found if charge == "charged"),
@@ -102,7 +102,7 @@ _INITIAL: Final[dict[Action, Result]] = {
 
 
 def initial_outcomes(plan: Plan) -> dict[str, Outcome]:
-    """Return the outcomes of a plan before anything is done."""
+    """Return the outcomes of a plan before the build."""
     return {
         step.name: Outcome(step=step, result=_INITIAL.get(step.action, "planned"))
         for step in plan.steps

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from fluxcli.models import Task
 
 _TASK_ID: Final = re.compile("[0-9A-Za-z_-]{16,64}")
-"""A task that only another machine knows; the service's own ids have 32 characters."""
+"""The form of a task id from another machine: the service's ids have 32 characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """What became an asset's image: its path, or None if `fluxcli build` collects it."""
+    """The new image of an asset: its path, or None if `fluxcli build` downloads it."""
 
     name: str
     path: Path | None
@@ -135,7 +135,7 @@ def _elsewhere(
 ) -> tuple[str | None, Path | None]:
     """Return the task and the file that a choice names, each None if there is none.
 
-    A task is known to the lock or to the journal, or looks like one of another machine.
+    A task is known to the lock or to the journal, or has the form of an id from another machine.
     """
     if choice in {one.task_id for one in entry.submissions()}:
         return choice, None
@@ -158,7 +158,7 @@ def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path)
     made_ready(folder)
     named = entry.made.request.task_id if entry.made else None
     number = next_number(folder)
-    # On the disk before the place is written to: it was paid for as well.
+    # On the disk before the output is replaced: this image was paid for, too.
     write(folder / f"{number}-{named or 'replaced'}{path.suffix}", path.read_bytes())
 
 

@@ -53,7 +53,7 @@ class _Planner:
     _unnamed: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Sort the entries of no declared asset by their requests."""
+        """Sort the entries that no declared asset has by their requests."""
         known = self.inputs.manifest.by_name()
         for name in sorted(self.inputs.lock.keys() - known.keys()):
             entry = self.inputs.lock[name]
@@ -62,7 +62,7 @@ class _Planner:
                     self._unnamed.setdefault(request.hash, []).append(name)
 
     def orphans(self) -> list[PlanStep]:
-        """Return what the lock has and the manifest does not, if the plan is about all."""
+        """Return the orphans, if the plan covers the whole project."""
         if self.inputs.options.chosen is not None:
             return []
         names = self.inputs.lock.keys() - self.inputs.manifest.by_name().keys() - self._claimed
@@ -100,7 +100,7 @@ class _Planner:
         return None
 
     def _input(self, asset: Asset) -> tuple[AwaitedInput | None, str | None]:
-        """Return what an asset has to wait for, or else the identity of its input, if any."""
+        """Return the parent that an asset waits for, or the identity of its input, if any."""
         original = asset.original
         if original is None:
             return None, None
@@ -118,7 +118,7 @@ class _Planner:
         return None, made.original_sha256
 
     def _has_input(self, asset: Asset) -> bool:
-        """Whether the locked image that an edit starts from is there, or will be."""
+        """Whether the locked image that an edit starts from exists, or will."""
         if asset.parent is None:
             return True
         parent = self.inputs.steps[asset.parent]

@@ -1,7 +1,7 @@
 """The commands that change nothing: `--plan` and `--check`.
 
-They load nothing that makes images: a check is quick and free. While nothing has changed since
-the last one, its answer is still right, and neither manifest nor lock is parsed.
+They do not load the code that makes images: a check is quick and free. If nothing has changed since
+the last check, its cached result is printed, and neither manifest nor lock is parsed.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def _show_anew(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
 
 
 def _print(inputs: BuildInputs, answer: Answer) -> None:
-    """Print a plan; with `-q`, its totals are the answer."""
+    """Print a plan; with `-q`, only its totals."""
     lines, totals = answer
     if inputs.quiet:
         inputs.output.answer(totals)
         return
     if lines:
-        # At once: a thousand lines one by one take as long as the plan itself.
+        # In one write: a thousand single lines take as long as the plan itself.
         inputs.output.answer(lines)
     inputs.output.note(totals)

@@ -1,4 +1,4 @@
-"""A manifest with its lock, its files and its journal: what a command opens to plan or build."""
+"""A manifest with its lock, files and journal: the state that a command plans from."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _ENDED = (State.FAILED, State.REFUSED)
 
 
 class TaskRecords:
-    """What this machine's journal knows of assets' submissions, wherever they were asked for.
+    """The submissions for assets in this machine's journal, from any folder.
 
     The journal is opened when it is first needed. With `optional`, for commands that send
-    nothing, a journal that cannot be opened (no home folder) knows nothing.
+    nothing, a journal that cannot be opened (no home folder) counts as empty.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TaskRecords:
         return [
             _as_locked(task, request_hash, self.origin)
             for task in reversed(tasks)
-            # What is being sent belongs to the run that is held, which knows how far it got.
+            # A submission being sent belongs to a run held by its process, which has its state.
             if task.state is not State.SENDING
             and (task.state is not State.REFUSED or task.error_code == Code.MODERATED.value)
         ]
@@ -125,7 +125,7 @@ def _as_locked(task: Task, request_hash: str, origin: str) -> LockedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A manifest and what is known of its images; nothing has been changed.
+    """A manifest with its lock and journal; opening it changes nothing.
 
     `price` is the estimated price of one image of a model, in credits.
     """
@@ -168,7 +168,7 @@ class Project:
         return cls(manifest=manifest, lock=lock, records=records, price=price)
 
     def is_paid_elsewhere(self) -> bool:
-        """Return whether the lock has tasks of a service that is not on this machine."""
+        """Return whether the lock has tasks of a service that does not run on this machine."""
         from urllib.parse import urlsplit
 
         hosts = {
@@ -180,7 +180,7 @@ class Project:
         return not hosts <= _OWN_HOSTS
 
     def known(self) -> dict[str, LockEntry]:
-        """Return the lock's entries, corrected by what the journal knows better."""
+        """Return the lock's entries, updated from the journal where it is newer."""
         entries = self.lock.entries()
         return entries | reconciled(entries, self.records.find)
 
@@ -220,7 +220,7 @@ class Project:
         return [*self.manifest.files, *(folder / one for one in sorted(prompts)), self.lock.path]
 
     def check_reconciled(self) -> None:
-        """Refuse a lock that the journal would correct.
+        """Refuse a lock that differs from the journal.
 
         Raises:
             FluxError: DRIFT.
@@ -230,7 +230,7 @@ class Project:
             raise FluxError(Code.DRIFT, message, hint=self.manifest.command("build"))
 
     def reconcile(self) -> None:
-        """Write to the lock what the journal knows better."""
+        """Write to the lock what is newer in the journal."""
         changes = reconciled(self.lock.entries(), self.records.find)
         if changes:
             self.lock.record(changes)
@@ -263,10 +263,10 @@ def read_lock(manifest: Manifest, path: Path) -> dict[str, LockEntry]:
 
 
 def check_outputs(manifest: Manifest, entries: Mapping[str, LockEntry], source: Path) -> None:
-    """Make sure that a lock names nothing but images inside the project.
+    """Check that a lock names only images inside the project.
 
     Raises:
-        FluxError: LOCK_INVALID; no file was touched.
+        FluxError: LOCK_INVALID; no file was changed.
     """
     outputs = (
         image.output
@@ -283,7 +283,7 @@ def _is_within(folder: Path, path: Path) -> bool:
 
 @contextmanager
 def held(manifest: Path, lock: Path) -> Iterator[None]:
-    """Keep every other build of the same lock out, by a file beside it.
+    """Lock out every other build with the same lock, by a file beside it.
 
     Raises:
         FluxError: BUSY, naming the process that builds; OUTPUT_UNWRITABLE: the folder cannot be
@@ -329,7 +329,7 @@ def leftovers(lock: Path) -> list[Path]:
 def reconciled(
     entries: Mapping[str, LockEntry], find: Callable[[str], Task | None]
 ) -> dict[str, LockEntry]:
-    """Return the entries of which the journal knows better how far their submissions got."""
+    """Return the entries whose submissions have a newer state in the journal."""
     changes = {}
     for name, entry in entries.items():
         if entry.pending is None:

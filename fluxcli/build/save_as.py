@@ -1,8 +1,8 @@
 """`generate --save-as NAME`: declares in the manifest what was just made.
 
 Checked before anything is spent; written after the image is on the disk. The manifest is read
-again under the lock beside it, so that two runs lose nothing; its own text is kept as it is, and
-a block is added at its end.
+again under the lock beside it, so that two runs at once lose nothing; its own text is kept as it
+is, and a block is added at its end.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class SaveAs:
         """Check whether an image that goes to `folder` can be declared as `name` in `cwd`.
 
         Raises:
-            FluxError: the manifest is wrong, the name is taken or none, or the place is outside.
+            FluxError: the manifest is wrong, the name is taken or invalid, or the folder is
+                outside.
         """
         path = cwd / DEFAULT_NAME
         text = _text(path)
@@ -180,7 +181,7 @@ def _text(path: Path) -> str:
     """Return a manifest's text with its line ends as they are; the beginning of a new one.
 
     Raises:
-        FluxError: MANIFEST_INVALID: it is no UTF-8 text, or no file.
+        FluxError: MANIFEST_INVALID: it is not UTF-8 text, or not a file.
     """
     try:
         return path.read_bytes().decode("utf-8")

@@ -1,4 +1,4 @@
-"""What a plan consists of: what to do with each asset, and the request that it resolves to."""
+"""The steps of a plan: what to do with each asset, and the request that it resolves to."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class PlanStep:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether its image will be another one than the lock knows."""
+        """Whether its image will differ from the one in the lock."""
         made = self.entry.made if self.entry else None
         return self.action.pays or (
             self.collects is not None and (made is None or self.collects is not made.request)
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing to do: for the program or for a person."""
+        """Whether there is nothing to do, for the program or a person."""
         return all(step.action in {Action.KEEP, Action.ORPHAN} for step in self.steps)
 
     @property
@@ -141,9 +141,9 @@ def _built_in(model: str) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What a command asks for: `chosen` assets (None: all), those `named` in full, `force`.
+    """The choices of a command: `chosen` assets (None: all), those `named` in full, `force`.
 
-    `origin` is the address of the service that is asked; tasks of another one are not collected.
+    `origin` is the address of the service; tasks of another service are not collected.
     `reroll` are assets to pay for again. `submitted` returns what this machine has submitted
     for an asset and a request hash, newest first. `price` is the estimated price of one image of
     a model, in credits.

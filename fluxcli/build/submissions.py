@@ -1,4 +1,4 @@
-"""Which earlier submission may still be collected, and which would be refused again. Pure."""
+"""Decides which earlier submissions can be collected, and which were refused for good. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DAY: Final = 86400.0
 _MARGIN: Final = 3600.0
-"""A result that the service drops within the hour is not relied on."""
+"""Results that the service removes within an hour are not relied on."""
 
 _IMPLAUSIBLE: Final = 1000 * _DAY
 """An age beyond this means that a clock was wrong, not that a task is old."""
@@ -30,8 +30,8 @@ def paid_before(
 ) -> LockedRequest | None:
     """Return the submission for exactly this request that may still be collected.
 
-    How old it is decides nothing: our clock may be wrong. That its result is gone, the service
-    reports when it is collected, and `error` records.
+    Its age does not matter, since the clock may be wrong: if its result is gone, the service
+    reports that when it is collected, and `error` records it.
     One of which it is unknown whether it was accepted comes before any other.
     """
     found = [one for one in known if one.error is None and answers(one, asset, identity)]
@@ -40,7 +40,7 @@ def paid_before(
 
 
 def is_alive(request: LockedRequest, since: float, *, now: float) -> bool:
-    """Whether the service still has the result of a task, as far as times can be believed."""
+    """Whether the service still has the result of a task, if the clock is right."""
     age = now - since
     believed = -_DAY < age < _IMPLAUSIBLE
     return request.task_id is not None and (not believed or age < RESULT_DAYS * _DAY - _MARGIN)

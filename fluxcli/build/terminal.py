@@ -1,4 +1,4 @@
-"""What a build prints: its plan with reasons, its progress, the saved paths, the document."""
+"""The output of a build: plan with reasons, progress, saved paths, JSON document."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ class BuildReporter:
         self._verbose = verbose
 
     def intentions(self, plan: Plan) -> None:
-        """Show on stderr what there is to do."""
+        """Print the plan to stderr."""
         todo = [step for step in plan.steps if step.action is not Action.KEEP]
         for line in _lines(todo, whole=self._verbose):
             self._output.note(line)
         self._output.note(_totals(plan))
 
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
-        """Show progress while a build runs; saved paths are the answer."""
+        """Show progress while a build runs; print saved paths to stdout."""
         from fluxcli.events import Failed, Finished
 
         with self._output.progress(count, usual) as progress:
@@ -108,7 +108,7 @@ def plan_text(plan: Plan, *, verbose: bool) -> tuple[str, str]:
 
 
 def reporter_for(inputs: BuildInputs) -> BuildReporter:
-    """Return what prints a build of this run."""
+    """Return the renderer for a build of this run."""
     return BuildReporter(inputs.output, sandbox=inputs.sandbox, verbose=inputs.verbose)
 
 

@@ -1,4 +1,4 @@
-"""Received callbacks on their way from the receiver's threads to the thread of the run."""
+"""A queue of received callbacks, from the receiver's threads to the thread of the run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from fluxcli.callbacks.signature import Verification
 
 _CHECK_SECONDS: Final = 0.25
-"""A blocking wait is interrupted so often: on Windows a signal does not end one."""
+"""Seconds between wake-ups of a blocking wait: on Windows a signal does not end one."""
 
 _MOST_REFUSED: Final = 100
-"""Refused callbacks beyond so many are dropped: anyone can send them, in any number."""
+"""Refused callbacks beyond this number are dropped: anyone can send them."""
 
 LARGEST_BATCH: Final = 100
 
@@ -42,7 +42,7 @@ class Inbox:
                 continue
 
     def take(self) -> Verification | None:
-        """Return the next callback, a replay marked as such; None if there is none now."""
+        """Return the next callback, a replay marked as such; None if the queue is empty."""
         if self._next:
             return self._next.popleft()
         try:

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     Sink = Callable[[Verification], None]
 
 CONNECTION_SECONDS: Final = 10.0
-"""A connection is closed after so long, however little of its request has arrived."""
+"""Seconds after which a connection is closed, even if its request is incomplete."""
 
 MOST_CONNECTIONS: Final = 64
-"""When one more is opened, the oldest is closed."""
+"""Open connections; if another one is opened, the oldest is closed."""
 
 _LOOPBACK: Final = "127.0.0.1"
 _CHECK_SECONDS: Final = 0.1
@@ -81,7 +81,7 @@ def receiving(
 class _Server(socketserver.ThreadingTCPServer):
     """The listening port; a daemon thread for each connection."""
 
-    allow_reuse_address = sys.platform != "win32"  # there it would share the port
+    allow_reuse_address = sys.platform != "win32"  # or two programs share the port
     daemon_threads = True
     request_queue_size = 128
 
@@ -102,7 +102,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.close_connections(older_than=self.seconds)
 
     def close_connections(self, *, older_than: float) -> None:
-        """Shut the connections that were opened so many seconds ago, or longer."""
+        """Close the connections that were opened at least so many seconds ago."""
         latest = time.monotonic() - older_than
         with self._lock:
             for connection, opened in self._opened.items():
@@ -110,7 +110,7 @@ class _Server(socketserver.ThreadingTCPServer):
                     _shut(connection)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - typeshed's
-        """Handle a connection in its own thread, at the expense of the oldest of too many."""
+        """Handle a connection in its own thread; close the oldest one if there are too many."""
         with self._lock:
             if len(self._opened) >= MOST_CONNECTIONS:
                 oldest = min(self._opened, key=self._opened.__getitem__)
@@ -151,7 +151,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
         return "fluxcli"
 
     def _receive(self) -> None:
-        """Queue the callback of one request, then answer: both are in one order."""
+        """Queue the callback of one request, then answer, so that both have the same order."""
         try:
             callback = self._checked()
         except _RequestError as error:
@@ -190,7 +190,7 @@ class _CallbackHandler(BaseHTTPRequestHandler):
         text = self.headers.get("content-length", "0").strip()
         if not text.isascii() or not text.isdecimal():
             raise _RequestError(400)
-        # Leading zeros aside, a number of so many digits is too large anyway.
+        # A number of so many digits, without leading zeros, is too large in any case.
         if len(text.lstrip("0")) > len(str(LARGEST_BODY)) or int(text) > LARGEST_BODY:
             raise _RequestError(413)
         data = self.rfile.read(int(text))

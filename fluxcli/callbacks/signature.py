@@ -30,12 +30,12 @@ _SECONDS: Final = re.compile(r"[0-9]{1,15}")
 
 
 class BodyError(ValueError):
-    """The body of a callback is no JSON."""
+    """The body of a callback is not JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a callback's headers prove. `timestamp` is in unix seconds; None: absent or no number.
+    """What a callback's headers prove. `timestamp` is in unix seconds; None: absent or invalid.
 
     `replayed`: the same task and timestamp were seen before. `task_id` is what the body names,
     whether or not it is signed.
@@ -49,7 +49,7 @@ class Verification:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the callback is authentic and fresh; a replay is so too."""
+        """Whether the callback is authentic and fresh; a replay is too."""
         return self.signature_valid and self.fresh
 
     def as_replay(self) -> Verification:
@@ -58,7 +58,7 @@ class Verification:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with it, as a message; None if nothing is."""
+        """What is wrong with the callback, as a message; None if it is valid."""
         if self.task_id is None:
             return "the callback names no task, so its signature cannot be checked"
         if not self.signature_valid:
@@ -79,7 +79,7 @@ def verify(
     different values proves nothing.
 
     Raises:
-        BodyError: the body is no JSON.
+        BodyError: the body is not JSON.
     """
     task_id = task_id_of(body)
     stamp = _only(headers, TIMESTAMP_HEADER)
@@ -112,12 +112,12 @@ def task_id_of(body: bytes) -> str | None:
     """Return the task that a body names: `taskId`, or `taskId` or `task_id` in its `data`.
 
     Raises:
-        BodyError: the body is no JSON.
+        BodyError: the body is not JSON.
     """
     try:
         document: Any = json.loads(body)
     except (ValueError, RecursionError):
-        raise BodyError("the body of the callback is no JSON") from None
+        raise BodyError("the body of the callback is not JSON") from None
     outer = document if isinstance(document, dict) else {}
     data = outer.get("data")
     inner = data if isinstance(data, dict) else {}

@@ -1,6 +1,6 @@
 """What was learnt about a service, by its origin: wire format, prices, whether it is a stand-in.
 
-A cache file: losing it costs a call, so a file that cannot be read or written is no error.
+A cache file: losing it costs a call, so a file that cannot be read or written is not an error.
 """
 
 from __future__ import annotations

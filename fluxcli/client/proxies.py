@@ -41,7 +41,7 @@ def proxy_for(url: str, env: Mapping[str, str]) -> tuple[str, str] | None:
         usable = False
     if not usable:
         shown = re.sub(r"//[^@/]*@", "//***@", value)
-        raise _invalid(name, shown, f"is no proxy: expected {', '.join(_SCHEMES)}")
+        raise _invalid(name, shown, f"is not a proxy: expected {', '.join(_SCHEMES)}")
     return proxy, name
 
 
@@ -86,7 +86,7 @@ def _matches(entry: str, host: str, port: int, variable: str) -> bool:
     excluded = _address(plain.strip("[]"))
     if excluded is not None or plain.startswith("["):
         if excluded is None:
-            raise _invalid(variable, entry, "is no address")
+            raise _invalid(variable, entry, "is not an address")
         return address == excluded
     suffix = plain.lstrip("*").strip(".").lower()
     name = host.rstrip(".").lower()
@@ -104,7 +104,7 @@ def _network(text: str, entry: str, variable: str) -> ipaddress.IPv4Network | ip
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise _invalid(variable, entry, "is no network") from None
+        raise _invalid(variable, entry, "is not a network") from None
 
 
 def _invalid(variable: str, entry: str, reason: str) -> FluxError:

@@ -142,7 +142,7 @@ def _is_refusal(reply: Reply) -> bool:
 
 
 def error_of(reply: Reply) -> FluxError:
-    """Translate an answer that is no success into an error for the user."""
+    """Translate an answer that reports a failure into an error for the user."""
     return _with_pause(_error_of(reply), reply)
 
 

@@ -326,7 +326,7 @@ def _trust(env: Mapping[str, str]) -> ssl.SSLContext:
     usable = [one for one in folders if os.path.exists(one)]  # noqa: PTH110 - ssl wants text
     for place in usable or folders:
         if not os.path.isdir(place):  # noqa: PTH112 - ssl wants text
-            raise _bad_certificates(_CA_FOLDERS, place, "is no folder")
+            raise _bad_certificates(_CA_FOLDERS, place, "is not a folder")
         _load(context, _CA_FOLDERS, place, capath=place)
     return context
 

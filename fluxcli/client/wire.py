@@ -102,7 +102,7 @@ def decode(http: int, body: bytes, retry_after: str | None = None) -> Reply:
 
 
 def load(text: bytes | str) -> Any:  # noqa: ANN401 - JSON from outside
-    """Parse JSON; None for what is no JSON, is nested too deep, or is a giant number."""
+    """Parse JSON; None if it is not JSON, nested too deep, or has a giant number."""
     plain = text if isinstance(text, str) else text.decode(errors="replace")
     try:
         return json.loads(plain, object_hook=_encodable)

@@ -1,4 +1,4 @@
-"""One file per word that the user types: parse, call one thing below, hand over what came back."""
+"""The commands, one module each: parse, call one function of a lower layer, report its result."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ TOPICS: Final = {
     "manifest": "assets.toml and its lock",
     "agents": "the skill file for agents and scripts",
 }
-"""The topics of `fluxcli help`, each with what it is about."""
+"""The topics of `fluxcli help`, each with its subject."""

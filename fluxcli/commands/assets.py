@@ -27,7 +27,7 @@ Assets = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneOptions:
-    """What `assets prune` may do unasked."""
+    """What `assets prune` may do without a question."""
 
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False
     force: Annotated[
@@ -240,7 +240,7 @@ def _call(
 
 
 def group(arguments: Sequence[str]) -> typer.Typer:
-    """Return the words of `fluxcli assets` as typer takes them; or one, if it is typed."""
+    """Return the subcommands of `fluxcli assets` for typer; only the typed one, if any."""
     return group_of(assets, _WORDS, CommonOptions, arguments)
 
 

@@ -24,7 +24,7 @@ _DEFAULT: Final = "assets.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordOptions:
-    """What to do with the file, if not to build it."""
+    """Flags that select another action than building."""
 
     plan: Annotated[
         bool,
@@ -39,7 +39,7 @@ class WordOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Which assets, at what price, how fast, and what is written about it."""
+    """Which assets to build, the credit limits, the speed, and the reports."""
 
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Only assets with this tag.")

@@ -1,4 +1,4 @@
-"""What `build`, `assets` and `--save-as` hand to the build package."""
+"""The inputs of the build package for `build`, `assets` and `--save-as`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def build_inputs(context: Context) -> BuildInputs:
-    """Return what a build command works with; nothing is opened yet.
+    """Return the inputs of a build command; nothing is opened yet.
 
     Raises:
         FluxError: a setting is wrong.
@@ -75,7 +75,7 @@ def build_inputs(context: Context) -> BuildInputs:
 
 
 def _is_stand_in(context: Context, *, ask: bool) -> bool:
-    """Return whether a service at an address of its own is a stand-in; nothing is charged."""
+    """Return whether the service at a custom address is a sandbox; nothing is charged."""
     if context.sandbox or context.base_url == API_URL:
         return context.sandbox
     cache = context.origin_cache
@@ -88,5 +88,5 @@ def _is_stand_in(context: Context, *, ask: bool) -> bool:
 
 
 def _whole(number: float) -> float:
-    """Return a number that is printed without `.0` if it is a whole one."""
+    """Return a number that is printed without `.0` if it is whole."""
     return int(number) if number.is_integer() else number

@@ -259,7 +259,7 @@ def _check_path(path: str) -> None:
 
 
 def _target(context: Context, *, save: bool) -> OutputTarget | None:
-    """Return where `-o` wants images; None: each where it was meant to go.
+    """Return the folder or file that `-o` names; None: each task's own output.
 
     Raises:
         FluxError: it names one file, or there is nothing to save.
@@ -296,7 +296,7 @@ def _print_callbacks(context: Context, inbox: Inbox, _target: OutputTarget | Non
 
 
 def _save_images(context: Context, inbox: Inbox, target: OutputTarget | None) -> None:
-    """Save the image of each accepted callback once, for ever."""
+    """Save the image of each accepted callback once, until interrupted."""
     from fluxcli.output.results import ResultReporter
 
     saved: set[str] = set()
@@ -351,7 +351,7 @@ def _to_save(context: Context, name: str, target: OutputTarget | None) -> Task |
 def _without_busy(
     context: Context, events: Iterable[Event | None], saved: set[str]
 ) -> Iterator[Event | None]:
-    """Pass events on; a task that another process is saving is no failure.
+    """Pass events on; a task that another process is saving is not a failure.
 
     The id of a task that failed is forgotten, so that another callback tries it again.
     """
@@ -365,7 +365,7 @@ def _without_busy(
 
 
 def group(arguments: Sequence[str]) -> typer.Typer:
-    """Return the words of `fluxcli callback` as typer takes them; or one, if it is typed."""
+    """Return the subcommands of `fluxcli callback` for typer; only the typed one, if any."""
     return group_of(callback, _WORDS, CommonOptions, arguments)
 
 

@@ -1,7 +1,7 @@
-"""`fluxcli config`: the settings, shown, changed and tried out.
+"""`fluxcli config`: shows, changes and checks the settings.
 
-Knows how the settings are asked for and what is said about them. What they mean, where they
-lie and how the file is written is `settings`' business; what the service answers, `service`'s.
+Only parsing and output are here. `settings` defines what they mean and writes the file.
+
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def check(context: Context) -> None:
 
 
 def _row(settings: Settings, name: str) -> tuple[str, Value, str | None]:
-    """Return a setting's name, value and origin; neither, if the value cannot be used."""
+    """Return a setting's name, value and origin; no value and origin, if it is invalid."""
     try:
         found = settings.value(name)
     except FluxError:
@@ -241,7 +241,7 @@ def _check_storable(setting: Setting, value: str | None) -> None:
 
 
 def _warn(context: Context, output: Output, setting: Setting | None, *, lossy: bool) -> None:
-    """Say what a change of the file may have done, or may not do."""
+    """Report what a change of the file affects, and what overrides it."""
     if lossy:
         output.warn(f"the comments in `{context.settings.config_path}` were lost")
     names = setting.variables if setting else ()
@@ -251,7 +251,7 @@ def _warn(context: Context, output: Output, setting: Setting | None, *, lossy: b
 
 
 def _output(context: Context) -> Output:
-    """Return what to speak with, even if the settings are what is to be mended."""
+    """Return the output of the run, even if the settings are broken and to be repaired."""
     try:
         return context.output
     except FluxError:
@@ -272,7 +272,7 @@ def _raise_all(problems: list[FluxError]) -> None:
 
 
 def group(arguments: Sequence[str]) -> typer.Typer:
-    """Return the words of `fluxcli config` as typer takes them; or one, if it is typed."""
+    """Return the subcommands of `fluxcli config` for typer; only the typed one, if any."""
     return group_of(config, _WORDS, CommonOptions, arguments)
 
 

@@ -1,6 +1,6 @@
 """The flags that choose which tasks `status` lists, and how.
 
-Annotations are no texts here: each would be compiled again, one by one, at every start.
+Annotations are not strings here: each would be compiled again at every start.
 """
 
 from typing import Annotated, Final

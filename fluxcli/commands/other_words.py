@@ -60,7 +60,7 @@ COMMANDS_MEANT: Final = {
     **dict.fromkeys(("man", "manual", "docs", "topics"), "fluxcli help"),
     "version": "fluxcli --version",
 }
-"""The command, or the fact, for a word that is no command here."""
+"""The command, or a fact, for a word that is not a command of fluxcli."""
 
 COMPLETION: Final = frozenset({"completions", "complete", "autocomplete"})
 """Words for the scripts of shells."""
@@ -113,4 +113,4 @@ FLAGS_MEANT: Final = {
     ),
     "--config": "export FLUXCLI_CONFIG=FILE",
 }
-"""The flag, the command or the fact for a flag that is none here."""
+"""The flag, the command or a fact for a flag that fluxcli does not have."""

@@ -147,7 +147,7 @@ def request_environment(context: Context) -> RequestEnvironment:
         cwd=context.cwd,
         origin=context.base_url,
         now=context.clock.wall(),
-        # What is piped in can be read once only.
+        # Piped input can be read only once.
         read_text=cache(context.output.read_stdin),
         read_bytes=cache(context.output.read_stdin_bytes),
         find=context.journal.find,
@@ -161,7 +161,7 @@ def request_environment(context: Context) -> RequestEnvironment:
 def _selected(
     context: Context, resolved: ResolvedRequest, flags: PictureOptions, run: Run | None = None
 ) -> Remaining:
-    """Compare the command with its unfinished run, its history and the files at its place.
+    """Compare the command with its unfinished run, its history and the files at its output.
 
     `run` is the run of the command, if it is held by this process.
     """
@@ -182,7 +182,7 @@ def _selected(
 
 
 def output_rules(context: Context, flags: PictureOptions) -> OutputRules:
-    """Return what the flags say about files in the way."""
+    """Return what the flags allow for existing files at the output."""
     from fluxcli.requests.remaining import OutputRules
 
     place = flags.place
@@ -195,7 +195,7 @@ def output_rules(context: Context, flags: PictureOptions) -> OutputRules:
 
 
 def check_metadata_place(context: Context, resolved: ResolvedRequest) -> None:
-    """Refuse `--metadata sidecar` where there is no file that it could stand beside.
+    """Refuse `--metadata sidecar` if there is no image file to put it beside.
 
     Raises:
         FluxError: USAGE; a setting is ignored instead.
@@ -218,10 +218,10 @@ def _selected_again(
     agreed: Remaining,
     run: Run,
 ) -> Remaining:
-    """Look again at everything, now that no other process can run the same command.
+    """Compare everything again, now that no other process can run the same command.
 
-    Meanwhile it may have ended elsewhere, or a file may have appeared. More than what was
-    agreed to needs to be agreed to.
+    Meanwhile it may have ended elsewhere, or a file may have appeared. A higher price
+    than the one that was confirmed must be confirmed again.
     """
     try:
         selection = _selected(context, resolved, flags, run)
@@ -241,7 +241,7 @@ def _check_spending(
 
 
 def check_agreed(context: Context, flags: PictureOptions, estimate: int) -> None:
-    """Check that so many credits may be spent; ask where the flags do not say it.
+    """Check that so many credits may be spent; prompt if the flags do not decide it.
 
     Raises:
         FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
@@ -318,7 +318,7 @@ def _show_settings(context: Context, mode: Mode) -> None:
 
 
 def picture_runner(context: Context, flags: PictureOptions) -> TaskRunner:
-    """Return what makes the images, as the flags say."""
+    """Return the runner that makes the images, with the options of the flags."""
     return task_runner(
         context,
         wait=not flags.no_wait,
@@ -337,7 +337,7 @@ def _input_of(resolved: ResolvedRequest) -> str | None:
 
 
 def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptions) -> None:
-    """Hand flags that are settings to the session, unless they contradict each other."""
+    """Pass flags that override settings to the context; refuse those that contradict each other."""
     context.configure(output=place.output, timeout=wait.timeout, interval=wait.interval)
     context.configure(metadata=place.metadata)
     if place.force and place.skip_existing:
@@ -345,7 +345,7 @@ def take_places_and_times(context: Context, place: PlaceOptions, wait: WaitOptio
 
 
 def note_stand_in(context: Context) -> None:
-    """Note in the sandbox that its images are stand-ins."""
+    """Print in the sandbox that its images are placeholders."""
     if context.sandbox:
         context.output.note("sandbox: images are stand-ins, and nothing was charged")
 

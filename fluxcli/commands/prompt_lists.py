@@ -1,7 +1,7 @@
 """`fluxcli generate --prompts`: the images of a prompt list, made in one run.
 
 Each line has a run of its own in the journal, so that a rerun resumes or skips what an earlier
-one has paid for, whatever lines were added, removed or moved since.
+one has paid for, even if lines were added, removed or moved.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def make_list(
 ) -> None:
     """Make the images of the prompt list `source`, or show what would be made.
 
-    `others` are the arguments that cannot stand beside a list, by their names.
+    `others` are the arguments that cannot be combined with a list, by their names.
     """
     clash = next((name for name, value in others.items() if value is not None), None)
     if clash is not None:
@@ -77,7 +77,7 @@ def make_list(
         )
         return
     wanted = [line for line in batch.lines if batch.selections[line.key].wanted]
-    # Where everything is on the disk already, neither key nor network is needed.
+    # If everything is on the disk already, neither key nor network is needed.
     runner = picture_runner(context, flags) if wanted else None
     check_agreed(context, flags, estimate)
     reporter = result_reporter(context, flags.show, ids=flags.no_wait)
@@ -162,7 +162,7 @@ class _Batch:
         return sum(line.resolved.credits(self.selections[line.key].unpaid) for line in self.lines)
 
     def report_existing(self, report: Callable[[Task], None]) -> int:
-        """Report the images that need not be made; return how many are the list's own."""
+        """Report the images that need not be made; return how many belong to the list."""
         for line in self.lines:
             selection = self.selections[line.key]
             for task in selection.made:
@@ -194,10 +194,10 @@ class _Batch:
                 self.context.journal.close_run(run)
 
     def _begun(self, line: ListedRequest) -> tuple[Run, PictureRequest | Task]:
-        """Open the run of a line, and look again at everything now that no other process has it.
+        """Open the run of a line, and compare everything again, now that no other process has it.
 
         Raises:
-            FluxError: BUSY; NO_CONSENT: it is to be paid for, which was not agreed to.
+            FluxError: BUSY; NO_CONSENT: it would now be paid for, which was not confirmed.
         """
         journal, new = self.context.journal, self.flags.spend.new
         run = journal.open_run(line.resolved.fingerprint, new=new, since=self.marks[line.key])

@@ -27,7 +27,7 @@ def prompt_meant(
     """Return the prompt: the text of `-p` as it is, or the argument unless it is a slip.
 
     Raises `FluxError` with status 2 for both at once, and for a prompt that is the name of a
-    command or of an image, begins with `-`, or stands where the image belongs.
+    command or of an image, begins with `-`, or is in the place of the image.
     """
     if prompt is not None and text is not None:
         raise FluxError(Code.USAGE, "both PROMPT and `--prompt` are given: give one of them")

@@ -157,7 +157,7 @@ def _named(context: Context, name: str) -> str:
 
 
 def _recorded_id(path: Path) -> str | None:
-    """Return the id of a task that the metadata of an image name, whoever made it."""
+    """Return the id of a task that the metadata of an image names, even one of another machine."""
     from fluxcli.files.metadata import read_metadata
 
     found = (read_metadata(path) or {}).get("task_id")
@@ -238,7 +238,7 @@ def _polled(
 def _report(context: Context, errors: list[FluxError]) -> None:
     """Print the errors of tasks whose records are printed already."""
     for error in errors:
-        # Where the task's own record tells of the failure, a script needs no second object.
+        # If the task's record has the failure, a script needs no second object.
         if error.code is Code.OUTCOME_UNKNOWN:
             context.output.problem(error)
         elif error.code in _SHOWN_BY_STATE:
@@ -249,7 +249,7 @@ def _report(context: Context, errors: list[FluxError]) -> None:
 
 
 def _refreshed(context: Context, tasks: list[Task]) -> list[Task]:
-    """Bring the unfinished tasks up to date, as far as the service can be asked."""
+    """Bring the unfinished tasks up to date, as far as the service can be reached."""
     running = [task for task in tasks if task.state is State.RUNNING]
     if not running:
         return tasks

@@ -1,4 +1,4 @@
-"""The names of tasks as they are typed, checked before anything is asked for them."""
+"""Checks the names of tasks as typed, before anything is requested for them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LISTED: Final = 5
 
 
 def check_names(context: Context, names: Sequence[str]) -> None:
-    """Make sure that each name can mean one task.
+    """Check that each name can mean only one task.
 
     Raises:
         FluxError: USAGE for a prefix that is too short or that several ids begin with, which
-            are listed; TASK_NOT_FOUND for `@last` where there is no task or every one failed,
+            are listed; TASK_NOT_FOUND for `@last` if there is no task or all have failed,
             and for a task of another service.
     """
     for name in names:
@@ -48,7 +48,7 @@ def _check_last(context: Context) -> None:
 
 
 def _check_prefix(context: Context, name: str) -> None:
-    # Bytes that are no text are in no id: the search reports that.
+    # No id contains invalid UTF-8: the search reports it.
     if len(name) < _SHORTEST and name.isprintable():
         found = context.journal.beginning(name) if name else []
         raise FluxError(

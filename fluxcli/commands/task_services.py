@@ -1,4 +1,4 @@
-"""What the task commands make from the context: the runner, the history, the output place."""
+"""Makes what the task commands need from the context: runner, history, output place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def task_runner(
     existing: Existing = "beside",
     metadata: Metadata | None = None,
 ) -> TaskRunner:
-    """Return what makes and saves images; `timeout`, in seconds, replaces the setting.
+    """Return the runner that makes and saves images; `timeout`, in seconds, replaces the setting.
 
     `metadata` None: as each task was made with.
 
@@ -52,7 +52,7 @@ def task_runner(
 
 
 def task_history(context: Context, *, wait: bool = False) -> History:
-    """Return what polls earlier tasks: once each, or with `wait` until they are final."""
+    """Return the history, which polls tasks: once each, or with `wait` until they are final."""
     from fluxcli.tasks.history import History
 
     runner = task_runner(context, timeout=None if wait else 0.0, save=False)

@@ -43,7 +43,7 @@ class HelpfulGroup(TyperGroup):
 
 
 def _print_page(ctx: ParserContext) -> NoReturn:
-    """Print the page as all answers are printed: a full device is reported, a gone reader is not.
+    """Print the page like any answer: a full device is reported, a closed pipe is not.
 
     Help depends on no setting, so that it can be read when the config file is broken.
     """
@@ -57,7 +57,7 @@ def _print_page(ctx: ParserContext) -> NoReturn:
 
 
 def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
-    """Return the only word that can be meant, none if it is unknown, or all if none is typed."""
+    """Return the names to load: the one typed, none if it is unknown, all if none is typed."""
     for one in arguments:
         if one in {"--color", "--api"}:
             break
@@ -67,7 +67,7 @@ def meant(arguments: Sequence[str], words: Collection[str]) -> Collection[str]:
 
 
 def named() -> None:
-    """Stand for a command whose name is all that matters: one is offered for an unknown word."""
+    """Do nothing: a placeholder for a command of which only the name is needed for suggestions."""
 
 
 def group_of(
@@ -76,7 +76,7 @@ def group_of(
     common: type,
     arguments: Sequence[str],
 ) -> typer.Typer:
-    """Return a command of several words as typer takes it; with one word, if that is typed."""
+    """Return a command with subcommands as typer takes it; only the typed one, if any."""
     app = typer.Typer(
         rich_markup_mode=None, add_completion=False, cls=HelpfulGroup, suggest_commands=False
     )
@@ -92,7 +92,7 @@ def group_of(
 def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
     """Return `function` as typer takes it: flags for its groups and the `common` one.
 
-    The common group is not handed to the function: it configures the session.
+    The common group is not passed to the function: it configures the context.
     """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     groups = {one.name: one.annotation for one in own if _is_group(one.annotation)}
@@ -107,7 +107,7 @@ def spread(function: Callable[..., None], common: type) -> Callable[..., None]:
         common_values = {one.name: values.pop(one.name) for one in shared}
         context.configure(**common_values)
         for name in (name for name, value in common_values.items() if value is not None):
-            # A wrong value is an error of every command, also of one that does not need it.
+            # An invalid value is an error of every command, even if the command does not use it.
             context.settings.value(name)
         made = {name: _made(group, values) for name, group in groups.items()}
         function(context, **values, **made)

@@ -1,4 +1,4 @@
-"""What the parser could not read, in our words, with the command line that was meant."""
+"""The texts of usage errors: what the parser could not read, and the corrected command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMBERS: Final = {"int": "a whole number", "float": "a number"}
 def usage_error(error: Exception, arguments: Sequence[str], cwd: Path) -> FluxError:
     """Return the error for an exception of the parser.
 
-    The hint is the corrected command line, what fluxcli has in the place of another tool's word,
+    The hint is the corrected command line, the equivalent of another tool's word,
     or the command that prints the help.
     """
     context: Any = getattr(error, "ctx", None)
@@ -36,7 +36,7 @@ def usage_error(error: Exception, arguments: Sequence[str], cwd: Path) -> FluxEr
 def _explained(
     error: Exception, arguments: Sequence[str], cwd: Path, context: typer.Context | None
 ) -> tuple[str, str]:
-    """Return what is wrong, and the hint; "" where only the help is left to name."""
+    """Return what is wrong, and the hint; "" if only the help can be suggested."""
     text = str(getattr(error, "message", None) or error)
     params = getattr(getattr(context, "command", None), "params", ())
     option = getattr(error, "option_name", None)
@@ -121,7 +121,7 @@ def _bad_number(
     error: Any,  # noqa: ANN401 - the parser's own
     arguments: Sequence[str],
 ) -> tuple[str, str]:
-    """Explain a value that is no number, or out of its range."""
+    """Explain a value that is not a number, or out of its range."""
     name, kind = max(error.param.opts, key=len), error.param.type
     least, most = getattr(kind, "min", None), getattr(kind, "max", None)
     limits = {

@@ -30,7 +30,7 @@ def made() -> dict[str, str]:
 
 
 def stale(root: Path) -> list[str]:
-    """Return the paths below `root` whose files are not what would be made, or are left over."""
+    """Return the paths below `root` whose files are out of date, or have no generator."""
     files = made()
     pages = (root / "completions/man1").glob("*")
     left_over = [f"completions/man1/{path.name}" for path in pages]

@@ -26,7 +26,7 @@ def script(root: Command) -> str:
 
 
 def _values(root: Command) -> Iterator[str]:
-    """Say what flags take, those that take the same together."""
+    """Return what flags take, grouped by equal values."""
     takers: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for flag, words in uses(root).items():
         if flag.value:
@@ -39,7 +39,7 @@ def _values(root: Command) -> Iterator[str]:
 
 
 def _choose(values: dict[str, list[str]]) -> Iterator[str]:
-    """Set the first value; where commands differ, another for those that want it."""
+    """Set the first value; where commands differ, the others for their commands."""
     (usual, _), *others = values.items()
     yield f"next='{usual}'"
     for wanted, commands in others:
@@ -48,7 +48,7 @@ def _choose(values: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _commands(root: Command, everywhere: Iterable[Flag]) -> Iterator[str]:
-    """Return the flags and arguments of commands, those that are alike together."""
+    """Return the flags and arguments of commands, equal ones grouped."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for command in root.all():
         own = [_either(flag) for flag in command.flags if flag not in everywhere]
@@ -78,7 +78,7 @@ def _case(patterns: Iterable[str], rows: Iterable[str]) -> Iterator[str]:
 
 
 def _takes(command: Command) -> Iterator[str]:
-    """Return what its arguments are; free text comes last in every command, and is left out."""
+    """Return what the arguments of a command are; free text comes last, and is left out."""
     if command.commands:
         yield f"'{' '.join(below.word for below in command.commands)}'"
     for argument in command.arguments:

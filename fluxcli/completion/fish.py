@@ -42,7 +42,7 @@ def _words(root: Command) -> Iterator[str]:
 
 
 def _arguments(root: Command) -> Iterator[str]:
-    """Complete first arguments, alike ones together; no command takes more but free text."""
+    """Complete first arguments, grouped by equal values; others are free text."""
     places: dict[tuple[str, str], list[str]] = {}
     for command in root.all():
         for argument in command.arguments[:1]:
@@ -50,7 +50,7 @@ def _arguments(root: Command) -> Iterator[str]:
             places.setdefault((test, _offered(argument.value)), []).append(_quoted(command.words))
     for (test, offered), commands in places.items():
         if offered:
-            # Where an asset is named, its manifest can be named before it.
+            # An asset can be preceded by its manifest.
             completion = offered.replace("(__fluxcli_assets)", "(__fluxcli_assets manifests)")
             yield _line([f"{test} {' '.join(commands)}"], completion)
 
@@ -73,7 +73,7 @@ def _where(commands: Sequence[str]) -> str:
 
 
 def _spellings(flag: Flag) -> list[str]:
-    """Return the names as fish wants them: a flag and its opposite are two."""
+    """Return the names in the form of fish, where a flag and its opposite are two."""
     short = "".join(f"-s {name[1:]} " for name in flag.names if not name.startswith("--"))
     return [f"{short}-l {name[2:]}" for name in flag.names if name.startswith("--")]
 

@@ -1,4 +1,4 @@
-"""The file of help pages, so that `--help` need not load the program that it describes."""
+"""The file of help pages, so that `--help` does not load the program."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def pages(root: Command) -> dict[str, str]:
 
 
 def _broken(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines of a tolerable length; those of text alone are broken, outside of examples."""
+    """Yield lines of limited length; only lines of text, not examples, are broken."""
     is_example = False
     for line in lines:
         is_example = line == ".EX" or (is_example and line != ".EE")
@@ -144,7 +144,7 @@ def _bold(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text as roff shows it literally."""
+    """Return a text escaped for roff."""
     plain = (
         text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq").replace("`", r"\(ga")
     )

@@ -27,7 +27,7 @@ def _words(root: Command) -> Iterator[str]:
 
 
 def _arguments(root: Command) -> Iterator[str]:
-    """Return what first arguments are, alike ones together; all others are free text."""
+    """Return what first arguments are, grouped by equal values; others are free text."""
     places: dict[tuple[bool, str], list[str]] = {}
     for command in root.all():
         for argument in command.arguments[:1]:

@@ -1,6 +1,6 @@
-"""The program's commands, flags and texts, read off its own parser: the source of all generators.
+"""The program's commands, flags and texts, read from its parser: the source of all generators.
 
-What the parser leaves open (which ratios there are, which settings) comes from the tables that
+What the parser does not know (the ratios, the settings) comes from the tables that
 the program itself reads. The texts of a command are its docstring: a summary, paragraphs, and
 
 Examples:
@@ -61,7 +61,7 @@ _SECTION: Final = re.compile(r"(Examples|Statuses|See):\s*(.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What may be typed at one place: one of `words`, a file, a task, an image, …, anything."""
+    """What can be typed at one position: one of `words`, a file, a task, an image, …, anything."""
 
     kind: Kind
     words: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag. One of its `names`, its opposite among them, shuts out the others.
+    """A flag. Only one of its `names`, which include its opposite, can be used.
 
     `value` None: it takes none. `shown` names what it takes, for people. `setting` is the
     setting that it overrides.
@@ -87,7 +87,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What stands at one place of the line; `many`: and at all that follow.
+    """The argument at one position of the line; `many`: and at all that follow.
 
     `shown` is the name of what it takes first, `usage` all of it as a usage line has it.
     """
@@ -125,7 +125,7 @@ class Command:
 
     @property
     def path(self) -> str:
-        """The whole of its words, the program's name among them."""
+        """Its whole name, beginning with the program's."""
         return f"{NAME} {self.words}".strip()
 
     @property

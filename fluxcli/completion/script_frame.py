@@ -1,4 +1,4 @@
-"""How a script comes of its frame: the file `NAME.in` here, with tables filled in.
+"""Makes a script from its frame: the file `NAME.in` in this folder, with tables filled in.
 
 A line `#: NAME` of the frame is a comment to its shell, and becomes the table of that name.
 """
@@ -17,15 +17,15 @@ _FOLDER: Final = Path(__file__).parent
 _MARK: Final = "#: "
 _WIDTH: Final = 90
 _PAIR: Final = re.compile("'[^' ]+ [^' ]+'")
-"""A command of two words in quotes, which no line end may part."""
+"""A command of two words in quotes, which must stay on one line."""
 _JOINED: Final = "\0"
 
 
 def fill(name: str, **tables: Iterable[str]) -> str:
-    """Return the frame `name` with its tables filled in, each as far in as its mark stands.
+    """Return the frame `name` with its tables filled in, each with the indent of its mark.
 
     Raises:
-        KeyError: the frame wants a table that is not given.
+        KeyError: the frame has a table that is not given.
     """
     frame = (_FOLDER / f"{name}.in").read_text(encoding="utf-8")
     return "".join(f"{line}\n" for line in _filled(frame.splitlines(), tables))

@@ -38,7 +38,7 @@ def _flags(root: Command) -> Iterator[str]:
 
 
 def _array(commands: Iterable[str]) -> str:
-    """Name the array for some commands; `status` alone is a variable of zsh's own."""
+    """Name the array for some commands; `status` is a variable of zsh."""
     return "_".join(words.replace(" ", "_") or "fluxcli" for words in commands) + "_flags"
 
 
@@ -70,7 +70,7 @@ def _list(name: str, items: list[str]) -> Iterator[str]:
 
 
 def _flag(flag: Flag) -> str:
-    """Return a flag as `_arguments` reads it: what it shuts out, its names, its meaning."""
+    """Return a flag as `_arguments` reads it: what it excludes, its names, its meaning."""
     meaning = flag.help.replace("[", "\\[").replace("]", "\\]")
     value = f":{_name(flag.shown)}:{_action(flag.value)}" if flag.value else ""
     after = f"[{meaning}]{value}"
@@ -90,7 +90,7 @@ def _spelt(name: str, value: Value | None) -> str:
 
 def _argument(argument: Argument) -> str:
     where = "*" if argument.many else ""
-    # With a mere message as its action, zsh would hide the flags at the same place.
+    # With only a message as its action, zsh would hide the flags at this position.
     action = "()" if argument.value.kind == "any" else _action(argument.value)
     return _quoted(f"{where}:{_name(argument.shown)}:{action}")
 
@@ -100,7 +100,7 @@ def _name(shown: str) -> str:
 
 
 def _action(value: Value) -> str:
-    """Return what completes a value; functions after a blank get no words but their own."""
+    """Return what completes a value; functions after a blank get only their own words."""
     if value.kind == "words":
         return "\n".join(wrap("(", value.words, ")")).replace(":", "\\:")
     return _ACTIONS.get(value.kind, " ")

@@ -43,7 +43,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
     None, the mode of an existing file is kept, and a new one has what the umask leaves of 0666.
 
     Raises:
-        OSError: it cannot be written, or the target is no regular file; it is unchanged.
+        OSError: it cannot be written, or the target is not a regular file; it is unchanged.
     """
     target = Path(os.path.realpath(path))
     with contextlib.suppress(FileNotFoundError):
@@ -67,7 +67,7 @@ def unfinished_writes(path: Path) -> list[Path]:
 
 
 class TemporaryFile:
-    """An open, empty, private file beside `target`, which is no link and need not exist.
+    """An open, empty, private file beside `target`, which is not a link and need not exist.
 
     `file` is open for reading and writing. It is closed by `install` and `discard`.
 

@@ -45,7 +45,7 @@ _ENTRY: Final = re.compile(r"<fluxcli:request>(.*?)</fluxcli:request>|fluxcli:re
 def embedded(chunks: Iterable[bytes], form: str, record: Mapping[str, object]) -> Iterator[bytes]:
     """Yield the bytes of an image of the format `form` with `record` inside.
 
-    What is no image of that format passes unchanged: the check that follows refuses it.
+    Anything but an image of that format passes unchanged: the check that follows refuses it.
     """
     place = _png_place if form == "png" else _jpeg_place
     text = _png_text if form == "png" else _xmp_segment
@@ -92,7 +92,7 @@ def check_sidecar(image: Path) -> None:
     if _is_foreign(path):
         raise FluxError(
             Code.WOULD_OVERWRITE,
-            f"{quoted(path)} exists and is no metadata of fluxcli",
+            f"{quoted(path)} exists and is not metadata of fluxcli",
             hint="rename it, or choose another `--output`",
         )
 
@@ -106,7 +106,7 @@ def write_sidecar(image: Path, record: Mapping[str, object]) -> str | None:
     data = json.dumps(record, indent=2, ensure_ascii=False).encode(errors="replace") + b"\n"
     try:
         if _is_foreign(path):
-            return f"{quoted(path)} exists and is no metadata of fluxcli"
+            return f"{quoted(path)} exists and is not metadata of fluxcli"
         is_ours = path.exists()
         file = TemporaryFile(path, token="metadata")  # noqa: S106 - part of a file name
         try:
@@ -118,7 +118,7 @@ def write_sidecar(image: Path, record: Mapping[str, object]) -> str | None:
         if placed != path:
             # A file has appeared meanwhile.
             placed.unlink()
-            return f"{quoted(path)} exists and is no metadata of fluxcli"
+            return f"{quoted(path)} exists and is not metadata of fluxcli"
     except OSError as error:
         return f"{quoted(path)} cannot be written: {reason_of(error)}"
     return None

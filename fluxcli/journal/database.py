@@ -214,7 +214,7 @@ def _reason(error: sqlite3.Error | OSError) -> str:
 
 
 def damaged(path: Path, detail: str) -> FluxError:
-    """Return the error for a journal that is no whole database; what is paid for is unknown."""
+    """Return the error for a damaged database; it is unknown what is paid for."""
     from fluxcli.catalog import LOGS_PAGE
 
     return FluxError(

@@ -76,7 +76,7 @@ def request_of(text: str) -> Request:
     """Return the request that `request_text` wrote.
 
     Raises:
-        DamagedRowError: it is no request.
+        DamagedRowError: it is not a request.
         LaterRowError: it has a field, or the value of a choice, that this version does not know.
     """
     try:

@@ -37,7 +37,7 @@ _UP: Final = (ControlType.CURSOR_UP, 1)
 class Display:
     """The rows that stand below everything else that is written to one terminal.
 
-    A terminal that is gone is no failure. The methods may be called from any thread, but
+    A terminal that is gone is not a failure. The methods may be called from any thread, but
     `clear_at_once` and `suspended` are for signals' handlers: these may interrupt rich while it
     draws, so they write past it, and leave the terminal as rich believes it to be.
     """

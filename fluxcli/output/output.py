@@ -5,7 +5,7 @@ The rules, kept in this file only:
 - stderr is for people: notes, warnings, progress, errors, hints, questions.
 - Text from outside (the service, prompts, file names) never acts on a terminal.
 - Secrets are never printed, in any encoding.
-- A closed stream is no failure, nor is a reader that goes away.
+- A closed stream or a reader that exits is not a failure.
 - While the live display is shown, permanent lines are written above it.
 """
 
@@ -99,7 +99,7 @@ class Output:
 
     @property
     def stdout_columns(self) -> int | None:
-        """The width of the terminal that stdout is; None if it is no terminal."""
+        """The width of the terminal that stdout is; None if it is not a terminal."""
         return self._out.size(self._env)[0] if self._out.is_terminal else None
 
     def shown(self, text: str) -> str:
@@ -213,7 +213,7 @@ class Output:
             self._print(self._style(visible(text), "dim"))
 
     def trace(self, text: str) -> None:
-        """Print one line of the HTTP trace that `--debug` enables, whatever the other flags are."""
+        """Print one line of the HTTP trace that `--debug` enables, even with `-q` or `--json`."""
         self._print(self._style("debug: " + visible(text), "dim"))
 
     def warn(self, text: str, *, always: bool = False) -> None:
@@ -296,7 +296,7 @@ class Output:
     def preview(self, path: Path) -> None:
         """Show a saved image in the terminal behind stderr, as well as it can; never in a pipe.
 
-        A terminal that cannot, or a file that is no image, gets a note and is no failure.
+        If the terminal cannot, or the file is not an image, a note is printed; it is not a failure.
         """
         from fluxcli.output import preview
 
@@ -315,7 +315,7 @@ class Output:
     # Prompts, printed on stderr and answered on stdin.
 
     def confirm(self, question: str) -> bool | None:
-        """Prompt for yes or no; nothing typed is no. None: there is no terminal to prompt on."""
+        """Prompt for yes or no, no being the default. None: there is no terminal to prompt on."""
         if self._stdin is None or not self.interactive:
             return None
         with self._cleared():
@@ -394,7 +394,7 @@ class Output:
         return self._err.size(self._env)
 
     def _print(self, line: str) -> None:
-        """Write one finished line for people. A stream that cannot be written is no failure."""
+        """Write one finished line for people. A stream that cannot be written is not a failure."""
         if self._display is not None:
             self._display.print_above(line)
         else:

@@ -110,7 +110,7 @@ def _text(width: int, *parts: str | tuple[str, str]) -> Text:
 
 
 def _chosen(rows: list[ProgressRow], space: int) -> list[ProgressRow]:
-    """The rows that matter most, in their own order, if there is no room for all."""
+    """The most important rows, in their own order, if not all fit."""
     if len(rows) <= space:
         return rows
     # What needs attention is never hidden, but leaves at least half of the lines to the rest.

@@ -42,7 +42,7 @@ else:
         silent = list(before)
         silent[3] &= ~termios.ECHO
         try:
-            # TCSAFLUSH: what was typed before the question is no answer to it.
+            # TCSAFLUSH: what was typed before the question does not answer it.
             termios.tcsetattr(handle, termios.TCSAFLUSH, silent)
             yield
         finally:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MASK: Final = "***"
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 _SHORTEST: Final = 12
-"""A shorter one is no real key (they have 32 characters), but a stand-in's, such as `test`."""
+"""A shorter key is not redacted: real keys have 32 characters; a sandbox may have `test`."""
 
 
 class Redactor:

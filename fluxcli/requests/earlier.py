@@ -47,7 +47,7 @@ def based_on_earlier(
     if raw.mode == "edit" and mode != "edit":
         raise FluxError(
             Code.USAGE,
-            f"task `{named}` is no edit and has no input",
+            f"task `{named}` is not an edit and has no input",
             hint=f"fluxcli generate --again {named}",
         )
     values = {f"{mode}.{field.name}": getattr(task.request, field.name) for field in FIELDS}

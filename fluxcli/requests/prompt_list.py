@@ -103,7 +103,7 @@ def _prompt(place: str, value: object) -> str:
     if not isinstance(value, str):
         raise _bad(place, "`prompt` is not text", _EXAMPLE)
     if not value.strip() or value.strip() == "-":
-        raise _bad(place, f"`{value}` is no prompt", None)
+        raise _bad(place, f"`{value}` is not a prompt", None)
     if "\0" in value:
         raise _bad(place, "the prompt holds a zero byte", "save the list as UTF-8 text")
     try:

@@ -131,7 +131,7 @@ def _stand_in(resolved: ResolvedRequest, number: int, path: Path, *, sandbox: bo
     """Return a task for an image that is not made because its file exists.
 
     Raises:
-        FluxError: WOULD_OVERWRITE: the file is no whole image.
+        FluxError: WOULD_OVERWRITE: the file is not a complete image.
     """
     try:
         found = inspect_file(path)

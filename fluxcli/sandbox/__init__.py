@@ -1,4 +1,4 @@
-"""The stand-in service: rehearsals without a key, and the server that the tests use.
+"""The sandbox, a stand-in for the service: tries without a key, and the server of the tests.
 
 It knows the service's HTTP contract from its documentation and from recorded traffic, and keeps
 its own copy of every fact. It shares no code with the client, so that a mistake in one cannot

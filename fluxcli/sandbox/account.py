@@ -36,12 +36,11 @@ _PAID_OUTCOMES: Final = "('success', 'late', 'expired', 'forgotten')"
 
 @dataclass(frozen=True, slots=True)
 class SandboxTask:
-    """One task as it was accepted. It is over at `ends`, and then `outcome` comes true.
+    """One task as it was accepted. It ends at `ends` with `outcome`.
 
-    `params` is the request as JSON; `outcome` is `success`, `late` (so too, but its record is not
-    known at first), `expired` (its result is gone),
-    `forgotten` (so is its record) or a word for a failure; `callback` is empty where none
-    was given.
+    `params` is the request as JSON; `outcome` is `success`, `late` (success, but its record is
+    not found at first), `expired` (its result is gone), `forgotten` (its record too) or a word for
+    a failure; `callback` is empty where none was given.
     """
 
     id: str
@@ -91,7 +90,7 @@ class SandboxAccount:
                     place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
                 )
                 opened.callback(self._database.close)
-                # A crash of the machine may lose the sandbox's last seconds; waiting
+                # A power failure may lose the sandbox's last seconds; waiting
                 # for the disk would slow down every test.
                 self._database.execute("PRAGMA synchronous = OFF")
                 self._create_schema(balance)
@@ -107,7 +106,7 @@ class SandboxAccount:
             if version == _VERSION:
                 return
             if version in _EARLIER:
-                # Rehearsals are not worth a migration; the store starts again.
+                # A sandbox needs no migration; the store starts again.
                 for name in ("tasks", "uploads", "links", "calls", "numbers"):
                     database.execute(f"DROP TABLE IF EXISTS {name}")
                 version = 0
@@ -121,7 +120,7 @@ class SandboxAccount:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            # The write lock at once: two readers that both want to write would lock up.
+            # The write lock at once: two readers that both write later would deadlock.
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database

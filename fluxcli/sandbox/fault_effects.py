@@ -80,7 +80,7 @@ def spoil(kind: str, answer: HttpAnswer) -> HttpAnswer:
 
 
 def _damaged(data: bytes) -> bytes:
-    """Zero bytes in the middle, as a broken disk or proxy would; the length stays."""
+    """Zero bytes in the middle, as from a broken disk or proxy; the length stays."""
     middle, half = len(data) // 2, min(len(data) // 8, 1024)
     return data[: middle - half] + bytes(2 * half) + data[middle + half :]
 

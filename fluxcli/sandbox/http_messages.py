@@ -13,7 +13,7 @@ Broken = Literal["no", "refused", "dropped", "reset", "silent", "truncated"]
 """How the connection fails.
 
 `refused`: it never opens. `dropped` and `reset`: it breaks after the call was read and before a
-byte of the answer; `reset` leaves the work done. `silent`: nothing ever comes. `truncated`:
+byte of the answer; `reset` leaves the work done. `silent`: no byte is sent. `truncated`:
 the head announces the whole body, and half of it comes.
 """
 

@@ -43,7 +43,7 @@ class Served:
         self._never = threading.Event()
 
     def wait(self) -> None:
-        """Wait until something is raised in this thread, as Ctrl-C does."""
+        """Wait until an exception is raised in this thread, as Ctrl-C does."""
         while not self._never.wait(_WAIT_SECONDS):
             pass
 

@@ -44,7 +44,7 @@ _LIMITS: Final = {
     "models": (model_pages.READS, model_pages.READ_WINDOW),
 }
 _BLOCKED_AGENT: Final = "Python-urllib/"
-"""The only default agent that was seen refused, in this spelling."""
+"""The only default User-Agent that was seen refused, in this spelling."""
 _REFUSED_KEY: Final = "refused"
 
 
@@ -264,7 +264,7 @@ class SandboxService:
         return answers.success(link) if link else answers.refusal(422, answers.WRONG_URL)
 
     def _summary(self) -> HttpAnswer:
-        """Return what a test checks: charges, counts, leaks."""
+        """Return what tests check: charges, counts, leaks."""
         return answers.encoded(
             {
                 "charges": [charge._asdict() for charge in self.charges()],

@@ -76,7 +76,7 @@ def _words(name: str, command: str) -> list[str]:
 
 
 def split_command(command: str, *, windows: bool = sys.platform == "win32") -> list[str]:
-    r"""Return a command's words; on Windows `\` is no escape, and quotes hold a path together.
+    r"""Return a command's words; on Windows `\` does not escape, and quotes hold a path together.
 
     Raises:
         ValueError: a quote is not closed.

@@ -101,7 +101,7 @@ def _content(path: Path) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no regular file, or is too large for a key.
+        ValueError: it is not a regular file, or is too large for a key.
     """
     if path.is_dir():
         raise ValueError("it is a folder")

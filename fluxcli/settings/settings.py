@@ -118,7 +118,7 @@ class Settings:
         """Return the prompt in the style of the chosen preset, or as it is.
 
         Raises:
-            FluxError: there is no such preset, or its style has no `{prompt}`.
+            FluxError: the preset does not exist, or its style has no `{prompt}`.
         """
         preset = self.preset
         if preset is None or STYLE not in preset.values:

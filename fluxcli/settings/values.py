@@ -196,7 +196,7 @@ def find(name: str) -> Setting:
 
 
 def preset_entry(name: str) -> Setting | None:
-    """Return the setting `presets.NAME.FIELD`; None if `name` is no such."""
+    """Return the setting `presets.NAME.FIELD`; None if `name` is not of this form."""
     table, _, last = name.rpartition(".")
     field = last.lower().replace("-", "_")
     parse = _PRESET_PARSERS.get(field)

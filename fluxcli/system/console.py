@@ -14,7 +14,7 @@ if sys.platform == "win32":  # pragma: no cover - Wine has no console in a test
     def understands_escapes(handle: int | None) -> bool:
         """Return whether the terminal at a descriptor draws escape sequences, once asked to.
 
-        Windows before 10 cannot; what is no console (a pty of Git for Windows) does anyway.
+        Windows before 10 cannot; a pty (of Git for Windows, say) always can.
         """
         if handle is None:
             return False

@@ -35,7 +35,7 @@ _IN_USE: Final = frozenset({5, 32, 33})
 
 
 def open_unlinked(path: Path, flags: int, mode: int = 0o600) -> int:
-    """Open a file that is no symbolic link; return its descriptor.
+    """Open a file that is not a symbolic link; return its descriptor.
 
     Raises:
         OSError: it is a link (ELOOP), or cannot be opened.
@@ -126,7 +126,7 @@ def retried(action: Callable[[], object], *, sleep: Callable[[float], None] = ti
     """Call `action` again, for 1.6 seconds in all, while another Windows program has the file.
 
     Raises:
-        OSError: it failed for another reason, or to the last.
+        OSError: it failed for another reason, or at the last attempt.
     """
     for pause in _PAUSES:
         try:

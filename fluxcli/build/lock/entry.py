@@ -1,4 +1,4 @@
-"""The records of the lock: what was requested, and what was made of it. All frozen.
+"""The records of the lock: what was requested, and what was made. All are frozen.
 
 Times are seconds since the epoch (float, UTC; the file keeps whole seconds), sizes bytes,
 widths and heights pixels, hashes sha256 in hex.
@@ -11,7 +11,7 @@ from fluxcli.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedRequest:
-    """One request, as far as it got.
+    """One request and its state.
 
     `hash` is its fingerprint and `made_from` its short form (see `fingerprint`). `input` is
     the edited image as the manifest writes it, `input_sha256` the hash of its bytes (None for a
@@ -39,7 +39,7 @@ class LockedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedImage:
-    """An image that lies, or has lain, at `output`, and the request that it answers.
+    """An image that is, or was, at `output`, and its request.
 
     `output` is relative to the project's folder, with `/`. `sha256` is the hash of the file,
     `original_sha256` the hash of what the service delivered: dependents are stale when that
@@ -105,7 +105,7 @@ def same_submission(first: LockedRequest, second: LockedRequest) -> bool:
 def with_history(entry: LockEntry, *replaced: LockedRequest | None) -> tuple[LockedRequest, ...]:
     """Return an entry's history with the submissions that are replaced now.
 
-    What was never submitted has nothing to be remembered for.
+    A request that was never submitted is not kept.
     """
     history = list(entry.history)
     for one in replaced:

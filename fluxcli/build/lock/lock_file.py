@@ -1,8 +1,8 @@
-"""The lock's file: read whole, rewritten whole at every transition, never seen half written.
+"""The file of the lock: read and rewritten as a whole, in one step, at every transition.
 
 A change is on the disk when `record` returns. Changes that several threads record at the same
-time share one rewriting; none returns before its own is safe. What another program did to the
-file meanwhile (a `git pull`, a resolved conflict) is taken over, not overwritten.
+time share one rewriting; none returns before its own change is on the disk. Changes that another
+program made to the file meanwhile (a `git pull`, a resolved conflict) are merged, not overwritten.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _OPEN: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINAR
 
 
 def read(path: Path, root: Path | None = None) -> dict[str, LockEntry]:
-    """Read the lock at `path`; one that does not exist is empty. Outputs lie below `root`.
+    """Read the lock at `path`; one that does not exist is empty. Outputs are below `root`.
 
     Raises:
-        FluxError: LOCK_INVALID: it cannot be read in full, or names what it must not.
+        FluxError: LOCK_INVALID: it cannot be read in full, or names a forbidden path.
     """
     data = read_bytes(path)
     return {} if data is None else _single(text.parse(data, path), root or path.parent)
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return what a lock's file holds; None if there is none. A FIFO is refused, not waited for.
+    """Return the bytes of a lock's file; None if there is none. A FIFO is refused.
 
     Raises:
         FluxError: LOCK_INVALID.
@@ -74,7 +74,7 @@ def guarded_hash(root: Path, output: str) -> str | None:
 
 
 class LockFile:
-    """The lock at `path`, as one process holds and changes it; `entries` are those of its file.
+    """The lock at `path` while one process holds and changes it; `entries` are those of its file.
 
     `beneath` is the whole lock under a shard's own: it is read and never written.
     """
@@ -119,11 +119,11 @@ class LockFile:
             return self._entries.get(name)
 
     def record(self, changes: Mapping[str, LockEntry | None]) -> None:
-        """Take changes over, None removing an entry; they are on the disk on return.
+        """Record changes; None removes an entry. They are on the disk on return.
 
         Raises:
-            FluxError: DISK: the file cannot be written; the one that was there is untouched.
-                LOCK_INVALID: another program changed it, and it cannot be read any more.
+            FluxError: DISK: the file cannot be written; the former one is unchanged.
+                LOCK_INVALID: another program changed it, and it can no longer be read.
         """
         with self._guard:
             self._write_down()
@@ -142,14 +142,14 @@ class LockFile:
             self._written, self._seen, self._file = covered, lines, data
 
     def _write_down(self) -> None:
-        """Make lines of what was read, once something is recorded; a plan does not need them."""
+        """Format the lines of all entries at the first change; a plan does not need them."""
         lines = {name: text.lines_of(name, entry) for name, entry in self._unwritten.items()}
         self._lines |= lines
         self._seen |= lines
         self._unwritten = {}
 
     def _take_over(self) -> None:
-        """Take over what another program wrote since, for all that we have not changed."""
+        """Merge what another program wrote since, for all entries not changed here."""
         data = read_bytes(self.path)
         if data == self._file and data is not None:
             return
@@ -176,7 +176,7 @@ def write(path: Path, data: bytes) -> None:
     The temporary file is new and never reached through a link.
 
     Raises:
-        FluxError: DISK: it cannot be written; what was there is untouched.
+        FluxError: DISK: it cannot be written; the former file is unchanged.
     """
     from fluxcli.files.atomic import write_atomically
 

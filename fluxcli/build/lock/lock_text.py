@@ -2,7 +2,7 @@
 
 One asset is one line, so that git's `merge=union` joins any two branches. Two lines of one
 asset are legal: both branches changed it. Pure. What cannot be read in full is an error with
-its line, and never taken for empty. The text is untrusted: each value is checked.
+its line, and never treated as empty. The text is untrusted: each value is checked.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _seconds(text: str) -> float | None:
 
 
 class _LineReader:
-    """Reads lines strictly: what is not understood would be lost with the next rewriting."""
+    """Reads lines strictly: anything unknown would be lost with the next write."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

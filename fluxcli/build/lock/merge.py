@@ -1,6 +1,6 @@
 """Several lines about one asset as one entry: two branches, two locks, or the shards of a build.
 
-Nothing that was submitted is forgotten: what does not win moves to the history. Pure.
+No submission is lost: one that does not win moves to the history. Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def shard_lock(path: Path, shard: str) -> Path:
 
 
 def overlaid(base: Mapping[str, LockEntry], part: Mapping[str, LockEntry]) -> dict[str, LockEntry]:
-    """Return `base` with what `part` knows and `base` does not know better: the newer wins."""
+    """Return `base` with the entries of `part` that are newer."""
     newer = {
         name: entry
         for name, entry in part.items()
@@ -48,7 +48,7 @@ def merged(
 def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
     """Return one entry for all lines of an asset.
 
-    The image whose bytes lie on the disk wins; without any, one that replaced the others; else
+    The image whose bytes are on the disk wins; without any, one that replaced the others; else
     all stay as rivals.
     """
     if len(entries) == 1:

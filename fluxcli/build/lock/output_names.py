@@ -1,6 +1,6 @@
-"""Whether an output that a lock names can be one: a relative path of an image. Pure.
+"""Whether an output that a lock names is valid: a relative path of an image. Pure.
 
-A lock comes with a checkout and may have been written by anybody. What it names is read, moved
+A lock comes with a checkout and may have been written by anyone. What it names is read, moved
 and deleted, so a path that this module refuses is never opened. Where symbolic links lead is
 checked against the file system by `guard`.
 """
@@ -34,8 +34,11 @@ def problem_with(output: str) -> str | None:
     """
     parts = output.split("/")
     problems = (
-        (not output or len(output) > _LONGEST or not output.isprintable(), "is no printable path"),
-        ("\\" in output or output.startswith("/") or output[1:2] == ":", "is no relative path"),
+        (
+            not output or len(output) > _LONGEST or not output.isprintable(),
+            "is not a printable path",
+        ),
+        ("\\" in output or output.startswith("/") or output[1:2] == ":", "is not a relative path"),
         (".." in parts, "leads out of the project's folder"),
         (posixpath.normpath(output) != output, "is not in its plain form"),
         (any(_GIT.fullmatch(part) for part in parts), "lies in git's own folder"),
@@ -57,7 +60,7 @@ class Guard:
         """Make sure that every path is that of an image below the folder, or of nothing.
 
         Raises:
-            FluxError: LOCK_INVALID: one leads elsewhere, or to what is no plain file.
+            FluxError: LOCK_INVALID: one leads elsewhere, or to something other than a plain file.
         """
         for output in outputs:
             if objection := self._problem(output):

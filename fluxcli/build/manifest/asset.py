@@ -1,4 +1,4 @@
-"""A manifest once it is read: nothing is left to default. All classes are frozen."""
+"""A manifest after reading: every value is resolved. All classes are frozen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SANDBOX_FOLDER: Final = ".sandbox"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """What an image has to be to be accepted: limits in units of 1024 bytes and in pixels.
+    """Limits that an image must meet, in units of 1024 bytes and in pixels.
 
     None where there is no limit; both ends are included.
     """
@@ -37,7 +37,7 @@ class Accept:
     max_height: int | None = None
 
     def objections(self, *, size: int, width: int, height: int) -> list[str]:
-        """Return what is wrong with an image of so many bytes and pixels; nothing if it fits."""
+        """Return what is wrong with an image of so many bytes and pixels; None if it fits."""
         if self == ANYTHING:
             return []
         limits = (
@@ -128,8 +128,8 @@ class Manifest:
 
     `path` is absolute; `output_dir` relative to its folder, with `/`. `files` are the manifest
     and all that it includes. `sandbox`: outputs and lock lie in a folder of their own, so that a
-    rehearsal replaces nothing; `flags` are what its commands need then. `named` is how the command
-    line names the manifest; empty if it was found without.
+    try in the sandbox replaces nothing; `flags` are what its commands need then. `named` is how the
+    command line names the manifest; empty if it was found by search.
     """
 
     path: Path
@@ -147,7 +147,7 @@ class Manifest:
 
     @property
     def folder(self) -> Path:
-        """The folder that nothing is written outside of."""
+        """The project's folder: nothing is written outside of it."""
         return self.path.parent
 
     @property
@@ -157,7 +157,7 @@ class Manifest:
 
     @property
     def lock(self) -> Path:
-        """Where the lock of this manifest lies: `assets.lock` for `assets.toml`."""
+        """The path of this manifest's lock: `assets.lock` for `assets.toml`."""
         name = self.path.name.removesuffix(".toml")
         return self.root / (f"{name}.sandbox.lock" if self.sandbox else f"{name}.lock")
 

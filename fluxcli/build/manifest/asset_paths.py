@@ -31,7 +31,7 @@ def output_folder(text: str, folder: Path) -> str:
     """Return `output_dir` in its plain form, relative to `folder`.
 
     Raises:
-        BadValueError: it is no relative path, or leads out of the folder.
+        BadValueError: it is not a relative path, or leads out of the folder.
     """
     plain = _portable(inside(text))
     if not is_inside(folder, folder / plain):
@@ -43,7 +43,7 @@ def below(output_dir: str, text: str) -> str:
     """Return an asset's output in its plain form, relative to the manifest's folder.
 
     Raises:
-        BadValueError: it is no portable path, or its ending is not one of an image.
+        BadValueError: it is not a portable path, or its ending is not that of an image.
     """
     if posixpath.isabs(text):
         raise BadValueError("expected a relative path")
@@ -67,7 +67,7 @@ def _is_below(root: str, real: str) -> bool:
 
 
 def check(assets: Iterable[Asset], folder: Path, problems: ProblemList) -> None:
-    """Note outputs that leave the folder or share a place, and inputs that do not exist."""
+    """Report outputs outside the folder or used twice, and inputs that do not exist."""
     owners: dict[str, Asset] = {}
     resolver = OutputResolver(folder)
     for asset in assets:
@@ -88,7 +88,7 @@ def check(assets: Iterable[Asset], folder: Path, problems: ProblemList) -> None:
 def _note(
     problems: ProblemList, asset: Asset, key: str, message: str, hint: str | None = None
 ) -> None:
-    """Note a problem at an entry of an asset; finding its place is slow, so only then."""
+    """Report a problem at an entry of an asset; the position is looked up only then."""
     problems.of(asset.source).add(asset.place(key), message, hint)
 
 
@@ -135,7 +135,7 @@ class OutputResolver:
 
 
 def _check_folders(owners: dict[str, Asset], problems: ProblemList) -> None:
-    """Note an output that another one needs for a folder."""
+    """Report an output that another output needs as a folder."""
     folders = {key.rpartition(os.sep)[0] for key in owners}
     parents = {str(above) for folder in folders for above in Path(folder).parents}
     if owners.keys().isdisjoint(folders | parents):
@@ -223,7 +223,7 @@ def _real(path: Path) -> str:
 
 
 def _same(real: str) -> str:
-    """Return what is equal for paths, links followed, that some file system takes for one."""
+    """Return a key that is equal for paths that some file system does not distinguish."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", real).casefold())
 
 

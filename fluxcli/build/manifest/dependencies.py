@@ -1,4 +1,4 @@
-"""Which asset is edited into which: references that lead somewhere, no cycles, an order."""
+"""Which asset is edited from which: references are checked, cycles reported, assets ordered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check(assets: tuple[Asset, ...], problems: ProblemList) -> tuple[Asset, ...]
 
 
 def root_of(name: str, assets: Mapping[str, Asset]) -> str:
-    """Return the asset that a chain of edits begins with; itself for one that is no edit."""
+    """Return the asset that a chain of edits begins with; itself if it is not an edit."""
     return lineage(name, assets)[-1]
 
 
@@ -53,7 +53,7 @@ def dependents(names: Iterable[str], assets: Iterable[Asset]) -> set[str]:
 
 
 def _chain(asset: Asset, by_name: Mapping[str, Asset], done: Mapping[str, Asset]) -> list[Asset]:
-    """Return the way from the first ancestor that is not `done` yet down to the asset."""
+    """Return the path from the first ancestor that is not `done` yet down to the asset."""
     chain: dict[str, Asset] = {}
     at: Asset | None = asset
     while at is not None and at.name not in done and at.name not in chain:

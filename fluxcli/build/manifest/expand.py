@@ -1,4 +1,4 @@
-"""From declarations to assets: matrices spread out, names filled in, defaults applied."""
+"""Turns declarations into assets: expands matrices, fills in names, applies defaults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FALLBACK: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """One table below `[assets]`, its entries read, nothing filled in yet."""
+    """One table below `[assets]`, its entries read, names not filled in yet."""
 
     name: str
     values: Mapping[str, object]

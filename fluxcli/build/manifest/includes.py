@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fluxcli.tomltext import Toml
 
 MOST_BYTES: Final = 4 << 20
-"""A manifest is at most 4 MB; ten thousand assets are two."""
+"""A manifest has at most 4 MB; ten thousand assets take 2 MB."""
 
 MOST_FILES: Final = 500
 
@@ -123,7 +123,7 @@ def read_small(path: Path, most: int) -> bytes:
     """Return the bytes of a regular file of at most `most` bytes.
 
     Raises:
-        BadValueError: it is no regular file, too large, or cannot be read.
+        BadValueError: it is not a regular file, too large, or cannot be read.
         FileNotFoundError: it does not exist.
     """
     try:

@@ -1,7 +1,7 @@
-"""`{name}` in a text: what it stands for is filled in; `{{` and `}}` are plain braces.
+"""`{name}` in a text: the value is filled in; `{{` and `}}` are plain braces.
 
-Knows texts and values only. Variables may hold `{name}` of other variables, never of
-themselves, directly or not.
+Knows texts and values only. Variables may hold `{name}` of other variables, but not
+of themselves, directly or indirectly.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def names_in(text: str) -> set[str]:
 def resolved(
     variables: Mapping[str, str], above: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, BadValueError]]:
-    """Fill variables into each other; return them, and what is wrong with which.
+    """Fill variables into each other; return them, and the problems by variable.
 
     `above` are complete variables that they may use.
     """
@@ -66,7 +66,7 @@ def resolved(
 
 
 def written(value: object) -> str:
-    """Return a value of TOML as it stands in a text."""
+    """Return a value of TOML as it is written into a text."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,6 +1,6 @@
-"""A manifest from its file to checked assets: the entries are read here, table by table.
+"""Reads a manifest's file into checked assets, table by table.
 
-What concerns several assets (names, outputs, the graph of edits) is checked in `expand`.
+Rules about several assets (names, outputs, the graph of edits) are checked in `expand`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read(path: Path, *, shown: str | None = None) -> Manifest:
 
 
 def parse(text: str, path: Path) -> Manifest:
-    """Check a text that stands, or is to stand, at `path` (absolute).
+    """Check the text that is, or will be, at `path` (absolute).
 
     Raises:
         FluxError: as `read` does.

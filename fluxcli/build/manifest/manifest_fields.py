@@ -1,4 +1,4 @@
-"""The tables of a manifest and the entries that each may have, with what they are for."""
+"""The tables of a manifest and their entries, each with its description."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.value_types import Kind
 
 NAME: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-"""What an asset may be called; a tag has the same form."""
+"""The form of an asset's name and of a tag."""
 
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]{0,99}$"
-"""What may stand between `{` and `}`."""
+"""The form of a name between `{` and `}`."""
 
 _NAME_IN_WORDS: Final = "letters, digits and `.`, `_`, `-` (the first a letter or digit)"
 _ONE_LINE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,200}$"
@@ -37,7 +37,7 @@ _HUGE: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One entry of a table: what it may be, and what it is for."""
+    """One entry of a table: its type and its description."""
 
     kind: Kind
     help: str

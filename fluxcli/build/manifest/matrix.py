@@ -38,7 +38,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """What a declaration is spread out into. At most one of `axes` and `each` has entries.
+    """The members that a declaration is expanded to. At most one of `axes` and `each` has entries.
 
     `axes` are in the order of their names, so that the order of keys in the file is free.
     `exclude` are combinations of `axes` that are left out. The first key of `each` names.
@@ -54,7 +54,7 @@ class Members:
         return len(self.each) or math.prod(len(values) for values in self.axes.values())
 
     def all(self) -> Iterator[Member]:
-        """Yield every member; the last axis turns fastest, values in the order given."""
+        """Yield every member; the last axis varies fastest, values in the order given."""
         if self.each:
             for index, values in self.each:
                 yield Member(values, (next(iter(values)),), index)

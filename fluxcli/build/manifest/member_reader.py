@@ -112,7 +112,7 @@ class MemberReader:
                 yield number, values
 
     def _tables(self, raw: object, key: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-        """Yield the tables of an array, none of them empty, with their numbers from 0."""
+        """Yield the tables of an array, which are not empty, with their numbers from 0."""
         trail: Trail = (*self.trail, key)
         if not isinstance(raw, list) or not raw:
             message = f"`{key}`: expected an array of tables: `[{{ … }}, …]`"

@@ -1,4 +1,4 @@
-"""What is wrong with a manifest, collected with its places, to be reported together."""
+"""The problems of a manifest, collected with their positions, to be reported together."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class ProblemList:
         return self._files[str(source.path)]
 
     def note(self, key: tuple[int, int, int, str], where: str, hint: str | None) -> None:
-        """Keep one problem; the same one at the same place counts once."""
+        """Add one problem; the same one at the same place counts once."""
         error = FluxError(Code.MANIFEST_INVALID, f"`{where}`: {visible(key[-1])}", hint=hint)
         self._found.setdefault(key, error)
 
     def raise_if_any(self) -> None:
-        """Raise what was found, if anything was.
+        """Raise the problems, if there are any.
 
         Raises:
             FluxError: one problem, or a `ProblemsError` with all of them.
@@ -60,22 +60,22 @@ class FileProblems:
         self._source = source
         self._number = number
         self.shown = shown
-        """The file's path as it stands in messages."""
+        """The file's path as messages show it."""
 
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
-        """Note a problem at a place in the file."""
+        """Add a problem at a place in the file."""
         where = f"{self.shown}:{place.line}:{place.column}"
         self._list.note((self._number, place.line, place.column, message), where, hint)
 
     def add_elsewhere(
         self, trail: tuple[str | int, ...], where: str, message: str, hint: str | None
     ) -> None:
-        """Note a problem of another file, `where`, that the entry at `trail` names."""
+        """Add a problem of another file, `where`, that the entry at `trail` names."""
         place = self._source.value(*trail)
         self._list.note((self._number, place.line, place.column, message), where, hint)
 
     def unknown(self, trail: tuple[str | int, ...], known: Iterable[str], what: str) -> None:
-        """Note a key that does not exist."""
+        """Add an unknown key."""
         word = str(trail[-1])
         near = nearest(word, known)
         hint = f"did you mean `{near}`?" if near else "known: " + ", ".join(f"`{k}`" for k in known)
@@ -83,14 +83,14 @@ class FileProblems:
 
     @contextmanager
     def reading(self, *trail: str | int) -> Iterator[None]:
-        """Note a bad value of the entry at `trail`."""
+        """Add a bad value of the entry at `trail`."""
         try:
             yield
         except BadValueError as bad:
             self._note(bad, trail)
 
     def attempt(self, make: Callable[[], T], *trail: str | int, otherwise: T) -> T:
-        """Return what `make` returns, or note its bad value at `trail` and return `otherwise`."""
+        """Return the result of `make`, or add its bad value at `trail` and return `otherwise`."""
         try:
             return make()
         except BadValueError as bad:

@@ -17,7 +17,7 @@ def prompt_text(path: Path) -> str:
     """Return the text of a file: UTF-8, line ends as newlines, without blank space at its end.
 
     Raises:
-        BadValueError: it is no such file, or has no text in it.
+        BadValueError: it is not a text file, or is empty.
     """
     try:
         text = read_small(path, _MOST_BYTES).decode("utf-8-sig")

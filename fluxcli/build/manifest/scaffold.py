@@ -20,8 +20,8 @@ _IGNORED: Final = ("{stem}.sandbox.lock", ".sandbox/", ".candidates/", ".*.busy"
 def init(path: Path) -> list[Path]:
     """Write an example manifest, and lines for git beside it; return the files that changed.
 
-    Lines are added to git's files where they are missing; an existing manifest is kept. So it
-    can run again, and changes nothing.
+    Lines are added to git's files where they are missing; an existing manifest is kept. Running
+    it again changes nothing.
 
     Raises:
         FluxError: USAGE: the name is not that of a manifest; OUTPUT_UNWRITABLE.

@@ -32,7 +32,7 @@ IDENTITY: Final = "urn:fluxcli:assets:1"
 def schema() -> Schema:
     """Return the JSON Schema (2020-12) of a manifest.
 
-    It knows the form. What only the whole file shows (unknown names, outputs, cycles, missing
+    It covers the form. What depends on the whole file (unknown names, outputs, cycles, missing
     inputs) is reported by `fluxcli build --plan`.
     """
     tables = {

@@ -1,4 +1,4 @@
-"""Finds the manifest that a command is about: the one named, or the nearest upwards."""
+"""Finds the manifest of a command: the named one, or the nearest in the folders above."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ INIT: Final = "fluxcli assets init"
 def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path, str]:
     """Return a manifest's absolute path, and how to write it relative to `cwd`.
 
-    Without a name, `assets.toml` is searched for in `cwd` and upwards. The search ends with the
-    folder that has `.git`, with the folder `home`, or at the root of the file system. Of a
-    manifest that another one further up includes, the latter is meant: their lock is one.
+    Without a name, `assets.toml` is searched for in `cwd` and the folders above. The search ends
+    with the folder that has `.git`, with the folder `home`, or at the root of the file system. If a
+    manifest further up includes the one found, that manifest is used: they share a lock.
 
     Raises:
         FluxError: MANIFEST_INVALID: none is named and there is none.
@@ -38,7 +38,7 @@ def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path,
 
 
 def missing() -> FluxError:
-    """Return the error for a folder that lies in no project."""
+    """Return the error for a folder without a manifest."""
     message = f"there is no `{DEFAULT_NAME}` in this folder or above it"
     return FluxError(Code.MANIFEST_INVALID, message, hint=INIT)
 

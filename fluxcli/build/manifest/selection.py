@@ -37,9 +37,9 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class AssetSelection:
-    """The assets that a command is about, and those of them that it names in full.
+    """The selected assets of a command, and those of them that it names in full.
 
-    What a chosen asset is made from is part of the choice.
+    The parents of a selected asset are selected too.
     """
 
     names: frozenset[str]

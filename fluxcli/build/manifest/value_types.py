@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Schema = dict[str, object]
 
 _LARGEST: Final = 2**53 - 1
-"""Whole numbers up to here are the same in TOML, JSON and any editor."""
+"""The largest whole number that TOML, JSON and editors represent alike."""
 
 
 class Kind(Protocol):

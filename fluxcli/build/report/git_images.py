@@ -31,7 +31,7 @@ class GitImages:
         """Return the files of `ref` in the repository that `folder` lies in.
 
         Raises:
-            FluxError: USAGE: git is missing, this is no repository, or it has no such commit.
+            FluxError: USAGE: git is missing, there is no repository, or no such commit.
         """
         if not ref or ref.startswith("-") or not ref.isprintable():
             raise FluxError(Code.USAGE, f"`--against {ref}`: expected a branch, tag or commit")
@@ -52,10 +52,10 @@ class GitImages:
         return cls(folder, env, ref, found.decode("ascii").strip())
 
     def differing(self, paths: Iterable[tuple[str, Path]], most: int) -> dict[str, bytes]:
-        """Return the former bytes of files that are other ones now, `most` bytes in all.
+        """Return the former bytes of files that have changed since, `most` bytes in all.
 
-        `paths` are names and files below `folder`; the bytes are by name. What the commit does
-        not have is left out.
+        `paths` are names and files below `folder`; the result has bytes by name. What the commit
+        does not have is left out.
         """
         found: dict[str, bytes] = {}
         blobs = self._blobs()
@@ -81,7 +81,7 @@ class GitImages:
         return blobs
 
     def _git(self, *arguments: str) -> bytes | None:
-        """Return what git prints; None if it fails.
+        """Return the output of git; None if it fails.
 
         Raises:
             FluxError: USAGE: git cannot be started.

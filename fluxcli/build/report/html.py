@@ -1,7 +1,7 @@
 """A build as one page of HTML: new and changed images first, prompt, cost, before and after.
 
-The page needs nothing but its images: they stand in it, beside it in a folder, or are linked
-relative to it. Light and dark, wide and narrow, without scripts.
+The page needs nothing but its images: embedded, beside it in a folder, or linked relative to
+it. Light and dark, wide and narrow, without scripts.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ dd.id { font-family: ui-monospace, monospace; font-size: .9em; letter-spacing: -
 
 
 _POLICY: Final = "default-src 'none'; img-src 'self' data: file:; style-src 'unsafe-inline'"
-"""Even a text that escaped its place could load and run nothing."""
+"""A content policy: even injected markup could load or run nothing."""
 
 _ORDER: Final = (
     *("saved", "running", "unknown", "failed", "blocked", "capped"),
     *("planned", "held", "edited", "moved"),
 )
-"""New and changed images stand first, then what is not as declared, then all that is kept."""
+"""New and changed images come first, then failures, then images that are kept."""
 
 
 def document(result: BuildResult, images: ReportImages) -> str:
@@ -125,7 +125,7 @@ def _figures(outcome: Outcome, current: str | None, previous: str | None) -> str
     if current is None and previous is None:
         return '<figure><div class="none">no image</div></figure>'
     if previous is None:
-        # What is there is not what is declared; the page must not present it as that.
+        # The file differs from what is declared; the page must not present it as the asset.
         stays = outcome.result in TROUBLE or outcome.result in {"planned", "running"}
         return _figure(current, alt, "as it was" if stays else "")
     return _figure(previous, f"{alt}, before", "before") + _figure(

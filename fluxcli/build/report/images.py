@@ -36,10 +36,10 @@ _ENDINGS: Final = {"jpeg": "jpg"}
 
 @dataclass(slots=True)
 class ReportImages:
-    """Hands out the addresses of images, in the order in which the page shows them.
+    """Returns the addresses of images, in the order in which the page shows them.
 
     `page` is the page's own file. With `copies`, a folder, every image is copied there;
-    otherwise images stand in the page until `left` bytes are used up.
+    otherwise images are embedded until `left` bytes are used up.
     """
 
     result: BuildResult

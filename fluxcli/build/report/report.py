@@ -33,7 +33,7 @@ class Reports:
     """The reports of one call, a context manager: they are written when it is left.
 
     `wanted` are kinds (`github`, `junit`, `html`) and their files; `manifest_path` is absolute.
-    `against` is the commit whose images are the ones before. While the build runs, `manifest`
+    `against` is the commit whose images are shown as "before". While the build runs, `manifest`
     and `outcomes` are set as they become known; `outcomes` may still change afterwards.
     """
 
@@ -75,7 +75,7 @@ class Reports:
         error: BaseException | None,
         _at: TracebackType | None,
     ) -> None:
-        """Write the reports; `error` stands in them. While it is raised, failures to write are not.
+        """Write the reports; they show `error`. While it is raised, failures to write are ignored.
 
         Raises:
             FluxError: OUTPUT_UNWRITABLE, with status 1: something may have been spent.
@@ -144,7 +144,7 @@ class Reports:
         )
 
     def _before(self, outcomes: tuple[Outcome, ...]) -> dict[str, bytes]:
-        """Return the images before: of the commit, or those that this build has replaced."""
+        """Return the former images: of the commit, or those that this build has replaced."""
         if self._git is not None and self.manifest is not None:
             places = [
                 (one.step.name, self.manifest.place(one.step.asset))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from fluxcli.build.outcome import Outcome
 
 TROUBLE: Final = frozenset({"failed", "unknown", "capped", "blocked"})
-"""What keeps an asset from being as the manifest declares it, in this run."""
+"""Results of assets that are not as the manifest declares them after this run."""
 
 WAITING: Final = frozenset({"planned", "running", "edited", "held", "orphan"})
-"""What is not done, without anything having gone wrong."""
+"""Results of assets that are not done although nothing failed."""
 
 _LOCATED: Final = re.compile(
     r"`(?P<file>[^`]+):(?P<line>\d+):(?P<column>\d+)`: (?P<text>.*)", re.DOTALL
@@ -39,11 +39,11 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """A build as far as it came. Paths are absolute, `now` is in seconds since the epoch.
+    """A build, complete or not. Paths are absolute, `now` is in seconds since the epoch.
 
     `manifest_path` is known before `manifest` is, which is None if it could not be read.
     `root` is the repository's root, `cwd` the folder that messages are relative to. `error` is
-    what ended the build before its time.
+    what ended the build early.
     """
 
     manifest_path: Path
