@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# How long an example takes says more about what else the machine does.
+# How long an example takes depends on what else the machine does.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
-# What a script starts in the background is deaf to Ctrl-C, and what it starts is too.
+# What a script starts in the background ignores Ctrl-C, and its children do too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _STRAYED: list[str] = []
@@ -70,7 +70,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _network_guard() -> Iterator[None]:
-    """Fail whatever tried to reach another machine, even if it took the failure well."""
+    """Fail a test that tried to reach another machine, even if it handled the failure."""
     _STRAYED.clear()
     yield
     assert not _STRAYED

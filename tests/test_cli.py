@@ -1,4 +1,4 @@
-"""The front door: words, flags and usage errors, and every way in which a run can end."""
+"""Commands, flags and usage errors, and every way in which a run can end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COMMANDS = (
 class TestHelp:
     @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
     def test_it_names_every_command(self, world: World, words: tuple[str, ...]) -> None:
-        """Nothing asked is help asked: it is on stdout, and no failure."""
+        """Without arguments the help is printed to stdout; the status is 0."""
         ran = world.run(*words)
         assert (ran.status, ran.err) == (0, "")
         for command in COMMANDS:
@@ -106,7 +106,7 @@ class TestUsage:
     def test_what_is_wrong_and_what_was_meant(
         self, world: World, words: list[str], message: str, hint: str | None
     ) -> None:
-        """Refused in one line, with the nearest name, and a command that tells more."""
+        """Refused in one line, with the nearest name, and the command that prints the help."""
         ran = world.run(*words)
         assert (ran.status, ran.out) == (2, b"")
         first, *rest = ran.err.splitlines()
@@ -127,7 +127,7 @@ class TestUsage:
         ],
     )
     def test_a_script_reads_it_as_an_object(self, world: World, words: list[str]) -> None:
-        """Though the command line was not understood, it asked for JSON."""
+        """JSON is printed even if the command line could not be parsed."""
         ran = world.run(*words)
         assert (ran.status, ran.code) == (2, "usage")
         assert ran.record["error"]["retryable"] is False
@@ -185,7 +185,7 @@ class TestFlagsOnBothSides:
 class TestBrokenSettings:
     @pytest.fixture
     def config(self, world: World) -> Path:
-        """A config file that is no TOML."""
+        """A config file that is not TOML."""
         path = world.root / "config" / "config.toml"
         path.parent.mkdir()
         path.write_text('timeout = "5m"\nbase_url = \n')
@@ -212,7 +212,7 @@ class TestBrokenSettings:
         assert f"`FLUXCLI_{name}` is `perhaps`" in ran.err
 
     def test_an_unknown_name_is_a_warning(self, world: World) -> None:
-        """An older fluxcli lives with a newer one's file."""
+        """An older fluxcli works with the file of a newer one."""
         path = world.root / "config" / "config.toml"
         path.parent.mkdir()
         path.write_text("timout = 5\n")
@@ -226,7 +226,7 @@ class TestBrokenSettings:
         ran = world.run("credits", "--sandbox", "--json", env={"FLUXCLI_SANDBOX_FAULTS": value})
         assert (ran.status, ran.code) == (2, "environment_invalid")
 
-    def test_plain_http_shows_the_key_to_nobody(self, world: World) -> None:
+    def test_the_key_is_never_sent_over_plain_http(self, world: World) -> None:
         world.ask("http://example.com")
         ran = world.run("credits", "--json")
         assert (ran.status, ran.code) == (2, "config_invalid")
@@ -263,34 +263,34 @@ def ended(world: World, *words: str, **streams: object) -> tuple[int, str]:
 
 
 class TestStreams:
-    def test_closed_ones_are_no_failure(self, world: World) -> None:
+    def test_closed_ones_are_not_a_failure(self, world: World) -> None:
         """`>&- 2>&-`: the picture is saved all the same."""
         words = ("generate", "a fox", "-o", "fox.jpg", "--sandbox")
         assert ended(world, *words, stdin=None, stdout=None, stderr=None) == (0, "")
         assert (world.cwd / "fox.jpg").exists()
 
-    def test_a_closed_stdout_takes_no_picture(self, world: World) -> None:
+    def test_a_closed_stdout_takes_no_image(self, world: World) -> None:
         words = ("generate", "a fox", "-o", "-", "--sandbox")
         status, err = ended(world, *words, stdout=None)
         assert status == 2
         assert "stdout is closed" in err
 
-    def test_a_reader_that_goes_away_ends_nothing_that_is_paid_for(self, world: World) -> None:
+    def test_a_reader_that_exits_does_not_stop_paid_work(self, world: World) -> None:
         words = ("generate", "a fox", "-n", "3", "-o", "fox.jpg", "--sandbox")
         status, err = ended(world, *words, stdout=Unwritable(errno.EPIPE))
         assert status == 0
         assert "Traceback" not in err
         assert len(list(world.cwd.iterdir())) == 3
 
-    def test_a_reader_that_goes_away_in_the_middle_of_a_picture(self, world: World) -> None:
+    def test_a_reader_that_goes_away_in_the_middle_of_an_image(self, world: World) -> None:
         words = ("generate", "a fox", "-o", "-", "--sandbox")
         status, err = ended(world, *words, stdout=Unwritable(errno.EPIPE))
         assert status == 6
         assert "hint: fluxcli download --unsaved" in err
 
     @pytest.mark.parametrize("json", [[], ["--json"]])
-    def test_a_full_device_is_told(self, world: World, json: list[str]) -> None:
-        """The answer is lost, and the picture is not."""
+    def test_a_full_device_is_reported(self, world: World, json: list[str]) -> None:
+        """The output is lost, but the image is saved."""
         words = ("generate", "a fox", "-o", "fox.jpg", "--sandbox", *json)
         status, err = ended(world, *words, stdout=Unwritable(errno.ENOSPC))
         assert status == 1
@@ -303,14 +303,14 @@ class TestStreams:
         assert status == 2
         assert "no such command" in err
 
-    def test_a_stderr_that_nobody_reads(self, world: World) -> None:
+    def test_a_stderr_without_a_reader(self, world: World) -> None:
         words = ("generate", "a fox", "-o", "fox.jpg", "--sandbox")
         assert ended(world, *words, stderr=Unwritable(errno.EPIPE))[0] == 0
 
 
 class TestABug:
-    def test_is_told_in_one_line_and_without_its_data(self, world: World) -> None:
-        """A clock that breaks is nobody's fault but ours."""
+    def test_is_reported_in_one_line_and_without_its_data(self, world: World) -> None:
+        """An exception of the clock is a bug, and reported as one."""
 
         class Stopped:
             def __getattr__(self, name: str) -> object:
@@ -340,7 +340,7 @@ class TestASystemThatFails:
             (PermissionError(errno.EACCES, "Permission denied"), "refused a call: permission"),
         ],
     )
-    def test_is_no_bug(self, world: World, error: Exception, message: str) -> None:
+    def test_is_not_reported_as_a_bug(self, world: World, error: Exception, message: str) -> None:
         class Failing:
             def __getattr__(self, name: str) -> object:
                 raise error
@@ -362,7 +362,7 @@ class TestASystemThatFails:
 
 class TestTheKey:
     def test_it_is_nowhere_to_be_read(self, world: World) -> None:
-        """Neither in what is printed, nor in any file, whatever goes wrong."""
+        """Neither in the output nor in any file, with any error."""
         world.ask("http://127.0.0.1:9")
         for words in (
             ["generate", f"draw {KEY}", "--debug", "-v", "--json"],
@@ -381,7 +381,7 @@ class TestTheKey:
 
 
 def test_reading_creates_nothing(world: World) -> None:
-    """Looking around on a new machine leaves it as it was."""
+    """Commands that only read create nothing on a new machine."""
     for words in (
         ["status"],
         ["status", "--offline", "--json"],

@@ -1,4 +1,4 @@
-"""Versions live together: files of earlier versions are read, those of later ones are refused.
+"""Versions side by side: files of earlier versions are read, those of later ones are refused.
 
 The two-version tests run this tree as the earlier version and a copy with one more request field
 (`seed`) as the later one, on one journal, against one served sandbox.

@@ -1,4 +1,4 @@
-"""A lock between processes: it dies with its holder, names him, and leaves no file unasked."""
+"""A lock between processes: it ends with its holder, names it, and leaves no file."""
 
 from __future__ import annotations
 
@@ -88,21 +88,21 @@ def test_asking_creates_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"\xff\xfe"])
-def test_a_file_that_names_nobody(path: Path, content: bytes) -> None:
+def test_a_file_that_names_no_process(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     assert FileLock(path).holder() is None
     assert not FileLock(path).held_elsewhere()
 
 
-def test_a_number_that_is_used_again_is_no_holder(path: Path) -> None:
+def test_a_reused_process_number_is_not_the_holder(path: Path) -> None:
     """The file of a process that died long ago names one that lives, and has nothing to do."""
     path.parent.mkdir()
     path.write_text(str(os.getpid()))
     assert not FileLock(path).held_elsewhere()
 
 
-def test_its_file_goes_with_it_where_that_is_asked_for(path: Path) -> None:
+def test_its_file_goes_with_it_where_that_is_requested(path: Path) -> None:
     mutex = FileLock(path)
     mutex.acquire(wait=False)
     mutex.release(remove=True)
@@ -110,8 +110,8 @@ def test_its_file_goes_with_it_where_that_is_asked_for(path: Path) -> None:
     mutex.release(remove=True)
 
 
-def test_a_file_that_was_removed_meanwhile_is_no_lock(path: Path) -> None:
-    """Whoever opened it before it was removed starts over with the new one."""
+def test_a_file_that_was_removed_meanwhile_does_not_lock(path: Path) -> None:
+    """A process that opened it before it was removed starts again with the new one."""
     first, second = FileLock(path), FileLock(path)
     first.acquire(wait=False)
     path.unlink()
@@ -127,7 +127,7 @@ def test_a_folder_in_its_place(path: Path) -> None:
         FileLock(path).acquire(wait=False)
 
 
-def test_who_lives() -> None:
+def test_which_processes_are_alive() -> None:
     assert alive(os.getpid())
     assert alive(1)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:

@@ -86,7 +86,7 @@ class TestSignals:
     def test_while_waiting_it_leaves_at_once(
         self, world: World, env: dict[str, str], number: signal.Signals, status: int
     ) -> None:
-        """The task runs on; how to take it up again is said."""
+        """The task still runs; the command that resumes it is printed."""
         found, out, err = Begun(world, env).ended(number)
         assert (found, out) == (status, "")
         assert f"error: stopped by {number.name}; 1 task is already paid and still running" in err
@@ -98,11 +98,11 @@ class TestSignals:
         assert status == 143
         assert json.loads(out)["error"]["code"] == "interrupted"
 
-    def test_the_same_command_takes_it_up(self, world: World, env: dict[str, str]) -> None:
+    def test_the_same_command_resumes_it(self, world: World, env: dict[str, str]) -> None:
         """Nothing is paid twice, and the journal is whole."""
         Begun(world, env).ended(signal.SIGINT)
         world.env["FLUXCLI_SANDBOX"] = "1"
-        # What began in real time is looked at later, whatever the time is now.
+        # The run began in real time and is read later, at any time.
         world.clock = SwiftClock(time.time() + 10_000)
         ran = world.run("generate", "a fox", "-o", "fox.jpg")
         assert (ran.status, ran.lines) == (0, [str(world.cwd / "fox.jpg")])
@@ -130,7 +130,7 @@ class TestSignals:
     def test_one_that_was_ignored_from_outside_stays_so(
         self, world: World, env: dict[str, str]
     ) -> None:
-        """As `nohup` does: the terminal may go, the work goes on."""
+        """As with `nohup`: the work goes on without the terminal."""
         script = (
             "trap '' HUP; fluxcli generate 'a fox' -o fox.jpg & sleep 0.3; kill -HUP $!; wait $!"
         )
@@ -189,8 +189,8 @@ class TestPipes:
         assert (ran.returncode, ran.stderr) == (0, b"")
         assert len(list(world.cwd.glob("fox*.jpg"))) == 8
 
-    def test_two_at_once_make_one_picture(self, world: World, env: dict[str, str]) -> None:
-        """The second is told who is at work, and pays nothing."""
+    def test_two_at_once_make_one_image(self, world: World, env: dict[str, str]) -> None:
+        """The second reports which process works, and pays nothing."""
         slow = {**env, "FLUXCLI_SANDBOX_SECONDS": "600"}
         begun = Begun(world, slow)
         ran = shell(world, slow, "fluxcli generate 'a fox' -o fox.jpg --json")
@@ -216,7 +216,7 @@ class TestATerminal:
         return child
 
     def test_ctrl_c_gives_it_back(self, child: pexpect.spawn[bytes]) -> None:
-        """The cursor is there again, and the last words are readable."""
+        """The cursor is shown again, and the last lines are readable."""
         child.sendintr()
         child.expect(pexpect.EOF)
         child.close()
@@ -234,7 +234,7 @@ def test_as_a_module_and_as_a_command_it_is_the_same(world: World, env: dict[str
     assert ran.stderr.startswith(b"error: no such command `bogus`")
 
 
-def test_a_folder_that_was_removed_under_its_feet(world: World, env: dict[str, str]) -> None:
+def test_a_folder_that_was_removed_during_the_run(world: World, env: dict[str, str]) -> None:
     ran = shell(world, env, 'mkdir gone; cd gone; rmdir "$PWD"; fluxcli status')
     assert ran.returncode == 0
     assert b"Traceback" not in ran.stderr

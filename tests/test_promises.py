@@ -116,8 +116,8 @@ FLAGS: Final = {
 
 
 class TestJson:
-    def test_a_picture_s_fields_in_their_order(self, world: World) -> None:
-        """Of every command that tells of pictures; fields are only ever added, at the end."""
+    def test_an_image_s_fields_in_their_order(self, world: World) -> None:
+        """Of every command that prints images; fields are only added, at the end."""
         for words in (
             ["generate", "a fox", "-o", "fox.jpg", "--no-wait"],
             ["status"],
@@ -128,7 +128,7 @@ class TestJson:
             record = world.run(*words, "--sandbox", "--json").records[0]
             assert list(record)[: len(PICTURE)] == PICTURE, words
 
-    def test_the_types_of_a_saved_picture(self, world: World) -> None:
+    def test_the_types_of_a_saved_image(self, world: World) -> None:
         record = world.run("generate", "a fox", "--sandbox", "--json").record
         kinds = {name: type(value).__name__ for name, value in record.items()}
         assert kinds == dict(
@@ -248,5 +248,5 @@ class TestHelp:
         assert set(flags.split()) | common <= result
 
     def test_brackets_are_not_swallowed(self, world: World) -> None:
-        """A help text is no markup."""
+        """A help text is not markup."""
         assert "[15m]" in world.run("generate", "--help").out.decode()

@@ -1,4 +1,4 @@
-"""The README: its commands work as they stand, and its table has every exit status."""
+"""The README: its commands work unchanged, and its table has every exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROOT: Final = Path(__file__).parents[1]
 _README: Final = (_ROOT / "README.md").read_text(encoding="utf-8")
 _SECONDS: Final = 60
 _LINES: Final = 250
-"""It is a front page: what is longer is a topic of `fluxcli help`."""
+"""Longer explanations are topics of `fluxcli help`."""
 
 
 def _block(heading: str) -> list[str]:
@@ -77,7 +77,7 @@ def test_the_commands_of_scripts_work_in_their_order(world: World) -> None:
 
 def test_the_commands_of_builds_work_in_their_order(world: World) -> None:
     for command in _block("Build: images as a product of the repository"):
-        # Without a terminal nobody can be asked.
+        # Without a terminal there is no prompt for consent.
         ran = _run(world, f"{command} --yes" if command == "fluxcli build" else command)
         assert ran.returncode == 0, f"{command}: {ran.stderr}"
 

@@ -1,4 +1,4 @@
-"""Signals: raised at once, or held while money is under way; the second one always ends it."""
+"""Signals: raised at once, or deferred during a submission; the second always ends the run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_within_work_it_only_wakes_the_one_who_waits() -> None:
     assert interrupts.number == signal.SIGTERM
 
 
-def test_afterwards_the_signals_are_who_they_were() -> None:
+def test_afterwards_the_former_handlers_are_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with Interrupts().installed():
         assert signal.getsignal(signal.SIGINT) != before[0]

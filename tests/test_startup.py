@@ -117,7 +117,7 @@ def test_version_help_and_scripts_load_nothing(
 def test_a_command_loads_what_it_needs(
     arguments: list[str], rooms: set[str], modules: set[str], env: dict[str, str]
 ) -> None:
-    """No httpx, no rich, none of the rooms that make pictures, nothing new from anywhere."""
+    """No httpx, no rich, none of the modules that make images, no other package."""
     extra = _loaded(_MAIN, *arguments, env=env) - _loaded(_TYPER, env=env)
     ours = {name for name in extra if name.partition(".")[0] == "fluxcli"}
     assert {name.split(".")[1] for name in ours if "." in name} <= _ROOMS | rooms
@@ -140,10 +140,10 @@ def test_a_command_loads_no_other_command(env: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "words", [["build", "--check"], ["build", "--plan"], ["assets", "explain", "hero"]]
 )
-def test_a_look_at_a_build_loads_nothing_that_makes_pictures(
+def test_a_plan_loads_nothing_that_makes_images(
     words: list[str], tmp_path: Path, env: dict[str, str]
 ) -> None:
-    """Neither network nor record is needed to tell what there is to do."""
+    """A plan needs neither network nor journal."""
     file = tmp_path / "assets.toml"
     file.write_text("version = 1\n[assets.hero]\nprompt = 'A lighthouse'\n")
     loaded = _loaded(_MAIN, *words, str(file), env=env)
@@ -177,7 +177,7 @@ def test_a_tab_gets_what_the_command_prints(
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--offline"]])
-def test_the_short_way_tells_what_the_long_one_does(
+def test_the_fast_path_prints_what_the_parser_does(
     arguments: list[str], env: dict[str, str]
 ) -> None:
     short = _process(_RUN, *arguments, env=env)
@@ -188,7 +188,7 @@ def test_the_short_way_tells_what_the_long_one_does(
 
 @pytest.mark.parametrize("columns", ["1", "40", "60", "80", "120", "200", "wide", "-3"])
 @pytest.mark.parametrize("words", [["--help"], ["generate", "-h"], ["help", "money"], ["help"]])
-def test_the_short_way_prints_the_same_help_at_every_width(
+def test_the_fast_path_prints_the_same_help_at_every_width(
     words: list[str], columns: str, env: dict[str, str]
 ) -> None:
     short = _process(_RUN, *words, env=env | {"COLUMNS": columns})
@@ -202,7 +202,7 @@ def test_the_short_way_prints_the_same_help_at_every_width(
 def test_help_that_cannot_be_written(
     word: str, redirection: str, status: int, env: dict[str, str]
 ) -> None:
-    """A reader that is gone and a closed stream do no harm; a full disk is told."""
+    """A reader that is gone and a closed stream are ignored; a full disk is reported."""
     line = f'set -o pipefail; "$0" -c "$1" {word} {redirection}'
     ran = subprocess.run(
         ["bash", "-c", line, sys.executable, _RUN],

@@ -74,7 +74,7 @@ def trails(value: Any, before: Trail = ()) -> Iterator[tuple[Trail, Any]]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4))
-def test_a_plain_value_stands_where_it_is_said_to(document: dict[str, Any]) -> None:
+def test_a_plain_value_stands_where_it_is_reported_to(document: dict[str, Any]) -> None:
     """What begins at the place parses to the value, so the place is right."""
     text = tomli_w.dumps(document)
     toml = read(text)

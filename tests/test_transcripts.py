@@ -1,4 +1,4 @@
-"""What commands print is what is on record; `python -m tests.transcripts` records it anew."""
+"""Commands print what is on record; `python -m tests.transcripts` records it again."""
 
 from __future__ import annotations
 

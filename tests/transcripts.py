@@ -2,7 +2,7 @@
 
 `test_transcripts.py` compares it with what they print now: a changed message, a wrong column
 width or a missing line is a difference of one line there. Ids, paths of the test and durations
-are masked. Write the files anew only for a change that is meant, and read the difference.
+are masked. Write the files again only for an intended change, and read the difference.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _request(prompt: str, **fields: Any) -> Request:
 
 
 def main() -> None:
-    """Write all transcripts anew."""
+    """Write all transcripts."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in transcripts():
         (FOLDER / f"{name}.txt").write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
-"""A world for one user: folders, environment, streams and a clock whose hours pass in no time.
+"""One user's machine for tests: folders, environment, streams and a simulated clock.
 
-`World.run` calls `main()` as the process does, and hands back what came out. Nothing of the
+`World.run` calls `main()` as the process does, and returns the output. Nothing of the
 real machine is reached: no home folder, no terminal, no time.
 """
 
@@ -32,7 +32,7 @@ STUCK_SECONDS = 60.0
 
 
 class SwiftClock:
-    """A clock whose time passes only when nobody is at work, and then in no time."""
+    """A simulated clock: time passes at once, and only while no thread works."""
 
     def __init__(self, wall: float = NOON) -> None:
         self._passed = 0.0
@@ -57,7 +57,7 @@ class SwiftClock:
             self._passed += max(0.0, seconds)
 
     def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
-        """Wait for whoever is busy, in real time; let time pass when nobody is."""
+        """Wait for busy threads in real time; let time pass when none is busy."""
         if busy:
             try:
                 return box.get(timeout=STUCK_SECONDS)
@@ -80,13 +80,13 @@ class Stream(io.TextIOWrapper):
         self.terminal = terminal
 
     def isatty(self) -> bool:
-        """Tell whether this passes for a terminal."""
+        """Return whether this counts as a terminal."""
         return self.terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What one command line came to."""
+    """The result of one command line."""
 
     status: int
     out: bytes
@@ -125,7 +125,7 @@ class World:
     cwd: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        """Furnish the machine: a home, a folder to work in, a key."""
+        """Set up the machine: a home folder, a working folder, a key."""
         self.cwd = self.root / "work"
         self.cwd.mkdir(parents=True, exist_ok=True)
         usual = {

@@ -53,7 +53,7 @@ def _noticed_together(bench: Bench, count: int, seconds: float) -> Figure:
 def _limited(bench: Bench, count: int, seconds: float, *, goal: float) -> Iterator[Figure]:
     spent, seen = _made(bench, str(count), seconds=seconds, sigma=0.25, limit=_LIMIT)
     stories = sorted(seen.stories.values(), key=lambda story: story.created)
-    # Nobody can be quicker: each submission as early as the limit allows, and its own duration.
+    # The lower bound: each submission as early as the limit allows, and its own duration.
     floor = max(
         number // _LIMIT * _WINDOW + story.done - story.created
         for number, story in enumerate(stories)

@@ -2,7 +2,7 @@
 
 Usage: hastener.py SPEED EPOCH ARGUMENT…, run with the program's Python. All processes that are
 given one `EPOCH` (real seconds since the epoch) agree on what time it is, so that they can share
-an account's limit. The processor keeps its own time: whatever a program does itself seems
+an account's limit. The processor keeps its own time: the work of a program seems
 `SPEED` times as slow. On the last line of stderr stands how many seconds went by.
 """
 
@@ -31,7 +31,7 @@ class HastyClock(SystemClock):
         self._epoch = epoch
 
     def monotonic(self) -> float:
-        """Return seconds since the epoch; nobody sets this machine's time meanwhile."""
+        """Return seconds since the epoch; this machine's time is not set meanwhile."""
         return (time.time() - self._epoch) * self._speed
 
     def wall(self) -> float:
@@ -48,7 +48,7 @@ class HastyClock(SystemClock):
 
 
 def main() -> None:
-    """Run one command line, and tell how long it took by its own clock."""
+    """Run one command line; print how long it took by its own clock."""
     clock = HastyClock(float(sys.argv[1]), float(sys.argv[2]))
     begun = clock.monotonic()
     context = replace(Context.of_process(), clock=clock)

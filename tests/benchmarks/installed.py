@@ -1,7 +1,7 @@
 """The program and its peers as a user has them: each installed in an environment of its own.
 
 They are kept in a cache folder, `FLUXCLI_BENCHMARKS` or the platform's; peers are installed
-when first asked for, the program anew each time.
+when first needed, the program again each time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 def program() -> Path:
     """Install the program from this repository; return the folder of its commands."""
-    return _installed("fluxcli", str(ROOT), anew=True)
+    return _installed("fluxcli", str(ROOT), rebuild=True)
 
 
 def peers() -> dict[str, str]:
@@ -35,12 +35,12 @@ def peers() -> dict[str, str]:
     return {word: str(_installed(name, name) / word) for name, word in PEERS.items()}
 
 
-def _installed(name: str, what: str, *, anew: bool = False) -> Path:
+def _installed(name: str, what: str, *, rebuild: bool = False) -> Path:
     place = _cache() / name
     fresh = not (place / "installed").exists()
     if fresh:
         _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(place))
-    if fresh or anew:
+    if fresh or rebuild:
         more = () if fresh else ("--force-reinstall", "--no-deps")
         python = str(place / "bin" / "python")
         _run(_installer(), "-m", "pip", "--python", python, "install", "-q", *more, what)

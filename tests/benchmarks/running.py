@@ -83,7 +83,7 @@ def side_by_side(commands: Mapping[str, Command], rounds: int) -> dict[str, Spen
 def weigh(command: Command, python: Path) -> Spent:
     """Run a command once; return what it took, its peak of memory included.
 
-    A program inherits the mark of whoever started it, so a bare Python starts it, which is
+    A program inherits the mark of its parent, so a bare Python starts it, which is
     the floor of all that is measured here.
     """
     note = command.cwd / ".weighed"

@@ -46,7 +46,7 @@ class Manner:
 
 @dataclass(slots=True)
 class Story:
-    """One task: when it was accepted, was done, and was told to be; how often it was asked for."""
+    """One task: when it was accepted, was done, and was reported as done; how often it was read."""
 
     created: float
     done: float
@@ -215,7 +215,7 @@ async def _serve(manner: Manner) -> None:
     book = _Book(manner)
     server = await loop.create_server(lambda: _Talk(book), "127.0.0.1", 0, backlog=512)
     host, port = server.sockets[0].getsockname()
-    print(f"http://{host}:{port}", flush=True)  # noqa: T201 - read by whoever started it
+    print(f"http://{host}:{port}", flush=True)  # noqa: T201 - read by the parent process
     await loop.run_in_executor(None, sys.stdin.read)
 
 

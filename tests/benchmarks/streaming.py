@@ -41,12 +41,12 @@ def _fetched(bench: Bench, size: int) -> dict[str, Spent]:
         run(bench.flux("generate", "a cat", "--no-wait", *place, url=service.url, state=state))
         download = bench.flux("download", "@last", *place, url=service.url, state=state)
         # A picture that already exists would be looked at, and not fetched.
-        anew = replace(
+        fresh = replace(
             download, words=("sh", "-c", 'rm -f flux.png; exec "$@"', "", *download.words)
         )
         result = f"{service.url}/result/0.png"
-        spent = side_by_side(_rivals(bench, result) | {"fluxcli": anew}, rounds)
-        return spent | {"fluxcli": _with_peak(bench, spent["fluxcli"], anew)}
+        spent = side_by_side(_rivals(bench, result) | {"fluxcli": fresh}, rounds)
+        return spent | {"fluxcli": _with_peak(bench, spent["fluxcli"], fresh)}
 
 
 def _rivals(bench: Bench, result: str) -> dict[str, Command]:

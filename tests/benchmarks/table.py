@@ -1,4 +1,4 @@
-"""The table of figures: what was measured, what was wished for, and whether it was reached."""
+"""The table of figures: what was measured, the goal, and whether it was reached."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Figure:
         """The figure as a row of the table."""
         if self.goal is None:
             return (self.name, self._shown(self.value), "", "", self.basis)
-        verdict = "met" if self.value <= self.goal else "MISSED"
-        return (self.name, self._shown(self.value), self._shown(self.goal), verdict, self.basis)
+        result = "met" if self.value <= self.goal else "MISSED"
+        return (self.name, self._shown(self.value), self._shown(self.goal), result, self.basis)
 
     def _shown(self, value: float) -> str:
         digits = f"{value:.3f}" if value < 2 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
@@ -41,7 +41,7 @@ class Figure:
 def ratio(name: str, spent: Spent, floor: Spent, goal: float | None) -> Figure:
     """Return how many times as long as `floor` something took by the clock.
 
-    The processor's own time is told as well: on a busy machine it is the steadier of the two.
+    The processor's time is shown as well: on a busy machine it is the steadier of the two.
     """
     walls = f"{spent.wall * 1e3:.1f} ms ÷ {floor.wall * 1e3:.1f} ms"
     basis = f"{walls}; CPU {spent.cpu / floor.cpu:.1f} x"
@@ -50,7 +50,7 @@ def ratio(name: str, spent: Spent, floor: Spent, goal: float | None) -> Figure:
 
 def text(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as Markdown, padded so that they can be read as they are."""
-    heads = ("figure", "measured", "goal", "verdict", "from")
+    heads = ("figure", "measured", "goal", "result", "from")
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     lines = [_line(row, widths) for row in (heads, tuple("-" * w for w in widths), *rows)]
     return "\n".join(lines)

@@ -87,7 +87,7 @@ def test_a_second_check_reads_neither_manifest_nor_images(project: Project) -> N
     assert (quiet.status, quiet.lines, quiet.err) == (0, ["3 up to date"], "")
 
 
-def test_details_are_planned_anew_and_agree(project: Project) -> None:
+def test_details_are_planned_again_and_agree(project: Project) -> None:
     record = project.check("--json").record
     assert [one["action"] for one in record["assets"]] == ["up_to_date"] * 3
     assert project.check("-v").lines == project.check().lines
@@ -134,7 +134,7 @@ def test_a_file_that_is_gone_is_found(project: Project, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["img", "icons", "assets.lock", "photo.png"])
-def test_what_has_become_a_link_is_looked_at_again(project: Project, name: str) -> None:
+def test_a_path_that_became_a_link_is_read_again(project: Project, name: str) -> None:
     """Moved outside and linked back, inodes and times are still the same."""
     path, outside = project.world.cwd / name, project.world.root / "outside"
     path.rename(outside)

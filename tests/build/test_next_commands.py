@@ -1,4 +1,4 @@
-"""Every command that a build names next runs as it stands: file, quotes and sandbox included."""
+"""Every command that a build names next runs unchanged: file, quotes and sandbox included."""
 
 from __future__ import annotations
 

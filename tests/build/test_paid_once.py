@@ -1,4 +1,4 @@
-"""What was paid for is found again, wherever it was asked for; each test counts the charges."""
+"""Paid tasks are found again from any checkout; each test counts the charges."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def test_a_reroll_pays_once_for_exactly_what_is_named(checkout: Checkout) -> Non
     checkout.run("build", "--check")
 
 
-def test_children_follow_a_reroll_unless_told_otherwise(checkout: Checkout) -> None:
+def test_children_follow_a_reroll_unless_a_flag_excludes_them(checkout: Checkout) -> None:
     checkout.build()
     checkout.build("--reroll", "hero", "--no-children")
     assert checkout.charges == 3
@@ -555,7 +555,7 @@ def test_save_as_loses_no_declaration_and_keeps_line_ends(checkout: Checkout) ->
 
 
 @pytest.mark.parametrize("content", [b"version = 1\n# \xff\n", None])
-def test_save_as_refuses_what_is_no_manifest(checkout: Checkout, content: bytes | None) -> None:
+def test_save_as_refuses_what_is_not_a_manifest(checkout: Checkout, content: bytes | None) -> None:
     path = checkout.folder / "assets.toml"
     path.unlink()
     if content is None:

@@ -1,4 +1,4 @@
-"""The plan, purely: what is wanted, what the lock says and what lies there, against what to do."""
+"""The plan as a pure function of manifest, lock and files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def actions(found: Plan) -> dict[str, Action]:
     return {step.name: step.action for step in found.steps}
 
 
-def test_nothing_known_is_new() -> None:
+def test_an_asset_unknown_to_the_lock_is_new() -> None:
     found = decide(manifest(), {}, Shelf())
     assert actions(found) == {"a": Action.NEW}
     assert (found.credits, found.is_clean) == (5, False)
@@ -127,7 +127,7 @@ def test_what_is_paid_for_but_no_longer_wanted_is_not_fetched() -> None:
     )
 
 
-def test_a_picture_that_landed_just_before_the_end_is_ours() -> None:
+def test_an_image_that_landed_just_before_the_end_is_ours() -> None:
     found = manifest()
     pending = replace(ask(found), landing="sha-new")
     entry = LockEntry(made(found, sha="sha-old"), pending)

@@ -44,7 +44,7 @@ def test_without_remembered_prices_the_built_in_ones_count(world: World) -> None
     assert [asset["estimated_credits"] for asset in record["assets"]] == [5, 5, 10]
 
 
-def test_consent_is_asked_for_at_the_remembered_price(world: World) -> None:
+def test_consent_is_requested_at_the_remembered_price(world: World) -> None:
     _remember(world, {PRO: 8.0, MAX: 20.0})
     refused = world.run("build")
     assert refused.status == 7

@@ -1,4 +1,4 @@
-"""`assets prune` removes what nobody declares any more, and never the way to paid work."""
+"""`assets prune` removes what is no longer declared, and never an unsaved paid task."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_orphan_of_unknown_outcome_stays_until_that_is_settled(checkout: Chec
     assert "hero" not in read(checkout.lock)
 
 
-def test_a_replaced_submission_that_is_not_saved_holds_the_orphan_back(checkout: Checkout) -> None:
+def test_a_replaced_submission_that_is_not_saved_keeps_the_orphan(checkout: Checkout) -> None:
     task = _unfinished(checkout)
     checkout.write(BOTH.replace("lighthouse", "windmill"))
     checkout.build()
@@ -75,7 +75,7 @@ def test_a_replaced_submission_that_is_not_saved_holds_the_orphan_back(checkout:
     assert set(read(checkout.lock)) == {"map"}
 
 
-def test_what_the_service_no_longer_has_holds_nothing_back(checkout: Checkout) -> None:
+def test_what_the_service_no_longer_has_blocks_nothing(checkout: Checkout) -> None:
     _unfinished(checkout)
     elsewhere(checkout)
     checkout.world.clock.step(15 * DAY)

@@ -26,7 +26,7 @@ MANIFEST: Final = (
 
 
 class Machine:
-    """A folder with a manifest, an account in the sandbox, and the time by which it lives."""
+    """A folder with a manifest, an account in the sandbox, and its clock."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

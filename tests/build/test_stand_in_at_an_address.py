@@ -59,7 +59,7 @@ def test_paid_images_and_their_lock_stay_as_they_are(
     assert list((world.cwd / ".sandbox").rglob("*.png"))
 
 
-def test_candidates_of_a_stand_in_stay_apart(world: World, standin: Account) -> None:
+def test_candidates_of_a_sandbox_stay_apart(world: World, standin: Account) -> None:
     before = _paid(world, standin)
     ran = _build(world, standin, "a", "--candidates", "2", "--yes")
     assert ran.status == 0, ran.err

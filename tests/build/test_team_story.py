@@ -99,7 +99,7 @@ def service(tmp_path: Path, clock: SwiftClock) -> Iterator[Served]:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_a_repositorys_life_is_charged_for_what_was_asked_for(  # noqa: PLR0915 - one story
+def test_a_repositorys_life_is_charged_for_what_was_requested(  # noqa: PLR0915 - one story
     tmp_path: Path, service: Served, clock: SwiftClock
 ) -> None:
     origin = tmp_path / "origin.git"

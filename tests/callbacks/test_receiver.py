@@ -1,4 +1,4 @@
-"""The receiver on its port: what is answered, and that no sender can hold it up."""
+"""The receiver on its port: what is answered, and that no sender can block it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIME = 1_700_000_000
 
 
 class Received:
-    """A receiver and what it handed over."""
+    """A receiver and the callbacks that it passed on."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -95,7 +95,7 @@ def chunked(*pieces: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
 
 
-def test_a_callback_is_accepted_and_handed_over_once(received: Received) -> None:
+def test_a_callback_is_accepted_and_passed_on_once(received: Received) -> None:
     assert received.status(request()) == 200
     assert received.accepted.get(timeout=10).task_id == "task12345"
     assert received.accepted.empty()
@@ -107,7 +107,7 @@ def test_the_answer_comes_although_the_sender_keeps_the_connection_open(
     assert received.status(request(), close=False) == 200
 
 
-def test_a_query_is_no_part_of_the_path(received: Received) -> None:
+def test_a_query_does_not_belong_to_the_path(received: Received) -> None:
     assert received.status(request(line="POST /kie?a=b HTTP/1.1")) == 200
 
 
@@ -140,7 +140,7 @@ def test_a_query_is_no_part_of_the_path(received: Received) -> None:
         ),
     ],
 )
-def test_what_is_no_callback_is_refused_with_its_status(
+def test_a_request_that_is_not_a_callback_gets_its_status(
     received: Received, data: bytes, status: int
 ) -> None:
     assert received.status(data) == status
@@ -183,7 +183,7 @@ def test_parallel_callbacks_all_arrive(received: Received) -> None:
     assert names == {f"task{number}" for number in range(40)}
 
 
-def test_slow_senders_are_closed_and_hold_nobody_up() -> None:
+def test_slow_senders_are_closed_and_block_no_other() -> None:
     """More connections than are kept, each with half a request; a real callback is accepted."""
     with _received(seconds=3.0) as made, ExitStack() as stack:
         slow = [

@@ -65,7 +65,7 @@ def test_an_id_that_could_not_be_stored_or_shown_is_none(task_id: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\xff\xfe", b"taskId=task12345", b"[" * 100_000, b'{"taskId": 1e}']
 )
-def test_a_body_that_is_no_json_is_an_error(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_an_error(body: bytes) -> None:
     with pytest.raises(BodyError):
         checked(body)
 
@@ -79,7 +79,7 @@ def test_a_wrong_or_missing_signature_does_not_hold(signature: str | None) -> No
 
 
 @pytest.mark.parametrize("timestamp", [None, "", "soon", "1e9", "-1700000000", "17" * 40, "1.0"])
-def test_a_timestamp_that_is_no_number_of_seconds_is_stale(timestamp: str | None) -> None:
+def test_a_timestamp_that_is_not_a_number_of_seconds_is_stale(timestamp: str | None) -> None:
     found = checked(timestamp=timestamp, signature=sign("task12345", timestamp or "", key=KEY))
     assert (found.timestamp, found.signature_valid, found.fresh) == (None, False, False)
 

@@ -239,7 +239,7 @@ class TestReading:
             "fluxcli status",
         )
 
-    def test_a_page_that_was_not_found_is_no_unknown_task(self) -> None:
+    def test_a_page_that_was_not_found_does_not_mean_an_unknown_task(self) -> None:
         """Only the service itself knows its tasks; a proxy's 404 ends no wait."""
         error = raised(ok(b"<html>404</html>", 404), "read")
         assert error.code is not Code.TASK_NOT_FOUND
@@ -265,7 +265,7 @@ class TestTheBalance:
         assert (call.method, str(call.url)) == ("GET", f"{API}/api/v1/chat/credit")
 
     @pytest.mark.parametrize("data", [b"null", b'"12"', b"true", b"{}"])
-    def test_no_number_is_no_balance(self, data: bytes) -> None:
+    def test_a_balance_that_is_not_a_number_is_refused(self, data: bytes) -> None:
         error = raised(ok(b'{"code":200,"msg":"success","data":' + data + b"}"))
         assert error.code is Code.SERVICE_ERROR
 
@@ -318,7 +318,7 @@ class TestUploading:
             "fileName": "a.png",
         }
 
-    def test_a_link_is_handed_over(self) -> None:
+    def test_a_link_is_passed_on(self) -> None:
         made, script = service(ok(bodies.UPLOADED))
         made.upload_link("https://h.invalid/x.png", name="x.png")
         assert str(script.calls[0].url) == f"{UPLOADS}/api/file-url-upload"
@@ -407,7 +407,7 @@ class TestFetching:
         assert b"".join(made.fetch(RESULT, seconds=5)) == b""
 
     @pytest.mark.parametrize("length", [None, "many"])
-    def test_a_length_that_was_not_told(self, length: str | None) -> None:
+    def test_a_length_that_was_not_announced(self, length: str | None) -> None:
         headers = {} if length is None else {"content-length": length}
         made = service(httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"abc")))[0]
         assert b"".join(made.fetch(RESULT, seconds=5)) == b"abc"

@@ -49,7 +49,7 @@ def test_all_are_watched_by_one_thread() -> None:
             assert threading.active_count() == threads
 
 
-def test_whoever_watches_keeps_no_program_from_ending() -> None:
+def test_the_deadline_thread_does_not_keep_the_program_alive() -> None:
     deadline_thread, before = _DeadlineThread(), set(threading.enumerate())
     deadline_thread.add(Deadline(lambda: None, 60))
     (watcher,) = set(threading.enumerate()) - before

@@ -1,4 +1,4 @@
-"""The second wire format, and how the first one gives way to it."""
+"""The second wire format, and the switch to it from the first one."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ class TestAuto:
         assert served.submit() == SubmissionAccepted(bodies.TASK, wire="kontext")
         assert memory.wire() is None
 
-    def test_a_broken_cache_is_no_error(self, tmp_path: Path) -> None:
+    def test_a_broken_cache_is_not_an_error(self, tmp_path: Path) -> None:
         path = tmp_path / "o.json"
         path.write_text('{"https://api.invalid": [1]')
         memory = OriginCache(path, API, wall=lambda: 0.0)

@@ -183,7 +183,7 @@ class TestTime:
         assert (caught.value.code, exchange.sent) == (Code.NETWORK, True)
 
     def test_a_server_that_drips_is_left_in_time(self, real: Transport) -> None:
-        """Each byte comes in time and the whole never ends: the watchdog cuts it."""
+        """Each byte arrives in time and the body never ends: the deadline ends it."""
         ended = threading.Event()
 
         def drip(server: socket.socket) -> None:
@@ -236,7 +236,7 @@ class TestTime:
 
 
 class TestWhatAFailureProves:
-    def test_nobody_listens(self, real: Transport) -> None:
+    def test_no_server_listens(self, real: Transport) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         exchange = Exchange()
@@ -245,10 +245,10 @@ class TestWhatAFailureProves:
         assert (caught.value.code, exchange.sent) == (Code.NETWORK, False)
         assert caught.value.hint == "fluxcli config check"
 
-    def test_a_name_that_nobody_knows(self, real: Transport) -> None:
+    def test_a_name_that_is_unknown(self, real: Transport) -> None:
         exchange = Exchange()
-        with pytest.raises(FluxError, match=r"cannot connect to nobody\.invalid"):
-            real.call(exchange, httpx.Request("GET", "http://nobody.invalid/"), seconds=5)
+        with pytest.raises(FluxError, match=r"cannot connect to unknown\.invalid"):
+            real.call(exchange, httpx.Request("GET", "http://unknown.invalid/"), seconds=5)
         assert not exchange.sent
 
     def test_an_impossible_url(self, real: Transport) -> None:
@@ -355,7 +355,7 @@ class TestProxies:
         assert isinstance(made.client("http://127.0.0.1:1/"), httpx.Client)
         made.close()
 
-    def test_networks_and_brackets_in_no_proxy_are_no_error(self) -> None:
+    def test_networks_and_brackets_in_no_proxy_are_not_an_error(self) -> None:
         env = {"NO_PROXY": "localhost,fe80::/10,fd00::/64,[::1]", "HTTPS_PROXY": "http://h:1"}
         made = Transport(env=env)
         assert isinstance(made.client("https://h.invalid/"), httpx.Client)

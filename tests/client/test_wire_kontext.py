@@ -65,7 +65,7 @@ class TestTheRequest:
         assert "aspectRatio" not in body
         assert body["inputImage"] == "https://example.com/a"
 
-    def test_watermark_and_callback_are_sent_when_asked_for(self) -> None:
+    def test_watermark_and_callback_are_sent_when_requested(self) -> None:
         body = KONTEXT.body(replace(REQUEST, watermark="ACME", callback_url="https://example.com"))
         assert (body["watermark"], body["callBackUrl"]) == ("ACME", "https://example.com")
 
@@ -131,10 +131,10 @@ class TestTheEnvelope:
     ) -> None:
         assert decode(429, b"", header).retry_after == seconds
 
-    def test_a_message_that_is_no_text_is_none(self) -> None:
+    def test_a_message_that_is_not_text_is_none(self) -> None:
         assert decode(200, b'{"code":500,"msg":{"a":1}}').message == ""
 
-    def test_a_broken_letter_breaks_no_answer(self) -> None:
+    def test_invalid_unicode_in_an_answer_is_replaced(self) -> None:
         reply = decode(200, b'{"code":402,"msg":"\xff no"}')
         assert (reply.code, reply.message) == (402, "\N{REPLACEMENT CHARACTER} no")
 
@@ -145,7 +145,7 @@ class TestTheEnvelope:
         assert (reply.message, reply.data) == ("? no", {"taskId": "a?b", "n": 1})
 
     @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"code":' + b"9" * 5000 + b"}", b"\xff"])
-    def test_hostile_json_is_no_json(self, body: bytes) -> None:
+    def test_hostile_json_is_refused(self, body: bytes) -> None:
         """Neither depth nor length of JSON from outside ends the program."""
         assert load(body) is None
 
@@ -268,7 +268,7 @@ class TestRecords:
     def test_an_echo_that_is_none(self, echo: object) -> None:
         assert record_with(paramJson=echo).echo == {}
 
-    def test_an_echo_that_is_no_string(self) -> None:
+    def test_an_echo_that_is_not_a_string(self) -> None:
         assert record_with(paramJson={"prompt": "p"}).echo == {"prompt": "p"}
 
 
@@ -367,7 +367,7 @@ class TestEchoes:
         assert KONTEXT.echoes(echo, REQUEST) is True
 
     @pytest.mark.parametrize("echo", [{}, {"prompt": None}, {"model": "flux-kontext-pro"}])
-    def test_too_little_to_tell(self, echo: dict[str, Any]) -> None:
+    def test_too_few_values(self, echo: dict[str, Any]) -> None:
         assert KONTEXT.echoes(echo, REQUEST) is None
 
     def test_a_request_read_back(self) -> None:
@@ -390,7 +390,7 @@ class TestEchoes:
             safety_tolerance=5,
         )
 
-    def test_what_nobody_knows_is_read_back_as_the_default(self) -> None:
+    def test_an_unknown_entry_is_read_back_as_the_default(self) -> None:
         unknown = {"prompt": 3, "model": "m", "outputFormat": "gif", "aspectRatio": "5:4"}
         assert KONTEXT.request(unknown) == replace(REQUEST, prompt="")
 

@@ -174,7 +174,7 @@ class TestEdit:
         box.clock.step(3 * DAY)
         assert self.again(box, task).status == 0
 
-    def test_a_lost_file_costs_nothing_while_its_upload_lives(
+    def test_a_lost_file_costs_nothing_while_its_upload_is_kept(
         self, box: World, task: str, photo: Path
     ) -> None:
         photo.unlink()
@@ -209,7 +209,7 @@ class TestEdit:
         again = self.again(box, second["task_id"]).record
         assert again["input"] == second["input"] == f"task:{task}"
 
-    def test_what_came_from_stdin_is_used_while_its_upload_lives(
+    def test_what_came_from_stdin_is_used_while_its_upload_is_kept(
         self, box: World, png: bytes
     ) -> None:
         words = ("edit", "-", "make it blue", "-o", "blue.png", "--json")

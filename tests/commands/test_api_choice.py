@@ -1,4 +1,4 @@
-"""Which wire format is spoken: what is chosen, what is given up, and what is refused."""
+"""Which wire format is used: the choice, the switch, and what is refused."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_with_nothing_left_it_is_status_5_and_names_base_url(
 def test_only_a_closed_path_leads_to_the_other_format(
     world: World, fault: str, status: int
 ) -> None:
-    """Whatever else is answered, auto asks no other API and pays at most once."""
+    """With any other answer, auto calls no other API and pays at most once."""
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": f"submit:{fault}x99"}
     ran = world.run("generate", "a fox", "-o", "a.jpg", "--debug")
     assert ran.status == status, ran.err
@@ -161,7 +161,7 @@ class TestMax:
             assert (ran.status, made.charges()) == (8, [])
 
     @pytest.mark.parametrize("api", ["jobs", "auto"])
-    def test_a_schema_with_the_tiers_lets_it_be_asked_for(self, world: World, api: str) -> None:
+    def test_a_schema_with_the_tiers_lets_it_be_requested(self, world: World, api: str) -> None:
         with service(world, "kontext:gone", "models:tiers") as made:
             ran = world.run("generate", "a fox", "-o", "a.jpg", "-m", "max", "--api", api, "--json")
             assert (ran.status, ran.record["credits"]) == (0, 10.0)
@@ -188,7 +188,7 @@ class TestIds:
         assert (ran.status, ran.code) == (8, "task_not_found")
 
     @pytest.mark.parametrize("made_in", ["kontext", "jobs"])
-    def test_an_id_of_another_origin_is_not_asked_for_here(
+    def test_an_id_of_another_origin_is_not_requested_here(
         self, world: World, made_in: str
     ) -> None:
         with service(world):

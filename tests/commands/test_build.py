@@ -214,7 +214,7 @@ def test_what_is_frozen_is_made_again_only_by_name(site: Site) -> None:
 
 
 def test_nothing_to_do_needs_no_key_and_no_network(site: Site, world: World) -> None:
-    """What was adopted counts for the service too, so this is no matter of the sandbox."""
+    """What was adopted counts for the service too, so that this is not specific to the sandbox."""
     picture_from(site, site.folder / "img" / "flag.png")
     world.env["FLUXCLI_API_KEY"] = ""
     assert world.run("assets", "adopt", "flag").status == 0
@@ -247,7 +247,7 @@ def test_two_files_may_change_places(site: Site) -> None:
     assert (site.charges, site.todo("map", "flag")) == (charged, {})
 
 
-def test_without_a_terminal_there_is_no_spending_unasked(site: Site) -> None:
+def test_without_a_terminal_nothing_is_spent_without_consent(site: Site) -> None:
     ran = site.run("--json")
     assert (ran.status, ran.code, site.charges) == (7, Code.NO_CONSENT, 0)
     assert not (site.lock).exists()
@@ -261,8 +261,8 @@ def test_on_a_terminal_it_asks_once_and_no_is_the_default(site: Site) -> None:
     assert site.charges == 1
 
 
-def test_at_the_cap_nothing_more_is_asked_for(site: Site) -> None:
-    """What is in flight is finished, and the next run goes on from there."""
+def test_at_the_cap_nothing_more_is_requested(site: Site) -> None:
+    """Running tasks are finished, and the next run continues from there."""
     ran = site.run("--max-credits", "22", "--json")
     assert ran.status == 9
     assert site.charges == 4
@@ -317,7 +317,7 @@ def test_ten_mistakes_are_ten_messages(world: World) -> None:
         (lambda _text: "", "does not begin with"),
     ],
 )
-def test_a_lock_that_cannot_be_read_is_never_taken_for_empty(
+def test_an_unreadable_lock_is_never_treated_as_empty(
     site: Site, damage: Any, message: str
 ) -> None:
     site.build("flag")
@@ -410,7 +410,7 @@ def test_what_is_not_acceptable_replaces_nothing(site: Site) -> None:
     assert site.charges == 2
 
 
-def test_a_picture_that_became_unacceptable_waits_for_a_person(site: Site) -> None:
+def test_an_image_that_became_unacceptable_waits_for_a_person(site: Site) -> None:
     site.build("flag")
     site.change('prompt = "A flag"', 'prompt = "A flag"\naccept = { min_width = 9000 }')
     assert site.todo("flag") == {"flag": "held"}
@@ -430,7 +430,7 @@ def test_a_file_in_the_way_is_kept(site: Site) -> None:
     assert path.read_bytes() != mine
 
 
-def test_nothing_is_made_from_a_picture_that_was_edited_by_hand(site: Site) -> None:
+def test_nothing_is_made_from_an_image_that_was_edited_by_hand(site: Site) -> None:
     """Adopting it says that it is meant; then its dependents are due."""
     site.build("night")
     picture_from(site, site.folder / "other.png")
@@ -497,7 +497,7 @@ def test_the_schema_and_the_example_are_at_hand(world: World) -> None:
     assert world.run("build", "--check").status == 10
 
 
-def test_a_sandboxs_picture_does_not_pass_for_a_paid_one(site: Site, world: World) -> None:
+def test_a_sandbox_image_does_not_count_as_paid(site: Site, world: World) -> None:
     site.build("flag")
     ran = world.run("build", "flag", "--plan", "--json")
     (asset,) = ran.record["assets"]
@@ -506,7 +506,7 @@ def test_a_sandboxs_picture_does_not_pass_for_a_paid_one(site: Site, world: Worl
 
 
 def test_a_lost_answer_is_never_paid_for_twice(site: Site) -> None:
-    """Nobody knows whether the task exists, so a person is asked, on this machine or another."""
+    """It is unknown whether the task exists, so a person decides, on this machine or another."""
     lost = {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
     assert (
         site.build("flag", "--json", status=11, env=lost).record["assets"][0]["state"] == "unknown"

@@ -114,7 +114,7 @@ class TestVerify:
         assert (ran.status, ran.record["signature_valid"]) == (3, False)
 
     @pytest.mark.parametrize("body", [b"", b"taskId=task12345", b"\xff"])
-    def test_a_body_that_is_no_json_is_status_2(self, hooked: World, body: bytes) -> None:
+    def test_a_body_that_is_not_json_is_status_2(self, hooked: World, body: bytes) -> None:
         ran = hooked.run("callback", "verify", "--json", *VECTOR, stdin=body)
         assert (ran.status, ran.code) == (2, "input_unreadable")
 
@@ -144,7 +144,7 @@ class TestVerify:
             assert "fluxcli config set webhook_hmac_key" in ran.err
 
     @pytest.mark.parametrize("api", ["kontext", "jobs"])
-    def test_the_truth_comes_from_the_record(self, world: World, api: str) -> None:
+    def test_the_state_comes_from_the_record(self, world: World, api: str) -> None:
         with service(world):
             words = ("generate", "a fox", "--no-wait", "--api", api)
             (task_id,) = world.run(*words).lines

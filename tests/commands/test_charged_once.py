@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 
 @dataclass
 class Account:
-    """A service that creates a task for each submission, whatever it answers."""
+    """A service that creates a task for each submission, with any answer."""
 
     answer: bytes = b""
     http: int = 200
@@ -90,7 +90,7 @@ def test_an_unproven_refusal_is_unknown_and_never_paid_twice(
 
 
 @pytest.mark.parametrize("http", [200, 500])
-def test_a_recorded_refusal_is_no_charge_and_may_be_tried_again(
+def test_a_recorded_refusal_is_not_charged_and_may_be_retried(
     world: World, account: Account, http: int
 ) -> None:
     account.answer, account.http = refusing(500, "This field is required"), http

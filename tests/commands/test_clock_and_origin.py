@@ -1,4 +1,4 @@
-"""Whatever the clock, and whichever the service, a command pays once and finds its tasks."""
+"""With any clock and any service, a command pays once and finds its tasks."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_an_edit_of_an_earlier_result_works_by_any_clock(
 def test_status_denies_nothing_by_any_clock(
     world: World, service: SandboxService, step: float
 ) -> None:
-    """A finished image is unsaved, whatever day our clock takes it for."""
+    """A finished image is unsaved by any date of the local clock."""
     del service
     assert world.run("generate", "a fox", "-o", "fox.png", "--no-wait").status == 0
     world.clock.step(step)
@@ -203,7 +203,7 @@ def test_status_denies_nothing_by_any_clock(
         assert "expired" not in text
 
 
-def test_tasks_of_a_served_stand_in_are_marked_and_stay_its_own(
+def test_tasks_of_a_served_sandbox_are_marked_and_stay_its_own(
     world: World, service: SandboxService
 ) -> None:
     del service
@@ -224,7 +224,7 @@ def test_tasks_of_a_served_stand_in_are_marked_and_stay_its_own(
     assert "nothing was sent" in refused.err
 
 
-def test_a_sandbox_task_is_no_paid_one(world: World) -> None:
+def test_a_sandbox_task_does_not_count_as_paid(world: World) -> None:
     """Neither by its id nor as the last one."""
     world.run("generate", "a fox", "--sandbox", "--no-wait")
     assert "not saved: `fluxcli download --unsaved --sandbox`" in (
@@ -233,7 +233,7 @@ def test_a_sandbox_task_is_no_paid_one(world: World) -> None:
 
 
 @pytest.mark.parametrize("look", ["status", "download"])
-def test_looking_at_the_id_first_settles_an_unknown_submission(world: World, look: str) -> None:
+def test_status_of_the_id_first_settles_an_unknown_submission(world: World, look: str) -> None:
     command = ("generate", "a fox", "-o", "fox.png", "--sandbox")
     lost = world.run(*command, "--json", env={"FLUXCLI_SANDBOX_FAULTS": "submit:reset"})
     assert lost.status == 11
@@ -247,7 +247,7 @@ def test_looking_at_the_id_first_settles_an_unknown_submission(world: World, loo
 
 
 def test_an_id_that_was_adopted_first_is_merged_by_settling(world: World) -> None:
-    """Two submissions asked for the same, so that looking cannot decide."""
+    """Two submissions asked for the same, so that the service's records cannot decide."""
     ids: list[tuple[str, str]] = []
     for name in ("a.png", "b.png"):
         ran = world.run(

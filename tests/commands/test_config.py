@@ -26,7 +26,7 @@ KEY = "0123456789abcdef-hunter2"
 
 @dataclass
 class ConfigRun:
-    """How a run ended, and what it said."""
+    """The status and the output of a run."""
 
     status: int
     out: str
@@ -79,7 +79,7 @@ def test_a_broken_file_does_not_keep_path_from_answering(shell: Shell) -> None:
         assert shell.run("path") == ConfigRun(0, f"{shell.config}\n", "")
 
 
-def test_list_tells_where_each_value_comes_from(shell: Shell) -> None:
+def test_list_shows_where_each_value_comes_from(shell: Shell) -> None:
     shell.write(f'api_key = "{KEY}"\ntimeout = 90\n')
     lines = shell.run("list", "--no-input", FLUXCLI_MODEL="max").out.splitlines()
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines}
@@ -109,8 +109,8 @@ def test_list_shows_the_good_values_beside_the_bad_one(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("word", ["list", "check"])
-def test_what_nobody_knows_is_warned_of(shell: Shell, word: str) -> None:
-    """A misspelt name must not look as if it had been heard."""
+def test_an_unknown_entry_is_warned_of(shell: Shell, word: str) -> None:
+    """A misspelt name must not look as if it was applied."""
     shell.write('modle = "max"\n')
     assert f"warning: `{shell.config}:1`: no setting is called `modle`" in shell.run(word).err
 
@@ -169,7 +169,7 @@ def test_a_bad_value_is_refused_before_anything_is_written(shell: Shell) -> None
     assert not shell.config.exists()
 
 
-def test_what_is_not_kept_in_the_file_is_told_where_it_goes(shell: Shell) -> None:
+def test_what_is_not_kept_in_the_file_is_reported_where_it_goes(shell: Shell) -> None:
     ran = shell.run("set", "max_credits", "20")
     assert (ran.status, shell.config.exists()) == (2, False)
     assert "hint: export FLUXCLI_MAX_CREDITS=20" in ran.err
@@ -212,13 +212,13 @@ def test_the_key_is_not_taken_from_the_command_line(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("stdin", ["", " \n", f"{KEY} {KEY}", f"{KEY}\nmore", None])
-def test_what_is_no_key_is_refused_unseen(shell: Shell, stdin: str | None) -> None:
+def test_a_malformed_key_is_refused_and_not_shown(shell: Shell, stdin: str | None) -> None:
     assert shell.run("set", "api_key", stdin=stdin).status == 2
     assert not shell.config.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
-def test_the_key_is_asked_for_without_echo(shell: Shell) -> None:
+def test_the_key_is_requested_without_echo(shell: Shell) -> None:
     """The terminal shows the question and never what is typed."""
     near, far = os.openpty()
     shown = bytearray()
@@ -340,7 +340,7 @@ def test_check_says_ok_to_each_and_creates_nothing(shell: Shell) -> None:
         ((200, {"code": 200, "msg": "", "data": 4}), "credits", "credits_insufficient", 7),
     ],
 )
-def test_check_tells_the_services_refusals_apart(
+def test_check_distinguishes_the_refusals_of_the_service(
     shell: Shell, answer: tuple[int, object], check: str, code: str, ending: int
 ) -> None:
     with service(*answer) as url:
@@ -353,7 +353,7 @@ def test_check_tells_the_services_refusals_apart(
     assert ran.status == ending
 
 
-def test_check_tells_that_nothing_is_listening(shell: Shell) -> None:
+def test_check_reports_that_nothing_is_listening(shell: Shell) -> None:
     with service(200, {}) as url:
         pass
     ran = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
@@ -362,7 +362,7 @@ def test_check_tells_that_nothing_is_listening(shell: Shell) -> None:
     assert "hint: fluxcli config check" not in ran.err
 
 
-def test_check_without_a_key_asks_nobody(shell: Shell) -> None:
+def test_check_without_a_key_sends_nothing(shell: Shell) -> None:
     ran = shell.run("check")
     assert ran.status == 3
     assert "failed   key" in ran.out
@@ -370,7 +370,7 @@ def test_check_without_a_key_asks_nobody(shell: Shell) -> None:
     assert "hint: fluxcli config set api_key" in ran.err
 
 
-def test_check_tells_folders_that_cannot_be_written(shell: Shell) -> None:
+def test_check_reports_folders_that_cannot_be_written(shell: Shell) -> None:
     (shell.home / "file").touch()
     ran = shell.run("check", "--json", FLUXCLI_STATE_DIR=str(shell.home / "file" / "state"))
     assert checked(ran)["state folder"] is False

@@ -137,8 +137,8 @@ def test_remembered_prices_are_used_for_every_estimate(world: World, api: str) -
         assert spent == (10.0 if api == "jobs" else 15.0)
 
 
-def test_prices_of_a_stand_in_are_never_kept(world: World) -> None:
-    """Nor announced: at its address the service may be found another day."""
+def test_prices_of_a_sandbox_are_never_kept(world: World) -> None:
+    """Nor announced: another service may use its address another day."""
     made = SandboxService(store=None, wall=world.clock.wall, sleep=world.clock.sleep)
     with serve(made) as served:
         world.ask(served.api_url)

@@ -1,4 +1,4 @@
-"""`fluxcli download`: what is paid for, onto the disk, free of charge."""
+"""`fluxcli download`: saves paid images, free of charge."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TestOneTask:
         assert box.run("download", task_id).lines == [str(home / "fox.png")]
 
     def test_once_is_enough(self, box: World) -> None:
-        """What lies there as it was saved is told again, and not fetched again."""
+        """An unchanged saved file is printed again, and not downloaded again."""
         task_id = begun(box, "-o", "fox.png")
         box.run("download", task_id)
         ran = box.run("download", task_id, "--debug")
@@ -115,13 +115,13 @@ class TestAFileInTheWay:
         assert box.run("download", task_id, "--force").status == 0
         assert (box.cwd / "fox.jpg").read_bytes() != b"precious"
 
-    def test_is_kept_where_that_is_asked_for(self, box: World, task_id: str) -> None:
+    def test_is_kept_where_that_is_requested(self, box: World, task_id: str) -> None:
         ran = box.run("download", task_id, "--skip-existing")
         assert (ran.status, ran.out) == (0, b"")
         assert "already exists and was kept" in ran.err
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
 
-    def test_never_stands_in_the_way_of_saving_all(self, box: World, task_id: str) -> None:
+    def test_never_blocks_saving_all(self, box: World, task_id: str) -> None:
         assert task_id
         ran = box.run("download", "--unsaved")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox-1.jpg")])
@@ -129,7 +129,7 @@ class TestAFileInTheWay:
 
 
 class TestEverythingUnsaved:
-    def test_it_mends_every_interruption(self, box: World) -> None:
+    def test_the_same_command_repairs_every_interruption(self, box: World) -> None:
         """Timed out, not fetched, not waited for: all of it lands, and nothing is paid."""
         box.run("generate", "a fox", "-o", "fox.jpg", "--timeout", "2")
         box.run(
@@ -148,7 +148,7 @@ class TestEverythingUnsaved:
         assert (ran.status, ran.out, ran.err) == (0, b"", "nothing is waiting to be saved\n")
         assert not world.state.exists()
 
-    def test_what_cannot_be_fetched_is_told(self, box: World) -> None:
+    def test_what_cannot_be_fetched_is_reported(self, box: World) -> None:
         """A submission of unknown outcome has no id to fetch by."""
         lost = box.run(
             "generate", "a fox", "--json", env={"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}

@@ -1,4 +1,4 @@
-"""`fluxcli edit`: a picture and words become a picture; the picture comes from anywhere."""
+"""`fluxcli edit`: makes an image from an image and a prompt; any source of the input works."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TestTheRatio:
         record = box.run("edit", "photo.png", "night", "--json").record
         assert record["width"] < record["height"]
 
-    def test_it_is_sent_when_asked_for(self, box: World) -> None:
+    def test_it_is_sent_when_requested(self, box: World) -> None:
         assert self.requested(box, "-a", "21:9") == "21:9"
         record = box.run("edit", "photo.png", "night", "-a", "21:9", "--json").record
         assert record["width"] > 2 * record["height"]
@@ -157,7 +157,7 @@ class TestWhereTheInputComesFrom:
             ("@last", "there is no task yet"),
         ],
     )
-    def test_what_is_no_input(self, box: World, image: str, message: str) -> None:
+    def test_other_inputs_are_refused(self, box: World, image: str, message: str) -> None:
         (box.cwd / "empty").touch()
         (box.cwd / "text.png").write_text("this is no picture at all, is it?")
         (box.cwd / "page.png").write_text("<!doctype html><html>")
@@ -171,7 +171,7 @@ class TestWhereTheInputComesFrom:
         ran = box.run("edit", "@photo.png", "night")
         assert "a file of that name is `./@photo.png`" in ran.err
 
-    def test_stdin_is_the_picture_or_the_prompt(self, box: World) -> None:
+    def test_stdin_is_the_image_or_the_prompt(self, box: World) -> None:
         ran = box.run("edit", "-", "-", stdin=photo())
         assert ran.status == 2
         assert "stdin cannot be both" in ran.err
@@ -190,7 +190,7 @@ class TestUploads:
         box.clock.sleep(20 * 3600)
         assert self.count(box.run("edit", "copy.png", "noon", "--debug").err) == 1
 
-    def test_several_pictures_share_one(self, box: World) -> None:
+    def test_several_images_share_one(self, box: World) -> None:
         ran = box.run("edit", "photo.png", "night", "-n", "4", "-o", "n/", "--debug")
         assert (ran.status, len(ran.lines)) == (0, 4)
         assert self.count(ran.err) == 1

@@ -1,4 +1,4 @@
-"""`fluxcli generate`: words become a picture, and the answer is its path."""
+"""`fluxcli generate`: makes an image from a prompt and prints its path."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 class TestTheAnswer:
     def test_stdout_is_the_path_and_nothing_else(self, box: World) -> None:
-        """`out=$(fluxcli generate …)` works, whatever the prompt and the name hold."""
+        """`out=$(fluxcli generate …)` works with any prompt and any name."""
         ran = box.run("generate", "a [cat] on a [/open] mat", "-o", "cat.png")
         assert (ran.status, ran.out.decode()) == (0, f"{box.cwd / 'cat.png'}\n")
         assert size_of((box.cwd / "cat.png").read_bytes()) == (1360, 768)
 
-    def test_stderr_tells_the_id_the_moment_it_exists(self, box: World) -> None:
+    def test_stderr_shows_the_id_the_moment_it_exists(self, box: World) -> None:
         ran = box.run("generate", "a fox", "--json")
         lines = ran.err.splitlines()
         assert f"task {ran.record['task_id']} accepted" in lines
@@ -53,7 +53,7 @@ class TestTheAnswer:
         assert "generate.watermark: ACME (FLUXCLI_WATERMARK)" in ran.err
         assert "generate.aspect_ratio: 16:9 (default)" in ran.err
 
-    def test_a_long_wait_gives_signs_of_life(self, box: World) -> None:
+    def test_a_long_wait_gives_progress_lines(self, box: World) -> None:
         """At most one every 30 seconds, on stderr."""
         ran = box.run("generate", "a fox", "-o", "fox.jpg", env={"FLUXCLI_SANDBOX_SECONDS": "120"})
         beats = [line for line in ran.err.splitlines() if line.startswith("still working")]
@@ -238,7 +238,7 @@ class TestThePrompt:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_sandbox_says_once_that_images_are_stand_ins(box: World, count: int) -> None:
+def test_the_sandbox_prints_once_that_its_images_are_placeholders(box: World, count: int) -> None:
     ran = box.run("generate", "a fox", "-n", str(count))
     assert ran.err.count("sandbox: images are stand-ins, and nothing was charged") == 1
     assert "stand-in" not in box.run("generate", "a fox", "-q").err

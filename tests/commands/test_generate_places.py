@@ -1,4 +1,4 @@
-"""Where a picture lands, and what becomes of a file in its way."""
+"""Where an image is saved, and what happens to an existing file there."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class TestAFileInTheWay:
         assert ran.status == 2
         assert "contradict" in ran.err
 
-    def test_that_is_no_picture_is_not_passed_off_as_one(self, box: World) -> None:
+    def test_that_is_not_an_image_is_not_passed_off_as_one(self, box: World) -> None:
         """Status 0 would say that everything asked for is on the disk."""
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--skip-existing", "--json")
         assert (ran.status, ran.code) == (2, "would_overwrite")
@@ -151,7 +151,7 @@ class TestAFileInTheWay:
 
 
 class TestSkipping:
-    def test_what_is_there_is_told_and_costs_nothing(self, world: World) -> None:
+    def test_what_is_there_is_reported_and_costs_nothing(self, world: World) -> None:
         """Neither key nor network is needed where there is nothing to do."""
         world.run("generate", "a fox", "-o", "fox.jpg", "--sandbox")
         del world.env["FLUXCLI_API_KEY"]
@@ -172,7 +172,7 @@ class TestSkipping:
         same = ("path", "bytes", "width", "height", "sha256")
         assert [kept[name] for name in same] == [made[name] for name in same]
 
-    def test_without_waiting_it_is_told_by_its_path(self, box: World) -> None:
+    def test_without_waiting_it_is_reported_by_its_path(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox-1.jpg")
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n2", "--skip-existing", "--no-wait")
         assert ran.lines[0] == str(box.cwd / "fox-1.jpg")

@@ -68,11 +68,11 @@ class TestBadValues:
             assert word in ran.record["error"]["message"]
         assert "already exists" in ran.record["error"]["message"]
 
-    def test_each_is_told_once(self, box: World) -> None:
+    def test_each_is_reported_once(self, box: World) -> None:
         ran = box.run("generate", "a fox", "--output-format", "webp", "-o", "x.jpg")
         assert ran.err.count("error: ") == 1
 
-    def test_a_broken_config_is_told_once(self, box: World) -> None:
+    def test_a_broken_config_is_reported_once(self, box: World) -> None:
         config = box.root / "config" / "config.toml"
         config.parent.mkdir()
         config.write_text("[generate\nmodel = 1\n")
@@ -135,7 +135,7 @@ class TestMoney:
         assert (ran.status, len(ran.lines)) == (0, 11)
 
     @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"\n", 7), (b"n\n", 7), (b"", 7)])
-    def test_consent_is_asked_for_on_a_terminal(
+    def test_consent_is_requested_on_a_terminal(
         self, box: World, answer: bytes, status: int
     ) -> None:
         words = ("generate", "a fox", "-m", "max", "-n", "11", "--no-wait")
@@ -143,7 +143,7 @@ class TestMoney:
         assert "spend an estimated 110 credits? [y/N]" in ran.err
         assert ran.status == status
 
-    def test_a_hundred_credits_are_no_question(self, box: World) -> None:
+    def test_a_hundred_credits_need_no_consent(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-m", "max", "-n", "10", "--no-wait")
         assert ran.status == 0
 

@@ -84,7 +84,7 @@ class TestPages:
             assert below.help in text
 
     @each_command
-    def test_flags_stand_in_groups(self, world: World, command: Command) -> None:
+    def test_flags_have_groups(self, world: World, command: Command) -> None:
         lines = _page(world, *command.words.split(), "--help")
         headings = [line[:-1] for line in lines if line.endswith(":") and line[0] != " "]
         groups = [one for one in headings if one in {"Flags", *GROUPS}]

@@ -91,7 +91,7 @@ class TestEmbedded:
         (box.cwd / name).write_bytes(ran.out)
         assert (read_metadata(box.cwd / name) or {})["prompt"] == PROMPT
 
-    def test_download_keeps_to_what_was_asked_for(self, box: World, name: str) -> None:
+    def test_download_keeps_to_what_was_requested(self, box: World, name: str) -> None:
         """The command that saves a paid image later is another one."""
         env = {"FLUXCLI_SANDBOX_FAULTS": "download:503x9999"}
         assert generated(box, "embed", name, env=env).status == 6
@@ -196,7 +196,7 @@ def test_another_word_is_refused(box: World, kind: str) -> None:
     assert generated(box, kind, "x.png").status == 2
 
 
-def test_it_is_no_part_of_the_identity_of_a_command(box: World) -> None:
+def test_it_does_not_change_the_identity_of_a_command(box: World) -> None:
     task = box.run("generate", PROMPT, "-o", "x.png", "--no-wait").lines
     assert generated(box, "embed", "x.png", "--no-wait").lines == task
 
@@ -217,7 +217,7 @@ def test_pieces_of_any_size_are_one_image(form: str, size: int, tmp_path: Path) 
 
 @pytest.mark.parametrize("form", ["png", "jpeg"])
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\x89PNG", b"\xff\xd8\xff\xe0\xff\xff"])
-def test_what_is_no_image_passes_unchanged(form: str, data: bytes) -> None:
+def test_anything_but_an_image_passes_unchanged(form: str, data: bytes) -> None:
     pieces = [data[at : at + 1] for at in range(len(data))]
     assert b"".join(embedded(pieces, form, {"fluxcli": "1"})) == data
 

@@ -56,7 +56,7 @@ class TestFaults:
         assert (ran.status, ran.code) == (status, code)
         assert list(box.cwd.iterdir()) == []
 
-    def test_a_damaged_picture_is_not_kept(self, box: World) -> None:
+    def test_a_damaged_image_is_not_kept(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "download:corruptx9999"
         ran = box.run("generate", "a fox", "-o", "fox.png", "--json")
         assert (ran.status, ran.code) == (6, "not_an_image")
@@ -86,7 +86,7 @@ class TestFaults:
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox.jpg")])
         assert spent(box) == 5
 
-    def test_trouble_is_told(self, box: World) -> None:
+    def test_trouble_is_reported(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:455x2"
         ran = box.run("generate", "a fox")
         assert "maintenance" in ran.err
@@ -103,7 +103,7 @@ class TestFaults:
         assert box.run("generate", "a fox", "--timeout", timeout).status == 5
         assert box.clock.monotonic() - began <= most
 
-    def test_an_unsaved_picture_is_fetched_by_the_same_command(self, box: World) -> None:
+    def test_an_unsaved_image_is_fetched_by_the_same_command(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "download:503x99"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.record["error"]["hint"]) == (6, "fluxcli download --unsaved")

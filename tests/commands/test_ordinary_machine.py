@@ -151,7 +151,7 @@ class TestInputs:
             ("swapped.png", encoded("JPEG")[:4] + encoded("PNG")[4:]),
         ],
     )
-    def test_no_whole_image(self, box: World, name: str, data: bytes) -> None:
+    def test_an_incomplete_image(self, box: World, name: str, data: bytes) -> None:
         (box.cwd / name).write_bytes(data)
         for image, stdin in ((name, b""), ("-", data)):
             assert box.run("edit", image, "make it night", stdin=stdin).status == 2
@@ -165,7 +165,7 @@ class TestInputs:
         assert spent(box) == 0
 
     @pytest.mark.parametrize("kind", ["folder", "loop", "dangling", "/dev/null"])
-    def test_what_is_no_file(self, box: World, kind: str) -> None:
+    def test_other_files_are_refused(self, box: World, kind: str) -> None:
         name = kind if kind.startswith("/") else "in.png"
         if kind == "folder":
             (box.cwd / "in.png").mkdir()

@@ -54,7 +54,7 @@ WORDS: Final = (
 
 
 class TestUnclearAnswers:
-    """Fault 2: what does not prove a refusal leaves one charge, whatever it says."""
+    """Fault 2: an answer that does not prove a refusal leaves one charge."""
 
     def unclear(self, world: World, server: FaultServer) -> None:
         """Run the command three times; one task exists, and nothing was sent again."""
@@ -200,7 +200,7 @@ class TestResultLinks:
         assert (ran.status, calls(server, "download-url") > 0, server.charges) == (0, True, 1), ran
 
     @pytest.mark.parametrize("http", [400, 401, 403, 404, 410, 451])
-    def test_a_link_that_is_never_renewed_is_status_6_and_asked_for_again(
+    def test_a_link_that_is_never_renewed_is_status_6_and_requested_again(
         self, world: World, server: FaultServer, http: int
     ) -> None:
         server.strike("result", says("refused", Answer(http, b"no")), times=9999)
@@ -217,8 +217,8 @@ class TestResultLinks:
         self, world: World, server: FaultServer, length: bytes
     ) -> None:
         def lie(right: Answer) -> bytes:
-            told = b"Content-Length: %d" % len(right.body)
-            return right.raw().replace(told, b"Content-Length: " + length)
+            announced = b"Content-Length: %d" % len(right.body)
+            return right.raw().replace(announced, b"Content-Length: " + length)
 
         server.strike("result", altered("lie", lie))
         assert world.run(*MAKE).status == 0
@@ -280,7 +280,7 @@ class TestOddResults:
         assert (world.cwd / "k.png").read_bytes() == next(iter(server.tasks.values())).picture
 
     @pytest.mark.parametrize("quiet", [(), ("-q",)])
-    def test_another_format_is_told_and_recorded(
+    def test_another_format_is_reported_and_recorded(
         self, world: World, server: FaultServer, quiet: tuple[str, ...]
     ) -> None:
         server.strike("result", says("jpeg", Answer(200, picture("jpeg", "x"))))

@@ -31,7 +31,7 @@ def test_answers_name_what_exists(answer: str) -> None:
             assert words[2] in TOPICS
 
 
-def test_no_word_is_a_command_here() -> None:
+def test_no_word_is_a_command_of_fluxcli() -> None:
     assert not {*COMMANDS_MEANT, *COMPLETION} & set(COMMANDS)
     (generate,) = (one for one in _ALL if one.words == "generate")
     assert not set(FLAGS_MEANT) & {name for flag in generate.flags for name in flag.names}

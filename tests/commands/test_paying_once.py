@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 
 
 class TestNotWaiting:
-    def test_the_answer_is_the_id(self, box: World) -> None:
+    def test_the_output_is_the_id(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait")
         (task_id,) = ran.lines
         assert ran.status == 0
@@ -54,13 +54,13 @@ class TestRunningAgain:
         assert f"resuming task {error['task_id']}; no extra charge" in again.err
         assert spent(box) == 5
 
-    def test_once_answered_it_means_a_new_picture(self, box: World) -> None:
+    def test_once_answered_it_means_a_new_image(self, box: World) -> None:
         box.run("generate", "a fox")
         box.run("generate", "a fox")
         assert len(list(box.cwd.iterdir())) == 2
         assert spent(box) == 10
 
-    def test_another_request_is_another_picture(self, box: World) -> None:
+    def test_another_request_is_another_image(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait")
         for change in (["-m", "max"], ["-a", "1:1"], ["-n", "2"], ["--watermark", "x"]):
             assert box.run("generate", "a fox", "-o", "f/x.jpg", "--no-wait", *change).status == 0
@@ -83,7 +83,7 @@ class TestRunningAgain:
         assert sorted(again.lines) == [str(box.cwd / f"fox-{n}.jpg") for n in (1, 2, 3)]
         assert spent(box) == 15
 
-    def test_a_failed_task_is_asked_for_anew(self, box: World) -> None:
+    def test_a_failed_task_is_requested_again(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:failed"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.code) == (8, "generation_failed")

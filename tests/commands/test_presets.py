@@ -75,7 +75,7 @@ def test_the_style_holds_the_prompt(world: World) -> None:
     assert plan["outputs"][0].endswith("{prompt}-{id}.{ext}")
 
 
-def test_a_mark_in_the_prompt_is_no_mark(world: World) -> None:
+def test_a_mark_in_the_prompt_has_no_effect(world: World) -> None:
     config(world)
     ran = world.run("generate", "-p", "{prompt}", "--preset", "night", "--dry-run", "--json")
     assert ran.record["request"]["prompt"] == "{prompt}, at night"
@@ -132,14 +132,14 @@ def test_an_unknown_one_gets_the_nearest(world: World, name: str, hint: str) -> 
         ("[presets]\np = 5\n", "config.toml"),
     ],
 )
-def test_a_wrong_entry_is_an_error_with_its_line(world: World, text: str, named: str) -> None:
+def test_an_invalid_entry_is_an_error_with_its_line(world: World, text: str, named: str) -> None:
     config(world, text)
     ran = world.run("generate", "a fox", "--preset", "p", "--dry-run")
     assert ran.status == 2
     assert named in ran.err
 
 
-def test_a_wrong_preset_harms_no_command_without_it(world: World) -> None:
+def test_a_wrong_preset_stops_no_command_without_it(world: World) -> None:
     config(world, '[presets.p]\nmodel = "ultra"\n')
     assert world.run("generate", "a fox", "--dry-run").status == 0
 

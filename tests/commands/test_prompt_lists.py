@@ -1,4 +1,4 @@
-"""`generate --prompts`: one image a line, each paid once, whatever happens to the list."""
+"""`generate --prompts`: one image a line, each paid once, however the list changes."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class TestReading:
         assert made(box).status == 2
 
     @pytest.mark.parametrize("data", [None, b"\xff\xfea\x00", b"\xe9t\xe9\n"])
-    def test_what_is_no_text_is_an_error(self, box: World, data: bytes | None) -> None:
+    def test_invalid_text_is_an_error(self, box: World, data: bytes | None) -> None:
         if data is not None:
             (box.cwd / "list.txt").write_bytes(data)
         assert made(box).status == 2
@@ -342,7 +342,7 @@ class TestPayingOnce:
 
 
 class TestConsent:
-    def test_the_whole_list_is_asked_for_once(self, box: World) -> None:
+    def test_the_whole_list_is_requested_once(self, box: World) -> None:
         written(box, *(f"fox {n}" for n in range(21)))
         ran = made(box, "--no-input")
         assert (ran.status, spent(box)) == (7, 0)

@@ -307,7 +307,7 @@ class TestDone:
         assert len(paths) == 2
         assert spent(box) == 10
 
-    def test_stdout_is_no_place(self, box: World) -> None:
+    def test_stdout_is_not_an_output_path(self, box: World) -> None:
         for _ in range(2):
             assert box.run("generate", "a fox", "-o", "-").out
         assert spent(box) == 10
@@ -340,7 +340,7 @@ class TestNeighboursOfDone:
         assert box.run("generate", "a fox", "-o", "sub/real.png").status == 0
         assert spent(box) == 5
 
-    def test_another_image_lies_there_and_the_own_one_beside_it(self, box: World) -> None:
+    def test_another_image_is_there_and_the_own_one_beside_it(self, box: World) -> None:
         """It appeared while the image was made."""
         assert box.run(*self.MAKE, "--timeout", "1").status == 4
         (box.cwd / "k.png").write_bytes(b"precious")

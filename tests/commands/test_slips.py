@@ -68,7 +68,7 @@ def test_a_slip_sends_nothing_and_names_the_command(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_name_of_any_command_is_no_prompt(box: World, command: str) -> None:
+def test_the_name_of_any_command_is_refused_as_a_prompt(box: World, command: str) -> None:
     assert box.run("generate", command.upper()).status == 2
     assert "no task" in box.run("status").err
 

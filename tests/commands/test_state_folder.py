@@ -100,7 +100,7 @@ def test_without_a_home_folder_at_all(
     assert "forgets its tasks" in sandbox.err
 
 
-def test_a_journal_that_cannot_be_used_is_no_empty_one(homeless: World) -> None:
+def test_a_journal_that_cannot_be_used_is_not_treated_as_empty(homeless: World) -> None:
     """A plan warns that it may show as new what is paid for."""
     sealed = homeless.root / "sealed"
     sealed.mkdir()

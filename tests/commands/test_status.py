@@ -1,4 +1,4 @@
-"""`fluxcli status`: how tasks stand, and what became of a submission of unknown outcome."""
+"""`fluxcli status`: the state of tasks, and settling submissions of unknown outcome."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ class TestTheHistory:
         assert record["url"].endswith(f"{task_id}.jpeg")
         assert record["path"] is None
 
-    def test_looking_waits_for_nothing(self, box: World) -> None:
+    def test_status_waits_for_no_lock(self, box: World) -> None:
         begun(box)
         began = box.clock.monotonic()
         assert box.run("status", "--json").record["state"] == "running"
         assert box.clock.monotonic() - began < 1
 
-    def test_offline_it_asks_nobody(self, box: World) -> None:
+    def test_offline_it_sends_nothing(self, box: World) -> None:
         begun(box)
         box.clock.sleep(20)
         ran = box.run("status", "--offline", "--json", "--debug")
@@ -92,7 +92,7 @@ class TestTheHistory:
         assert (ran.status, ran.record["task_id"]) == (0, "e730dcfe")
         assert "warning: not brought up to date: no API key is set" in ran.err
 
-    def test_a_failure_is_a_state_here_and_no_failure_of_the_look(self, box: World) -> None:
+    def test_status_of_a_failed_task_is_not_itself_a_failure(self, box: World) -> None:
         begun(box, "a [moderated] fox")
         box.clock.sleep(20)
         ran = box.run("status", "--json")
@@ -106,7 +106,7 @@ class TestTheHistory:
         assert len(box.run("status", "--offline", "--json", "--limit", "3").records) == 3
         assert len(box.run("status", "--offline", "--json", "--all").records) == 22
 
-    def test_a_saved_picture_is_told_by_its_file(self, box: World) -> None:
+    def test_a_saved_image_is_reported_by_its_file(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox.jpg")
         assert box.run("status").lines[1].endswith(str(box.cwd / "fox.jpg"))
 
@@ -138,7 +138,7 @@ class TestNamedTasks:
         assert ran.code == "timed_out"
 
     def test_a_failed_task(self, box: World) -> None:
-        """Its record tells of the failure, and the status too."""
+        """Its record and the exit status report the failure."""
         task_id = begun(box, "a [moderated] fox")
         for flags in (["--wait"], []):
             ran = box.run("status", task_id, "--json", *flags)
@@ -154,13 +154,13 @@ class TestNamedTasks:
         assert ran.status == 9
         assert [record["state"] for record in ran.records] == ["succeeded", "failed"]
 
-    def test_a_look_that_fails_is_a_failure(self, box: World) -> None:
+    def test_a_status_request_that_fails_is_a_failure(self, box: World) -> None:
         task_id = begun(box)
         ran = box.run("status", task_id, "--json", env={"FLUXCLI_SANDBOX_FAULTS": "poll:refuse"})
         assert (ran.status, ran.code) == (5, "network")
         assert ran.records[-1]["error"]["task_id"] == task_id
 
-    def test_a_task_that_nobody_knows(self, box: World) -> None:
+    def test_a_task_that_is_unknown(self, box: World) -> None:
         ran = box.run("status", "ffffffffffff", "--json")
         assert (ran.status, ran.code) == (8, "task_not_found")
         assert "the service does not know task `ffffffffffff`" in ran.err
@@ -197,7 +197,7 @@ class TestSettling:
         assert f"`fluxcli status {ref} --settle TASKID`" in ran.err
 
     def test_by_the_id_that_was_found(self, box: World) -> None:
-        """The echo of the request is the proof; the same command then takes it up."""
+        """The echo of the request is the proof; the same command then resumes it."""
         ref = lost(box)
         task_id = _newest(box)
         record = box.run("status", ref, "--settle", task_id, "--json").record
@@ -222,7 +222,7 @@ class TestSettling:
         assert "not-charged" not in ran.err
         assert box.run("status", ref).status == 11
 
-    def test_not_by_an_id_that_nobody_knows(self, box: World) -> None:
+    def test_not_by_an_id_that_is_unknown(self, box: World) -> None:
         ran = box.run("status", lost(box), "--settle", "ffffffffffff", "--json")
         assert (ran.status, ran.code) == (8, "task_not_found")
 

@@ -152,7 +152,7 @@ def test_the_page_holds_the_images_and_escapes_everything(box: World) -> None:
 
 
 def test_names_of_sandbox_tasks_are_answered_without_a_key(world: World) -> None:
-    """Whatever names a task: what is missing is `--sandbox`, not a key."""
+    """By any name: `--sandbox` is missing, not a key."""
     world.env.pop("FLUXCLI_API_KEY", None)
     made = world.run("generate", "a fox", "--sandbox", "--json", "-o", "fox.jpg").record
     named = f"task `{made['task_id']}` belongs to the sandbox, not to the service"

@@ -117,7 +117,9 @@ def test_an_id_that_was_typed_is_found_in_either_format(world: World, jobs: Jobs
     assert (ran.status, ran.code) == (8, "task_not_found")
 
 
-def test_a_task_is_read_in_its_own_format_whatever_is_set_later(world: World, jobs: Jobs) -> None:
+def test_a_task_is_read_in_its_own_format_even_if_another_is_set_later(
+    world: World, jobs: Jobs
+) -> None:
     world.run("generate", "a fox", "-o", "a.jpg", "--no-wait", "--api", "jobs")
     ran = world.run("generate", "a fox", "-o", "a.jpg", "--api", "kontext")
     assert (ran.status, len(jobs.tasks)) == (0, 1)

@@ -93,7 +93,7 @@ class Home:
 
 
 class Shell(Protocol):
-    """A shell that tells what it completes."""
+    """A shell whose completions can be read."""
 
     def complete(self, line: str) -> list[str]:
         """Return all that the last word of `line` may become, sorted; if nothing, the word."""
@@ -161,7 +161,7 @@ def zsh(home: Home, *before: str) -> Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Fish:
-    """A fish, which tells what it offers when asked."""
+    """A fish, which prints its completions with `complete -C`."""
 
     home: Home
     before: tuple[str, ...] = ()

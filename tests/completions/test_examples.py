@@ -1,4 +1,4 @@
-"""Every example of every help page runs as it stands against the sandbox."""
+"""Every example of every help page runs unchanged against the sandbox."""
 
 from __future__ import annotations
 

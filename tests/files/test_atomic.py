@@ -41,7 +41,7 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
-def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
+def test_a_target_that_is_not_a_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
         write_atomically(tmp_path / "pipe", b"new")
@@ -111,7 +111,7 @@ def test_a_part_whose_names_are_all_taken_is_an_error_that_names_the_target(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not a regular file") as caught:
         write_atomically(tmp_path, b"data")
     assert reason_of(caught.value) == "not a regular file"

@@ -1,4 +1,4 @@
-"""Pictures that go on and on are seen through early, or cost little for each byte."""
+"""Endless images are refused early, or cost little for each byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture lands whole, under its name, or not at all; nothing paid for is thrown away."""
+"""An image is saved whole, under its name, or not at all; nothing paid is discarded."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def failing(error: int | BaseException) -> Callable[..., None]:
     return fail
 
 
-def test_a_picture_lands_with_its_folders(target: Path, png: bytes) -> None:
+def test_an_image_lands_with_its_folders(target: Path, png: bytes) -> None:
     with umask(0o027):
         picture = land(target, png)
     assert picture.path == target
@@ -105,7 +105,7 @@ def test_what_may_be_replaced_need_not_be_there(target: Path, png: bytes) -> Non
     assert mode_of(target) == 0o640
 
 
-def test_a_picture_is_no_program(target: Path, png: bytes) -> None:
+def test_a_saved_image_is_not_executable(target: Path, png: bytes) -> None:
     """With an umask of 0 everyone may read and write it, and no one may execute it."""
     with umask(0):
         land(target, png)
@@ -120,7 +120,7 @@ def test_until_it_is_whole_it_is_private_and_elsewhere(target: Path, png: bytes)
     assert listing(target.parent) == []
 
 
-def test_a_part_of_a_picture_never_lands(target: Path, png: bytes) -> None:
+def test_a_part_of_an_image_never_lands(target: Path, png: bytes) -> None:
     """The old file stays if anything is wrong with the new one."""
     land(target, png)
     for data in (png[:-1], b"<html>" * 20, b""):
@@ -132,7 +132,7 @@ def test_a_part_of_a_picture_never_lands(target: Path, png: bytes) -> None:
     assert listing(target.parent) == ["a.png"]
 
 
-def test_what_never_ends_is_no_picture(target: Path, png: bytes) -> None:
+def test_endless_data_are_not_an_image(target: Path, png: bytes) -> None:
     """A result that goes on after its picture does not fill the disk."""
     with Landing(target, token=TASK, limit=10_000) as landing:
         landing.write(png)
@@ -293,7 +293,7 @@ def test_what_a_run_killed_between_its_last_steps_left_is_tidied(target: Path, p
     assert target.read_bytes() == png
 
 
-def test_a_parts_name_is_safe_whatever_the_task_is_called(target: Path) -> None:
+def test_a_temporary_name_is_safe_for_any_task_id(target: Path) -> None:
     with Landing(target, token="a/b Z_9" + "x" * 50):
         assert listing(target.parent) == [f".a.png.a-b-Z_9{'x' * 33}.part"]
 
@@ -316,7 +316,7 @@ def test_two_runs_of_one_task_do_not_share_a_part(target: Path, png: bytes, jpeg
     assert target.with_name("a-1.png").read_bytes() == png
 
 
-def test_a_part_that_is_no_file_is_left_alone(target: Path, png: bytes) -> None:
+def test_a_part_that_is_not_a_file_is_left_alone(target: Path, png: bytes) -> None:
     """A link planted under the part's name is neither followed nor removed."""
     precious = target.parent / "precious"
     target.parent.mkdir()
@@ -334,7 +334,7 @@ def test_a_fifo_under_the_parts_name_is_left_alone(target: Path, png: bytes) -> 
     assert listing(target.parent) == [".a.png.t7.part", "a.png"]
 
 
-def test_without_locks_a_picture_lands_all_the_same(
+def test_without_locks_an_image_lands_all_the_same(
     target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fcntl.flock", failing(errno.ENOLCK))
@@ -377,7 +377,7 @@ def test_a_part_taken_away_before_its_lock_is_not_used(
     assert listing(target.parent) == ["a.png"]
 
 
-def test_a_fifo_gets_the_whole_picture(tmp_path: Path, png: bytes) -> None:
+def test_a_fifo_gets_the_whole_image(tmp_path: Path, png: bytes) -> None:
     """And only after the check: the reader never sees a part of one."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -408,7 +408,7 @@ def test_a_descriptor_is_shared(tmp_path: Path, png: bytes) -> None:
     assert "bad file descriptor" in disk_error(Path("/dev/fd/987"), png).message
 
 
-def test_a_spool_hands_out_a_checked_picture(png: bytes) -> None:
+def test_a_spool_provides_a_checked_image(png: bytes) -> None:
     with Spool() as spool:
         spool.write(png[:9])
         spool.write(png[9:])
@@ -430,7 +430,7 @@ def test_a_spool_needs_no_disk(png: bytes, monkeypatch: pytest.MonkeyPatch) -> N
         assert spool.reader().read() == png
 
 
-def test_use_out_of_turn_is_a_bug(target: Path, png: bytes) -> None:
+def test_use_in_the_wrong_order_is_a_bug(target: Path, png: bytes) -> None:
     landing = Landing(target, token=TASK)
     with pytest.raises(ValueError, match="not entered"):
         landing.write(png)
@@ -455,7 +455,7 @@ class TestWhatIsRefused:
         )
         assert listing(target.parent) == []
 
-    def test_a_picture_that_is_just_too_big(self, target: Path, png: bytes) -> None:
+    def test_an_image_that_is_just_too_big(self, target: Path, png: bytes) -> None:
         with Landing(target, token=TASK, limit=len(png)) as landing:
             landing.write(png)
             landing.check(len(png))
@@ -474,7 +474,7 @@ class TestWhatIsRefused:
         assert f"{target}" in disk_error(target, png).message
 
 
-def test_nobody_else_reads_a_part_that_is_under_way(target: Path, png: bytes) -> None:
+def test_no_other_user_reads_an_unfinished_file(target: Path, png: bytes) -> None:
     with Landing(target, token=TASK) as landing:
         landing.write(png)
         (part,) = target.parent.iterdir()

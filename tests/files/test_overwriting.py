@@ -1,4 +1,4 @@
-"""Whether a picture may land somewhere is said before anything is paid, and creates nothing."""
+"""Whether an image can be saved at a path is known before anything is paid."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_stream_that_leads_into_a_file_is_written_on(tmp_path: Path) -> None:
         assert check_free([path], force=False, skip_existing=False) == [path]
 
 
-def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused_as_the_output_of_a_file(tmp_path: Path) -> None:
     """Not even with a flag: neither replaces a folder, nor skips it as if it were the picture."""
     assert unwritable(tmp_path) == f"`{tmp_path}` is a folder"
     with pytest.raises(FluxError, match="is a folder"):
@@ -86,7 +86,7 @@ def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
     check_writable(tmp_path, folder=True)
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"")
     assert unwritable(file / "a" / "b.png") == f"`{file}` is not a folder"

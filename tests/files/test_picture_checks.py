@@ -80,7 +80,7 @@ def test_a_flipped_bit_in_a_png_is_seen(png: bytes, data: st.DataObject) -> None
 
 
 @given(kind=KINDS, junk=st.binary(min_size=1, max_size=40), data=st.data())
-def test_damage_gives_a_verdict(
+def test_damage_gives_a_reason(
     pictures: dict[str, bytes], kind: str, junk: bytes, data: st.DataObject
 ) -> None:
     """Any damage is reported as `not_an_image`, never as another exception."""
@@ -115,7 +115,7 @@ def test_the_announced_length_must_come(png: bytes) -> None:
         (b"not found", "is not an image"),
     ],
 )
-def test_what_is_no_picture_is_named(data: bytes, reason: str) -> None:
+def test_a_file_that_is_not_an_image_is_named(data: bytes, reason: str) -> None:
     assert refusal(data) == f"the file {reason}"
 
 
@@ -186,7 +186,9 @@ def test_interlaced_rows_are_counted_at_any_size(
     assert "fewer rows" in refusal(make_png(rows=bytes(expected - 1), **options))
 
 
-def test_damage_in_a_png_is_told(png: bytes, make_chunk: Callable[[bytes, bytes], bytes]) -> None:
+def test_damage_in_a_png_is_reported(
+    png: bytes, make_chunk: Callable[[bytes, bytes], bytes]
+) -> None:
     """The message names the place: the header, a chunk, or what stands where one should."""
     assert "damaged header" in refusal(png[:16] + b"\x01" + png[17:])
     assert "chunk tEXt whose checksum" in refusal(png.replace(b"fluxcli", b"fluxCLI"))
@@ -218,7 +220,7 @@ def test_a_bomb_is_not_inflated(make_png: Callable[..., bytes]) -> None:
     assert peak < 2 << 20
 
 
-def test_a_long_picture_takes_the_memory_of_a_piece(make_png: Callable[..., bytes]) -> None:
+def test_a_long_image_takes_the_memory_of_a_piece(make_png: Callable[..., bytes]) -> None:
     noise = os.urandom(1 << 20)
     big = make_png(width=1 << 10, height=1 << 10, rows=b"".join([noise, noise, noise, bytes(1024)]))
     pieces = [big[at : at + 4096] for at in range(0, len(big), 4096)]
@@ -484,7 +486,7 @@ def test_how_much_may_come_through_a_pipe(jpeg: bytes) -> None:
     ("data", "reason"),
     [(b"", "is empty"), (b"GIF89a", "is GIF"), (b"text", "is not an image")],
 )
-def test_an_input_that_is_no_picture_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_an_input_that_is_not_an_image_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     path = tmp_path / "a\x1b\u202e.png"
     path.write_bytes(data)
     with pytest.raises(FluxError) as caught:
@@ -512,7 +514,7 @@ def test_half_of_a_signature_is_none(head: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>"])
-def test_what_was_piped_in_is_told_by_its_name(data: bytes) -> None:
+def test_piped_input_is_shown_as_stdin(data: bytes) -> None:
     with pytest.raises(FluxError, match=r"^the fifo is ") as caught:
         checks.input_from(data, name="the fifo")
     assert caught.value.code is Code.INPUT_UNREADABLE

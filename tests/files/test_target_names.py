@@ -190,7 +190,7 @@ def test_the_ending_asks_for_a_format(text: str, expected: str | None) -> None:
         ("{id}/a.png", "e730dcfe4e5d59332daf52c08a960085/a.png"),
     ],
 )
-def test_several_pictures_get_numbers(text: str, expected: str) -> None:
+def test_several_images_get_numbers(text: str, expected: str) -> None:
     """Numbers go before the ending, unless the template distinguishes the images itself."""
     assert name_of(text, replace(FACTS, n=2, count=3)) == expected
 
@@ -212,7 +212,7 @@ def test_which_names_are_descriptors(name: str, number: int | None) -> None:
     assert descriptor(Path(name)) == number
 
 
-def test_devices_take_all_pictures() -> None:
+def test_devices_take_all_images() -> None:
     paths = known_paths(parse("/dev/null"), replace(FACTS, count=2))
     assert paths == [Path("/dev/null"), Path("/dev/null")]
 
@@ -288,7 +288,7 @@ def test_names_too_long_for_the_disk_end_in_a_digest() -> None:
     assert all(len(name) <= 255 and name.endswith(".png") for name in made)
 
 
-def test_a_name_that_is_no_utf_8_is_measured_and_cut_all_the_same() -> None:
+def test_a_name_that_is_not_utf_8_is_measured_and_cut_all_the_same() -> None:
     """A link may lead to a file of any name; only a name that is made up is cut."""
     odd = os.fsdecode(b"\xff" * 300)
     assert components.size(odd) == 300
@@ -309,7 +309,7 @@ TEMPLATES = [
 def test_no_value_can_break_out_of_its_place(
     template: str, prompt: str, identity: str, model: str
 ) -> None:
-    """Whatever the values hold, each is a readable piece of one name, within the limits."""
+    """Any value becomes a readable part of one name, within the limits."""
     facts = replace(FACTS, prompt=prompt, id=identity, model=model)
     made = resolve(parse(template), facts).relative_to(CWD)
     assert len(made.parts) == template.count("/") + 1

@@ -1,4 +1,4 @@
-"""A journal in a folder of its own, with a clock whose time passes when it is told to."""
+"""A journal in a folder of its own, with a clock that the test advances."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def test_reading_creates_nothing(journal: Journal, folder: Path) -> None:
-    """Looking at what is not there leaves no trace of the look."""
+    """Reading a missing journal creates nothing."""
     assert journal.recent(None) == journal.unsaved() == journal.unsettled() == []
     assert journal.find("e730") is None
     assert journal.unfinished("f") is None
@@ -65,7 +65,7 @@ def test_a_later_schema_is_refused(journal: Journal, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"\0" * 5000])
-def test_a_file_that_is_no_journal_is_refused(
+def test_a_file_that_is_not_a_journal_is_refused(
     journal: Journal, folder: Path, content: bytes
 ) -> None:
     folder.mkdir(parents=True)
@@ -101,7 +101,7 @@ def _fail_after(db: sqlite3.Connection, statement: str) -> None:
     raise RuntimeError
 
 
-def test_what_fails_is_told_though_its_end_fails_as_well(tmp_path: Path) -> None:
+def test_what_fails_is_reported_though_its_end_fails_as_well(tmp_path: Path) -> None:
     store = Database(tmp_path / "journal.sqlite3")
     with pytest.raises(RuntimeError), store.writing() as db:
         _fail_after(db, "ROLLBACK")
@@ -119,7 +119,7 @@ def test_what_sqlite_says_is_translated(tmp_path: Path) -> None:
 
 
 def test_many_may_open_a_new_journal_at_once(tmp_path: Path, clock: SwiftClock) -> None:
-    """As `xargs -P 20` does on the first day: nobody finds it locked or half made."""
+    """As `xargs -P 20` does on the first day: no process finds it locked or incomplete."""
     gate = threading.Barrier(12)
     errors: list[Exception] = []
 
@@ -128,7 +128,7 @@ def test_many_may_open_a_new_journal_at_once(tmp_path: Path, clock: SwiftClock) 
         gate.wait(10)
         try:
             accepted(journal, f"task{number}", f"f{number}")
-        except Exception as error:  # noqa: BLE001 - told below
+        except Exception as error:  # noqa: BLE001 - reported below
             errors.append(error)
         finally:
             journal.close()
@@ -189,7 +189,7 @@ class TestUploads:
         assert journal.uploads.find("account", "sha") == "https://h/y"
 
     def test_an_upload_from_the_future_is_not_trusted(self, folder: Path) -> None:
-        """The clock was set back since: nobody can tell how old it is."""
+        """The clock was set back since: its age is unknown."""
         late = Journal(folder, clock=SwiftClock(2e9), sandbox=False)
         late.uploads.keep("account", "sha", "https://h/x")
         late.close()
@@ -198,7 +198,7 @@ class TestUploads:
         early.close()
 
 
-def test_what_money_hangs_on_waits_for_the_disk(journal: Journal) -> None:
+def test_records_about_money_are_synced_to_the_disk(journal: Journal) -> None:
     """A submission, its id and its landing are synced; what can be asked again is not."""
     run = journal.open_run("f", new=False)
     err: list[str] = []

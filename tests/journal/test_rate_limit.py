@@ -75,7 +75,7 @@ def test_slots_come_back_one_by_one(journal: Journal, clock: SwiftClock) -> None
     assert len(taken(journal)) == 1
 
 
-def test_each_who_waits_is_sent_to_a_slot_of_his_own(journal: Journal, clock: SwiftClock) -> None:
+def test_each_waiting_process_gets_its_own_slot(journal: Journal, clock: SwiftClock) -> None:
     """Else all come for the first slot, and all but one of them again for the next."""
     for slot in taken(journal):
         journal.submission_limiter.answered(slot)
@@ -87,7 +87,7 @@ def test_each_who_waits_is_sent_to_a_slot_of_his_own(journal: Journal, clock: Sw
     assert len(taken(journal, 1)) == 1
 
 
-def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
+def test_every_slot_is_released(journal: Journal, clock: SwiftClock) -> None:
     """However answers and waits fall, a hundred are sent as quickly as twenty a window go."""
     begun, latency, looks, sent = clock.monotonic(), 0.05, 0, 0
     due = [(begun + 0.001 * n, n, 0) for n in range(100)]
@@ -105,7 +105,7 @@ def test_no_slot_is_left_to_nobody(journal: Journal, clock: SwiftClock) -> None:
     assert looks < 500
 
 
-def test_unanswered_slots_are_looked_at_again_soon(journal: Journal) -> None:
+def test_unanswered_slots_are_checked_again_soon(journal: Journal) -> None:
     taken(journal)
     assert journal.submission_limiter.acquire("a")[1] == pytest.approx(0.25)
 
@@ -193,10 +193,10 @@ def test_slots_of_dead_processes_age_from_when_they_are_found(
     assert len(taken(journal)) == 19
 
 
-def test_a_refusal_holds_everybody_back(
+def test_a_refusal_delays_every_process(
     journal: Journal, other: Journal, clock: SwiftClock
 ) -> None:
-    """Another machine, or another tool, uses the account: the service's word counts."""
+    """Another machine, or another tool, uses the account: the service's answer counts."""
     journal.submission_limiter.saturate("a", 10.0)
     assert wait_of(other) == pytest.approx(10.0)
     clock.sleep(10)
@@ -206,7 +206,7 @@ def test_a_refusal_holds_everybody_back(
 
 @pytest.mark.parametrize(("requested", "held"), [(3.0, 3.0), (3600.0, 10.0)])
 def test_a_refusal_may_name_its_time(journal: Journal, requested: float, held: float) -> None:
-    """At most the window: whoever waits longer does so by himself."""
+    """At most the window: a longer wait is decided by the caller."""
     journal.submission_limiter.saturate("a", requested)
     assert wait_of(journal) == pytest.approx(held)
 

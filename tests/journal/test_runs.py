@@ -1,4 +1,4 @@
-"""Runs: the same command takes up what it began, and two processes never work on one."""
+"""Runs: the same command resumes its run, and two processes never hold the same run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ run = journal.open_run(sys.argv[2], new=False)
 print("holding", flush=True)
 sys.stdin.readline()
 """
-"""A process that works on a run until it is told to end, and then ends without a word."""
+"""A process that holds a run until it gets a signal, and then ends without output."""
 
 
 def hold(folder: Path, fingerprint: str) -> subprocess.Popen[str]:
@@ -50,13 +50,13 @@ class TestResuming:
         run = journal.open_run("f", new=False)
         assert run.tasks == {}
 
-    def test_an_open_run_is_taken_up_with_its_tasks(self, journal: Journal) -> None:
+    def test_an_open_run_is_resumed_with_its_tasks(self, journal: Journal) -> None:
         task = accepted(journal, "e730")
         run = journal.open_run("f", new=False)
         assert run.tasks == {1: task}
 
-    def test_a_run_that_was_taken_up_is_the_same_run(self, journal: Journal) -> None:
-        """It is held until it is let go, and ends when its answer was given."""
+    def test_a_run_that_was_resumed_is_the_same_run(self, journal: Journal) -> None:
+        """It is held until it is released, and ends when its output is printed."""
         first = journal.open_run("f", new=False)
         journal.release(first)
         again = journal.open_run("f", new=False)
@@ -64,7 +64,7 @@ class TestResuming:
         journal.close_run(again)
         assert journal.unfinished("f") is None
 
-    def test_what_was_taken_up_is_free_again_when_it_is_let_go(
+    def test_what_was_resumed_is_free_again_when_it_is_released(
         self, journal: Journal, other: Journal, folder: Path
     ) -> None:
         """And nothing is left of the hold."""
@@ -86,7 +86,7 @@ class TestResuming:
         again = journal.open_run("f", new=False)
         assert {n: task.ref for n, task in again.tasks.items()} == {2: second.ref}
 
-    def test_another_command_takes_up_nothing(self, journal: Journal) -> None:
+    def test_another_command_resumes_nothing(self, journal: Journal) -> None:
         accepted(journal, "e730", "f")
         assert journal.open_run("g", new=False).tasks == {}
 
@@ -96,8 +96,8 @@ class TestResuming:
         journal.release(run)
         assert journal.open_run("f", new=False).name != run.name
 
-    def test_new_begins_anew_and_ends_what_was_before(self, journal: Journal) -> None:
-        """After `--new`, the command without it takes up the new one, not the old."""
+    def test_new_begins_again_and_ends_what_was_before(self, journal: Journal) -> None:
+        """After `--new`, the command without it resumes the new one, not the old."""
         old = accepted(journal, "e730")
         run = journal.open_run("f", new=True)
         assert run.tasks == {}
@@ -116,14 +116,14 @@ class TestResuming:
         assert journal.unfinished("f") == {1: task}
         assert journal.open_run("f", new=False).tasks == {1: task}
 
-    def test_what_is_unfinished_can_be_seen_without_taking_it_up(self, journal: Journal) -> None:
+    def test_what_is_unfinished_can_be_seen_without_resuming_it(self, journal: Journal) -> None:
         task = accepted(journal, "e730")
         assert journal.unfinished("f") == {1: task}
         assert journal.unfinished("g") is None
 
 
 class TestClosing:
-    def test_a_run_is_over_when_its_last_picture_is_saved(self, journal: Journal) -> None:
+    def test_a_run_is_over_when_its_last_image_is_saved(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
         tasks = [
             journal.accepted(begun(journal, run, n=n, count=2).ref, f"task{n}") for n in (1, 2)
@@ -134,7 +134,7 @@ class TestClosing:
         journal.close_if_complete(journal.saved(tasks[1].ref, picture()))
         assert journal.unfinished("f") is None
 
-    def test_a_picture_that_was_never_asked_for_keeps_the_run_open(self, journal: Journal) -> None:
+    def test_an_image_that_was_never_requested_keeps_the_run_open(self, journal: Journal) -> None:
         """One of two was asked for when the process died; the other is still wanted."""
         run = journal.open_run("f", new=False)
         task = journal.accepted(begun(journal, run, n=1, count=2).ref, "task1")
@@ -163,9 +163,7 @@ class TestAtTheSameTime:
         assert journal.open_run("f", new=False, since=journal.mark("f")).tasks == {}
 
     @pytest.mark.parametrize("seconds", [-1e9, -1.0, 0.0, 1e9])
-    def test_whatever_the_clock_says(
-        self, journal: Journal, clock: SwiftClock, seconds: float
-    ) -> None:
+    def test_with_any_clock(self, journal: Journal, clock: SwiftClock, seconds: float) -> None:
         self.ended(journal, "before")
         mark = journal.mark("f")
         clock._begin += seconds
@@ -189,7 +187,7 @@ class TestAtTheSameTime:
 
 
 class TestTwoProcesses:
-    def test_the_second_is_told_who_is_at_work(self, journal: Journal, folder: Path) -> None:
+    def test_the_second_reports_which_process_works(self, journal: Journal, folder: Path) -> None:
         with hold(folder, "f") as process:
             with pytest.raises(FluxError) as caught:
                 journal.open_run("f", new=False)
@@ -227,7 +225,9 @@ class TestTwoProcesses:
         assert caught.value.hint == "wait for it, then run the same command again"
 
 
-def test_what_was_claimed_is_free_again_when_it_is_let_go(journal: Journal, other: Journal) -> None:
+def test_what_was_claimed_is_free_again_when_it_is_released(
+    journal: Journal, other: Journal
+) -> None:
     task = accepted(journal, "e730")
     run = journal.claim(task, {})
     with pytest.raises(FluxError, match="at work on task `e730`"):

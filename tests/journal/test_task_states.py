@@ -1,4 +1,4 @@
-"""A task's way through its states, and what is left of it when its process dies."""
+"""The states of a task, and its state after its process ended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_whole_life(journal: Journal, clock: SwiftClock) -> None:
     assert journal.get(task.ref) == task
 
 
-def test_a_ref_is_eight_letters_that_nobody_mistakes(journal: Journal) -> None:
+def test_a_ref_is_eight_unambiguous_letters(journal: Journal) -> None:
     """It is read aloud and typed in: no `0` that may be an `o`, no `1`, `i`, `l` or `u`."""
     run = journal.open_run("f", new=False)
     refs = {begun(journal, run).ref for _ in range(50)}
@@ -55,7 +55,7 @@ def test_a_ref_is_eight_letters_that_nobody_mistakes(journal: Journal) -> None:
     assert all(re.fullmatch("[2-9a-hjkmnp-tv-z]{8}", ref) for ref in refs)
 
 
-def test_a_picture_on_stdout_has_no_path(journal: Journal) -> None:
+def test_an_image_on_stdout_has_no_path(journal: Journal) -> None:
     task = journal.saved(accepted(journal, "e730").ref, picture(None))
     assert task.picture == picture(None)
 
@@ -78,7 +78,7 @@ def test_an_acceptance_forgets_an_earlier_refusal(journal: Journal) -> None:
     assert (task.state, task.error_code, task.error_message) == (State.RUNNING, None, None)
 
 
-def test_what_is_sent_again_is_no_longer_refused(journal: Journal) -> None:
+def test_a_submission_sent_again_is_no_longer_refused(journal: Journal) -> None:
     """Else a process that dies then would leave what may be paid for as never accepted."""
     run = journal.open_run("f", new=False)
     task = begun(journal, run)
@@ -114,7 +114,7 @@ class TestAProcessThatDied:
         found = journal.get(task.ref)
         assert (found.state, found.error_message) == (State.REFUSED, "it was never sent")
 
-    def test_after_the_first_byte_nobody_can_tell(self, journal: Journal) -> None:
+    def test_after_the_first_byte_the_outcome_is_unknown(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
         task = begun(journal, run)
         journal.sending(task.ref, task.request)
@@ -123,7 +123,7 @@ class TestAProcessThatDied:
         assert found.state is State.UNKNOWN
         assert found.error_message == "the process ended while the answer was awaited"
 
-    def test_while_it_lives_it_is_sending(self, journal: Journal) -> None:
+    def test_while_its_process_runs_it_is_sending(self, journal: Journal) -> None:
         run = journal.open_run("f", new=False)
         task = begun(journal, run)
         journal.sending(task.ref, task.request)
@@ -161,7 +161,7 @@ class TestLists:
 
 
 class TestDurations:
-    def test_of_pictures_like_this_newest_first(self, journal: Journal, clock: SwiftClock) -> None:
+    def test_of_images_like_this_newest_first(self, journal: Journal, clock: SwiftClock) -> None:
         kinds = [("flux-kontext-pro", 8.0), ("flux-kontext-max", 20.0), ("flux-kontext-pro", 9.0)]
         for number, (model, seconds) in enumerate(kinds):
             task = accepted(journal, f"task{number}", f"f{number}", model=model)
@@ -182,7 +182,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["e73", "dcfe", "zzzz", "", "%%%%", "e_30", "e73\udcff"])
     def test_what_names_nothing(self, journal: Journal, name: str) -> None:
-        """Too short a prefix is likely somebody else's; there are no wildcards."""
+        """Too short a prefix may match another task; there are no wildcards."""
         accepted(journal, "e730dcfe")
         assert journal.find(name) is None
 

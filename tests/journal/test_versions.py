@@ -27,7 +27,7 @@ UNFINISHED = 2
 
 
 def change(folder: Path, statement: str, *values: object) -> None:
-    """Change the journal's file behind its back."""
+    """Change the journal's file directly."""
     with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
         db.execute(statement, values)
         db.commit()
@@ -177,9 +177,7 @@ def test_the_order_of_tasks_is_not_the_clocks(folder: Path, clock: SwiftClock, s
             assert journal.open_run(fingerprint, new=False).tasks
 
 
-def test_a_journal_that_has_some_columns_already_is_migrated(
-    folder: Path, clock: SwiftClock
-) -> None:
+def test_a_partly_migrated_journal_is_migrated(folder: Path, clock: SwiftClock) -> None:
     folder.mkdir(parents=True)
     shutil.copy(OLD, folder / "journal.sqlite3")
     change(folder, "ALTER TABLE tasks ADD COLUMN wire TEXT")

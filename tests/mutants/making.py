@@ -9,7 +9,7 @@ the conditions of SQL, which is text to mutmut, are changed by rules of our own.
 The kind `texts` changes nothing but prose: each text that is no docstring becomes `XX`.
 
 Left out of the kind `code` are prose, which are strings with a blank in them, names in `__all__`,
-what only a type checker reads, and None for False, which no condition tells apart.
+what only a type checker reads, and None for False, which no condition distinguishes.
 """
 
 from __future__ import annotations

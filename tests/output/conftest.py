@@ -1,4 +1,4 @@
-"""A desk to try the output on: a clock that we turn, streams in memory, a drawn terminal."""
+"""An output for tests: a clock set by hand, streams in memory, a simulated terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WALL = 1_795_341_600.0  # 2026-11-22T10:00:00Z
 
 
 class Hand:
-    """A clock whose hands are turned by the test."""
+    """A clock set by the test."""
 
     def __init__(self) -> None:
         self.now = 1000.0

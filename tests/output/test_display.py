@@ -67,7 +67,7 @@ def rows(*texts: str) -> list[Text]:
     return [Text(text) for text in texts]
 
 
-def test_a_display_follows_what_it_is_told(terminal: Terminal) -> None:
+def test_a_display_follows_its_events(terminal: Terminal) -> None:
     """Growing, shrinking, changing, vanishing; what stands above is never touched."""
     terminal.write("prompt\n")
     terminal.display.open()
@@ -95,7 +95,7 @@ def test_permanent_lines_stand_above(opened: Terminal) -> None:
     assert opened.shown[-1] == "row 1"
 
 
-def test_a_permanent_line_is_no_markup(terminal: Terminal) -> None:
+def test_a_permanent_line_is_not_markup(terminal: Terminal) -> None:
     """It may hold colours, and those only; whether or not rows stand below it."""
     line = "\x1b[1;31m[bold]\x1b[0m [/] :tada: 'x' 12"
     terminal.display.print_above(line)
@@ -116,7 +116,7 @@ def test_the_cursor_is_hidden_meanwhile_and_comes_back(opened: Terminal) -> None
 
 
 def test_the_process_keeps_its_streams(terminal: Terminal) -> None:
-    """What is written to them passes through our own hands, where the secrets are taken out."""
+    """Everything written to them passes through the redaction of secrets."""
     before = sys.stdout, sys.stderr
     terminal.display.open()
     assert (sys.stdout, sys.stderr) == before
@@ -156,7 +156,7 @@ def test_what_is_aside_may_be_put_aside(opened: Terminal) -> None:
 
 
 def test_a_signal_may_end_it_at_once(opened: Terminal) -> None:
-    """What is drawn afterwards, by whoever was interrupted, is not shown."""
+    """What the interrupted code draws afterwards is not shown."""
     opened.write("prompt\n")
     opened.display.show(rows("row", "total"))
     opened.display.clear_at_once()
@@ -190,7 +190,7 @@ def test_a_terminal_that_became_narrower_is_cleaned(
     assert terminal.shown == ["prompt", "a note", "x" * 9, "y" * 9]
 
 
-def test_a_terminal_that_is_gone_is_no_failure(opened: Terminal) -> None:
+def test_a_terminal_that_is_gone_is_not_a_failure(opened: Terminal) -> None:
     """What is under way is paid for, and goes on unseen."""
     opened.gone = True
     opened.display.show(rows("row"))

@@ -1,4 +1,4 @@
-"""A run's events, told to the end."""
+"""A run's events, reported to the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_how_several_came_out_is_said_once(
+def test_how_several_came_out_is_reported_once(
     desk: Callable[..., Desk],
     task_for: Callable[..., Task],
     terminal: bool,  # noqa: FBT001 - both kinds of stderr

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fluxcli.models import Task
 
 
-def test_a_saved_picture(task_for: Callable[..., Task]) -> None:
+def test_a_saved_image(task_for: Callable[..., Task]) -> None:
     """Exactly these fields, in this order."""
     task = task_for(url="https://r.test/1.png", completed_at=1_795_341_612.7, seconds=12.5)
     assert list(records.picture_record(task).items()) == [
@@ -53,7 +53,7 @@ def test_what_is_absent_is_null(task_for: Callable[..., Task]) -> None:
     }
 
 
-def test_a_picture_on_stdout_has_no_path(task_for: Callable[..., Task]) -> None:
+def test_an_image_on_stdout_has_no_path(task_for: Callable[..., Task]) -> None:
     picture = Picture(path=None, bytes=70, width=1, height=2, sha256="cd", format="png")
     record = records.picture_record(task_for(picture=picture))
     assert (record["path"], record["bytes"], record["height"]) == (None, 70, 2)

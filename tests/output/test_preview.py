@@ -112,7 +112,7 @@ def test_other_terminals_get_half_blocks(
     assert set("".join(shown)) == {"▀"}
 
 
-def test_the_colours_are_the_picture_s(desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_the_colours_are_the_image_s(desk: Callable[..., Desk], tmp_path: Path) -> None:
     """The ink is the upper pixel, the ground the lower one."""
     path = tmp_path / "p.png"
     flag = Image.new("RGB", (2, 2), (255, 0, 0))
@@ -124,7 +124,7 @@ def test_the_colours_are_the_picture_s(desk: Callable[..., Desk], tmp_path: Path
     assert one.err.endswith("\x1b[0m\n")
 
 
-def test_a_pipe_gets_no_picture(desk: Callable[..., Desk], picture: Callable[..., Path]) -> None:
+def test_a_pipe_gets_no_image(desk: Callable[..., Desk], picture: Callable[..., Path]) -> None:
     one = desk(env=KITTY)
     one.output.preview(picture())
     assert (one.out, one.err) == ("", "`--preview` needs a terminal\n")
@@ -139,7 +139,7 @@ def refused(one: Desk, path: Path) -> str:
 
 
 def test_what_cannot_be_shown_is_a_note(desk: Callable[..., Desk], tmp_path: Path) -> None:
-    """A preview is a kindness: its failure is never the command's."""
+    """A failed preview never fails the command."""
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG but no more")
     colored: dict[str, bool | str] = {"terminal": True}

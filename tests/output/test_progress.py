@@ -59,7 +59,7 @@ def life(
 
 
 class Witness(Stream):
-    """A stream that looks round whenever something was written to it."""
+    """A stream that calls back whenever something was written to it."""
 
     look: Callable[[], Any]
     seen: Any = None
@@ -80,7 +80,7 @@ def play(one: Desk, progress: Progress, story: Iterator[tuple[Event, float]]) ->
 # Plain lines.
 
 
-def test_one_picture_in_plain_lines(
+def test_one_image_in_plain_lines(
     desk: Callable[..., Desk], life: Callable[..., Iterator[tuple[Event, float]]]
 ) -> None:
     one = desk()
@@ -99,7 +99,7 @@ def test_one_picture_in_plain_lines(
     ]
 
 
-def test_several_pictures_are_told_apart(
+def test_several_images_are_distinguished(
     desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
 ) -> None:
     one = desk()
@@ -118,7 +118,7 @@ def test_several_pictures_are_told_apart(
     ]
 
 
-def test_a_sign_of_life_every_half_minute_of_silence(
+def test_a_progress_lines_every_half_minute_of_silence(
     desk: Callable[..., Desk], started: Callable[..., Event]
 ) -> None:
     """At most one in 30 s, counted from the last line; it sums up the run."""
@@ -141,7 +141,7 @@ def test_a_sign_of_life_every_half_minute_of_silence(
 
 
 @pytest.mark.parametrize(("begun", "standing"), [(False, "preparing"), (True, "generating")])
-def test_a_sign_of_life_of_a_single_picture(
+def test_a_progress_line_of_a_single_image(
     desk: Callable[..., Desk],
     task_for: Callable[..., Task],
     begun: bool,  # noqa: FBT001 - a column of the table
@@ -156,7 +156,7 @@ def test_a_sign_of_life_of_a_single_picture(
     assert one.err.splitlines()[-1] == f"still working after 31 s: {standing}"
 
 
-def test_an_outage_is_told_once_in_half_a_minute(
+def test_an_outage_is_reported_once_in_half_a_minute(
     desk: Callable[..., Desk],
 ) -> None:
     """It meets every picture at every poll, but is one thing."""
@@ -199,7 +199,7 @@ def test_an_earlier_task_is_named(
         (State.UNKNOWN, ""),
     ],
 )
-def test_a_picture_goes_as_far_as_it_was_asked_to(
+def test_an_image_goes_as_far_as_it_was_asked_to(
     desk: Callable[..., Desk], task_for: Callable[..., Task], state: State, words: str
 ) -> None:
     one = desk()
@@ -236,9 +236,7 @@ def test_some_terminals_get_plain_lines(
 # The live display.
 
 
-def test_the_stages_of_one_picture(
-    desk: Callable[..., Desk], started: Callable[..., Event]
-) -> None:
+def test_the_stages_of_one_image(desk: Callable[..., Desk], started: Callable[..., Event]) -> None:
     """Its row says what happens, for how long, and how long it usually takes."""
     one = desk(terminal=True)
 
@@ -263,7 +261,7 @@ def test_the_stages_of_one_picture(
         assert row(events.Downloading(key="2"), 8).startswith("0 of 2 saved · ")
 
 
-def test_longer_than_usual_is_said(
+def test_longer_than_usual_is_reported(
     desk: Callable[..., Desk], task_for: Callable[..., Task]
 ) -> None:
     """An earlier run's task has been at it since that run."""

@@ -1,4 +1,4 @@
-"""Questions are asked only where somebody can answer; stdin is read with a limit."""
+"""Prompts appear only on a terminal; stdin is read with a limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_only_a_plain_yes_is_yes(
         {"terminal": True, "stderr": None},
     ],
 )
-def test_nobody_there_is_no_answer(desk: Callable[..., Desk], setting: dict[str, object]) -> None:
+def test_no_terminal_means_no_answer(desk: Callable[..., Desk], setting: dict[str, object]) -> None:
     one = desk(typed=b"y\n", **setting)
     assert one.output.confirm("spend?") is None
     with pytest.raises(FluxError, match="no terminal to prompt on: API key") as caught:
@@ -67,7 +67,7 @@ def test_a_ci_that_is_none(desk: Callable[..., Desk], off: str) -> None:
 
 
 class Typist:
-    """A terminal with somebody who types once echo is off, and what the terminal echoed."""
+    """A terminal with a person who types once echo is off, and what the terminal echoed."""
 
     def __init__(self) -> None:
         self.hand, terminal = os.openpty()
@@ -116,7 +116,7 @@ def test_an_empty_secret_is_refused(
     typist.close()
 
 
-def test_stdin_is_utf_8_whatever_the_locale(desk: Callable[..., Desk]) -> None:
+def test_stdin_is_utf_8_in_any_locale(desk: Callable[..., Desk]) -> None:
     one = desk(encoding="ascii", typed=b"\xef\xbb\xbf\xe7\x81\xaf\n")
     assert one.output.read_stdin(100) == "灯\n"
     assert one.err == ""
@@ -130,7 +130,7 @@ def test_stdin_without_bytes_beneath(desk: Callable[..., Desk]) -> None:
     assert desk(stdin=io.StringIO("灯")).output.read_stdin(10) == "灯"
 
 
-def test_a_person_is_told_how_to_end(desk: Callable[..., Desk]) -> None:
+def test_the_way_to_end_is_printed(desk: Callable[..., Desk]) -> None:
     one = desk(terminal=True, typed=b"words")
     assert one.output.read_stdin(10) == "words"
     assert one.err == "reading from the terminal: end with Ctrl-D\n"

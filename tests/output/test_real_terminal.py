@@ -144,7 +144,7 @@ def test_an_end_at_once_leaves_the_terminal_clean(shell: Callable[..., Shell]) -
 
 def test_ctrl_z_gives_the_terminal_back(shell: Callable[..., Shell]) -> None:
     """Stopped, the cursor is there and the rows are gone; woken, they are drawn again. Twice."""
-    # A shell with job control: nobody else can stop and wake a process as a person does.
+    # A shell with job control, which can stop and continue a process as a person does.
     again = "echo stopped; read; fg"
     one = shell("bash", "-c", f'set -m; "$@"; {again}; {again}', "-")
     one.until("of 3 saved · 1 s")

@@ -1,4 +1,4 @@
-"""The key never leaves, whatever it is wrapped in."""
+"""The key is never printed, in any encoding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ODD = "k y/+\"é'\\=0123456789"
         lambda key: json.dumps(key)[1:-1],
     ],
 )
-def test_every_dress_is_known(key: str, dress: object) -> None:
+def test_every_encoding_of_the_key_is_hidden(key: str, dress: object) -> None:
     assert callable(dress)
     text = f"Bearer {dress(key)}, and on"
     assert Redactor(lambda: [key])(text) == "Bearer ***, and on"
@@ -60,7 +60,7 @@ def test_words_are_not_taken_for_keys() -> None:
 
 
 def test_a_key_of_any_bytes_is_hidden() -> None:
-    """What the environment holds need not be text; it is hidden in its bytes' dresses too."""
+    """A value of the environment need not be text; all encodings of its bytes are hidden."""
     raw = b"\xff\xfe0123456789\x80"
     key = os.fsdecode(raw)
     redact = Redactor([key].copy)

@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr, and how the accidents of streams are borne."""
+"""What goes to stdout and stderr, and what happens when a stream fails."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_streams_without_bytes_beneath_serve_too(desk: Callable[..., Desk]) -> N
     assert (stdout.getvalue(), stderr.getvalue()) == ("灯\n", "warning: dim\n")
 
 
-def test_picture_bytes_pass_untouched(desk: Callable[..., Desk]) -> None:
+def test_image_bytes_pass_untouched(desk: Callable[..., Desk]) -> None:
     """Not even the key is sought in them: a picture must stay whole."""
     data = KEY.encode() + bytes(range(256)) * 600
     one = desk(secrets=lambda: [KEY])
@@ -94,7 +94,7 @@ def test_picture_bytes_pass_untouched(desk: Callable[..., Desk]) -> None:
     assert one.stdout.memory.getvalue() == data
 
 
-def test_picture_bytes_are_refused_on_a_terminal(desk: Callable[..., Desk]) -> None:
+def test_image_bytes_are_refused_on_a_terminal(desk: Callable[..., Desk]) -> None:
     one = desk(terminal=True)
     assert one.output.stdout_is_terminal
     with pytest.raises(FluxError) as caught:
@@ -104,14 +104,14 @@ def test_picture_bytes_are_refused_on_a_terminal(desk: Callable[..., Desk]) -> N
     assert one.out == ""
 
 
-def test_picture_bytes_are_refused_without_stdout(desk: Callable[..., Desk]) -> None:
+def test_image_bytes_are_refused_without_stdout(desk: Callable[..., Desk]) -> None:
     with pytest.raises(FluxError) as caught:
         desk(stdout=None).output.check_bytes()
     assert caught.value.code is Code.OUTPUT_UNWRITABLE
 
 
 def test_a_table_is_aligned_by_cells(desk: Callable[..., Desk]) -> None:
-    """The same on a terminal as in a pipe, whatever the width; no cell breaks the line."""
+    """The same on a terminal as in a pipe, at any width; no cell breaks the line."""
     rows = [["e730", "灯台", "saved"], ["k7", "a\nb " + "x" * 60, ""]]
     tables = [desk(terminal=terminal, columns=20) for terminal in (False, True)]
     for one in tables:
@@ -153,13 +153,13 @@ def test_quiet_leaves_errors_only(desk: Callable[..., Desk]) -> None:
     assert one.err == "error: no prompt\nhint: fluxcli generate PROMPT\n"
 
 
-def test_details_are_for_those_who_ask(desk: Callable[..., Desk]) -> None:
+def test_details_are_shown_with_verbose(desk: Callable[..., Desk]) -> None:
     one = desk()
     one.output.detail("hidden")
     assert one.err == ""
 
 
-def test_an_error_names_the_picture(desk: Callable[..., Desk]) -> None:
+def test_an_error_names_the_image(desk: Callable[..., Desk]) -> None:
     one = desk()
     one.output.error(FluxError(Code.MODERATED, "refused"), key="hero")
     assert one.err == "error: hero: refused\n"
@@ -219,7 +219,7 @@ def test_who_decides_about_colour(
     assert is_colored(terminal=terminal, env=env, mode=mode) is expected
 
 
-def test_the_key_leaves_by_no_door(desk: Callable[..., Desk]) -> None:
+def test_the_key_appears_in_no_output_and_no_file(desk: Callable[..., Desk]) -> None:
     one = desk(secrets=lambda: [KEY], json=True, verbose=True)
     one.output.answer(KEY)
     one.output.answer_path(f"/x/{KEY}.png")
@@ -231,10 +231,10 @@ def test_the_key_leaves_by_no_door(desk: Callable[..., Desk]) -> None:
     assert one.out.count("***") == 6
 
 
-# Accidents.
+# Broken streams.
 
 
-def test_missing_streams_swallow_what_is_said(desk: Callable[..., Desk]) -> None:
+def test_missing_streams_swallow_what_is_reported(desk: Callable[..., Desk]) -> None:
     """A shell may close them: `>&- 2>&-`. What was asked for is done all the same."""
     output = desk(stdin=None, stdout=None, stderr=None, json=True).output
     output.answer("a")
@@ -256,7 +256,7 @@ def test_a_stream_closed_later_is_a_missing_one(desk: Callable[..., Desk]) -> No
     assert not one.output.stdout_is_terminal
 
 
-def test_a_reader_that_goes_away_hears_nothing_more(desk: Callable[..., Desk]) -> None:
+def test_a_reader_that_exits_gets_nothing_more(desk: Callable[..., Desk]) -> None:
     """`| head -1` ends the answers, not the saving of what is paid for."""
     one = desk(stdout=Unwritable(errno.EPIPE))
     one.output.answer("a")
@@ -264,7 +264,7 @@ def test_a_reader_that_goes_away_hears_nothing_more(desk: Callable[..., Desk]) -
     assert one.err == ""
 
 
-def test_a_picture_that_nobody_reads_is_unsaved(desk: Callable[..., Desk]) -> None:
+def test_an_image_whose_reader_is_gone_is_unsaved(desk: Callable[..., Desk]) -> None:
     output = desk(stdout=Unwritable(errno.EPIPE)).output
     with pytest.raises(FluxError, match="before the whole image was written") as caught:
         output.answer_bytes(io.BytesIO(b"data"))
@@ -284,8 +284,8 @@ def test_a_full_disk_is_an_error_of_its_own(
     assert caught.value.status == (Status.UNSAVED if picture else Status.FAILURE)
 
 
-def test_losing_stderr_is_no_failure(desk: Callable[..., Desk]) -> None:
-    """A paid task must not be dropped because nobody reads the notes."""
+def test_losing_stderr_is_not_a_failure(desk: Callable[..., Desk]) -> None:
+    """A paid task must not be dropped because stderr has no reader."""
     output = desk(stderr=Unwritable(errno.EPIPE)).output
     output.note("a")
     output.error(FluxError(Code.USAGE, "b"))

@@ -118,7 +118,7 @@ def test_what_failed_is_always_shown(
 
 
 @pytest.mark.parametrize("setting", [{}, {"terminal": True}, {"quiet": True}])
-def test_after_ctrl_c_the_answer_is_awaited_aloud(
+def test_after_ctrl_c_waiting_for_the_answer_is_reported(
     desk: Callable[..., Desk], request_for: Callable[..., Request], setting: dict[str, bool]
 ) -> None:
     arrived: list[int] = []

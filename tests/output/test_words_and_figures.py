@@ -39,7 +39,7 @@ def test_what_is_kept_passes() -> None:
 
 @given(ANY_TEXT)
 def test_nothing_that_acts_ever_remains(raw: str) -> None:
-    """Whatever comes in, no control, format, surrogate or separator comes out."""
+    """For any input, no control, format, surrogate or separator comes out."""
     shown = text.visible(raw)
     assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
 

@@ -74,7 +74,7 @@ def finish(
 
 
 def _is_over(ran: Ran) -> bool:
-    """Tell whether it is done; killed after its answer, a command finds its own file there."""
+    """Return whether it is done; a command killed after its output finds its own file."""
     return ran.status == 0 or (ran.status == 2 and "already exists" in ran.err)
 
 

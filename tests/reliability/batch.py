@@ -96,7 +96,7 @@ class _Lane:
         return Ran(status, self._place("out").read_bytes(), self._place("err").read_text())
 
     def kill(self, at: int, *arguments: str) -> bool:
-        """Run a command line and kill it at one of its system calls; tell whether it got there."""
+        """Run a command line and kill it at a system call; return whether it got there."""
         gate = self._place("gate")
         process = self.nursery.birth(
             arguments,

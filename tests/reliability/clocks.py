@@ -76,7 +76,7 @@ class Case:
 
 
 def clocks(size: Size) -> Figure:
-    """Tell the story with each wrong clock at each step."""
+    """Run the scenario with each wrong clock at each step."""
     figure = Figure(
         "clocks -10 y … +10 y at each step (libfaketime)",
         "0 paid twice, 0 lost, 0 denials, status 0 everywhere",
@@ -101,7 +101,7 @@ def clocks(size: Size) -> Figure:
 
 
 def wrongs(case: Case, preload: Path) -> Iterator[tuple[str, str]]:
-    """Tell the story once; yield what is wrong."""
+    """Run the scenario once; yield what is wrong."""
     with room() as root, served(root) as (url, env):
         world = World(root)
         world.ask(url)

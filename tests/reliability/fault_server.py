@@ -122,7 +122,7 @@ class Fault:
     """One way to go wrong. `act` does it to the connection, given what would be right.
 
     `early` strikes before the request is read to its end. `decisive` says that the client can
-    tell from what it sees whether a task exists.
+    decide from what it sees whether a task exists.
     """
 
     name: str

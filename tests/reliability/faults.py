@@ -266,7 +266,7 @@ def cuts(count: int) -> Iterator[Fault]:
 
 
 def result_cuts(count: int) -> Iterator[Fault]:
-    """The picture's bytes end early, with the length told, not told, and told falsely."""
+    """The image's bytes end early, with a correct, a missing and a wrong length."""
     for number in range(count):
         share = number / count
         yield altered(f"cut at {share:.0%}", partial(_cut_short, share))

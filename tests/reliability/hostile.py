@@ -1,4 +1,4 @@
-"""Whatever a stranger may answer, a user may write, or a shell may hand over.
+"""Hostile input: answers of the service, files of the user, arguments of the shell.
 
 Hypothesis strategies, and what every run must keep to: no traceback, no bug, no status that is
 not documented, no success that is none.
@@ -149,7 +149,7 @@ ARGUMENTS: Final = st.builds(
 
 
 def check(ran: Ran, *, documented: frozenset[int] = frozenset(range(12))) -> list[str]:
-    """Return what is wrong with a run, whatever it was given."""
+    """Return what is wrong with a run on any input."""
     wrong = []
     if "Traceback" in ran.err or "a bug in fluxcli" in ran.err:
         wrong.append(f"a bug: {ran.err}")
@@ -171,5 +171,5 @@ def answering(answer: Answer) -> Fault:
 
 
 def wrong_success(ran: Ran, server: FaultServer, kept: bytes | None) -> bool:
-    """Tell whether success was claimed for a picture that the service did not make."""
+    """Return whether success was reported for an image that the service did not make."""
     return ran.status == 0 and kept not in {made.picture for made in server.tasks.values()}

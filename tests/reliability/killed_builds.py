@@ -135,7 +135,7 @@ def _with_the_lock(root: Path, other: Path) -> Path:
 
 
 def _with_the_journal(root: Path, other: Path) -> Path:
-    """Clone the project anew: without lock and images, with the journal of the killed build."""
+    """Clone the project again: without lock and images, with the journal of the killed build."""
     site(other)
     if (root / "state").is_dir():  # not if it was killed before anything was recorded
         shutil.copytree(root / "state", other / "state", dirs_exist_ok=True)

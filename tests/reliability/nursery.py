@@ -1,7 +1,7 @@
 """Processes that are quickly born: forked from one that has its imports behind it.
 
 Each is a process of its own that runs `main()` on real streams, signals and time, exactly as
-`python -m fluxcli` does once its imports are done. It waits at a gate until it is let go, so
+`python -m fluxcli` does once its imports are done. It waits at a gate until it is released, so
 that a tracer can take hold of it first.
 """
 
@@ -173,7 +173,7 @@ def _scripted(script: str, arguments: list[str]) -> int:
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name="__main__")
-    except Exception:  # noqa: BLE001 - whatever it is
+    except Exception:  # noqa: BLE001 - any failure
         traceback.print_exc()
         return 1
     return 0
@@ -181,7 +181,7 @@ def _scripted(script: str, arguments: list[str]) -> int:
 
 def _run() -> None:
     _import_everything()
-    # Whoever is not waited for leaves no trace: a dead process must not seem to live.
+    # Children are not left as zombies: a dead process must not seem to run.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _tell("ready")

@@ -1,7 +1,7 @@
 """The service for whole users: its own clock, its own books, and odd answers on demand.
 
 It is the sandbox under the real service's addresses, without the mark by which a sandbox
-identifies itself. Its clock is right, whatever the user's clock is set to.
+identifies itself. Its clock is right, even if the user's clock is wrong.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _SENDING: Final = {"sendto", "sendmsg", "write", "writev"}
 _ON_NAMES: Final = {"rename", "link", "unlink", "rmdir", "mkdir", "chmod", "fchmod"}
 _SYNCS: Final = {"fsync", "fdatasync", "rename", "link", "unlink", "close"}
 _MAPPED: Final = "-shm"
-"""The end of the name of SQLite's index, which is mapped into memory and made anew after a loss."""
+"""The end of the name of SQLite's index, which is mapped into memory and recreated after a loss."""
 
 
 @dataclass(slots=True)

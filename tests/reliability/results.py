@@ -112,7 +112,7 @@ def _was_called(listener: socket.socket) -> bool:
 class Flood:
     """A result that begins well and never ends; it counts what was taken of it.
 
-    Whoever takes far too much is left without more, so that a trial ends.
+    A client that requests far too much gets no more, so that a trial ends.
     """
 
     name: str

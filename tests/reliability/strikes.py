@@ -83,7 +83,7 @@ class Struck:
     partial: list[Path]
     """Files under their final names that are not whole pictures, before anything was mended."""
     lost_ids: list[str]
-    """Tasks that were charged, and that neither the journal nor the process has told.
+    """Tasks that were charged, and that neither the journal nor the output names.
 
     Where the process has said that it does not know (status 11), it never had the id.
     """

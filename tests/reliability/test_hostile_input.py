@@ -1,4 +1,4 @@
-"""Anything at all from the service, the user's files and the shell: told, never a traceback."""
+"""Any input from the service, the user's files and the shell: an error, never a traceback."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_key_stays_where_it_belongs() -> None:
 
 @pytest.mark.parametrize("words", [("status", "\udcff"), ("edit", "@\udcffabcd", "bluer")])
 def test_a_task_named_in_other_bytes_than_text(words: tuple[str, ...], world: World) -> None:
-    """What is no UTF-8 is no task's name: told like any other that is not known."""
+    """A name that is not UTF-8 is reported like any other unknown task."""
     with FaultServer() as server:
         world.ask(server.api_url)
         assert world.run("generate", "a cat", "-o", "a.png").status == 0

@@ -33,7 +33,7 @@ PLACES: st.SearchStrategy[tuple[Stage, Fault, When]] = st.one_of(
 
 
 class Money(RuleBasedStateMachine):
-    """Two wishes, each for one file; one more picture may be paid for each time one is removed."""
+    """Two requests, each for one file; each removed file allows one more paid image."""
 
     api = "kontext"
 

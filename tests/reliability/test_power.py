@@ -102,7 +102,7 @@ def test_a_rename_is_one_step_and_later_ones_may_come_first(tmp_path: Path) -> N
     assert left(disk, "last name first") == {"kept": b"new"}
 
 
-def test_what_lies_in_a_lost_folder_is_lost(tmp_path: Path) -> None:
+def test_files_in_a_lost_folder_are_lost(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     folder = disk.make(path("folder"), mode=0o700, is_folder=True)
     file = disk.make(path("folder/file"), mode=0o600)

@@ -21,7 +21,7 @@ def test_a_redirect_out_of_tls(status: int, hops: int) -> None:
 
 
 def test_a_redirect_within_tls(tmp_path: Path) -> None:
-    """It is followed; the result's host is told no key."""
+    """It is followed; the result's host gets no key."""
     with secured(tmp_path) as (world, server):
         elsewhere = (("Location", "/r/fluxkontext_00000001c0de?v=moved"),)
         server.strike("result", says("moved", Answer(302, b"", elsewhere)))
@@ -33,7 +33,7 @@ def test_a_redirect_within_tls(tmp_path: Path) -> None:
         assert not any(b"authorization" in heard.head.lower() for heard in fetched)
 
 
-def test_a_host_that_nobody_vouches_for(tmp_path: Path) -> None:
+def test_a_host_without_a_valid_certificate(tmp_path: Path) -> None:
     """Its certificate is looked at: without trust there is no picture, and no request."""
     with secured(tmp_path) as (world, server):
         del world.env["SSL_CERT_FILE"]

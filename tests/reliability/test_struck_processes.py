@@ -66,7 +66,7 @@ def test_interrupted(nursery: Nursery, number: int, at: int) -> None:
 
 @pytest.mark.parametrize("at", [2, 3, 4])
 def test_interrupted_while_it_gives_the_signals_back(nursery: Nursery, at: int) -> None:
-    """Amid the change a signal waits: it is neither lost nor told by a traceback of Python's."""
+    """A signal during the change of handlers waits: it is neither lost nor shown as a traceback."""
     struck = strike(nursery, PLANS[0], Strike(at=at, call="rt_sigaction", signal=signal.SIGTERM))
     assert struck.traced.struck == "rt_sigaction"
     assert struck.ran.status == 128 + signal.SIGTERM

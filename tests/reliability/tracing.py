@@ -1,8 +1,8 @@
 """A process struck at one chosen system call, whichever of its threads makes it.
 
 `strace -e inject=…:when=N` counts each thread's calls by itself, so a worker's first write can
-never be told from the main thread's; here the calls of all threads are numbered in the order in
-which they are made, from the first one that touches a given folder. Linux on x86-64 only.
+never be distinguished from the main thread's; here the calls of all threads are numbered in the
+order in which they are made, from the first one that touches a given folder. Linux on x86-64 only.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Tracer:
         return self.follow(process, gate=gate, seconds=seconds)
 
     def follow(self, process: int, *, gate: Path | None = None, seconds: float = 60.0) -> Traced:
-        """See a process through; if it waits at a `gate`, it is let go once we have hold of it."""
+        """Trace a process to its end; one that waits at a `gate` is released once it is traced."""
         begun = time.monotonic()
         self._leader = process
         self._ptrace(_SEIZE, process, _SYSGOOD | _FOLLOW | _EXITKILL)

@@ -501,7 +501,7 @@ class UserMachine(RuleBasedStateMachine):
         self.note_what_was_saved(known)
 
     def note_what_was_saved(self, known: dict[str, dict[str, Any]]) -> None:
-        """Note the slots whose images were all saved, by whatever command."""
+        """Note the slots whose images were all saved, by any command."""
         for slot in (*SLOTS, CROWD):
             ids = [charge.id for charge in self.service.charges() if charge.prompt == slot.name]
             saved = [one for one in ids if known.get(one, {}).get("state") == "saved"]

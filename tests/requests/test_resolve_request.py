@@ -1,4 +1,4 @@
-"""What was typed, resolved and judged: the same command is the same order, whatever the way."""
+"""Requests resolved from what was typed: the same command in any spelling is the same request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-NEVER = lambda _: None  # noqa: E731 - a question that nobody answers
+NEVER = lambda _: None  # noqa: E731 - a prompt without an answer
 
 
 def environment(cwd: Path, find: Task | None = None, **flags: Any) -> RequestEnvironment:
@@ -79,7 +79,9 @@ class TestTheFingerprint:
         ]
         assert {resolved.fingerprint for resolved in same} == {plain}
 
-    def test_whatever_changes_the_picture_or_its_place_changes_it(self, tmp_path: Path) -> None:
+    def test_everything_that_changes_the_image_or_its_output_changes_it(
+        self, tmp_path: Path
+    ) -> None:
         orders = [
             taken(tmp_path),
             taken(tmp_path, "a dog"),
@@ -106,8 +108,8 @@ class TestInputs:
         assert source is not None
         assert (source.url, source.identity) == ("https://h.invalid/r", "task:e730")
 
-    def test_our_clock_does_not_expire_a_result(self, tmp_path: Path) -> None:
-        """Its URL and its file are both at hand, whatever its age."""
+    def test_the_local_clock_does_not_expire_a_result(self, tmp_path: Path) -> None:
+        """Its URL and its file are both available, at any age."""
         (tmp_path / "fox.jpg").write_bytes(drawn())
         young = task(
             State.SAVED,
@@ -144,7 +146,9 @@ class TestJudging:
             taken(tmp_path, "")
         assert not isinstance(caught.value, ProblemsError)
 
-    def test_several_are_told_together_and_the_first_sets_the_status(self, tmp_path: Path) -> None:
+    def test_several_are_reported_together_and_the_first_sets_the_status(
+        self, tmp_path: Path
+    ) -> None:
         with pytest.raises(ProblemsError) as caught:
             taken(tmp_path, "", count=0, **{"generate.model": "x", "generate.aspect_ratio": "y"})
         assert len(caught.value.errors) == 4
@@ -160,7 +164,7 @@ class TestJudging:
 
 
 class TestWhatIsThere:
-    def test_a_file_at_the_place_of_a_paid_picture_may_be_its_own(self, tmp_path: Path) -> None:
+    def test_a_file_at_the_place_of_a_paid_image_may_be_its_own(self, tmp_path: Path) -> None:
         (tmp_path / "x.jpg").touch()
         resolved = taken(tmp_path, output="x.jpg")
         for state in (State.RUNNING, State.SUCCEEDED, State.SAVED, State.UNKNOWN):
@@ -193,7 +197,7 @@ class TestSpending:
         assert caught.value.code is Code.OVER_BUDGET
 
     @pytest.mark.parametrize("answer", [None, False])
-    def test_no_answer_is_no(self, tmp_path: Path, answer: bool | None) -> None:  # noqa: FBT001 - an answer
+    def test_no_answer_means_no(self, tmp_path: Path, answer: bool | None) -> None:  # noqa: FBT001 - an answer
         with pytest.raises(FluxError) as caught:
             check_spending(
                 taken(tmp_path).credits(21), most=None, agreed=False, ask=lambda _: answer

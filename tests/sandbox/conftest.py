@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def at() -> Iterator[Desk]:
-    """A desk at a stand-in that remembers nothing and does as it should."""
+    """A client of a new sandbox without faults."""
     with desk() as one:
         yield one

@@ -1,4 +1,4 @@
-"""A desk to ask the stand-in from: calls as a client would send them, on a clock set by hand."""
+"""A client of the sandbox for tests: calls on a clock set by hand."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Desk:
         return str(answer["data"]["taskId"])
 
     def record(self, task: str) -> Any:
-        """Return the `data` of a task's record, a second later than whatever was before."""
+        """Return the `data` of a task's record, a second after the previous call."""
         self.now += 1
         return self.get(f"{RECORD}?taskId={task}")["data"]
 
     def finished(self, prompt: str = "a cat", **fields: object) -> Any:
-        """Return the record of a task that was made and is over."""
+        """Return the record of a finished task."""
         task = self.generate(prompt, **fields)
         self.now += 11
         return self.record(task)
@@ -112,7 +112,7 @@ def multipart(data: bytes, folder: str | None, name: str | None) -> tuple[bytes,
 
 @contextmanager
 def desk(*, store: Path | None = None, **more: Any) -> Iterator[Desk]:
-    """A desk that is cleared afterwards."""
+    """A client that is closed afterwards."""
     one = Desk(store=store, **more)
     try:
         yield one
@@ -122,7 +122,7 @@ def desk(*, store: Path | None = None, **more: Any) -> Iterator[Desk]:
 
 @contextmanager
 def faulty(*faults: str, **more: Any) -> Iterator[Desk]:
-    """A desk at a stand-in that misbehaves."""
+    """A client of a sandbox with faults."""
     specs: Sequence[str] = faults
     with desk(faults=specs, **more) as one:
         yield one

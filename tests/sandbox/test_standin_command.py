@@ -27,7 +27,7 @@ ROOT = Path(fluxcli.__file__).parent.parent
 
 @contextmanager
 def shell(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """Run the server as a process, and hand over what it tells to export."""
+    """Run the server as a process; yield the variables that it prints."""
     command = [sys.executable, "-m", "fluxcli", "sandbox", "-q", "--port", "0", *arguments]
     env = {**os.environ, **world.env, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -91,7 +91,7 @@ def test_the_help_names_every_place_and_fault(world: World) -> None:
     assert named | set(faults.PLACES) <= words
 
 
-def test_what_is_served_remembers_and_counts_its_faults_anew(world: World) -> None:
+def test_what_is_served_remembers_and_counts_its_faults_again(world: World) -> None:
     for number in (1, 2):
         with shell(world, "--fault", "credits:455") as (_, exported):
             ran = world.run("credits", "--json", env=exported)
@@ -101,7 +101,7 @@ def test_what_is_served_remembers_and_counts_its_faults_anew(world: World) -> No
             assert ledger(exported["FLUXCLI_BASE_URL"])["tasks"] == number
 
 
-def test_a_port_that_is_taken_is_said(world: World) -> None:
+def test_a_port_that_is_taken_is_reported(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ran = world.run("sandbox", "--port", port)
@@ -118,7 +118,7 @@ def test_a_port_that_is_taken_is_said(world: World) -> None:
         (["credits", "--sandbox"], {"FLUXCLI_SANDBOX_SECONDS": "soon"}, "soon"),
     ],
 )
-def test_what_cannot_be_asked_of_it_is_said(
+def test_what_cannot_be_asked_of_it_is_reported(
     world: World, arguments: list[str], env: dict[str, str], says: str
 ) -> None:
     ran = world.run(*arguments, env=env)
@@ -126,7 +126,7 @@ def test_what_cannot_be_asked_of_it_is_said(
     assert says in ran.err
 
 
-def test_a_playground_without_key_or_network(world: World) -> None:
+def test_it_works_without_key_or_network(world: World) -> None:
     """Nothing but `--sandbox` is needed; tasks and money are kept between runs."""
     del world.env["FLUXCLI_API_KEY"]
     for count in (1, 2):

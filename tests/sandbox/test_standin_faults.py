@@ -37,7 +37,7 @@ def submitted(at: Desk) -> HttpAnswer:
 
 
 def requested(at: Desk, place: str) -> HttpAnswer:
-    """Make one good call of this place, whatever it takes to be able to."""
+    """Make one successful call of this place, with everything that it needs first."""
     if place == "submit":
         return submitted(at)
     if place == "poll":
@@ -94,7 +94,7 @@ def test_every_word_is_known_where_it_makes_sense() -> None:
         ("submit:reset%101", "from 1 to 100"),
     ],
 )
-def test_what_is_no_fault_is_refused_with_the_words_that_are(spec: str, says: str) -> None:
+def test_an_unknown_fault_is_refused_with_the_known_ones(spec: str, says: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"`{spec}`")) as raised, desk(faults=[spec]):
         pass
     assert says in str(raised.value)
@@ -183,7 +183,7 @@ def test_connections_break(place: str, what: str, broken: str) -> None:
     ],
 )
 def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> None:
-    """The judge of double billing: what was charged at the moment of the answer."""
+    """Charges are known at the moment of the answer, so that double billing is found."""
     with faulty(f"submit:{what}") as at:
         submitted(at)
         assert len(at.sandbox_service.charges()) == tasks
@@ -314,14 +314,14 @@ def test_a_download_of_damaged_bytes_looks_whole() -> None:
     assert zlib.crc32(bad.body) != zlib.crc32(good.body)
 
 
-def test_a_download_that_is_no_picture_says_it_is() -> None:
+def test_a_download_that_claims_to_be_an_image() -> None:
     with faulty("download:not-image") as at:
         answer = requested(at, "download")
     assert answer.header("content-type") == "image/jpeg"
     assert answer.body.isascii()
 
 
-def test_a_leak_is_told_whatever_else_goes_wrong() -> None:
+def test_a_leak_is_reported_even_if_another_check_fails() -> None:
     with faulty("download:500") as at:
         answer = at.call("GET", f"{ways.RESULTS}/results/x.png", headers=AS_JSON)
         assert answer.status == 500

@@ -129,7 +129,7 @@ def test_a_refusal_at_creation_has_the_chosen_code_and_text(
         assert at.sandbox_service.charges() == []
 
 
-def test_every_documented_code_can_be_asked_for_at_creation() -> None:
+def test_every_documented_code_can_be_requested_at_creation() -> None:
     codes = (400, 401, 402, 404, 408, 422, 429, 433, 455, 500, 501, 505)
     for code in codes:
         with faulty(f"submit:{code}=text", f"submit:http{code}@2") as at:

@@ -87,7 +87,7 @@ def test_every_jpeg_is_whole(ratio: str) -> None:
 
 
 @pytest.mark.parametrize(("ratio", "form"), EVERY)
-def test_every_picture_decodes(ratio: str, form: str) -> None:
+def test_every_image_decodes(ratio: str, form: str) -> None:
     """Proved by a decoder that others wrote."""
     image = pytest.importorskip("PIL.Image")
     import io  # noqa: PLC0415 - only where there is a decoder
@@ -172,7 +172,7 @@ def test_the_nearest_ratio(width: int, height: int, ratio: str) -> None:
 
 
 @pytest.mark.parametrize(("ratio", "form"), EVERY)
-def test_every_image_says_that_it_is_a_stand_in(ratio: str, form: str) -> None:
+def test_every_image_is_marked_as_a_placeholder(ratio: str, form: str) -> None:
     """A band of one dark colour across the whole width, with large white letters on it."""
     image = Image.open(io.BytesIO(draw(ratio, form, task="id", prompt="words"))).convert("L")
     width, height = image.size

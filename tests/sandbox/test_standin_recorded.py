@@ -136,7 +136,7 @@ def test_a_missing_prompt(at: Desk, body: bytes) -> None:
     assert answer.body == b'{"code":500,"msg":"This field is required","data":null}'
 
 
-def test_an_empty_purse() -> None:
+def test_an_empty_balance() -> None:
     """Reported: the 402 and its words; nothing is charged."""
     with desk(credits=4.9) as at:
         assert at.post(ways.GENERATE, {"prompt": "a"}) == {

@@ -46,7 +46,7 @@ def test_a_bad_value_is_refused_by_name_and_costs_nothing(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"prompt":"\\ud800"}', b"[" * 99999])
-def test_a_body_that_is_no_object_is_refused(at: Desk, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(at: Desk, body: bytes) -> None:
     for url in (ways.GENERATE, ways.DOWNLOAD_URL):
         assert json.loads(at.call("POST", url, body, AS_JSON).body)["code"] == 422
 
@@ -77,7 +77,7 @@ def test_any_words_are_an_ordinary_prompt(at: Desk, prompt: str) -> None:
 
 @pytest.mark.parametrize("form", ["jpeg", "png"])
 @pytest.mark.parametrize("ratio", ["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"])
-def test_the_picture_is_of_the_ratio_and_format_asked_for(at: Desk, ratio: str, form: str) -> None:
+def test_the_image_is_of_the_ratio_and_format_requested(at: Desk, ratio: str, form: str) -> None:
     record = at.finished(aspectRatio=ratio, outputFormat=form)
     answer = at.fetch(record["response"]["resultImageUrl"])
     size = size_of(answer.body)
@@ -93,13 +93,13 @@ def test_the_defaults_are_a_wide_jpeg_by_the_cheap_model(at: Desk) -> None:
     assert at.credits() == 995.0
 
 
-def test_no_two_pictures_are_the_same(at: Desk) -> None:
+def test_all_images_differ(at: Desk) -> None:
     for form in ("jpeg", "png"):
         first, second = (at.picture(prompt="same", outputFormat=form) for _ in range(2))
         assert first != second
 
 
-def test_an_edit_keeps_its_inputs_ratio_unless_told(at: Desk) -> None:
+def test_an_edit_keeps_its_inputs_ratio_unless_it_is_set(at: Desk) -> None:
     """An upload of ours and a result of ours can be looked at."""
     tall = at.finished(aspectRatio="9:16", outputFormat="png")["response"]["resultImageUrl"]
     uploaded = at.upload(at.fetch(tall).body)["data"]["downloadUrl"]
@@ -108,7 +108,7 @@ def test_an_edit_keeps_its_inputs_ratio_unless_told(at: Desk) -> None:
         assert size_of(at.picture(inputImage=image, aspectRatio="21:9")) == MOVED["21:9"]
 
 
-def test_an_edit_of_what_cannot_be_looked_at_is_square(at: Desk) -> None:
+def test_an_edit_of_an_unreadable_input_is_square(at: Desk) -> None:
     """A stranger's link, and a file of ours that is no PNG or JPEG."""
     text = at.upload(b"no picture", name="a.bin")["data"]["downloadUrl"]
     for image in ("https://example.com/a.png", "http://example.com:80/b", text):
@@ -131,7 +131,7 @@ def test_an_unreachable_input_is_accepted_and_fails_later(at: Desk, image: str) 
     assert at.credits() == 1000.0
 
 
-def test_a_picture_takes_its_seconds_give_or_take_a_quarter(at: Desk) -> None:
+def test_an_image_takes_its_seconds_give_or_take_a_quarter(at: Desk) -> None:
     """The same task always takes the same time, and tasks differ."""
     tasks = [at.generate() for _ in range(20)]
     at.now += 4.9
@@ -157,7 +157,7 @@ def test_the_original_link_is_absent_in_every_known_way(at: Desk) -> None:
     assert seen == {None, "", "null", "link"}
 
 
-def test_the_original_link_lives_ten_minutes(at: Desk) -> None:
+def test_the_original_link_is_valid_ten_minutes(at: Desk) -> None:
     record = at.finished()
     link = f"{ways.RESULTS}/origin/{record['taskId']}.jpeg"
     at.now = record["completeTime"] / 1000 + 599
@@ -217,7 +217,7 @@ def test_credits_given_back_can_be_spent() -> None:
         assert at.credits() == 0.0
 
 
-def test_a_result_lives_fourteen_days(at: Desk) -> None:
+def test_a_result_is_kept_fourteen_days(at: Desk) -> None:
     link = at.finished()["response"]["resultImageUrl"]
     at.now += 14 * DAY - 60
     assert at.fetch(link).status == 200
@@ -227,7 +227,7 @@ def test_a_result_lives_fourteen_days(at: Desk) -> None:
     assert at.post(ways.DOWNLOAD_URL, {"url": link})["code"] == 422
 
 
-def test_a_reissued_link_lives_twenty_minutes(at: Desk) -> None:
+def test_a_reissued_link_is_valid_twenty_minutes(at: Desk) -> None:
     """It is a bare string, and leads to the same bytes."""
     link = at.finished()["response"]["resultImageUrl"]
     again = at.post(ways.DOWNLOAD_URL, {"url": link})["data"]
@@ -272,7 +272,7 @@ def test_a_result_is_not_there_before_it_is_made(at: Desk) -> None:
         ("POST", ways.CREDIT, 405),
     ],
 )
-def test_an_unknown_path_is_told_in_the_envelope(
+def test_an_unknown_path_is_reported_in_the_envelope(
     at: Desk, method: str, url: str, code: int
 ) -> None:
     """The two hosts know nothing of each other's paths."""

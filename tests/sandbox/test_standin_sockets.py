@@ -84,7 +84,7 @@ def result(one: Served, hands: Hands, **fields: object) -> str:
     return str(output_lines(*KEY, url)["data"]["response"]["resultImageUrl"])
 
 
-def test_a_picture_from_order_to_file(tmp_path: Path) -> None:
+def test_an_image_from_request_to_file(tmp_path: Path) -> None:
     """API and uploads share a port; results have one of their own."""
     with served() as (one, hands):
         source = tmp_path / "in.png"
@@ -101,7 +101,7 @@ def test_a_picture_from_order_to_file(tmp_path: Path) -> None:
         assert curl(link).stdout.endswith(b"IEND\xaeB`\x82")
 
 
-def test_json_comes_in_chunks_and_gzipped_pictures_with_a_length() -> None:
+def test_json_comes_in_chunks_and_gzipped_images_with_a_length() -> None:
     with served() as (one, hands):
         link = result(one, hands)
         head = curl("-i", "--compressed", *KEY, f"{one.api_url}/api/v1/chat/credit").stdout.lower()
@@ -208,7 +208,7 @@ def heard(opened: socket.socket) -> bytes:
         b"Transfer-Encoding: chunked\r\n\r\n2\r\nab",
     ],
 )
-def test_a_call_that_breaks_off_is_no_call(rest: bytes) -> None:
+def test_a_call_that_breaks_off_is_not_a_call(rest: bytes) -> None:
     """Nothing is charged for half a request."""
     with served() as (one, _), line(one.api_url) as opened:
         head = f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\n".encode()
@@ -262,7 +262,7 @@ def test_closing_ends_idle_and_silent_connections_at_once() -> None:
     silent.close()
 
 
-def test_a_caller_that_vanishes_leaves_no_noise(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with served() as (one, _):
         for _ in range(3):
             with line(one.api_url) as opened:
@@ -272,8 +272,8 @@ def test_a_caller_that_vanishes_leaves_no_noise(capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_bug_of_the_stand_in_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    """A judge that fails must not pass for a broken connection unseen."""
+def test_a_bug_of_the_sandbox_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    """A bug of the sandbox must not look like a broken connection."""
 
     class Broken(SandboxService):
         def handle(self, call: HttpCall) -> HttpAnswer:
@@ -293,7 +293,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
             pass
 
 
-def test_a_stand_in_can_be_made_for_the_ports() -> None:
+def test_a_sandbox_can_be_made_for_the_ports() -> None:
     hands = Hands()
     made: list[SandboxService] = []
 
@@ -376,7 +376,7 @@ def listening(deaf: int = 0, enough: int = 1) -> Iterator[tuple[Listener, str]]:
             thread.join()
 
 
-def test_a_callback_brings_the_news() -> None:
+def test_a_callback_is_delivered() -> None:
     with served() as (one, hands), listening() as (listener, url):
         task = generate(one, callBackUrl=f"{url}/here?a=b")
         assert not listener.come.wait(0.2)
@@ -399,7 +399,7 @@ def test_a_callback_is_tried_four_times_in_all(deaf: int, times: int) -> None:
         assert len(listener.heard) == times
 
 
-def test_a_callback_to_nobody_is_given_up() -> None:
+def test_a_callback_without_a_listener_is_given_up() -> None:
     """A closed port, a host elsewhere, another scheme: nothing is asked, nothing breaks."""
     with served() as (one, hands):
         urls = ["http://example.invalid/x", "https://127.0.0.1/x", "nonsense", "http://127.0.0.1:1"]

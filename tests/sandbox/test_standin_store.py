@@ -1,4 +1,4 @@
-"""What is remembered: between runs, between processes, and by many threads at once."""
+"""The store keeps its data between runs, between processes, and with many threads at once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_tasks_uploads_links_and_money_outlive_a_run(tmp_path: Path) -> None:
         assert [charge.prompt for charge in at.sandbox_service.charges()] == ["kept"]
 
 
-def test_links_are_named_for_where_the_stand_in_lives_now(tmp_path: Path) -> None:
+def test_links_are_named_for_where_the_sandbox_is_served_now(tmp_path: Path) -> None:
     """A served stand-in gets another port each time."""
     store = tmp_path / "book"
     with desk(store=store) as at:
@@ -79,7 +79,7 @@ def test_the_limit_holds_across_instances(tmp_path: Path) -> None:
 
 
 def test_many_threads_spend_what_there_is_and_no_more() -> None:
-    """Twelve threads want eight pictures each, of which the purse pays for ten in all."""
+    """Twelve threads request eight images each; the balance allows ten in all."""
 
     def spend(number: int) -> int:
         headers = {**AS_JSON, "authorization": f"Bearer {number}"}
@@ -92,8 +92,8 @@ def test_many_threads_spend_what_there_is_and_no_more() -> None:
         assert len(at.sandbox_service.charges()) == 10
 
 
-def test_many_processes_share_one_purse(tmp_path: Path) -> None:
-    """They begin a new book together, and nobody's money is counted twice."""
+def test_many_processes_share_one_balance(tmp_path: Path) -> None:
+    """They create a new store together, and every charge is counted once."""
     store = tmp_path / "book"
     running = [
         subprocess.Popen([sys.executable, "-c", _SPENDER, str(store), str(number)])
@@ -105,7 +105,7 @@ def test_many_processes_share_one_purse(tmp_path: Path) -> None:
         assert at.credits() == 0.0
 
 
-def test_a_file_that_is_no_book_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_store_is_refused_and_kept(tmp_path: Path) -> None:
     store = tmp_path / "book"
     store.write_text("a letter, nothing to do with money, and long enough to be one" * 20)
     with pytest.raises(ValueError, match="remove it"):
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_book_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE letters (x)", "PRAGMA user_version = 99"])
-def test_a_foreign_book_is_refused(tmp_path: Path, statement: str) -> None:
+def test_a_foreign_file_as_store_is_refused(tmp_path: Path, statement: str) -> None:
     store = tmp_path / "book"
     base = sqlite3.connect(store)
     base.execute(statement)
@@ -123,7 +123,7 @@ def test_a_foreign_book_is_refused(tmp_path: Path, statement: str) -> None:
         SandboxAccount(store, balance=1)
 
 
-def test_a_book_that_cannot_be_opened_is_an_error_of_the_machine(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_opened_is_an_io_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="cannot be opened"):
         SandboxAccount(tmp_path / "missing" / "book", balance=1)
 
@@ -131,7 +131,7 @@ def test_a_book_that_cannot_be_opened_is_an_error_of_the_machine(tmp_path: Path)
 def test_a_store_of_an_earlier_version_starts_again(tmp_path: Path) -> None:
     store = tmp_path / "store"
     database = sqlite3.connect(store)
-    database.execute("CREATE TABLE tasks (id TEXT, fate TEXT)")
+    database.execute("CREATE TABLE tasks (id TEXT, outcome TEXT)")
     database.execute("PRAGMA user_version = 1")
     database.close()
     with desk(store=store) as at:

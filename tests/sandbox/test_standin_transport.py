@@ -1,4 +1,4 @@
-"""The way in through httpx: bytes, streams, the order of a connection's trace, and how it fails."""
+"""The sandbox as an httpx transport: bytes, streams, the order of trace events, failures."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_agent_of_urllib_is_refused_by_the_edge() -> None:
 
 
 def test_a_streamed_upload_is_read_to_its_end() -> None:
-    """As multipart of httpx's own making, in portions that nobody announced."""
+    """As multipart made by httpx, in parts without an announced length."""
     data = bytes(range(256)) * 2000
     with client() as (made, at):
         fields = {"uploadPath": "a", "fileName": "b.bin"}
@@ -78,7 +78,7 @@ def test_a_streamed_upload_is_read_to_its_end() -> None:
         assert at.fetch(answer["data"]["downloadUrl"]).body == data
 
 
-def test_the_trace_is_told_in_a_connection_s_order() -> None:
+def test_the_trace_is_reported_in_a_connection_s_order() -> None:
     ran: list[str] = []
     with client() as (made, _):
         post(made, ran)
@@ -113,7 +113,7 @@ def test_plain_http_has_no_tls_in_its_trace() -> None:
 
 @pytest.mark.parametrize("moment", ["connection.connect_tcp.started", SENT])
 def test_what_the_trace_raises_stops_the_call_before_it_is_made(moment: str) -> None:
-    """A caller that could not note the call down in time must be able to hold it back."""
+    """A caller that could not record the call in time must be able to stop it."""
 
     def trace(name: str, _: dict[str, Any]) -> None:
         if name == moment:
@@ -196,7 +196,7 @@ def test_a_truncated_download_breaks_off_half_way() -> None:
         assert len(bare.get(link).content) == whole
 
 
-def test_a_leaked_key_is_told_to_the_judges() -> None:
+def test_a_leaked_key_is_reported() -> None:
     with client() as (made, _):
         assert made.get(f"{ways.RESULTS}/x").status_code == 404
         assert json.loads(made.get(f"{ways.API}/sandbox/ledger").text)["leaks"] == 1

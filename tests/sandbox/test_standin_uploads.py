@@ -1,4 +1,4 @@
-"""The three ways to bring a file, and what is kept of it."""
+"""The three forms of an upload, and what is stored."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_a_link_to_a_file_of_one_s_own_is_copied(at: Desk) -> None:
     assert copy.header("content-type") == "image/png"
 
 
-def test_a_link_to_a_stranger_is_a_picture_of_some_kind(at: Desk) -> None:
-    """The stand-in asks nobody outside."""
+def test_a_link_to_a_stranger_is_an_image_of_some_kind(at: Desk) -> None:
+    """The sandbox connects to no other machine."""
     sent = {"fileUrl": "https://example.com/a.webp", "uploadPath": "a"}
     answer = at.post(ways.FROM_URL, sent)
     assert at.fetch(answer["data"]["downloadUrl"]).body.startswith(b"\x89PNG")
@@ -148,7 +148,7 @@ def test_the_type_is_what_the_bytes_say(at: Desk, data: bytes, name: str, mime: 
     assert at.fetch(answer["data"]["downloadUrl"]).header("content-type") == mime
 
 
-def test_an_upload_lives_a_day_and_is_free(at: Desk) -> None:
+def test_an_upload_is_kept_a_day_and_is_free(at: Desk) -> None:
     link = at.upload(b"x")["data"]["downloadUrl"]
     at.now += DAY - 1
     assert at.fetch(link).status == 200

@@ -88,7 +88,7 @@ def test_the_null_device_is_an_empty_file(path: Path) -> None:
         ("a = " + "[" * 100_000, None, "brackets are too deep"),
     ],
 )
-def test_a_broken_file_is_told_with_its_place_and_kept(
+def test_a_broken_file_is_reported_with_its_place_and_kept(
     path: Path, text: str, where: str | None, what: str
 ) -> None:
     data = text.encode(errors="surrogateescape")
@@ -105,7 +105,7 @@ def test_a_broken_file_is_told_with_its_place_and_kept(
     assert path.read_bytes() == data
 
 
-def test_an_unreadable_file_is_told(path: Path) -> None:
+def test_an_unreadable_file_is_reported(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(FluxError, match="cannot be read: is a directory"):
         file.read(path)
@@ -117,7 +117,7 @@ def test_a_file_without_end_is_not_read_to_its_end(path: Path) -> None:
         file.read(path)
 
 
-def test_marks_of_windows_editors_are_no_error(path: Path) -> None:
+def test_marks_of_windows_editors_are_not_an_error(path: Path) -> None:
     write(path, '\ufefftimeout = "5m"\r\n[edit]\r\nmodel = "max"\r\n')
     assert dict(file.read(path).entries()) == {"timeout": "5m", "edit.model": "max"}
 
@@ -201,7 +201,7 @@ def test_a_new_entry_stands_before_the_tables(path: Path, before: str, after: st
     assert path.read_text() == after
 
 
-def test_an_odd_layout_is_written_anew_and_says_so(path: Path) -> None:
+def test_an_odd_layout_is_written_again_and_says_so(path: Path) -> None:
     write(path, '# lost\n"timeout" = "5m"\nzeta = 1\n')
     assert put(path, "timeout", "9m") is True
     assert path.read_text() == 'timeout = "9m"\nzeta = 1\n'
@@ -244,7 +244,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_rubbish(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
 
 
-def test_a_place_that_cannot_be_written_is_told(path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(path: Path) -> None:
     """The message names what is at fault: the config file's place, or the state folder."""
     blocked = path.parent / "blocked"
     blocked.parent.mkdir()
@@ -286,7 +286,7 @@ def test_an_entry_that_is_not_plain_has_the_files_place(path: Path) -> None:
 @given(
     document=DOCUMENTS, tables=TABLES, name=OURS, value=TEXTS | st.integers(0, 9) | st.booleans()
 )
-def test_a_change_keeps_whatever_else_the_file_holds(
+def test_a_change_keeps_the_rest_of_the_file(
     tmp_path: Path,
     document: dict[str, object],
     tables: dict[str, object],

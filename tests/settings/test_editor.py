@@ -39,7 +39,7 @@ def test_visual_comes_before_editor_before_what_is_there(tmp_path: Path) -> None
         ({"EDITOR": "vim 'x"}, "`EDITOR` is not a command: no closing quotation"),
     ],
 )
-def test_no_usable_editor_is_told(env: dict[str, str], message: str) -> None:
+def test_no_usable_editor_is_reported(env: dict[str, str], message: str) -> None:
     with pytest.raises(FluxError) as caught:
         editor(env)
     assert (caught.value.code, caught.value.message) == (Code.ENVIRONMENT_INVALID, message)
@@ -61,7 +61,7 @@ def test_the_editor_gets_the_file_that_is_there(tmp_path: Path) -> None:
     assert path.read_text() == "broken [# and more"
 
 
-def test_a_failing_editor_is_told(tmp_path: Path) -> None:
+def test_a_failing_editor_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     with pytest.raises(FluxError, match="ended with status 3"):
         edit(path, {"EDITOR": str(script(tmp_path, "fail", "sys.exit(3)"))})

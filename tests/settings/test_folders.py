@@ -25,7 +25,7 @@ def test_the_home_folder_has_the_usual_places() -> None:
     assert settings.cache_dir == Path("/home/ada/.cache/fluxcli")
 
 
-def test_xdg_is_honoured_from_the_environment_handed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_xdg_is_honoured_from_the_environment_passed_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/elsewhere")
     env = {"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "/k"}
     settings = Settings(env)
@@ -90,7 +90,7 @@ def test_a_folder_that_can_be_made_is_usable_and_is_not_made(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FluxError, match="is not a folder") as caught:
         check_usable(tmp_path / "file" / "state", "state")

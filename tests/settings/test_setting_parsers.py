@@ -58,7 +58,7 @@ def test_a_duration_is_seconds_and_zero_is_for_ever(raw: object, seconds: float)
         [],
     ],
 )
-def test_what_is_no_duration_is_refused(raw: object) -> None:
+def test_an_invalid_duration_is_refused(raw: object) -> None:
     with pytest.raises(BadValueError, match="expected a duration"):
         parsers.parse_duration(raw)
 
@@ -140,7 +140,7 @@ def test_a_choice_reads_any_case_and_offers_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("raw", ["", "  ", "\udc80", 5, None])
-def test_text_says_something(raw: object) -> None:
+def test_text_must_not_be_blank(raw: object) -> None:
     with pytest.raises(BadValueError, match="expected text"):
         parsers.parse_text(raw)
 
@@ -184,7 +184,7 @@ def test_a_host_is_https_or_this_machine(raw: str, address: str) -> None:
         7,
     ],
 )
-def test_what_is_no_address_is_refused(raw: object) -> None:
+def test_an_invalid_address_is_refused(raw: object) -> None:
     if raw == "https://a.example\n":
         assert parsers.parse_host(raw) == "https://a.example"
         return

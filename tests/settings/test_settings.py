@@ -1,4 +1,4 @@
-"""Which place decides, what it is called, and what is said when it holds something bad."""
+"""Which source decides, its name, and the error for an invalid value in it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_general_variable_is_for_both_modes_and_a_special_one_is_stronger(home
 
 
 def test_no_default_of_generate_touches_an_edits_ratio(home: Path) -> None:
-    """An edit keeps its input's ratio unless `edit` itself is told otherwise."""
+    """An edit keeps its input's ratio unless a setting of `edit` changes it."""
     env = {"FLUXCLI_ASPECT_RATIO": "1:1"}
     settings = made(home, env=env, config='[generate]\naspect_ratio = "3:4"')
     assert settings.text("generate.aspect_ratio") == "1:1"
@@ -145,7 +145,7 @@ def test_no_default_of_generate_touches_an_edits_ratio(home: Path) -> None:
         ),
     ],
 )
-def test_a_bad_variable_is_named_with_what_mends_it(
+def test_a_bad_variable_is_named_with_the_repair(
     home: Path, env: dict[str, str], name: str, message: str, hint: str
 ) -> None:
     error = refusal(made(home, env=env), name)
@@ -163,7 +163,7 @@ def test_a_bad_entry_is_named_with_its_line(home: Path) -> None:
     assert refusal(settings, "generate.upload_cn").hint == "fluxcli config unset generate.upload_cn"
 
 
-def test_a_bad_flag_is_a_matter_of_usage(home: Path) -> None:
+def test_a_bad_flag_is_a_usage_error(home: Path) -> None:
     error = refusal(made(home, flags={"timeout": "soon"}), "timeout")
     assert (error.code, error.hint) == (Code.USAGE, "--timeout 15m")
     assert error.message.startswith("`--timeout` is `soon`: expected a duration")
@@ -248,7 +248,7 @@ def test_unknown_entries_are_warned_of_once_the_file_is_read(home: Path) -> None
     ]
 
 
-def test_a_broken_file_hurts_only_who_needs_it(home: Path) -> None:
+def test_a_broken_file_stops_only_commands_that_need_it(home: Path) -> None:
     settings = made(home, config="[", env={"KIE_API_KEY": "abc", "FLUXCLI_TIMEOUT": "5"})
     assert settings.seconds("timeout") == 5.0
     assert settings.config_path.name == "config.toml"
@@ -269,7 +269,7 @@ def test_names_are_found_as_people_write_them() -> None:
     assert find(" upload-url ").name == "upload_url"
 
 
-def test_all_problems_are_told_each_once(home: Path) -> None:
+def test_all_problems_are_reported_each_once(home: Path) -> None:
     env = {"FLUXCLI_MODEL": "prro", "FLUXCLI_JSON": "perhaps"}
     settings = made(home, env=env, config="timeout = 'soon'")
     assert [error.message.split("`")[1] for error in settings.problems()] == [
@@ -293,7 +293,7 @@ def test_what_is_stored_holds_at_once(home: Path) -> None:
     assert settings.value("timeout").origin == "default"
 
 
-def test_variables_that_look_like_ours_are_told(home: Path) -> None:
+def test_variables_that_look_like_ours_are_reported(home: Path) -> None:
     env = {
         "FLUXCLI_MODLE": "max",
         "FLUXCLI_XYZZY": "1",

@@ -96,7 +96,7 @@ def test_new_folders_are_on_the_disk_in_the_folders_that_hold_them(
     assert len(synced) == 2
 
 
-def test_a_folder_that_another_process_makes_at_the_same_moment_is_no_error(
+def test_a_folder_that_another_process_makes_at_the_same_moment_is_not_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").mkdir()
@@ -132,6 +132,6 @@ def test_the_mode_of_an_open_file(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
-def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_synced_is_not_an_error(tmp_path: Path) -> None:
     disk.sync_folder(tmp_path)
     disk.sync_folder(tmp_path / "missing")

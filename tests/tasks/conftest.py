@@ -36,7 +36,7 @@ def png() -> bytes:
 
 @pytest.fixture
 def desk(tmp_path: Path, jpeg: bytes) -> Iterator[Desk]:
-    """A desk whose service makes a picture at once."""
+    """A desk whose service finishes an image at once."""
     made = Desk(tmp_path, {"results.invalid": [answer(jpeg)]})
     yield made
     made.journal.close()

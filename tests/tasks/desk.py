@@ -1,4 +1,4 @@
-"""One picture's work, step by step, at a desk with a scripted service and a journal of its own."""
+"""The work on one image, step by step, with a scripted service and a journal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def finished(url: str = RESULT, **fields: str) -> httpx.Response:
 
 @dataclass
 class Desk:
-    """Everything that one picture's work needs. `answers` maps a part of a path to its acts.
+    """Everything that the work on one image needs. `answers` maps a part of a path to its acts.
 
     The last act of a path is repeated for ever.
     """
@@ -110,7 +110,7 @@ class Desk:
         during: Callable[[Event], None] = lambda _: None,
         **options: Any,
     ) -> list[Event]:
-        """Ask for one picture; return what happened. `during` is told each event as it comes."""
+        """Make one image; return its events. `during` is called with each event."""
         requested = request(mode="edit", aspect_ratio=None) if source else request()
         target = parse_target(output, cwd=self.folder)
         run = self.journal.open_run(fingerprint, new=False)
@@ -139,7 +139,7 @@ class Desk:
         self._trigger(f"BEFORE UPDATE ON tasks WHEN {condition}")
 
     def jam_pace(self) -> None:
-        """Let the journal fail when a submission's slot is given back."""
+        """Let the journal fail when a submission's slot is released."""
         self._trigger("BEFORE UPDATE ON submissions")
 
     def _trigger(self, when: str) -> None:

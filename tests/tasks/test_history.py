@@ -1,4 +1,4 @@
-"""Tasks looked at again: found by any name, brought up to date, settled by a person."""
+"""Earlier tasks: found by any name, refreshed, settled by a person."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ECHO = b'{"code":200,"msg":"ok","data":{"taskId":"t","successFlag":0,"paramJson"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk whose service makes a picture at once."""
+    """A desk whose service finishes an image at once."""
     made = Desk(tmp_path)
     yield made
     made.journal.close()
@@ -57,7 +57,7 @@ def lost(desk: Desk) -> Task:
 
 
 def ended(desk: Desk, *tasks: Task, timeout: float = 0.0) -> Event:
-    """Look at tasks again, and return the last event."""
+    """Refresh tasks, and return the last event."""
     events = [event for event in history(desk, timeout).refreshed(tasks) if event]
     return events[-1]
 
@@ -76,7 +76,7 @@ class TestNames:
         assert history(desk).named(["task12345"]) == [task]
         assert desk.requested == ["record-info"]
 
-    def test_one_that_nobody_knows_leaves_no_trace(self, desk: Desk) -> None:
+    def test_one_that_is_unknown_leaves_no_trace(self, desk: Desk) -> None:
         desk.answers["record-info"] = [answer(bodies.NO_RECORD)]
         with pytest.raises(FluxError) as caught:
             history(desk).named(["nothing1"])
@@ -85,14 +85,14 @@ class TestNames:
 
 
 class TestLookingAgain:
-    def test_a_task_that_still_runs_is_no_failure(self, desk: Desk) -> None:
+    def test_a_task_that_still_runs_is_not_a_failure(self, desk: Desk) -> None:
         desk.answers["record-info"] = [answer(RUNNING)]
         event = ended(desk, accepted(desk.journal, "e730"))
         assert isinstance(event, Finished)
         assert event.task.state is State.RUNNING
         assert desk.requested == ["record-info"]
 
-    def test_a_look_that_fails_is_one(self, desk: Desk) -> None:
+    def test_a_failed_status_request_is_a_failure(self, desk: Desk) -> None:
         desk.answers["record-info"] = [httpx.ReadError("reset")]
         task = accepted(desk.journal, "e730")
         event = ended(desk, task)
@@ -100,7 +100,7 @@ class TestLookingAgain:
         assert (event.error.code, event.error.task_id) == (Code.NETWORK, "e730")
         assert event.error.ref == task.ref
 
-    def test_with_time_the_time_s_end_is_told(self, desk: Desk) -> None:
+    def test_with_a_timeout_its_end_is_reported(self, desk: Desk) -> None:
         desk.answers["record-info"] = [answer(RUNNING)]
         event = ended(desk, accepted(desk.journal, "e730"), timeout=60.0)
         assert isinstance(event, Failed)

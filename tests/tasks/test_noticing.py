@@ -1,4 +1,4 @@
-"""A hundred tasks that end together are noticed as one alone is: by the clock, nothing slept."""
+"""The end of a hundred tasks is noticed as soon as that of one, on a simulated clock."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_only_a_429_slows_reads_down_and_they_recover(world: World) -> None:
 def test_a_hundred_tasks_take_as_long_as_the_account_s_limit_and_their_own_time(
     world: World,
 ) -> None:
-    """Nobody can be quicker than 20 submissions in 10 s and the service's own durations."""
+    """The lower bound is 20 submissions in 10 s and the durations of the service."""
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "8"}
     for number in range(6):
         assert world.run("generate", f"cat {number}").status == 0

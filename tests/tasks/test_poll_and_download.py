@@ -204,8 +204,8 @@ class TestPolling:
         assert error.code is Code.TIMED_OUT
         assert desk.clock.monotonic() - began == pytest.approx(30, abs=1)
 
-    def test_there_is_a_last_look_at_the_end(self, desk: Desk) -> None:
-        """Whatever the step, what was done by then is not called unfinished."""
+    def test_the_task_is_read_once_more_at_the_end(self, desk: Desk) -> None:
+        """After a failure at any step, what was finished before is not reported as unfinished."""
         desk.answers["record-info"] = [finished()]
         last(desk.make(timeout=30.0, interval=3600.0))
         assert desk.clock.monotonic() - 1000 == pytest.approx(30, abs=1)
@@ -256,7 +256,7 @@ class TestDownloading:
         desk.answers["results.invalid"] = [*[odd] * 15, answer(jpeg)]
         assert last(desk.make()).state is State.SAVED
 
-    def test_what_is_no_image_until_the_time_is_up_is_refused(self, desk: Desk) -> None:
+    def test_data_that_is_not_an_image_until_the_timeout_is_refused(self, desk: Desk) -> None:
         desk.answers = NOT_RENEWED | desk.answers
         desk.answers["results.invalid"] = [answer(b"this is no picture at all")]
         began = desk.clock.monotonic()
@@ -294,7 +294,7 @@ class TestDownloading:
         assert (error.code, error.hint) == (Code.DOWNLOAD_FAILED, "fluxcli download --unsaved")
         assert 1 < desk.requested.count("download-url") < 80
 
-    def test_a_link_that_nobody_renews(self, desk: Desk) -> None:
+    def test_a_link_that_is_not_renewed(self, desk: Desk) -> None:
         desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
         desk.answers["results.invalid"] = [answer(b"", 404)]
         error = failure(desk.make())
@@ -332,8 +332,8 @@ class TestDownloading:
     @pytest.mark.parametrize(
         "record", [finished(), httpx.ReadError("reset"), answer(FAILED), refusal(401)]
     )
-    def test_a_link_that_nobody_corrects(self, desk: Desk, record: Act) -> None:
-        """What the second reading comes to is no news: the picture is paid for, and not here."""
+    def test_a_link_that_is_not_corrected(self, desk: Desk, record: Act) -> None:
+        """A failure of the second read changes nothing: the image is paid for, and not saved."""
         desk.answers = {"download-url": [answer(bodies.WRONG_URL)], **desk.answers}
         desk.answers |= {"results.invalid": [answer(b"", 404)], "record-info": [finished(), record]}
         error = failure(desk.make())
@@ -346,7 +346,7 @@ class TestDownloading:
         assert failure(desk.make()).code is Code.AUTH_REFUSED
 
     @pytest.mark.parametrize("days", [-14, 0, 14, 3650])
-    def test_our_own_clock_expires_nothing(self, desk: Desk, jpeg: bytes, days: int) -> None:
+    def test_the_local_clock_expires_nothing(self, desk: Desk, jpeg: bytes, days: int) -> None:
         task = known(desk)
         task = desk.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
         desk.clock._begin += days * 86400
@@ -354,7 +354,7 @@ class TestDownloading:
         desk.answers["results.invalid"] = [*[answer(b"", 403)] * 3, answer(jpeg)]
         assert last(collected(desk, task)).state is State.SAVED
 
-    def test_the_service_s_own_word_expires_a_result(self, desk: Desk) -> None:
+    def test_only_the_service_expires_a_result(self, desk: Desk) -> None:
         desk.answers = {"download-url": [refusal(422, "the file has expired")], **desk.answers}
         desk.answers["results.invalid"] = [answer(b"", 404)]
         error = failure(desk.make())
@@ -373,7 +373,7 @@ class TestSaving:
         assert picture.format == "png"
 
     @pytest.mark.parametrize("form", ["WEBP", "GIF", "AVIF"])
-    def test_a_format_that_nobody_asked_for_gets_its_own_ending(
+    def test_a_format_that_was_not_requested_gets_its_own_ending(
         self, desk: Desk, form: str
     ) -> None:
         """A file of that name is kept, even if `fox.jpg` was to be replaced."""
@@ -456,7 +456,7 @@ class TestSaving:
         assert error.message == "16 pixels are too few"
         assert not (desk.folder / "fox.jpg").exists()
 
-    def test_the_record_is_of_what_lies_there(self, desk: Desk) -> None:
+    def test_the_record_is_of_what_is_there(self, desk: Desk) -> None:
         picture = last(desk.make()).picture
         found = inspect_file(desk.folder / "fox.jpg")
         assert picture is not None

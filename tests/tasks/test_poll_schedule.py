@@ -41,7 +41,7 @@ class TestWithHistory:
         assert len(early) == 7
         assert schedule.usual == 12.5
 
-    def test_a_read_comes_when_the_quickest_would_be_done(self) -> None:
+    def test_the_first_read_is_when_the_fastest_would_be_done(self) -> None:
         ages = read_ages(PollSchedule(PRO, self.DURATIONS), 20)
         assert any(age == pytest.approx(10.0) for age in ages)
 

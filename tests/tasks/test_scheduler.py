@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def clock() -> SwiftClock:
-    """A clock whose time passes when nobody is at work."""
+    """A simulated clock: time passes while no thread works."""
     return SwiftClock()
 
 
@@ -44,12 +44,12 @@ def err(text: str) -> Warned:
 
 
 def ran(events: Iterable[Event | None]) -> list[str]:
-    """Return what was said, in order."""
+    """Return the reported events, in order."""
     return [event.message for event in events if isinstance(event, Warned)]
 
 
 class TestCarryingOut:
-    def test_everything_is_told_and_then_it_ends(
+    def test_everything_is_reported_and_then_it_ends(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         jobs = [Job(str(n), iter([err(f"{n}")])) for n in range(10)]
@@ -101,7 +101,7 @@ class TestCarryingOut:
         list(Scheduler(clock, interrupts, in_flight=3).run(jobs))
         assert (most, under_way) == (3, 0)
 
-    def test_a_few_threads_do_it_all_and_go_home(
+    def test_a_few_threads_do_all_work_and_end(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         before = set(threading.enumerate())
@@ -121,7 +121,7 @@ class TestCarryingOut:
     def test_jobs_may_be_made_while_it_runs(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """What one finds out may be another one's beginning."""
+        """A finished job may add another one."""
         found: list[str] = []
 
         def steps(name: str) -> Iterator[JobStep]:
@@ -154,7 +154,7 @@ class Paid:
         self.sent = 0
 
     def steps(self) -> Iterator[JobStep]:
-        """Submit, and tell the answer."""
+        """Submit, and report the answer."""
         yield Submitting(key=self.key)
         self.sent += 1
         self.left.set()
@@ -168,7 +168,7 @@ class TestSignals:
     def test_it_waits_for_a_submission_that_is_under_way(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """The id comes, is told, and the run ends before anything else happens."""
+        """The id arrives and is reported, and the run ends before anything else happens."""
         paid = Paid()
         events: list[Event | None] = []
         run = Scheduler(clock, interrupts).run([Job("1", paid.steps())])
@@ -185,7 +185,7 @@ class TestSignals:
         assert caught.value.hint == "fluxcli download --unsaved"
 
     def test_it_does_not_wait_for_ever(self, interrupts: Interrupts) -> None:
-        """After five seconds the outcome stays unknown, and that is said."""
+        """After five seconds the outcome stays unknown, and is reported as such."""
 
         class Hurried(SwiftClock):
             def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> None:
@@ -233,7 +233,7 @@ class TestSignals:
     def test_many_at_once_are_all_waited_for(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """Even those that nobody has heard of yet when the signal comes."""
+        """Even those that have no event yet when the signal arrives."""
         all_paid = [Paid(str(n)) for n in range(WORKERS)]
         run = Scheduler(clock, interrupts).run([Job(one.key, one.steps()) for one in all_paid])
         next(run)
@@ -247,7 +247,7 @@ class TestSignals:
             events.extend(run)
         assert sum(isinstance(event, Accepted) for event in events) in {0, WORKERS}
 
-    def test_a_task_taken_up_again_is_paid_for_too(
+    def test_a_task_resumed_is_paid_for_too(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         task = Task(
@@ -268,7 +268,7 @@ class TestSignals:
 
 
 class TestOtherEndings:
-    def test_a_crash_is_raised_where_it_can_be_told(
+    def test_a_crash_is_raised_where_it_can_be_reported(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         def steps() -> Iterator[JobStep]:
@@ -297,7 +297,7 @@ class TestOtherEndings:
             list(Scheduler(clock, interrupts).run(jobs))
         assert paid.answer.is_set()
 
-    def test_a_caller_that_gives_up_waits_for_what_is_being_paid_for(
+    def test_cancelling_waits_for_an_open_submission(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         paid = Paid()

@@ -1,4 +1,4 @@
-"""From a wish to a task: what is written when, and what is sent how often."""
+"""From a request to a task: what is recorded when, and what is sent how often."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def failure(events: list[Event]) -> Failed:
 
 
 class TestTheOrderOfThings:
-    def test_of_a_picture_that_goes_well(self, desk: Desk) -> None:
+    def test_of_an_image_that_goes_well(self, desk: Desk) -> None:
         events = desk.make()
         assert kinds(events) == [
             *("Started", "Submitting", "Accepted", "Succeeded", "Downloading", "Finished")
@@ -95,15 +95,15 @@ class TestAJournalThatFails:
         assert error.code is Code.JOURNAL
         assert desk.requested == []
 
-    def test_after_the_acceptance_the_id_is_told(self, desk: Desk) -> None:
-        """It is the only way back to what is paid for."""
+    def test_after_the_acceptance_the_id_is_reported(self, desk: Desk) -> None:
+        """The id is needed to find the paid task again."""
         desk.jam("NEW.task_id IS NOT NULL")
         error = failure(desk.make()).error
         assert (error.code, error.task_id) == (Code.JOURNAL, bodies.TASK)
         assert f"task `{bodies.TASK}` is paid for" in error.message
         assert error.hint == f"fluxcli download {bodies.TASK}"
 
-    def test_a_slot_that_is_not_given_back_hides_no_verdict(self, desk: Desk) -> None:
+    def test_a_slot_that_is_not_given_back_hides_no_result(self, desk: Desk) -> None:
         desk.jam_pace()
         assert isinstance(desk.make()[-1], Finished)
 
@@ -152,7 +152,7 @@ class TestSendingAgain:
 
     @pytest.mark.parametrize("retry_after", ["0", "-3", "0.2", "soon"])
     @pytest.mark.parametrize("timeout", [12.0, 900.0])
-    def test_at_most_once_a_second_whatever_the_service_asks_for(
+    def test_at_most_once_a_second_even_if_the_service_asks_for_more(
         self, desk: Desk, retry_after: str, timeout: float
     ) -> None:
         content = b'{"code":455,"msg":"x"}'
@@ -189,8 +189,8 @@ class TestSendingAgain:
         assert moments[-1] - moments[0] <= most
         assert desk.journal.recent(None)[0].state is State.REFUSED
 
-    def test_a_limit_that_is_met_holds_everybody_back(self, desk: Desk) -> None:
-        """The refusal says that somebody else uses the account; its window is waited for."""
+    def test_a_reached_limit_delays_every_process(self, desk: Desk) -> None:
+        """The refusal shows that another machine uses the account; its window is waited for."""
         desk.answers["kontext/generate"] = [refusal(429), answer(bodies.GENERATE)]
         events = desk.make()
         (trouble,) = (event for event in events if isinstance(event, Trouble))
@@ -220,7 +220,7 @@ class TestSendingAgain:
 
 
 class TestTheLimit:
-    def test_waiting_for_a_slot_is_told_once_and_is_no_trouble(self, desk: Desk) -> None:
+    def test_waiting_for_a_slot_is_reported_once_and_is_not_a_failure(self, desk: Desk) -> None:
         desk.journal.submission_limiter.saturate("a", 10.0)
         events = desk.make()
         assert kinds(events)[:3] == ["Started", "Held", "Submitting"]
@@ -246,7 +246,7 @@ class TestEarlierResults:
     def used(self, desk: Desk) -> str | None:
         return desk.journal.recent(None)[0].request.input_image
 
-    def test_a_link_that_works_is_used_and_asked_for_once(self, desk: Desk, png: bytes) -> None:
+    def test_a_link_that_works_is_used_and_requested_once(self, desk: Desk, png: bytes) -> None:
         desk.answers["earlier.invalid"] = [answer(png)]
         desk.make(source=self.source())
         desk.make(source=self.source(), output="b.jpg", fingerprint="g")
@@ -432,7 +432,7 @@ class TestUploading:
         assert "cannot be read any more" in error.message
         assert desk.requested == []
 
-    def test_a_url_is_handed_on(self, desk: Desk) -> None:
+    def test_a_url_is_passed_on(self, desk: Desk) -> None:
         url = "https://example.com/a.png"
         desk.make(source=Source(identity=url, url=url))
         assert "file-stream-upload" not in desk.requested

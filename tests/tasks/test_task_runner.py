@@ -1,4 +1,4 @@
-"""A command's pictures as one: its run is held, taken up, and closed when its answer was given."""
+"""The images of a command: its run is held, resumed, and closed after the output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk whose service makes a picture at once."""
+    """A desk whose service finishes an image at once."""
     made = Desk(tmp_path, {"results.invalid": [answer(drawn())]})
     yield made
     made.journal.close()
@@ -66,7 +66,7 @@ class TestProducing:
         assert desk.journal.unfinished("f") is None
 
     def test_it_stays_open_until_the_last_answer_was_given(self, desk: Desk) -> None:
-        """Whoever dies while he tells the answer tells it again."""
+        """A process killed while it prints its result prints it again in the next run."""
         run = runner(desk).produce(pictures(desk), "f", new=False)
         for event in run:
             if isinstance(event, Finished):
@@ -112,7 +112,7 @@ class TestProducing:
 
 
 class TestCollecting:
-    def test_a_task_that_another_process_saves_is_told_and_left(self, desk: Desk) -> None:
+    def test_a_task_that_another_process_saves_is_reported_and_left(self, desk: Desk) -> None:
         """The others are collected all the same."""
         busy, free = accepted(desk.journal, "busy1"), accepted(desk.journal, "free1", "g")
         with hold(desk.folder / "state", "f") as process:
@@ -137,7 +137,7 @@ class TestCollecting:
         assert "record-info" not in desk.requested
         assert [path.name for path in desk.folder.glob("*.jpg")] == ["fox.jpg"]
 
-    def test_a_run_is_closed_with_its_last_picture(self, desk: Desk) -> None:
+    def test_a_run_is_closed_with_its_last_image(self, desk: Desk) -> None:
         run = desk.journal.open_run("f", new=False)
         tasks = []
         for n in (1, 2):
@@ -151,8 +151,8 @@ class TestCollecting:
         ends(runner(desk).collect(tasks[1:], target))
         assert desk.journal.unfinished("f") is None
 
-    def test_looking_holds_nothing(self, desk: Desk) -> None:
-        """`status` stands in nobody's way."""
+    def test_status_holds_no_lock(self, desk: Desk) -> None:
+        """`status` blocks no other process."""
         task = accepted(desk.journal, "e730")
         with hold(desk.folder / "state", "f") as process:
             (found,) = ends(runner(desk, save=False).collect([task]))

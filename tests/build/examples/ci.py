@@ -1,4 +1,4 @@
-"""Runs CI configurations as they stand: every job has its own folder, home and clone.
+"""Runs CI configurations unchanged: every job has its own folder, home and clone.
 
 Knows as much of GitHub's workflow language as the examples use, and refuses anything else.
 """

@@ -42,7 +42,7 @@ def test_the_first_scheme_never_changes() -> None:
         {"mode": "edit"},
     ],
 )
-def test_every_field_that_the_picture_depends_on_counts(change: dict[str, Any]) -> None:
+def test_every_field_that_the_image_depends_on_counts(change: dict[str, Any]) -> None:
     same = request_hash(REQUEST, rev=1, input_identity=None)
     assert request_hash(replace(REQUEST, **change), rev=1, input_identity=None) != same
 

@@ -181,5 +181,5 @@ def test_a_stale_shard_does_not_hide_what_is_newer() -> None:
     )
 
 
-def test_a_shards_lock_lies_beside_the_whole_one() -> None:
+def test_a_shards_lock_is_beside_the_whole_one() -> None:
     assert shard_lock(Path("x/assets.lock"), "1-of-4") == Path("x/assets.lock.1-of-4")

@@ -181,7 +181,7 @@ def test_a_prompt_file_is_a_text_file_inside_the_project(
         (None, "` is a folder"),
     ],
 )
-def test_what_is_no_manifest_is_one_clear_error(
+def test_a_file_that_is_not_a_manifest_is_one_clear_error(
     tmp_path: Path, name: str, data: bytes | None, message: str
 ) -> None:
     path = write(tmp_path, {"assets.toml": root(), "icons/assets.toml": ICON})

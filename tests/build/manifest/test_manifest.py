@@ -64,7 +64,7 @@ def test_defaults_hold_for_every_asset_that_does_not_set_them(folder: Path) -> N
     assert a.request.watermark == b.request.watermark == "us"
 
 
-def test_an_edit_keeps_its_inputs_ratio_unless_it_says_otherwise(folder: Path) -> None:
+def test_an_edit_keeps_its_inputs_ratio_unless_it_sets_one(folder: Path) -> None:
     text = "[defaults]\naspect_ratio='1:1'\n[assets.a]\nprompt='x'\n"
     text += "[assets.b]\nedit='@a'\nprompt='x'\n[assets.c]\nedit='@a'\nprompt='x'\n"
     a, b, c = make(folder, f"{text}aspect_ratio='4:3'").assets
@@ -107,7 +107,7 @@ def test_values_in_outputs_are_made_safe(folder: Path) -> None:
     assert [asset.output for asset in make(folder, text).assets] == ["a-b-c.jpg", "x.jpg"]
 
 
-def test_outputs_lie_below_the_output_folder(folder: Path) -> None:
+def test_outputs_are_below_the_output_folder(folder: Path) -> None:
     text = "output_dir = 'public/img'\n[assets.a]\nprompt='x'\noutput='icons/../b.png'"
     manifest = make(folder, text)
     assert manifest.assets[0].output == "public/img/b.png"
@@ -171,7 +171,7 @@ def test_windows_line_ends_and_a_byte_order_mark_mean_nothing(folder: Path) -> N
     assert read(path).assets[0].line == 2
 
 
-def test_a_thousand_assets_are_read_in_no_time(folder: Path) -> None:
+def test_a_thousand_assets_are_read_quickly(folder: Path) -> None:
     text = "\n".join(f"[assets.a{n}]\nprompt = 'thing {n}'" for n in range(1000))
     begun = time.perf_counter()
     assert len(make(folder, text).assets) == 1000

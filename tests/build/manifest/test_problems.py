@@ -147,7 +147,7 @@ def test_members_of_a_matrix_need_outputs_of_their_own(tmp_path: Path) -> None:
     assert "{w}.{ext}" in hint
 
 
-def test_an_output_cannot_lie_below_another(tmp_path: Path) -> None:
+def test_an_output_cannot_are_below_another(tmp_path: Path) -> None:
     text = "[assets.a]\nprompt='x'\noutput='a.png'\n[assets.b]\nprompt='x'\noutput='a.png/b.png'"
     assert "lies below `a`'s, which is a file" in problem(tmp_path, text)[0]
 

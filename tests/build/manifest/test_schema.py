@@ -37,7 +37,7 @@ RIGHT: dict[str, st.SearchStrategy[Any]] = {
 ANYTHING = st.one_of(
     st.booleans(),
     st.integers(-3, 12),
-    # JSON cannot tell `2.0` from `2`; TOML and the checker can.
+    # JSON does not distinguish `2.0` from `2`; TOML and the checker do.
     st.floats(allow_nan=False).filter(lambda number: not number.is_integer()),
     st.text(string.printable, max_size=5),
     st.sampled_from(["pro", "PRO", "1:1", "png", "gif", "ftp://x", "true", " "]),

@@ -30,7 +30,7 @@ def names(*patterns: str, tags: tuple[str, ...] = ()) -> list[str]:
     return sorted(select(MANIFEST, patterns, tags=tags).names)
 
 
-def test_nothing_said_is_everything() -> None:
+def test_no_selection_means_all_assets() -> None:
     assert select(MANIFEST) == AssetSelection(
         frozenset(MANIFEST.by_name()), frozenset(), whole=True
     )
@@ -52,7 +52,7 @@ def test_what_a_chosen_asset_is_made_from_is_chosen_too() -> None:
     ("patterns", "tags", "hint"),
     [(["her"], [], "did you mean `hero`?"), ([], ["landng"], "did you mean `landing`?")],
 )
-def test_a_name_that_nothing_bears_is_refused(
+def test_a_name_without_an_asset_is_refused(
     patterns: list[str], tags: list[str], hint: str
 ) -> None:
     with pytest.raises(FluxError) as caught:
@@ -79,6 +79,6 @@ def test_a_shard_is_stable() -> None:
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/2", "1/2/3", ""])
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_an_invalid_shard_is_refused(text: str) -> None:
     with pytest.raises(FluxError, match="expected `K/N`"):
         parse_shard(text)

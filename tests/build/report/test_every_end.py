@@ -1,4 +1,4 @@
-"""Reports exist whatever ends a build, and all text in them is data."""
+"""Reports are written however a build ends, and all text in them is data."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_folder_holds_the_page_and_its_images(world: World) -> None:
     assert all((world.cwd / "site" / name).read_bytes()[:2] == b"\xff\xd8" for name in names)
 
 
-def test_what_is_no_image_inside_the_project_is_not_shown(world: World) -> None:
+def test_only_images_inside_the_project_are_shown(world: World) -> None:
     (world.root / "secret.jpg").write_text("the key")
     (world.cwd / "flag.jpg").symlink_to(world.root / "secret.jpg")
     (world.cwd / "map.jpg").write_text("the key")
