@@ -16,7 +16,6 @@ from fluxcli.system.processes import alive
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 
 _OPEN: Final = os.O_RDWR | os.O_CREAT
@@ -102,10 +101,5 @@ class FileLock:
         self.acquire(wait=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from fluxcli.build.outcome import Result
 from fluxcli.build.steps import Action
-from fluxcli.errors import Code
+from fluxcli.output.json_schemas import FAILURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,20 +67,7 @@ def _asset(actions: list[str], states: tuple[str, ...]) -> Schema:
             "sha256": sha256,
             "task_id": _TEXT_OR_NULL,
             "estimated_credits": _CREDITS,
-            "error": {"anyOf": [{"type": "null"}, _error()]},
-        }
-    )
-
-
-def _error() -> Schema:
-    return _object(
-        {
-            "code": {"enum": [code.value for code in Code]},
-            "message": _TEXT,
-            "hint": _TEXT_OR_NULL,
-            "retryable": {"type": "boolean"},
-            "task_id": _TEXT_OR_NULL,
-            "ref": _TEXT_OR_NULL,
+            "error": {"anyOf": [{"type": "null"}, dict(FAILURE)]},
         }
     )
 

@@ -14,7 +14,6 @@ from fluxcli.errors import exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 
 class Deadline:
@@ -39,12 +38,7 @@ class Deadline:
         _DEADLINES.add(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _DEADLINES.remove(self)
 
 

@@ -54,7 +54,7 @@ def make_pictures(
         check_stdout(context, image_bytes=not (flags.no_wait or flags.spend.dry_run))
     mark = context.journal.mark(resolved.fingerprint)
     with _naming_paid(context, resolved, flags):
-        selection = _selected(context, resolved, flags)
+        selection = selected(context, resolved, flags)
     if flags.spend.dry_run:
         from fluxcli.output.dry_run import show_dry_run
 
@@ -158,7 +158,7 @@ def request_environment(context: Context) -> RequestEnvironment:
     )
 
 
-def _selected(
+def selected(
     context: Context, resolved: ResolvedRequest, flags: PictureOptions, run: Run | None = None
 ) -> Remaining:
     """Compare the command with its unfinished run, its history and the files at its output.
@@ -172,10 +172,11 @@ def _selected(
         taken = run.tasks
     else:
         taken = {} if new else journal.unfinished(resolved.fingerprint) or {}
+    has_history = resolved.paths() or resolved.is_open_line
     return select(
         resolved,
         taken=taken,
-        history=journal.of_fingerprint(resolved.fingerprint) if resolved.paths() else [],
+        history=journal.of_fingerprint(resolved.fingerprint) if has_history else [],
         rules=output_rules(context, flags),
         sandbox=context.sandbox,
     )
@@ -224,7 +225,7 @@ def _selected_again(
     than the one that was confirmed must be confirmed again.
     """
     try:
-        selection = _selected(context, resolved, flags, run)
+        selection = selected(context, resolved, flags, run)
         if selection.unpaid > agreed.unpaid:
             _check_spending(context, resolved, flags, selection)
     except BaseException:

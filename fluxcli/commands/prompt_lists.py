@@ -14,10 +14,10 @@ from fluxcli.commands.pictures import (
     chosen_metadata,
     keep_sidecar,
     note_stand_in,
-    output_rules,
     picture_runner,
     request_environment,
     result_reporter,
+    selected,
     take_places_and_times,
 )
 from fluxcli.commands.slips import is_image
@@ -28,7 +28,6 @@ from fluxcli.models import State, Task
 from fluxcli.requests.inputs import RawRequest, read_text_file
 from fluxcli.requests.prompt_batch import resolve_list
 from fluxcli.requests.prompt_list import LIST_LIMIT, read_prompts
-from fluxcli.requests.remaining import select
 from fluxcli.tasks.task_runner import ListEntryJob
 
 if TYPE_CHECKING:
@@ -148,7 +147,7 @@ class _Batch:
         self.selections = {}
         for line in self.lines:
             try:
-                self.selections[line.key] = self._selected(line)
+                self.selections[line.key] = selected(self.context, line.resolved, self.flags)
             except FluxError as error:
                 raise error.at(line.place) from error
 
@@ -202,7 +201,7 @@ class _Batch:
         journal, new = self.context.journal, self.flags.spend.new
         run = journal.open_run(line.resolved.fingerprint, new=new, since=self.marks[line.key])
         try:
-            selection = self._selected(line, run)
+            selection = selected(self.context, line.resolved, self.flags, run)
             if selection.unpaid > self.selections[line.key].unpaid:
                 raise FluxError(
                     Code.NO_CONSENT,
@@ -219,17 +218,3 @@ class _Batch:
         if selection.wanted:
             return run, selection.wanted[0]
         return run, (*selection.made, *selection.kept)[0]
-
-    def _selected(self, line: ListedRequest, run: Run | None = None) -> Remaining:
-        journal, resolved, new = self.context.journal, line.resolved, self.flags.spend.new
-        if run is not None:
-            taken = run.tasks
-        else:
-            taken = {} if new else journal.unfinished(resolved.fingerprint) or {}
-        return select(
-            resolved,
-            taken=taken,
-            history=journal.of_fingerprint(resolved.fingerprint),
-            rules=output_rules(self.context, self.flags),
-            sandbox=self.context.sandbox,
-        )

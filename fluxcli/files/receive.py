@@ -23,7 +23,6 @@ from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from fluxcli.models import Picture
 
@@ -73,12 +72,7 @@ class _Intake:
             self._sync()
         return self._inspected
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # What matters has been synced, or the file is discarded.
         with contextlib.suppress(OSError):
             self._open.close()
@@ -167,15 +161,10 @@ class Landing(_Intake):
             final = self._part.install(replace=replace)
         return picture if final == self._part.target else self._picture(final)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._part is not None:
             self._part.discard()
-        super().__exit__(kind, error, trace)
+        super().__exit__()
 
     def _sync(self) -> None:
         if self._part is None:

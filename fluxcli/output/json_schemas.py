@@ -59,23 +59,21 @@ IMAGE: Final = _document(
     },
 )
 
-ERROR: Final = _document(
-    "A failure",
-    {
-        "error": {
-            "type": "object",
-            "properties": {
-                "code": {"enum": [code.value for code in Code]},
-                "message": _TEXT,
-                "hint": _TEXT_OR_NULL,
-                "retryable": {"type": "boolean"},
-                "task_id": _TEXT_OR_NULL,
-                "ref": _TEXT_OR_NULL,
-            },
-            "required": ["code", "message", "hint", "retryable", "task_id", "ref"],
-        }
+FAILURE: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "code": {"enum": [code.value for code in Code]},
+        "message": _TEXT,
+        "hint": _TEXT_OR_NULL,
+        "retryable": {"type": "boolean"},
+        "task_id": _TEXT_OR_NULL,
+        "ref": _TEXT_OR_NULL,
     },
-)
+    "required": ["code", "message", "hint", "retryable", "task_id", "ref"],
+}
+"""The object `error` of a failure."""
+
+ERROR: Final = _document("A failure", {"error": FAILURE})
 
 DRY_RUN: Final = _document(
     "The resolved request of a `--dry-run`",

@@ -16,7 +16,6 @@ from fluxcli.output.text import duration, size, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
     from fluxcli.clock import Clock
     from fluxcli.events import Event
@@ -60,12 +59,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def through(self, run: Iterable[Event | None]) -> Iterator[Event]:

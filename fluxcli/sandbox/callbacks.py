@@ -18,7 +18,6 @@ from fluxcli.sandbox import creation
 from fluxcli.sandbox.bodies import authority, compact
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
     from fluxcli.sandbox.account import SandboxTask
@@ -88,12 +87,7 @@ class Callbacks:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._service.on_task = None
         self._closing.set()
         self._thread.join()
