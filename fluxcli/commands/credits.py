@@ -95,7 +95,12 @@ def _show_spending(context: Context, since: str) -> None:
         return
     if days:
         rows = [
-            [f"{day[name]}" for name in ("day", "model", "images", "estimated_credits")]
+            [
+                f"{day['day']}",
+                f"{day['model']}".rpartition("-")[2],
+                f"{day['images']}",
+                f"{float(str(day['estimated_credits'])):g}",
+            ]
             for day in days
         ]
         context.output.table(rows, ("DAY", "MODEL", "IMAGES", "CREDITS"))

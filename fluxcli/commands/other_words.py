@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from fluxcli.system.upgrade import upgrade_command
+
 _GENERATE: Final = 'fluxcli generate "PROMPT"'
 _EDIT: Final = 'fluxcli edit IMAGE "PROMPT"'
 _KEY: Final = "fluxcli config set api_key"
@@ -56,7 +58,7 @@ COMMANDS_MEANT: Final = {
     **dict.fromkeys(("doctor", "diagnose", "ping", "test"), "fluxcli config check"),
     **dict.fromkeys(("settings", "configure", "preferences", "env"), "fluxcli config list"),
     **{word: f"fluxcli config {word}" for word in ("set", "unset", "path")},
-    **dict.fromkeys(("upgrade", "update", "self-update"), "pip install --upgrade fluxcli"),
+    **dict.fromkeys(("upgrade", "update", "self-update"), upgrade_command()),
     **dict.fromkeys(("man", "manual", "docs", "topics"), "fluxcli help"),
     "version": "fluxcli --version",
 }
@@ -68,10 +70,13 @@ COMPLETION: Final = frozenset({"completions", "complete", "autocomplete"})
 _RATIO: Final = "--aspect-ratio 16:9 (sizes follow from it: 21:9 16:9 4:3 1:1 3:4 9:16)"
 _NONE: Final = "the service takes none"
 
+RATIO_FLAGS: Final = frozenset(
+    {"--size", "--width", "--height", "--ratio", "--aspect", "--ar", "--resolution"}
+)
+"""Flags for the size or the shape of an image."""
+
 FLAGS_MEANT: Final = {
-    **dict.fromkeys(
-        ("--size", "--width", "--height", "--ratio", "--aspect", "--ar", "--resolution"), _RATIO
-    ),
+    **dict.fromkeys(sorted(RATIO_FLAGS), _RATIO),
     "--seed": "the service takes no seed; `--count 4` makes several to choose from",
     **dict.fromkeys(("--negative-prompt", "--negative"), f"{_NONE}; put it into the prompt"),
     **dict.fromkeys(
@@ -83,7 +88,7 @@ FLAGS_MEANT: Final = {
     ),
     "--style": "put it into the prompt, or keep it in a preset: fluxcli help environment",
     **dict.fromkeys(("--profile", "--template"), "--preset NAME"),
-    **dict.fromkeys(("--format", "--type", "--image-format"), "--output-format png"),
+    **dict.fromkeys(("--format", "--type", "--image-format"), "--output-format FORMAT"),
     **dict.fromkeys(
         ("--out", "--outfile", "--output-file", "--save", "--filename", "--file", "--path"),
         "--output PATH",
@@ -113,4 +118,4 @@ FLAGS_MEANT: Final = {
     ),
     "--config": "export FLUXCLI_CONFIG=FILE",
 }
-"""The flag, the command or a fact for a flag that fluxcli does not have."""
+"""The flag (a value in capitals is taken from the typed one), the command or a fact."""

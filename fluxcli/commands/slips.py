@@ -70,6 +70,12 @@ def names_input(cwd: Path, word: str) -> bool:
     return " " not in word and word.casefold().endswith(tuple(_ENDINGS))
 
 
+def names_file(word: str) -> bool:
+    """Return whether a word has the form of an image file's name or path."""
+    is_path = " " not in word and not _is_reference(word)
+    return is_path and word.casefold().endswith(tuple(_ENDINGS))
+
+
 def _check_order(cwd: Path, image: str, prompt: str | None, text: str | None) -> None:
     """Refuse `edit PROMPT IMAGE`, and `edit help`."""
     if _exists(cwd, image) or image == "-" or _is_reference(image):
@@ -80,7 +86,9 @@ def _check_order(cwd: Path, image: str, prompt: str | None, text: str | None) ->
         and (is_image(cwd, prompt) or (names_input(cwd, prompt) and not names_input(cwd, image)))
     ):
         line = join(["fluxcli", "edit", prompt, image])
-        raise FluxError(Code.USAGE, "the image comes before the prompt", hint=line)
+        missing = names_file(prompt) and not _exists(cwd, prompt)
+        lacks = f", and there is no image file `{prompt}`" if missing else ""
+        raise FluxError(Code.USAGE, f"the image comes before the prompt{lacks}", hint=line)
     if prompt is None and text is None and image.strip().casefold() in _NAMES:
         line = _command_meant("edit", image.strip().casefold())
         raise FluxError(Code.USAGE, f"the image `{image}` is a command", hint=line)

@@ -134,8 +134,15 @@ def _named(context: Context, name: str) -> str:
     from pathlib import PurePath
 
     path = context.cwd / name
-    if not (PurePath(name).suffix or "/" in name) or not path.is_file():
+    if not (PurePath(name).suffix or "/" in name):
         return name
+    if not path.is_file():
+        from fluxcli.commands.slips import names_file
+
+        if not names_file(name):
+            return name
+        message = f"there is no image file `{name}`"
+        raise FluxError(Code.TASK_NOT_FOUND, message, hint="fluxcli status")
     import hashlib
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.commands import COMMANDS, TOPICS
+from fluxcli.commands.other_flags import command_with, with_words
 from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT
 from fluxcli.commands.slips import is_image
 from fluxcli.errors import Code, FluxError
@@ -81,7 +82,7 @@ def _unknown_command(
 def _other_word(word: str, arguments: Sequence[str], cwd: Path) -> str:
     """Return what is meant by a word of another tool, an image or a prompt; "" if none is known."""
     if is_image(cwd, word):
-        return f'fluxcli edit {quote(word)} "PROMPT"'
+        return with_words('fluxcli edit IMAGE "PROMPT"', [word, *_following(word, arguments)])
     if " " in word.strip():
         return f"fluxcli generate {quote(word)}"
     folded = word.casefold()
@@ -91,8 +92,15 @@ def _other_word(word: str, arguments: Sequence[str], cwd: Path) -> str:
         shells = (one for one in arguments if one.casefold() in SCRIPTS)
         return f"fluxcli completion {next(shells, 'bash').casefold()}"
     if folded in COMMANDS_MEANT:
-        return COMMANDS_MEANT[folded]
+        return with_words(COMMANDS_MEANT[folded], _following(word, arguments))
     return f"fluxcli help {folded}" if folded in TOPICS else ""
+
+
+def _following(word: str, arguments: Sequence[str]) -> list[str]:
+    """Return the words after one, up to the first flag."""
+    after = arguments[arguments.index(word) + 1 :]
+    end = next((place for place, one in enumerate(after) if one.startswith("-")), len(after))
+    return list(after[:end])
 
 
 def _nearest_flag(option: str, params: Sequence[Any]) -> str | None:
@@ -106,7 +114,7 @@ def _flag_meant(option: str, near: str | None, arguments: Sequence[str]) -> str:
     """Return the command line with the nearest flag, or what is meant by another tool's flag."""
     folded = option.casefold()
     if folded in FLAGS_MEANT:
-        return FLAGS_MEANT[folded]
+        return command_with(folded, arguments) or FLAGS_MEANT[folded]
     if near is None:
         return ""
     lines = [

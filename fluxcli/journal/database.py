@@ -233,10 +233,12 @@ def _unusable(message: str) -> FluxError:
 
 def later_version(path: Path, detail: str) -> FluxError:
     """Return the error for a journal, or a row of it, that this version does not know."""
+    from fluxcli.system.upgrade import upgrade_command
+
     return FluxError(
         Code.JOURNAL,
         f"the journal `{path}` was written by a later fluxcli; upgrade ({detail})",
-        hint="pip install --upgrade fluxcli",
+        hint=upgrade_command(),
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fluxcli.models import Task
 
 _DAY: Final = 86400.0
+_SHORT: Final = 8
 _MEANING: Final = {
     State.SENDING: "not answered yet",
     State.RUNNING: "already paid",
@@ -66,23 +67,32 @@ def card(
         ("charged", None if task.credits is None else in_words(task.credits)),
         ("service", "sandbox" if task.sandbox else None),
         ("error", _error(task)),
-        ("next", command(next_command(task))),
+        ("next", command(next_command(task, _short(task, known)))),
     ]
     return [(name, _text(value)) for name, value in fields if value not in {None, ""}]
 
 
-def next_command(task: Task) -> str:
-    """Return the command that a person most likely wants next for this task."""
-    name = task.task_id or task.ref
+def next_command(task: Task, name: str = "") -> str:
+    """Return the command that a person most likely wants next for the task called `name`."""
+    name = name or task.task_id or task.ref
     if task.state in {State.RUNNING, State.SUCCEEDED}:
         return f"fluxcli download {name}"
     if task.state is State.UNKNOWN:
-        return f"fluxcli status {name} --settle TASKID|not-charged"
+        return f"fluxcli status {name} --settle TASKID"
     if task.state is State.SAVED:
         return f'fluxcli edit @{name} "what to change"'
     if task.state is State.SENDING:
         return f"fluxcli status {name}"
     return _again(task)
+
+
+def _short(task: Task, known: Sequence[Task]) -> str:
+    """Return the beginning of the id that no other known task's has, 8 characters or more."""
+    name = task.task_id or task.ref
+    others = [one.task_id or one.ref for one in known if one.ref != task.ref]
+    lengths = range(_SHORT, len(name))
+    unique = (n for n in lengths if not any(one.startswith(name[:n]) for one in others))
+    return name[: next(unique, len(name))]
 
 
 def kept_until(task: Task) -> str:

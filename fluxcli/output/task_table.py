@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fluxcli.models import State, is_charged
 from fluxcli.output.task_card import card, kept_until
-from fluxcli.output.text import age, pad, shorten
+from fluxcli.output.text import age, pad, shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -95,9 +95,15 @@ class TaskReporter:
             fields = card(task, known, self._now, self._output.prices(), self._output.command)
             width = max(len(name) for name, _ in fields)
             style, shown = self._output.stdout_style, self._output.shown
-            self._output.answer_styled(
-                [f"{style(pad(name, width), 'dim')}{_GAP}{shown(text)}" for name, text in fields]
-            )
+            columns = self._output.stdout_columns
+            space = columns - width - len(_GAP) - 1 if columns else None
+            lines: list[str] = []
+            for name, text in fields:
+                # A command is one line, so that it can be pasted.
+                wrapped = wrap(shown(text), None if name == "next" else space)
+                heads = [style(pad(name, width), "dim"), *[" " * width] * (len(wrapped) - 1)]
+                lines += map(_GAP.join, zip(heads, wrapped, strict=True))
+            self._output.answer_styled(lines)
 
     def _records(self, tasks: Iterable[Task]) -> None:
         from fluxcli.output.json_records import picture_record

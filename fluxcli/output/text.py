@@ -74,6 +74,19 @@ def shorten(text: str, width: int, *, ellipsis: str = "…") -> str:
     return text  # pragma: no cover - the loop always finds the place where it is too long
 
 
+def wrap(text: str, width: int | None) -> list[str]:
+    """Return `text` in lines of at most `width` columns, broken at blanks; a word is never cut."""
+    if width is None or cells(text) <= width:
+        return [text]
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and cells(lines[-1]) + 1 + cells(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines
+
+
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """Return `text` filled with blanks to `width` columns; `right` puts them in front."""
     blanks = " " * max(0, width - cells(text))

@@ -11,6 +11,7 @@ from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import input_from, read_input
 from fluxcli.models import State
 from fluxcli.settings.parsers import BadValueError, parse_url
+from fluxcli.system.shell_syntax import quote
 from fluxcli.tasks.run_options import Source
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PROMPT_LIMIT: Final = 1 << 20
 INPUT_LIMIT: Final = 64 << 20
 LAST: Final = "@last"
-_EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": 'photo.jpg "make it night"'}
+_EXAMPLE: Final = {"generate": '"a lighthouse at dawn"', "edit": '"make it night"'}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +84,10 @@ def prompt_of(raw: RawRequest, environment: RequestEnvironment) -> str:
         # It is in its style already.
         return raw.again.task.request.prompt
     if raw.prompt is None and raw.prompt_file is None:
-        raise FluxError(
-            Code.USAGE, "there is no prompt", hint=f"fluxcli {raw.mode} {_EXAMPLE[raw.mode]}"
-        )
+        example = _EXAMPLE[raw.mode]
+        if raw.image is not None:
+            example = f"{quote(raw.image)} {example}"
+        raise FluxError(Code.USAGE, "there is no prompt", hint=f"fluxcli {raw.mode} {example}")
     if "-" in (raw.prompt, raw.prompt_file):
         if raw.image == "-":
             raise FluxError(Code.USAGE, "stdin cannot be both the image and the prompt")

@@ -129,10 +129,12 @@ def _check_version(document: Document) -> None:
     if type(version) is not int or version < 1:
         raise _broken(place, f"expected `version = {VERSION}`")
     if version > VERSION:
+        from fluxcli.system.upgrade import upgrade_command
+
         raise FluxError(
             Code.CONFIG_INVALID,
             f"`{place}`: written by a later fluxcli (version {version}); upgrade",
-            hint="pip install --upgrade fluxcli",
+            hint=upgrade_command(),
         )
 
 

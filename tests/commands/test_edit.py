@@ -240,7 +240,7 @@ class TestRunningAgain:
     [
         ("--safety-tolerance 3", "from 0 to 2"),
         ("-a 5:4", "expected `21:9`"),
-        ("-o x.webp", "does not make"),
+        ("-o x.webp", "cannot make"),
     ],
 )
 def test_values_are_judged_by_the_rules_of_edits(box: World, flags: str, message: str) -> None:
@@ -254,4 +254,4 @@ def test_both_words_are_needed(box: World) -> None:
     ran = box.run("edit", "photo.png")
     assert ran.status == 2
     assert "there is no prompt" in ran.err
-    assert 'hint: fluxcli edit photo.jpg "make it night"' in ran.err
+    assert 'hint: fluxcli edit photo.png "make it night"' in ran.err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from fluxcli.commands import COMMANDS, TOPICS
-from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT
+from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT, RATIO_FLAGS
 from fluxcli.completion.program import program
 
 if TYPE_CHECKING:
@@ -51,4 +51,37 @@ def test_each_word_gets_its_answer(world: World, word: str) -> None:
 def test_each_flag_gets_its_answer(world: World, flag: str) -> None:
     ran = world.run("generate", "a cat", f"{flag}=x")
     assert (ran.status, ran.out) == (2, b"")
-    assert ran.err.splitlines() == [f"error: no such flag `{flag}`", f"hint: {FLAGS_MEANT[flag]}"]
+    error, hint = ran.err.splitlines()
+    assert error == f"error: no such flag `{flag}`"
+    meant = FLAGS_MEANT[flag]
+    command = 'fluxcli generate "a cat" '
+    folder = "x/" if meant.endswith("/") else "x"
+    kept = f"{meant.split()[0]} {folder}" if meant.split()[-1].isupper() else meant
+    is_flag = meant.startswith("--") and flag not in RATIO_FLAGS
+    assert hint == (f"hint: {command}{kept}" if is_flag else f"hint: {meant}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--size 1024x768", "--aspect-ratio 4:3"),
+        ("--size=1024", "--aspect-ratio 1:1"),
+        ("--width 800 --height 1400", "--aspect-ratio 9:16"),
+        ("--RATIO 16/9", "--aspect-ratio 16:9"),
+        ("--ar 2.39:1", ""),
+        ("--size", ""),
+        ("--size 0x0", ""),
+        ("--out y.png --overwrite", "--output y.png --force"),
+        ("--out y.png --seed 3", "--seed 3 --output y.png"),
+        ("--dir out/", "--output out/"),
+        ("--n 3 -- x", "--count 3 -- x"),
+        ("--n", ""),
+    ],
+)
+def test_the_value_of_another_tools_flag_is_kept(world: World, typed: str, meant: str) -> None:
+    ran = world.run("generate", "a cat", *typed.split())
+    _, hint = ran.err.splitlines()
+    if meant:
+        assert hint.partition("  (")[0] == f'hint: fluxcli generate "a cat" {meant}'
+    else:
+        assert "fluxcli generate" not in hint

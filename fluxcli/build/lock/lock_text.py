@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 VERSION: Final = 2
 MAGIC: Final = "fluxcli-lock"
 HEADER: Final = json.dumps({MAGIC: VERSION}) + "\n"
-_UPGRADE: Final = "pip install --upgrade fluxcli"
 _TIMES: Final = ("submitted_at", "created_at")
 _CONFLICT: Final = re.compile(rb"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -261,10 +260,12 @@ class _LineReader:
         )
 
     def _later(self, number: int, what: str) -> FluxError:
+        from fluxcli.system.upgrade import upgrade_command
+
         return FluxError(
             Code.LOCK_INVALID,
             f"`{self._path}:{number}`: written by a later fluxcli ({what}); upgrade",
-            hint=_UPGRADE,
+            hint=upgrade_command(),
         )
 
 

@@ -157,10 +157,12 @@ def _parsed(path: Path, shown: str, data: bytes) -> Toml:
     toml = tomltext.parse(data, Path(shown), Code.MANIFEST_INVALID)
     version = toml.values.get("version")
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+        from fluxcli.system.upgrade import upgrade_command
+
         place = toml.value("version")
         where = f"{shown}:{place.line}:{place.column}"
         message = f"`{where}`: `version` is `{version}`: written by a later fluxcli; upgrade"
-        raise FluxError(Code.MANIFEST_INVALID, message, hint="pipx upgrade fluxcli")
+        raise FluxError(Code.MANIFEST_INVALID, message, hint=upgrade_command())
     return replace(toml, path=path)
 
 
