@@ -6,20 +6,18 @@ suite has an `id`, a `package` and three empty elements, each in its place.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from fluxcli.build.report.result import TROUBLE, WAITING, reason
+from fluxcli.files.xml_text import without_forbidden
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.report.result import BuildResult
-
-_FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def document(result: BuildResult) -> str:
@@ -77,4 +75,4 @@ def _seconds(outcome: Outcome) -> float:
 
 def _clean(text: str) -> str:
     """Return text without the characters that XML cannot hold; never empty."""
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text) or "-"
+    return without_forbidden(text, "\N{REPLACEMENT CHARACTER}") or "-"
