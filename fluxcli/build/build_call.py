@@ -6,6 +6,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from fluxcli.build.manifest.search import resolved_link
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 
@@ -52,6 +53,10 @@ class BuildCall:
     in_flight: int | None = None
     reports: tuple[tuple[str, Path | None], ...] = field(default=())
     against: str | None = None
+
+    def manifest(self, cwd: Path) -> Path:
+        """Return the manifest's path; of a link, its target's: one manifest has one lock."""
+        return resolved_link(cwd / self.file)
 
     @property
     def choice(self) -> tuple[str, ...]:

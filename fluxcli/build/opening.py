@@ -17,7 +17,6 @@ from fluxcli.build.report.report import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
@@ -29,7 +28,7 @@ def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelectio
     records = records_for(inputs, optional=call.word != "build")
     shard = shard_of(call)
     project = Project.open(
-        inputs.cwd / call.file,
+        call.manifest(inputs.cwd),
         shown=call.file,
         shard=shard,
         records=records,
@@ -67,7 +66,7 @@ def cache_for(inputs: BuildInputs, call: BuildCall) -> CheckCache:
     """Return the cache of the hashes of the project's files."""
     return CheckCache(
         inputs.cache_folder(),
-        inputs.cwd / call.file,
+        call.manifest(inputs.cwd),
         now=inputs.clock.wall(),
         origin=inputs.origin,
     )
@@ -77,7 +76,7 @@ def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:
     """Return the reports of a call; a context manager that writes them when it is left."""
     return Reports(
         wanted=call.reports,
-        manifest_path=inputs.cwd / call.file,
+        manifest_path=call.manifest(inputs.cwd),
         cwd=inputs.cwd,
         env=inputs.env,
         clock=inputs.clock,
@@ -90,7 +89,7 @@ def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:
 @contextmanager
 def held(inputs: BuildInputs, call: BuildCall) -> Iterator[None]:
     """Lock out every other build with the same lock until the block ends."""
-    path, shard = _path(inputs, call), shard_of(call)
+    path, shard = call.manifest(inputs.cwd), shard_of(call)
     manifest = Manifest(path=path, output_dir=".", assets=(), sandbox=inputs.sandbox)
     lock = manifest.lock if shard is None else shard_lock(manifest.lock, str(shard))
     with lock_held(path, lock):
@@ -100,10 +99,6 @@ def held(inputs: BuildInputs, call: BuildCall) -> Iterator[None]:
 def shard_of(call: BuildCall) -> Shard | None:
     """Return the shard of the arguments."""
     return None if call.shard is None else parse_shard(call.shard)
-
-
-def _path(inputs: BuildInputs, call: BuildCall) -> Path:
-    return inputs.cwd / call.file
 
 
 def chosen(

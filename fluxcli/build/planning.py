@@ -24,7 +24,7 @@ def show(inputs: BuildInputs, call: BuildCall) -> int:
     """
     cache = CheckCache(
         inputs.cache_folder(),
-        inputs.cwd / call.file,
+        call.manifest(inputs.cwd),
         now=inputs.clock.wall(),
         origin=inputs.origin,
     )

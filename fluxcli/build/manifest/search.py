@@ -37,6 +37,11 @@ def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path,
     return chosen, shown_from(chosen, cwd)
 
 
+def resolved_link(path: Path) -> Path:
+    """Return a manifest's path; if it is a symbolic link, that of the file that it leads to."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def missing() -> FluxError:
     """Return the error for a folder without a manifest."""
     message = f"there is no `{DEFAULT_NAME}` in this folder or above it"
