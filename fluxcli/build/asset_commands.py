@@ -68,7 +68,7 @@ def pick(inputs: BuildInputs, call: BuildCall) -> None:
             choice,
             project.manifest,
             project.lock,
-            find=project.records.find,
+            records=project.records,
             cwd=inputs.cwd,
             now=inputs.clock.wall(),
         )
@@ -147,7 +147,7 @@ def merge_locks(inputs: BuildInputs, call: BuildCall) -> None:
         maintenance.merge_driver(ours, theirs, inputs.cwd)
         return
     manifest = replace(
-        read(inputs.cwd / call.file, shown=call.file), sandbox=inputs.sandbox, flags=inputs.flags
+        read(call.manifest(inputs.cwd), shown=call.file), sandbox=inputs.sandbox, flags=inputs.flags
     )
     with held(inputs, call):
         changed = maintenance.merge_locks(manifest, [inputs.cwd / name for name in call.names])

@@ -202,8 +202,10 @@ class AssetJob:
                 self._pend(ref=self._ref)
             case Accepted(task_id=task_id):
                 self._is_open = False
+                self._mark(self._context.services.service.is_sandbox)
                 self._pend(task_id=task_id)
             case Resumed(task=task) if self._collects is None:
+                self._mark(task.sandbox)
                 self._pend(ref=task.ref, task_id=task.task_id, submitted_at=task.created_at)
             case Trouble() if self._is_open:
                 # Provably refused: it may be submitted again.
@@ -216,6 +218,11 @@ class AssetJob:
                 self._failed(error, task)
             case _:
                 pass
+
+    def _mark(self, is_sandbox: bool) -> None:  # noqa: FBT001 - what is recorded
+        """Record whether the service that took the submission identified itself as a sandbox."""
+        if self._request is not None:
+            self._request = replace(self._request, sandbox=is_sandbox)
 
     def _pend(
         self,
@@ -282,7 +289,7 @@ class AssetJob:
             return
         request = replace(
             request, task_id=task.task_id, ref=None, landing=None, reroll=False,
-            origin=request.origin or self._context.origin,
+            origin=request.origin or self._context.origin, sandbox=task.sandbox,
         )  # fmt: skip
         now = self._context.services.clock.wall()
         pending = entry.pending

@@ -6,7 +6,13 @@ import shlex
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry, same_submission
+from fluxcli.build.lock.entry import (
+    LockedImage,
+    LockedRequest,
+    LockEntry,
+    is_own,
+    same_submission,
+)
 from fluxcli.build.lock.fingerprint import differences
 from fluxcli.build.steps import Action, PlanStep, answers
 from fluxcli.build.submissions import REFUSALS, is_alive, paid_before
@@ -86,6 +92,8 @@ class AssetState:
         pending, made = self.entry.pending, self.entry.made
         if pending is not None and (step := self._pending(pending)) is not None:
             return step
+        if made is not None and not made.adopted and self._is_rehearsed(made.request):
+            return self._known_submission() or self._remade(made, "a sandbox made it")
         if made is not None and self._answers(made.request):
             return self._answered(made)
         return self._unanswered(made, pending)
@@ -103,7 +111,7 @@ class AssetState:
 
     def _pending(self, pending: LockedRequest) -> PlanStep | None:
         """Collect the pending submission, if it is for the declared request."""
-        if not self._answers(pending):
+        if not self._answers(pending) or self._is_rehearsed(pending):
             return None
         if self._is_elsewhere(pending):
             return self._held_elsewhere(pending)
@@ -268,6 +276,11 @@ class AssetState:
         """Whether a submission went to another service than the one that is asked."""
         origin = self.inputs.options.origin
         return None not in {origin, request.origin} and request.origin != origin
+
+    def _is_rehearsed(self, request: LockedRequest) -> bool:
+        """Whether a sandbox took a submission, and the service that is asked now is none."""
+        origin, manifest = self.inputs.options.origin, self.inputs.manifest
+        return request.is_free and origin is not None and not (manifest.sandbox or is_own(origin))
 
     def _held_elsewhere(self, request: LockedRequest, *reasons: str) -> PlanStep:
         name = self.asset.name

@@ -196,6 +196,8 @@ class _BuildRun:
             again = f"{self._again()}  (it collects what is paid for)"
             raise FluxError(error.code, error.message, hint=again, status=error.status) from None
         finally:
+            if runner.services.service.is_sandbox:
+                self._reports.sandbox = self._reporter.sandbox = True
             if not self._call.locked:
                 self._project.reconcile()
         return build.status()

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from fluxcli.build.lock.entry import LockedRequest
     from fluxcli.build.manifest.asset import Asset, Manifest
+    from fluxcli.build.project import TaskRecords
     from fluxcli.models import Task
 
 _TASK_ID: Final = re.compile("[0-9A-Za-z_-]{16,64}")
@@ -43,13 +45,13 @@ def pick(
     manifest: Manifest,
     lock: LockFile,
     *,
-    find: Callable[[str], Task | None],
+    records: TaskRecords,
     cwd: Path,
     now: float,
 ) -> Picked:
     """Make a candidate's number, a task or a file the asset's image.
 
-    `find` returns this machine's record of a task. The replaced file stays among the candidates.
+    `records` are this machine's tasks. The replaced file stays among the candidates.
     A task whose image is not on this machine is collected by the next build, at no cost.
 
     Raises:
@@ -58,7 +60,7 @@ def pick(
     entry = lock.get(asset.name) or LockEntry()
     identity = identity_of(asset, manifest, lock, {})
     folder = candidates_folder(manifest, asset)
-    task_id, file = _candidate(choice, folder) or _elsewhere(choice, entry, find, cwd)
+    task_id, file = _candidate(choice, folder) or _elsewhere(choice, entry, records.find, cwd)
     if task_id is None and file is None:
         raise FluxError(
             Code.USAGE,
@@ -66,6 +68,7 @@ def pick(
             hint=manifest.command("build", asset.name, "--candidates", "4"),
         )
     request = locked_request(asset, identity, now=now)
+    request = _submitted(request, task_id, entry, records)
     if file is None:
         rival = next((one for one in entry.rivals if one.request.task_id == task_id), None)
         if rival is not None and guarded_hash(manifest.root, rival.output) == rival.sha256:
@@ -75,8 +78,7 @@ def pick(
         lost = [one.request for one in (entry.made, *entry.rivals) if one]
         history = with_history(entry, entry.pending, *lost)
         rest = tuple(one for one in history if one.task_id != task_id)
-        pending = replace(request, task_id=task_id)
-        lock.record({asset.name: LockEntry(entry.made, pending, rest)})
+        lock.record({asset.name: LockEntry(entry.made, request, rest)})
         return Picked(asset.name, None, task_id)
     try:
         found = inspect_file(file)
@@ -91,7 +93,7 @@ def pick(
     write(path, file.read_bytes())
     lost = [one.request for one in (entry.made, *entry.rivals) if one]
     image = LockedImage(
-        request=replace(request, task_id=task_id),
+        request=request,
         output=asset.output,
         sha256=found.sha256,
         original_sha256=found.sha256,
@@ -106,6 +108,22 @@ def pick(
     history = tuple(one for one in history if not same_submission(one, image.request))
     lock.record({asset.name: LockEntry(image, None, history)})
     return Picked(asset.name, path, task_id)
+
+
+def _submitted(
+    request: LockedRequest,
+    task_id: str | None,
+    entry: LockEntry,
+    records: TaskRecords,
+) -> LockedRequest:
+    """Return a request with the task that was picked, and with what is known of its service."""
+    if task_id is None:
+        return request
+    known = next((one for one in entry.submissions() if one.task_id == task_id), None)
+    if known is not None:
+        return replace(request, task_id=task_id, origin=known.origin, sandbox=known.sandbox)
+    origin, is_sandbox = records.service_of(task_id) or (None, False)
+    return replace(request, task_id=task_id, origin=origin, sandbox=is_sandbox)
 
 
 def candidates_folder(manifest: Manifest, asset: Asset) -> Path:

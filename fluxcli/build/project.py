@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fluxcli.build.hashes import LARGE, FileHashes
 from fluxcli.build.lock import lock_file as store
-from fluxcli.build.lock.entry import LockedRequest, with_history
+from fluxcli.build.lock.entry import LockedRequest, has_paid, with_history
 from fluxcli.build.lock.lock_file import LockFile
 from fluxcli.build.lock.merge import shard_lock
 from fluxcli.build.lock.output_names import Guard
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Journal
     from fluxcli.models import Task
 
-_OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ENDED = (State.FAILED, State.REFUSED)
 
 
@@ -61,6 +60,20 @@ class TaskRecords:
         try:
             journal = self._journal()
             return None if journal is None else journal.find(name)
+        except FluxError:
+            if not self._optional:
+                raise
+            return None
+
+    def service_of(self, task_id: str) -> tuple[str, bool] | None:
+        """Return the origin of a task, and whether that is a sandbox; None if it is not known.
+
+        Raises:
+            FluxError: JOURNAL.
+        """
+        try:
+            journal = self._journal()
+            return None if journal is None else journal.service_of(task_id)
         except FluxError:
             if not self._optional:
                 raise
@@ -120,6 +133,7 @@ def _as_locked(task: Task, request_hash: str, origin: str) -> LockedRequest:
         task_id=task.task_id,
         origin=origin,
         error=(task.error_code or Code.GENERATION_FAILED.value) if ended else None,
+        sandbox=task.sandbox,
     )
 
 
@@ -168,16 +182,8 @@ class Project:
         return cls(manifest=manifest, lock=lock, records=records, price=price)
 
     def is_paid_elsewhere(self) -> bool:
-        """Return whether the lock has tasks of a service that does not run on this machine."""
-        from urllib.parse import urlsplit
-
-        hosts = {
-            urlsplit(one.origin).hostname
-            for entry in self.lock.entries().values()
-            for one in entry.submissions()
-            if one.origin is not None
-        }
-        return not hosts <= _OWN_HOSTS
+        """Return whether the lock has a submission that is, or may be, paid for."""
+        return has_paid(self.lock.entries())
 
     def known(self) -> dict[str, LockEntry]:
         """Return the lock's entries, updated from the journal where it is newer."""

@@ -12,13 +12,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.lock.entry import LockedImage, LockEntry
+from fluxcli.build.lock.entry import LockedImage, LockEntry, has_paid
 from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
-from fluxcli.build.manifest.search import DEFAULT_NAME
+from fluxcli.build.manifest.search import DEFAULT_NAME, resolved_link
 from fluxcli.build.project import held
 from fluxcli.build.steps import locked_request
+from fluxcli.catalog import SANDBOX_URL
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.events import Finished
@@ -66,7 +67,7 @@ class SaveAs:
             FluxError: the manifest is wrong, the name is taken or invalid, or the folder is
                 outside.
         """
-        path = cwd / DEFAULT_NAME
+        path = resolved_link(cwd / DEFAULT_NAME)
         text = _text(path)
         if folder is None or not is_inside(path.parent, folder):
             raise FluxError(
@@ -120,12 +121,16 @@ class SaveAs:
                 hint=f"fluxcli assets explain {self.name}",
             )
         block = self._block(task, picture.path)
-        manifest = replace(self._read(block), sandbox=task.sandbox)
+        manifest = self._read(block)
+        is_apart = task.sandbox and (
+            self.origin == SANDBOX_URL or has_paid(LockFile.open(manifest.lock).entries())
+        )
+        manifest = replace(manifest, sandbox=is_apart)
         asset = manifest.by_name()[self.name]
         write(self.path, self._with(block).encode())
         with held(self.path, manifest.lock):
-            if task.sandbox:
-                # Builds with `--sandbox` have a folder of their own.
+            if is_apart:
+                # As `build` does with a sandbox's images.
                 disk.make_folders(manifest.place(asset).parent)
                 write(manifest.place(asset), picture.path.read_bytes())
             LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
@@ -157,7 +162,9 @@ class SaveAs:
         request = locked_request(asset, None, now=task.created_at)
         return LockEntry(
             LockedImage(
-                request=replace(request, task_id=task.task_id, origin=self.origin),
+                request=replace(
+                    request, task_id=task.task_id, origin=self.origin, sandbox=task.sandbox
+                ),
                 output=asset.output,
                 sha256=picture.sha256,
                 original_sha256=picture.sha256,

@@ -51,11 +51,11 @@ _RESULTS: dict[str, str] = {
 
 
 class BuildReporter:
-    """Prints a build."""
+    """Prints a build. `sandbox`: the service is a sandbox, so that nothing is charged."""
 
     def __init__(self, output: Output, *, sandbox: bool, verbose: bool = False) -> None:
         self._output = output
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._verbose = verbose
 
     def intentions(self, plan: Plan) -> None:
@@ -84,14 +84,14 @@ class BuildReporter:
         ]
         spending = Spending.of(outcomes.values())
         price = f"; {spending}" if spending.charged or spending.unknown else ""
-        if price and self._sandbox:
+        if price and self.sandbox:
             price += " (sandbox: nothing was charged)"
         self._output.note((", ".join(parts) or "nothing to do") + price)
 
     def document(self, outcomes: Mapping[str, Outcome], estimate: float) -> None:
         """With `--json`, write everything as one document."""
         if self._output.json:
-            self._output.record(build_record(outcomes, estimate, sandbox=self._sandbox))
+            self._output.record(build_record(outcomes, estimate, sandbox=self.sandbox))
 
     def _saved(self, event: Finished) -> None:
         picture = event.task.picture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fluxcli.catalog import API_URL
 from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
-from fluxcli.errors import FluxError
+from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,13 +75,20 @@ def build_inputs(context: Context) -> BuildInputs:
 
 
 def _is_stand_in(context: Context, *, ask: bool) -> bool:
-    """Return whether the service at a custom address is a sandbox; nothing is charged."""
+    """Return whether the service at a custom address is a sandbox; nothing is charged.
+
+    Every answer of a sandbox identifies it, an error too.
+    """
     if context.sandbox or context.base_url == API_URL:
         return context.sandbox
     cache = context.origin_cache
     if not ask:
         return cache is not None and cache.is_stand_in()
-    context.service.credits()
+    try:
+        context.service.credits()
+    except FluxError as error:
+        if error.code in {Code.NETWORK, Code.TIMED_OUT, Code.AUTH_MISSING_KEY, Code.INTERRUPTED}:
+            raise
     if cache is not None:
         cache.remember_stand_in(context.service.is_sandbox)
     return context.service.is_sandbox

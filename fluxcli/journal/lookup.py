@@ -102,6 +102,11 @@ class TaskLookup:
             raise self._of_another(rows[-1])
         return self._seen(here)
 
+    def service_of(self, task_id: str) -> tuple[str, bool] | None:
+        """Return the origin of a task of any service, and whether that is a sandbox."""
+        rows = self._store.rows("SELECT origin, sandbox FROM tasks WHERE task_id = ?", task_id)
+        return (str(rows[-1]["origin"]), bool(rows[-1]["sandbox"])) if rows else None
+
     def _of_another(self, row: sqlite3.Row) -> FluxError:
         """Return the error for a task of another service, with the command that reads it there."""
         origin, name = str(row["origin"]), row["task_id"] or row["ref"]

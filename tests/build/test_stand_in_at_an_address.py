@@ -85,3 +85,69 @@ def test_a_project_without_paid_images_is_built_in_its_own_place(
     (line, *_) = (world.cwd / "assets.lock").read_text().splitlines()[1:]
     assert json.loads(line)
     assert not (world.cwd / ".sandbox").exists()
+
+
+def test_what_a_stand_in_made_is_made_again_by_the_service(world: World, standin: Account) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    assert _build(world, standin, "--yes").status == 0
+    assert _build(world, standin, "--check").status == 0
+    plan = world.run("build", "--plan", "--json").record
+    assert {one["action"] for one in plan["assets"]} == {"changed"}
+    assert all("a sandbox made it" in one["reasons"] for one in plan["assets"])
+    assert world.run("build", "--check").status == 10
+    # The rehearsal goes on where it was.
+    assert _build(world, standin, "--check").status == 0
+    assert standin.charges == 2
+
+
+def test_what_a_stand_in_has_accepted_is_not_waited_for_by_the_service(world: World) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    with account(seconds=1000) as slow:
+        assert _build(world, slow, "--yes", "--timeout", "1").status == 4
+    plan = world.run("build", "--plan", "--json").record
+    assert {one["action"] for one in plan["assets"]} == {"new"}
+
+
+def test_what_a_proxy_on_this_machine_was_paid_for_is_kept(world: World, standin: Account) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    assert _build(world, standin, "--yes").status == 0
+    lock = world.cwd / "assets.lock"
+    lock.write_text(lock.read_text().replace(', "sandbox": true', ""))
+    (world.cwd / "assets.toml").write_text(_CHANGED)
+    before = _files(world)
+    assert _build(world, standin, "--yes").status == 0
+    assert _files(world) == before
+
+
+def test_a_picked_candidate_of_a_stand_in_stays_free(world: World, standin: Account) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    assert _build(world, standin, "--yes").status == 0
+    assert _build(world, standin, "a", "--candidates", "2", "--yes").status == 0
+    assert world.run("assets", "pick", "a", "2").status == 0
+    assert _build(world, standin, "--reroll", "b", "--yes").status == 0
+    assert not (world.cwd / ".sandbox").exists(), (world.cwd / "assets.lock").read_text()
+    assert world.run("build", "--check").status == 10
+
+
+def test_an_image_that_is_declared_while_it_is_made_lies_where_builds_find_it(
+    world: World, standin: Account
+) -> None:
+    address = {"FLUXCLI_BASE_URL": standin.url, "FLUXCLI_UPLOAD_URL": standin.url}
+    env = address | {"FLUXCLI_API_KEY": "key-of-the-account"}
+    words = ("generate", "A fox", "-o", "fox.png", "--save-as", "fox")
+    assert world.run(*words, env=env).status == 0
+    checked = _build(world, standin, "--check")
+    assert checked.status == 0, checked.err
+
+
+def test_a_build_at_a_stand_in_states_that_nothing_was_charged(
+    world: World, standin: Account
+) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    ran = _build(world, standin, "--yes", "--report", "html=report.html")
+    assert "(sandbox: nothing was charged)" in ran.err
+    assert "(sandbox: nothing was charged)" in (world.cwd / "report.html").read_text()
+    assert (
+        _build(world, standin, "--reroll", "a", "--yes", "--json").record["summary"]["sandbox"]
+        is True
+    )

@@ -6,7 +6,14 @@ widths and heights pixels, hashes sha256 in hex.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from fluxcli.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OWN_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +26,8 @@ class LockedRequest:
     whether it was accepted, and for images that were never requested. `landing` is the sha256 of
     the image that is about to be moved to its output. `origin` is the address of the service,
     `api` its wire format. `reroll`: requested again on purpose. `error` is the code with which
-    the service ended the task for good.
+    the service ended the task for good. `sandbox`: the service identified itself as a sandbox, so
+    that nothing was paid.
     """
 
     hash: str
@@ -35,6 +43,22 @@ class LockedRequest:
     api: str | None = None
     reroll: bool = False
     error: str | None = None
+    sandbox: bool = False
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a sandbox of this machine took it; what is in doubt counts as paid."""
+        return self.sandbox and (self.origin is None or is_own(self.origin))
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether a service was, or may have been, paid for it.
+
+        A service of this machine whose answer is not known may be a sandbox: it is asked again.
+        """
+        if self.task_id is None:
+            return self.ref is not None and not is_own(self.origin)
+        return not self.is_free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +119,16 @@ class LockEntry:
 _EMPTY = LockEntry()
 
 
+def is_own(origin: str | None) -> bool:
+    """Whether the service at an address runs on this machine."""
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(origin or "").hostname in _OWN_HOSTS
+    except ValueError:
+        return False
+
+
 def same_submission(first: LockedRequest, second: LockedRequest) -> bool:
     """Whether two records are about one submission."""
     if first.task_id is not None and second.task_id is not None:
@@ -114,3 +148,11 @@ def with_history(entry: LockEntry, *replaced: LockedRequest | None) -> tuple[Loc
         if not any(same_submission(one, known) for known in history):
             history.append(one)
     return tuple(history)
+
+
+def has_paid(entries: Mapping[str, LockEntry]) -> bool:
+    """Whether a submission of a lock is, or may be, paid for.
+
+    Whatever a sandbox did not take counts, also what went to a proxy on this machine.
+    """
+    return any(one.is_paid for entry in entries.values() for one in entry.submissions())
