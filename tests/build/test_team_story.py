@@ -5,6 +5,7 @@ Every machine has its own clone, home and journal; a stand-in that is served cou
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,11 @@ class Machine:
         self.git("commit", "-q", "-m", message)
         self.git("push", "-q", "origin", f"HEAD:{branch}")
 
+    def leave_pointers(self) -> None:
+        """Leave git-lfs pointers in place of the images, as a checkout without `git lfs pull`."""
+        for path in self.folder.rglob("*.png"):
+            path.write_bytes(_pointer(path.read_bytes()))
+
 
 @pytest.fixture
 def clock() -> SwiftClock:
@@ -100,7 +106,7 @@ def service(tmp_path: Path, clock: SwiftClock) -> Iterator[Served]:
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_a_repositorys_life_is_charged_for_what_was_requested(  # noqa: PLR0915 - one story
-    tmp_path: Path, service: Served, clock: SwiftClock
+    tmp_path: Path, service: Served, clock: SwiftClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origin = tmp_path / "origin.git"
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(origin)], check=True)
@@ -213,3 +219,36 @@ def test_a_repositorys_life_is_charged_for_what_was_requested(  # noqa: PLR0915 
     crlf.check()
     crlf.build()
     assert charges() == 19
+    lfs = machine("lfs")
+    lfs.leave_pointers()
+    lfs.check()
+    lfs.build()
+    assert charges() == 19
+
+    # Two assets are called something else: their images move, and nothing is charged.
+    text = (crlf.folder / "assets.toml").read_text()
+    last = machine("last")
+    last.write(text.replace("[assets.ape]", "[assets.monkey]").replace("photo7]", "picture7]"))
+    last.build()
+    assert (last.folder / "img" / "monkey.png").is_file()
+    assert (last.folder / "img" / "picture7.png").is_file()
+    last.check()
+
+    # A later version of the program finds nothing to do, with the journal and without.
+    monkeypatch.setattr("fluxcli.__version__", "9.0.0")
+    last.check()
+    last.build()
+    last.commit("renamed")
+    later = machine("later")
+    later.check()
+    later.build()
+    assert charges() == 19
+    asked = 3 + 1 + 4 + 4 + 3 + 4
+    assert charges() == asked
+
+
+def _pointer(data: bytes) -> bytes:
+    """Return what git-lfs leaves in place of a file that was not pulled."""
+    oid = hashlib.sha256(data).hexdigest()
+    lines = ("version https://git-lfs.github.com/spec/v1", f"oid sha256:{oid}", f"size {len(data)}")
+    return "".join(f"{line}\n" for line in lines).encode()
