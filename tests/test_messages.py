@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from fluxcli.completion.program import program
 from tests.messages import Message, messages
+from tests.modules import ROOT
 
 _MESSAGES: Final = [one for one in messages() if one.is_text]
 _PERSONIFIED: Final = re.compile(
@@ -48,3 +50,16 @@ def test_help_uses_plain_words(command: object) -> None:
     arguments = [one.help for one in getattr(command, "arguments", ())]
     texts = [getattr(command, "help", ""), *getattr(command, "text", ()), *flags, *arguments]
     assert [_PERSONIFIED.findall(text) for text in texts if _PERSONIFIED.search(text)] == []
+
+
+SOURCES: Final = sorted([*(ROOT / "fluxcli").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+_NOT_IN_SOURCE: Final = re.compile(
+    r"\b(tells|told|teller|telling|mouth|whoever|whatever|somebody|let go|bless|at rest|wish|owed"
+    r"|stray|mishaps?|fate|kennel|verdict|seldom|amid|anew|thereof|hence|as it stands)\b"
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_docstrings_comments_and_names_use_plain_words(path: Path) -> None:
+    text = path.read_text("utf-8").replace("_", " ")
+    assert _NOT_IN_SOURCE.findall(text) == [] or path == Path(__file__)

@@ -198,7 +198,7 @@ class TestPipes:
         assert ran.returncode == 5
         error = json.loads(ran.stdout)["error"]
         assert (error["code"], error["retryable"]) == ("busy", True)
-        assert f"process {begun.process.pid} is at work" in error["message"]
+        assert f"process {begun.process.pid} is working" in error["message"]
 
 
 class TestATerminal:

@@ -87,9 +87,7 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
     with held(inputs, call):
         project, selection = opened(inputs, call)
         if not selection.whole:
-            raise FluxError(
-                Code.USAGE, "`assets prune` takes no assets: it is about the whole lock"
-            )
+            raise FluxError(Code.USAGE, "`assets prune` takes no assets: it prunes the whole lock")
         plan = project.plan(selection, now=inputs.clock.wall())
         orphans, paid = maintenance.without_unsaved(
             plan.only(Action.ORPHAN), project.records.find, now=inputs.clock.wall()

@@ -33,12 +33,12 @@ def show(inputs: BuildInputs, call: BuildCall) -> int:
     )
     answer = cache.answer if is_usual and not inputs.verbose else None
     if answer is None:
-        return _show_anew(inputs, call, cache)
+        return _show_fresh(inputs, call, cache)
     _print(inputs, answer)
     return Status.DONE
 
 
-def _show_anew(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
+def _show_fresh(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
     from fluxcli.build.hashes import FileHashes
     from fluxcli.build.opening import at_service, chosen, opened, reports_for
     from fluxcli.build.outcome import initial_outcomes

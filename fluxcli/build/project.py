@@ -305,7 +305,7 @@ def held(manifest: Path, lock: Path) -> Iterator[None]:
         reason = reason_of(error)
         raise FluxError(
             Code.OUTPUT_UNWRITABLE,
-            f"`{lock.parent}`, where the lock lies, cannot be written to: {reason}; "
+            f"`{lock.parent}`, the folder of the lock, cannot be written to: {reason}; "
             "nothing was sent, nothing was charged",
             hint="fluxcli build --plan",
         ) from error

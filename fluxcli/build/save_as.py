@@ -72,7 +72,7 @@ class SaveAs:
         if folder is None or not is_inside(path.parent, folder):
             raise FluxError(
                 Code.USAGE,
-                f"`--save-as` declares what lies in the folder of `{DEFAULT_NAME}`, or below it",
+                f"`--save-as` declares an image in the folder of `{DEFAULT_NAME}`, or below it",
                 hint=f"-o {name}.png",
             )
         made = cls(name, path, text, origin, note)

@@ -258,7 +258,7 @@ class Service:
         self._good(reply)
         if isinstance(reply.data, int | float) and not isinstance(reply.data, bool):
             return float(reply.data)
-        raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no balance")
+        raise FluxError(Code.SERVICE_ERROR, "the service's answer has no balance")
 
     def relink(self, url: str) -> str:
         """Return a new link, good for 20 minutes, to the result at `url`."""
@@ -266,7 +266,7 @@ class Service:
         reply = self._good(self._call("POST", self._base + wire.RELINK_PATH, content))
         fresh = link(reply.data)
         if fresh is None:
-            raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no new link")
+            raise FluxError(Code.SERVICE_ERROR, "the service's answer has no new link")
         return fresh
 
     def upload(self, file: Readable, *, name: str, mime: str) -> str:
@@ -299,7 +299,7 @@ class Service:
         data = self._good(reply).data
         url = link(data.get("downloadUrl")) if isinstance(data, dict) else None
         if url is None:
-            raise FluxError(Code.SERVICE_ERROR, "the service's answer holds no URL of the upload")
+            raise FluxError(Code.SERVICE_ERROR, "the service's answer has no URL of the upload")
         return url
 
     def fetch(self, url: str, *, seconds: float) -> Generator[bytes]:

@@ -235,7 +235,7 @@ def _check_storable(setting: Setting, value: str | None) -> None:
     if not setting.stored:
         raise FluxError(
             Code.USAGE,
-            f"`{setting.name}` cannot stand in the config file",
+            f"`{setting.name}` cannot be set in the config file",
             hint=set_variable(setting.variables[0], value or "1"),
         )
 

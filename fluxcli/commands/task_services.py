@@ -82,7 +82,7 @@ def check_stdout(context: Context, *, image_bytes: bool = True) -> None:
     """
     if context.output.json:
         raise FluxError(
-            Code.USAGE, "`-o -` and `--json` both want stdout", hint="-o picture.jpg --json"
+            Code.USAGE, "`-o -` and `--json` both write to stdout", hint="-o image.jpg --json"
         )
     if image_bytes:
         context.output.check_bytes()

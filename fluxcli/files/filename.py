@@ -45,7 +45,7 @@ def words(text: str) -> str:
     lowered = unicodedata.normalize("NFC", text).translate(_APOSTROPHES).lower()
     spaced = "".join(char if _is_letter(char) else " " for char in lowered)
     # Lower-casing can take a letter apart (`İ`), and a mark may have lost its letter.
-    parts = (_without_stray_marks(part) for part in unicodedata.normalize("NFC", spaced).split())
+    parts = (_without_lone_marks(part) for part in unicodedata.normalize("NFC", spaced).split())
     return "-".join(part for part in parts if part) or "picture"
 
 
@@ -128,7 +128,7 @@ def _is_letter(char: str) -> bool:
     return unicodedata.category(char)[0] in "LMN"
 
 
-def _without_stray_marks(word: str) -> str:
+def _without_lone_marks(word: str) -> str:
     start = 0
     while start < len(word) and unicodedata.category(word[start])[0] == "M":
         start += 1

@@ -308,7 +308,7 @@ def _meant(text: str, cwd: Path) -> OutputTarget:
 def _checked(target: OutputTarget) -> OutputTarget:
     """Pass a target on if a file system can hold every literal name in it."""
     if "\0" in target.text:
-        raise _impossible(f"the output path {quoted(target.text)} holds a zero byte")
+        raise _impossible(f"the output path {quoted(target.text)} contains a zero byte")
     if target.text != target.text.encode(errors="replace").decode():
         raise _impossible(f"the output path {quoted(target.text)} is not UTF-8")
     if components.size(target.text) > _PATH_LIMIT:

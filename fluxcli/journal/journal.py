@@ -110,7 +110,7 @@ class Journal(TaskLookup):
             if earlier is None:
                 return self._begin_run(fingerprint)
             hint = "wait for it, or make another image with `--new`"
-            lock = self._held(earlier, "this very request", hint=hint)
+            lock = self._held(earlier, "this request", hint=hint)
             return Run(name=earlier, tasks=self._newest(earlier), lock=lock)
 
     def unfinished(self, fingerprint: str) -> dict[int, Task] | None:
@@ -263,7 +263,7 @@ class Journal(TaskLookup):
         holder = lock.holder()
         raise FluxError(
             Code.BUSY,
-            f"{f'process {holder}' if holder else 'another process'} is at work on {what}",
+            f"{f'process {holder}' if holder else 'another process'} is working on {what}",
             hint=hint,
         )
 

@@ -75,7 +75,7 @@ def read_bytes(stream: TextIO | None, limit: int) -> bytes:
         reason = reason_of(error)
         raise FluxError(Code.INPUT_UNREADABLE, f"cannot read stdin: {reason}") from error
     if len(data) > limit:
-        raise FluxError(Code.INPUT_UNREADABLE, f"stdin holds more than {size(limit)}")
+        raise FluxError(Code.INPUT_UNREADABLE, f"stdin has more than {size(limit)}")
     return data
 
 

@@ -107,7 +107,7 @@ def _checked(prompt: str) -> str:
     if not prompt.strip():
         raise FluxError(Code.INVALID_REQUEST, "the prompt is empty", hint="describe the image")
     if "\0" in prompt:
-        raise FluxError(Code.INVALID_REQUEST, "the prompt holds a zero byte")
+        raise FluxError(Code.INVALID_REQUEST, "the prompt contains a zero byte")
     return prompt
 
 

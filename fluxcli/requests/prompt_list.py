@@ -105,7 +105,7 @@ def _prompt(place: str, value: object) -> str:
     if not value.strip() or value.strip() == "-":
         raise _bad(place, f"`{value}` is not a prompt", None)
     if "\0" in value:
-        raise _bad(place, "the prompt holds a zero byte", "save the list as UTF-8 text")
+        raise _bad(place, "the prompt contains a zero byte", "save the list as UTF-8 text")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -138,7 +138,7 @@ def _stand_in(resolved: ResolvedRequest, number: int, path: Path, *, sandbox: bo
     except (OSError, FluxError) as error:
         raise FluxError(
             Code.WOULD_OVERWRITE,
-            f"`{path}` already exists and is not a whole image: {error}",
+            f"`{path}` already exists and is not a complete image: {error}",
             hint="`--force` replaces it",
         ) from error
     picture = Picture(path=path, **{f.name: getattr(found, f.name) for f in fields(found)})

@@ -266,7 +266,7 @@ class Settings:
     def _unknown(self, name: str) -> str:
         place = self.document.place(name)
         if name in SETTINGS:
-            return f"`{place}`: `{name}` cannot stand in the config file"
+            return f"`{place}`: `{name}` cannot be set in the config file"
         hint = suggestion(name)
         return f"`{place}`: no setting is called `{name}`" + (f"; {hint}" if hint else "")
 

@@ -36,7 +36,7 @@ _ITS_OWN: Final = (
 )
 """What two builds of one manifest do not have in common."""
 
-_HASTENER: Final = Path(__file__).with_name("hastener.py")
+_FAST_CLOCK: Final = Path(__file__).with_name("fast_clock.py")
 _HEAD: Final = 'version = 1\noutput_dir = "img"\n[defaults]\noutput_format = "png"\n'
 _ASSET: Final = '\n[assets.picture-{n}]\nprompt = "A lighthouse at dawn, number {n}, flat vector"\n'
 
@@ -99,7 +99,7 @@ def _hastened(bench: Bench, folder: Path, *words: str) -> Command:
     """Return the command line of a build in `folder`, as its world has it from now on."""
     clock = (str(_SPEED), str(time.time()))
     build = ("build", "--yes", "--quiet", "--sandbox", *words)
-    command = bench.command(str(bench.python), str(_HASTENER), *clock, *build, state=folder.name)
+    command = bench.command(str(bench.python), str(_FAST_CLOCK), *clock, *build, state=folder.name)
     env = {**command.env, "FLUXCLI_SANDBOX_SECONDS": str(_SECONDS)}
     return replace(command, cwd=folder, env=env)
 

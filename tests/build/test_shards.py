@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.lock_file import read
-from tests.benchmarks import hastener
+from tests.benchmarks import fast_clock
 
 if TYPE_CHECKING:
     from fluxcli.build.lock.entry import LockEntry
@@ -43,7 +43,7 @@ class Machine:
             "FLUXCLI_SANDBOX": "1",
             "FLUXCLI_STATE_DIR": str(self.folder / "state"),
         }
-        arguments = [sys.executable, str(hastener.__file__), *self._clock, command, *words]
+        arguments = [sys.executable, str(fast_clock.__file__), *self._clock, command, *words]
         return subprocess.Popen(
             arguments,
             cwd=self.folder,

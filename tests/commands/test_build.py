@@ -591,7 +591,7 @@ def test_save_as_declares_one_image(world: World) -> None:
     [
         (("--save-as", "flag"), "has an asset `flag` already"),
         (("--save-as", "a b"), "expected a name"),
-        (("--save-as", "new", "-o", "/elsewhere/x.png"), "declares what lies in the folder"),
+        (("--save-as", "new", "-o", "/elsewhere/x.png"), "declares an image in the folder"),
         (("--save-as", "new", "-n", "2"), "declares one image"),
     ],
 )

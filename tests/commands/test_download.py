@@ -133,7 +133,11 @@ class TestEverythingUnsaved:
         """Timed out, not fetched, not waited for: all of it lands, and nothing is paid."""
         box.run("generate", "a fox", "-o", "fox.jpg", "--timeout", "2")
         box.run(
-            "generate", "a dog", "-o", "dog.jpg", env={"FLUXCLI_SANDBOX_FAULTS": "download:500x99"}
+            "generate",
+            "a dog",
+            "-o",
+            "dog.jpg",
+            env={"FLUXCLI_SANDBOX_FAULTS": "download:500x9999"},
         )
         begun(box, "-o", "cat.jpg", prompt="a cat")
         ran = box.run("download", "--unsaved")
@@ -207,8 +211,8 @@ class TestDeadLinks:
         ([], "no task is named, or both tasks and `--unsaved`"),
         (["a", "--unsaved"], "no task is named, or both tasks and `--unsaved`"),
         (["TASK", "-o", "x.png"], "is a JPEG"),
-        (["TASK", "-o", "x.webp"], "does not make"),
-        (["TASK", "-o", "-", "--json"], "both want stdout"),
+        (["TASK", "-o", "x.webp"], "cannot make"),
+        (["TASK", "-o", "-", "--json"], "both write to stdout"),
         (["TASK", "OTHER", "-o", "x.jpg"], "takes one image, not 2\nhint: -o FOLDER/"),
         (["TASK", "--timeout", "soon"], "expected a duration"),
         (["TASK", "-f", "--skip-existing"], "contradict"),

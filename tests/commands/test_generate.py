@@ -217,7 +217,7 @@ class TestThePrompt:
             (("  ",), b"", "the prompt is empty"),
             (("-",), b"\n", "the prompt is empty"),
             (("-",), b"\xff\xfe", "utf-8"),
-            (("a\0b",), b"", "holds a zero byte"),
+            (("a\0b",), b"", "contains a zero byte"),
             (("a\udcffb",), b"", "is not UTF-8 text"),
             (("--prompt-file", "none.txt"), b"", "no such file"),
             (("--prompt-file", "."), b"", "is a directory"),

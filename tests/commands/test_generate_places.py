@@ -128,7 +128,7 @@ class TestAFileInTheWay:
         """Status 0 would say that everything asked for is on the disk."""
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--skip-existing", "--json")
         assert (ran.status, ran.code) == (2, "would_overwrite")
-        assert "is not a whole image" in ran.err
+        assert "is not a complete image" in ran.err
 
     def test_that_came_after_a_refusal_is_refused_too(self, box: World) -> None:
         """An earlier try of this command came to nothing, so the file is not its own."""

@@ -81,7 +81,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "example"), _EXAMPLES, ids=[f"{words}: {line}" for words, line in _EXAMPLES]
 )
-def test_each_runs_as_it_stands(words: str, example: str, furnished: Path, tmp_path: Path) -> None:
+def test_each_runs_unchanged(words: str, example: str, furnished: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(furnished, home)
     if example.startswith(_SERVERS):

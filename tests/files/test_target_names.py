@@ -125,7 +125,7 @@ def test_home_is_expanded_where_it_was_typed(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("", "empty"),
         ("  ", "empty"),
-        ("a\0b.png", "`/somewhere/{odd}/a\\x00b.png` holds a zero byte"),
+        ("a\0b.png", "`/somewhere/{odd}/a\\x00b.png` contains a zero byte"),
         ("\udcff.png", "is not UTF-8"),
         ("a" * 256 + ".png", "longer than 255 bytes"),
         ("é" * 128 + "{n}", "longer than 255 bytes"),

@@ -70,7 +70,7 @@ class TestResuming:
         """And nothing is left of the hold."""
         accepted(journal, "e730")
         run = journal.open_run("f", new=False)
-        with pytest.raises(FluxError, match="at work on this very request"):
+        with pytest.raises(FluxError, match="working on this request"):
             other.open_run("f", new=False)
         journal.release(run)
         assert [file.name for file in (folder / "locks").iterdir() if run.name in file.name] == []
@@ -193,7 +193,7 @@ class TestTwoProcesses:
                 journal.open_run("f", new=False)
             process.communicate("\n", timeout=10)
         assert caught.value.code is Code.BUSY
-        assert f"process {process.pid} is at work" in caught.value.message
+        assert f"process {process.pid} is working" in caught.value.message
         assert "--new" in (caught.value.hint or "")
 
     def test_new_needs_not_wait(self, journal: Journal, folder: Path) -> None:
@@ -218,7 +218,7 @@ class TestTwoProcesses:
     ) -> None:
         task = accepted(journal, "e730")
         with hold(folder, "f") as process:
-            with pytest.raises(FluxError, match="at work on task `e730`") as caught:
+            with pytest.raises(FluxError, match="working on task `e730`") as caught:
                 journal.claim(task, {})
             process.communicate("\n", timeout=10)
         assert caught.value.code is Code.BUSY
@@ -230,7 +230,7 @@ def test_what_was_claimed_is_free_again_when_it_is_released(
 ) -> None:
     task = accepted(journal, "e730")
     run = journal.claim(task, {})
-    with pytest.raises(FluxError, match="at work on task `e730`"):
+    with pytest.raises(FluxError, match="working on task `e730`"):
         other.claim(task, {})
     journal.release(run)
     assert other.claim(task, {}).name == run.name

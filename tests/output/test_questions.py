@@ -148,7 +148,7 @@ class Unreadable(io.StringIO):
     [
         (None, "stdin is closed"),
         (Unreadable(), "cannot read stdin: input/output error"),
-        (io.StringIO("12345"), "stdin holds more than 4 B"),
+        (io.StringIO("12345"), "stdin has more than 4 B"),
         (io.TextIOWrapper(io.BytesIO(b"a\xff")), r"stdin is not UTF-8 text \(byte 1\)"),
     ],
 )

@@ -16,7 +16,7 @@ from tests.reliability.aftermath import finish
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.faults import BAD_RESULTS, HARMLESS, ID_IN_RUINS, MURKY, REFUSALS
 from tests.reliability.figures import Figure
-from tests.reliability.nursery import Nursery
+from tests.reliability.fork_server import ForkServer
 from tests.reliability.strikes import room
 from tests.reliability.tracing import Strike, Tracer
 from tests.worlds import Ran, World
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.reliability.fault_server import Fault, Stage, When
     from tests.reliability.figures import Size
-    from tests.reliability.nursery import Haste
+    from tests.reliability.fork_server import Haste
 
 COMMANDS, EACH, LANES, KILLS = 20, 100, 2, 3
 """So many commands for so many pictures, by so many processes at a time; so many are killed.
@@ -80,7 +80,7 @@ class _Lane:
 
     number: int
     world: World
-    nursery: Nursery
+    fork_server: ForkServer
     haste: Haste
     cwd: Path = field(init=False)
 
@@ -90,7 +90,7 @@ class _Lane:
 
     def run(self, *arguments: str) -> Ran:
         """Run a command line to its end."""
-        status = self.nursery.run(
+        status = self.fork_server.run(
             arguments, env=self.world.env, cwd=self.cwd, streams=self._streams, haste=self.haste
         )
         return Ran(status, self._place("out").read_bytes(), self._place("err").read_text())
@@ -98,7 +98,7 @@ class _Lane:
     def kill(self, at: int, *arguments: str) -> bool:
         """Run a command line and kill it at a system call; return whether it got there."""
         gate = self._place("gate")
-        process = self.nursery.birth(
+        process = self.fork_server.start(
             arguments,
             env=self.world.env,
             cwd=self.cwd,
@@ -128,12 +128,12 @@ def batch(size: Size) -> Figure:
     chance = random.Random(size.seed)  # noqa: S311 - luck, not secrets
     struck = {one: chance.randrange(*STRUCK) for one in chance.sample(range(commands), KILLS)}
     luck = _Luck(random.Random(size.seed))  # noqa: S311 - luck, not secrets
-    with room() as root, FaultServer(on_request=luck) as server, ExitStack() as nurseries:
+    with room() as root, FaultServer(on_request=luck) as server, ExitStack() as servers:
         world = World(root)
         world.ask(server.api_url)
         haste = SPEED, time.time()
         lanes = [
-            _Lane(number, world, nurseries.enter_context(Nursery()), haste)
+            _Lane(number, world, servers.enter_context(ForkServer()), haste)
             for number in range(LANES)
         ]
         with ThreadPoolExecutor(LANES) as pool:

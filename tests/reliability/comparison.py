@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tests.reliability import matrix, power
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.figures import Figure
-from tests.reliability.nursery import Nursery
+from tests.reliability.fork_server import ForkServer
 from tests.reliability.strikes import room
 from tests.reliability.tracing import CONNECT, Strike, Tracer
 from tests.worlds import World
@@ -60,7 +60,7 @@ def baseline_power(size: Size) -> Figure:
     Done means that the image is there as a whole: that its user sees.
     """
     figure = Figure("power lost in the twelve-line script, rerun", "(beside ours)")
-    with power.scene() as at, Nursery() as nursery:
+    with power.scene() as at, ForkServer() as fork_server:
         out = at.world.cwd / "out.png"
         arguments = ["a lighthouse", str(out)]
         power.recorded(at, [sys.executable, str(SCRIPT), *arguments])
@@ -70,7 +70,7 @@ def baseline_power(size: Size) -> Figure:
                 for _ in range(RUNS):
                     if is_whole(out, at.server):
                         break
-                    nursery.run(
+                    fork_server.run(
                         arguments,
                         env=at.world.env,
                         cwd=at.world.cwd,
@@ -105,20 +105,20 @@ def baseline_faults(size: Size) -> Figure:
 
 def _share(cases: Iterable[Case]) -> list[set[str]]:
     flaws = []
-    with Nursery() as nursery:
+    with ForkServer() as fork_server:
         for case in cases:
             with room() as root:
-                flaws.append(scripted(case, nursery, root))
+                flaws.append(scripted(case, fork_server, root))
     return flaws
 
 
-def scripted(case: Case, nursery: Nursery, root: Path) -> set[str]:
+def scripted(case: Case, fork_server: ForkServer, root: Path) -> set[str]:
     """Let one case happen to the script below `root`, and run it again; return what it did."""
     out = root / "out.png"
     with FaultServer() as server:
         server.strike(case.stage, case.fault, when=case.when, times=case.times)
         for _ in range(RUNS):
-            status = nursery.run(
+            status = fork_server.run(
                 ["a lighthouse", str(out)],
                 env=World(root).env | {"FLUXCLI_BASE_URL": server.api_url},
                 cwd=root,

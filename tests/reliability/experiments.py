@@ -17,7 +17,7 @@ from tests.reliability.canary import leaks
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.faults import ENDLESS, HARMLESS, MURKY, REFUSALS
 from tests.reliability.figures import Figure, Size
-from tests.reliability.nursery import Nursery
+from tests.reliability.fork_server import ForkServer
 from tests.reliability.pictures import png
 from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, Struck, room, scene, strike
 from tests.reliability.tracing import Strike
@@ -58,9 +58,9 @@ def kills(size: Size) -> Figure:
     """Kill at each system call."""
     figure = Figure("killed at a system call, rerun until done", "0 paid twice, 0 lost")
     doubts: collections.Counter[str] = collections.Counter()
-    with Nursery() as nursery:
+    with ForkServer() as fork_server:
         for plan in PLANS:
-            for struck in _each(nursery, plan, size, lambda at: Strike(at=at, signal=9)):
+            for struck in _each(fork_server, plan, size, lambda at: Strike(at=at, signal=9)):
                 _count(figure, struck)
                 if struck.after.unknown:
                     doubts[f"{plan.name}, at {struck.traced.struck}"] += 1
@@ -71,11 +71,11 @@ def kills(size: Size) -> Figure:
 def signals(size: Size) -> Figure:
     """Send INT, TERM and HUP at each third system call; half of them on a terminal."""
     figure = Figure("INT, TERM, HUP at a system call", "0 unknown, right status, cursor restored")
-    with Nursery() as nursery:
+    with ForkServer() as fork_server:
         for number in SIGNALS:
             smaller = Size(step=size.step * 3, seed=size.seed)
             points = _each(
-                nursery,
+                fork_server,
                 PLANS[0],
                 smaller,
                 lambda at, number=number: Strike(at=at, signal=number),  # type: ignore[misc]
@@ -109,9 +109,9 @@ def errnos(size: Size) -> Figure:
     figure = Figure(
         "system calls that fail", "0 tracebacks, 0 lost ids, 0 partial files, 0 paid twice"
     )
-    with Nursery() as nursery:
+    with ForkServer() as fork_server:
         for plan in PLANS[:2]:
-            calls = collections.Counter(strike(nursery, plan, None).traced.calls)
+            calls = collections.Counter(strike(fork_server, plan, None).traced.calls)
             points = [
                 Strike(at=at, call=call, errno=number)
                 for call, numbers in ERRNOS.items()
@@ -119,7 +119,7 @@ def errnos(size: Size) -> Figure:
                 for at in range(1, calls[call] + 1)
             ]
             for point in points[:: size.step]:
-                _judge_errno(figure, strike(nursery, plan, point))
+                _judge_errno(figure, strike(fork_server, plan, point))
     return figure
 
 
@@ -142,7 +142,7 @@ def _judge_errno(figure: Figure, struck: Struck) -> None:
 
 
 def _each(
-    nursery: Nursery,
+    fork_server: ForkServer,
     plan: Plan,
     size: Size,
     make: Callable[[int], Strike],
@@ -152,7 +152,7 @@ def _each(
     """Strike at every call (or every so-many-th), until the process has no more."""
     at, beyond = 1, 0
     while beyond < 2:
-        struck = strike(nursery, plan, make(at), terminal=terminal and at % 2 == 1)
+        struck = strike(fork_server, plan, make(at), terminal=terminal and at % 2 == 1)
         beyond += struck.traced.struck is None
         yield struck
         at += size.step

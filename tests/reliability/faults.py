@@ -217,7 +217,7 @@ def _cut_without_length(share: float, right: Answer) -> bytes:
     return b"HTTP/1.1 200 OK\r\n\r\n" + right.body[: int(len(right.body) * share)]
 
 
-def _cut_and_told(share: float, right: Answer) -> bytes:
+def _cut_and_announced(share: float, right: Answer) -> bytes:
     return replace(right, body=right.body[: int(len(right.body) * share)]).raw()
 
 
@@ -271,7 +271,7 @@ def result_cuts(count: int) -> Iterator[Fault]:
         share = number / count
         yield altered(f"cut at {share:.0%}", partial(_cut_short, share))
         yield altered(f"cut at {share:.0%}, no length", partial(_cut_without_length, share))
-        yield altered(f"cut at {share:.0%}, its own length", partial(_cut_and_told, share))
+        yield altered(f"cut at {share:.0%}, its own length", partial(_cut_and_announced, share))
 
 
 def flips(count: int) -> Iterator[Fault]:
@@ -317,7 +317,7 @@ def _stalled(wire: Wire, _: Answer) -> None:
     wire.stall(600.0)
 
 
-def _stalled_amid(wire: Wire, right: Answer) -> None:
+def _stalled_midway(wire: Wire, right: Answer) -> None:
     wire.send(right.raw()[:-4])
     wire.stall(600.0)
 
@@ -336,7 +336,7 @@ def _dripping_body(wire: Wire, _: Answer) -> None:
 
 ENDLESS: Final = (
     Fault("silence", _stalled),
-    Fault("silence before the last bytes", _stalled_amid),
+    Fault("silence before the last bytes", _stalled_midway),
     Fault("an endless head, byte by byte", _dripping_head),
     Fault("a long body, byte by byte", _dripping_body),
 )

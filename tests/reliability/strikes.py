@@ -25,7 +25,7 @@ from tests.worlds import Ran, SwiftClock, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.reliability.nursery import Nursery
+    from tests.reliability.fork_server import ForkServer
 
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
 
@@ -116,10 +116,12 @@ def room() -> Iterator[Path]:
         yield Path(root)
 
 
-def strike(nursery: Nursery, plan: Plan, what: Strike | None, *, terminal: bool = False) -> Struck:
+def strike(
+    fork_server: ForkServer, plan: Plan, what: Strike | None, *, terminal: bool = False
+) -> Struck:
     """Run a plan in a process of its own, strike it, and see the aftermath through."""
     with scene(plan) as (world, server):
-        struck = _struck(nursery, plan, what, world, server, terminal=terminal)
+        struck = _struck(fork_server, plan, what, world, server, terminal=terminal)
         ended = struck.ran if struck.traced.struck is None or struck.ran.status < 128 else None
         files = [world.cwd / name for name in plan.files]
         struck.after = finish(
@@ -129,7 +131,7 @@ def strike(nursery: Nursery, plan: Plan, what: Strike | None, *, terminal: bool 
 
 
 def _struck(
-    nursery: Nursery,
+    fork_server: ForkServer,
     plan: Plan,
     what: Strike | None,
     world: World,
@@ -143,7 +145,9 @@ def _struck(
     env = world.env | ({"TERM": "xterm-256color"} if terminal else {})
     streams = [Path("/dev/null"), out, shown]
     try:
-        process = nursery.birth(plan.arguments, env=env, cwd=world.cwd, streams=streams, gate=gate)
+        process = fork_server.start(
+            plan.arguments, env=env, cwd=world.cwd, streams=streams, gate=gate
+        )
         traced = Tracer(world.state, what).follow(process, gate=gate)
         screen = _drained(master) if terminal else err.read_bytes()
     finally:

@@ -15,8 +15,8 @@ import pytest
 from tests.reliability import comparison, processes
 from tests.reliability.fault_server import Answer, FaultServer
 from tests.reliability.faults import says
+from tests.reliability.fork_server import ForkServer
 from tests.reliability.matrix import Case
-from tests.reliability.nursery import Nursery
 from tests.reliability.strikes import HIDE, PLANS, SHOW, Plan, strike
 from tests.reliability.tracing import CONNECT, POSSIBLE, Strike, Tracer
 from tests.worlds import World
@@ -32,16 +32,16 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
+def fork_server() -> Iterator[ForkServer]:
+    with ForkServer() as fork_server:
+        yield fork_server
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 @pytest.mark.parametrize("at", range(30, 700, 110))
-def test_killed_and_run_again(nursery: Nursery, plan: Plan, at: int) -> None:
+def test_killed_and_run_again(fork_server: ForkServer, plan: Plan, at: int) -> None:
     """Wherever it is killed: the same command, run again, pays nothing twice and loses nothing."""
-    assert not strike(nursery, plan, Strike(at=at, signal=signal.SIGKILL)).after.wrong
+    assert not strike(fork_server, plan, Strike(at=at, signal=signal.SIGKILL)).after.wrong
 
 
 @pytest.mark.parametrize("at", [1, 2_000, 4_000])
@@ -54,9 +54,9 @@ def test_killed_from_its_start_on(at: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("at", [60, 230, 420, 600, 650, 670, 690])
-def test_interrupted(nursery: Nursery, number: int, at: int) -> None:
+def test_interrupted(fork_server: ForkServer, number: int, at: int) -> None:
     """A signal ends it with its own status, the cursor shown, nothing in doubt."""
-    struck = strike(nursery, PLANS[0], Strike(at=at, signal=number), terminal=True)
+    struck = strike(fork_server, PLANS[0], Strike(at=at, signal=number), terminal=True)
     assert not struck.after.wrong
     assert struck.after.unknown == 0
     assert struck.ran.status == 128 + number or struck.traced.struck in {None, "exit_group"}
@@ -65,9 +65,11 @@ def test_interrupted(nursery: Nursery, number: int, at: int) -> None:
 
 
 @pytest.mark.parametrize("at", [2, 3, 4])
-def test_interrupted_while_it_gives_the_signals_back(nursery: Nursery, at: int) -> None:
+def test_interrupted_while_it_gives_the_signals_back(fork_server: ForkServer, at: int) -> None:
     """A signal during the change of handlers waits: it is neither lost nor shown as a traceback."""
-    struck = strike(nursery, PLANS[0], Strike(at=at, call="rt_sigaction", signal=signal.SIGTERM))
+    struck = strike(
+        fork_server, PLANS[0], Strike(at=at, call="rt_sigaction", signal=signal.SIGTERM)
+    )
     assert struck.traced.struck == "rt_sigaction"
     assert struck.ran.status == 128 + signal.SIGTERM
     assert "Traceback" not in struck.ran.err
@@ -87,9 +89,9 @@ def test_interrupted_while_it_gives_the_signals_back(nursery: Nursery, at: int) 
     ],
 )
 @pytest.mark.parametrize("at", [1, 5])
-def test_a_call_that_fails(nursery: Nursery, call: str, number: int, at: int) -> None:
+def test_a_call_that_fails(fork_server: ForkServer, call: str, number: int, at: int) -> None:
     """A failing disk or table of files loses no id, leaves no part, shows no traceback."""
-    struck = strike(nursery, PLANS[0], Strike(at=at, call=call, errno=number))
+    struck = strike(fork_server, PLANS[0], Strike(at=at, call=call, errno=number))
     assert not struck.after.wrong
     assert not struck.partial
     assert not struck.lost_ids
@@ -110,8 +112,10 @@ def test_the_harness_sees_what_a_plain_script_pays(tmp_path: Path) -> None:
         assert server.charges == 2
 
 
-def test_the_harness_sees_what_a_plain_script_keeps(nursery: Nursery, tmp_path: Path) -> None:
-    """Handed an error's page for a picture, submit-poll-save is content with it: it can be seen."""
+def test_the_harness_sees_what_a_plain_script_keeps(
+    fork_server: ForkServer, tmp_path: Path
+) -> None:
+    """A script that submits, polls and saves keeps an error page as the image: it is found."""
     case = Case("result", says("gone", Answer(404, b"<html>gone</html>")))
     flaws = {"picture lost", "wrong file kept", "status 0 without a whole picture"}
-    assert comparison.scripted(case, nursery, tmp_path) == flaws
+    assert comparison.scripted(case, fork_server, tmp_path) == flaws

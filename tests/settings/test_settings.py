@@ -242,7 +242,7 @@ def test_unknown_entries_are_warned_of_once_the_file_is_read(home: Path) -> None
     path = settings.config_path
     assert settings.warnings == [
         f"`{path}:1`: no setting is called `modle`; did you mean `generate.model` or `edit.model`?",
-        f"`{path}:2`: `json` cannot stand in the config file",
+        f"`{path}:2`: `json` cannot be set in the config file",
         f"`{path}:4`: no setting is called `edit.qqqq`",
         f"`{path}:5`: no setting is called `edit.timeout`; did you mean `timeout`?",
     ]

@@ -68,7 +68,7 @@ class Guard:
                     Code.LOCK_INVALID,
                     f"`{source}`: the output `{output}` {objection}; "
                     "no file was touched, nothing was sent",
-                    hint=f"git log -p -- {source.name}  (who wrote it?)",
+                    hint=f"git log -p -- {source.name}  (shows who wrote it)",
                 )
 
     def _problem(self, output: str) -> str | None:

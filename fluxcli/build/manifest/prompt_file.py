@@ -27,5 +27,5 @@ def prompt_text(path: Path) -> str:
         raise BadValueError("is not text in UTF-8") from None
     text = text.replace("\r\n", "\n").rstrip()
     if not text.strip() or "\0" in text:
-        raise BadValueError("is empty, or holds a zero byte")
+        raise BadValueError("is empty, or contains a zero byte")
     return text

@@ -34,7 +34,7 @@ _ROOMS: Final = (
     ),
     *("fluxcli.output.output", "fluxcli.client.client", "fluxcli.journal.journal"),
     *("rich.progress", "encodings.idna", "certifi", "h11", "httpx"),
-    *("tests.benchmarks.hastener",),
+    *("tests.benchmarks.fast_clock",),
 )
 """What the commands for pictures import while they run."""
 
@@ -56,17 +56,17 @@ class _Asked:
     script: str | None = None
 
 
-class Nursery:
-    """Gives birth to processes; use it in a `with`."""
+class ForkServer:
+    """Forks processes; use it in a `with`."""
 
     def __enter__(self) -> Self:
         self._parent = subprocess.Popen(
-            [sys.executable, "-m", "tests.reliability.nursery"],
+            [sys.executable, "-m", "tests.reliability.fork_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._told()
+        self._answer()
         return self
 
     def __exit__(
@@ -77,7 +77,7 @@ class Nursery:
     ) -> None:
         self._parent.communicate()
 
-    def birth(
+    def start(
         self,
         arguments: Sequence[str],
         *,
@@ -111,9 +111,9 @@ class Nursery:
 
     def _order(self, requested: _Asked) -> int:
         print(json.dumps(asdict(requested)), file=self._parent.stdin, flush=True)
-        return int(self._told())
+        return int(self._answer())
 
-    def _told(self) -> str:
+    def _answer(self) -> str:
         if self._parent.stdout is None:
             raise ValueError("not entered")
         return self._parent.stdout.readline()
@@ -156,11 +156,11 @@ def _live(requested: _Asked) -> int:
 def _program(requested: _Asked) -> int:
     from fluxcli.cli import main  # noqa: PLC0415 - imported by the parent already
     from fluxcli.context import Context  # noqa: PLC0415
-    from tests.benchmarks.hastener import HastyClock  # noqa: PLC0415
+    from tests.benchmarks.fast_clock import FastClock  # noqa: PLC0415
 
     context = Context.of_process()
     if requested.haste:
-        context.clock = HastyClock(*requested.haste)
+        context.clock = FastClock(*requested.haste)
     return main(requested.arguments, context)
 
 

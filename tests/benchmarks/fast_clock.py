@@ -1,6 +1,6 @@
 """The program with a clock that runs many times as fast as the real one.
 
-Usage: hastener.py SPEED EPOCH ARGUMENT…, run with the program's Python. All processes that are
+Usage: fast_clock.py SPEED EPOCH ARGUMENT…, run with the program's Python. All processes that are
 given one `EPOCH` (real seconds since the epoch) agree on what time it is, so that they can share
 an account's limit. The processor keeps its own time: the work of a program seems
 `SPEED` times as slow. On the last line of stderr stands how many seconds went by.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class HastyClock(SystemClock):
+class FastClock(SystemClock):
     """Time since `epoch`, `speed` times as fast."""
 
     def __init__(self, speed: float, epoch: float) -> None:
@@ -49,7 +49,7 @@ class HastyClock(SystemClock):
 
 def main() -> None:
     """Run one command line; print how long it took by its own clock."""
-    clock = HastyClock(float(sys.argv[1]), float(sys.argv[2]))
+    clock = FastClock(float(sys.argv[1]), float(sys.argv[2]))
     begun = clock.monotonic()
     context = replace(Context.of_process(), clock=clock)
     status = run(sys.argv[3:], context)
