@@ -1,4 +1,4 @@
-"""One manifest has one lock, by whatever name it is reached."""
+"""One manifest has one lock, by any name it is reached."""
 
 from __future__ import annotations
 
