@@ -288,9 +288,12 @@ def exhausted(error: BaseException | None, *, sent: bool) -> FluxError | None:
 
     `sent`: something may have been submitted before.
     """
-    cause = error
+    cause, seen = error, set[int]()
     while cause is not None and not _is_exhausted(cause):
-        cause = cause.__cause__ or cause.__context__
+        # An exception may be its own cause.
+        seen.add(id(cause))
+        following = cause.__cause__ or cause.__context__
+        cause = None if id(following) in seen else following
     if cause is None:
         return None
     rest = "; `fluxcli status` lists what was submitted" if sent else ""

@@ -57,14 +57,26 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
         if target.kind != "stdout":
             _prove_place(target, values)
     except OSError as error:
-        raise exhausted(error, sent=False) or error from error
+        lack = exhausted(error, sent=False)
+        if lack is None:
+            raise
+        raise lack from error
 
 
 def _prove_handles() -> None:
+    """Open and close as many files as a download needs; only their number is tried.
+
+    Raises:
+        OSError: the process gets no more of them.
+    """
     handles: list[int] = []
     try:
         while len(handles) < _HANDLES:
             handles.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        # A system without that device has handles all the same.
+        if exhausted(error, sent=False) is not None:
+            raise
     finally:
         for handle in handles:
             os.close(handle)

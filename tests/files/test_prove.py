@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.files.output_path import NameValues, parse_target
 from fluxcli.files.prove import prove_writable
 from fluxcli.files.receive import temporary_beside
@@ -185,3 +185,47 @@ def test_trying_and_saving_at_the_same_place_do_not_disturb_each_other(tmp_path:
     for thread in threads:
         thread.join(60)
     assert failures == []
+
+
+@contextlib.contextmanager
+def no_null_device(number: int) -> Iterator[None]:
+    """Let the null device fail to open with an error of the system."""
+    opened = os.open
+
+    def refusing(path: str, *arguments: int, **more: int) -> int:
+        if path == os.devnull:
+            raise OSError(number, os.strerror(number))
+        return opened(path, *arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", refusing)
+        yield
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EIO])
+def test_a_system_without_a_null_device_can_save_images(tmp_path: Path, number: int) -> None:
+    with no_null_device(number):
+        prove("k.png", tmp_path)
+        prove("-", tmp_path)
+
+
+@pytest.mark.parametrize("output", ["k.png", "-", "new/"])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_few_file_handles_are_a_lack_of_resources(
+    tmp_path: Path, output: str, number: int
+) -> None:
+    with no_null_device(number), pytest.raises(FluxError) as caught:
+        prove(output, tmp_path)
+    assert caught.value.code is Code.NO_RESOURCES
+    assert "nothing was sent" in caught.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_is_its_own_cause_is_no_lack_of_resources() -> None:
+    """The chain of causes is followed once around."""
+    error = OSError(errno.EIO, "x")
+    error.__cause__ = error
+    assert exhausted(error, sent=False) is None
+    other = ValueError()
+    other.__cause__, error.__cause__ = error, other
+    assert exhausted(error, sent=False) is None
