@@ -149,6 +149,9 @@ class _BuildRun:
         project, plan = self._project, self._plan
         self._reports.remember(plan)
         _check_writable(project, plan)
+        if any(step.action.works for step in plan.steps):
+            # One error for all assets, before consent.
+            self._inputs.journal().check_writable()
         self._consent()
         if not self._call.locked:
             maintenance.settle(plan, project.manifest, project.lock)

@@ -102,6 +102,15 @@ class TaskLookup:
             raise self._of_another(rows[-1])
         return self._seen(here)
 
+    def check_writable(self) -> None:
+        """Make sure that tasks can be recorded.
+
+        Raises:
+            FluxError: JOURNAL.
+        """
+        with self._store.writing(lasting=False):
+            pass
+
     def service_of(self, task_id: str) -> tuple[str, bool] | None:
         """Return the origin of a task of any service, and whether that is a sandbox."""
         rows = self._store.rows("SELECT origin, sandbox FROM tasks WHERE task_id = ?", task_id)

@@ -481,6 +481,7 @@ def damaged(checkout: Checkout, output: str) -> Path:
     "output",
     [
         "../victim.png",
+        "~/victim.png",
         "/proc/self/environ",
         "link/victim.png",
         "fifo.png",

@@ -131,3 +131,13 @@ def test_an_interruption_leaves_nothing_in_the_lock_that_was_not_sent(world: Wor
     lock = (world.cwd / ".sandbox" / "assets.sandbox.lock").read_text()
     assert len(lock.splitlines()) == 1 + sent
     assert '"ref"' not in lock
+
+
+def test_what_is_retried_when_a_build_ends_is_not_unknown(world: World) -> None:
+    assert isinstance(world.clock, InterruptingClock)
+    world.clock.alarm = world.clock.monotonic() + 5
+    ran = world.run("build", "--yes", env={"FLUXCLI_SANDBOX_FAULTS": "submit:429x1000"})
+    assert ran.status == 130
+    assert "0 of 3 saved" in ran.err
+    assert "unknown" not in ran.err
+    assert _charges(world) == 0

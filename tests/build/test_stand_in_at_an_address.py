@@ -151,3 +151,15 @@ def test_a_build_at_a_stand_in_states_that_nothing_was_charged(
         _build(world, standin, "--reroll", "a", "--yes", "--json").record["summary"]["sandbox"]
         is True
     )
+
+
+def test_a_journal_that_cannot_be_written_is_one_error_before_anything_is_sent(
+    world: World, standin: Account
+) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    (world.state / "journal.sqlite3").mkdir(parents=True)
+    ran = _build(world, standin, "--yes")
+    assert ran.status == 1
+    assert ran.err.count("error:") == 1
+    assert "the journal" in ran.err
+    assert standin.charges == 0

@@ -40,6 +40,7 @@ def problem_with(output: str) -> str | None:
         ),
         ("\\" in output or output.startswith("/") or output[1:2] == ":", "is not a relative path"),
         (".." in parts, "leads out of the project's folder"),
+        (parts[0].startswith("~"), "begins with `~`, which shells replace"),
         (posixpath.normpath(output) != output, "is not in its plain form"),
         (any(_GIT.fullmatch(part) for part in parts), "lies in git's own folder"),
         (any(_DEVICE.fullmatch(part) for part in parts), "is a device on Windows"),

@@ -45,7 +45,7 @@ def below(output_dir: str, text: str) -> str:
     Raises:
         BadValueError: it is not a portable path, or its ending is not that of an image.
     """
-    if posixpath.isabs(text):
+    if posixpath.isabs(text) or text.startswith("~"):
         raise BadValueError("expected a relative path")
     plain = _portable(inside(posixpath.join(output_dir, text)))
     if text.endswith("/") or not split_ending(plain.rpartition("/")[2])[1]:
@@ -189,7 +189,7 @@ def inside(text: str) -> str:
     """
     if not text.isprintable() or "\\" in text:
         raise BadValueError("expected a path of printable characters, its parts joined by `/`")
-    if posixpath.isabs(text):
+    if posixpath.isabs(text) or text.startswith("~"):
         raise BadValueError("expected a relative path")
     plain = posixpath.normpath(text)
     parts = plain.split("/")

@@ -104,6 +104,8 @@ edit = "missing.png"
         ("assets=1", "2:8`: `assets`: expected a table", None),
         ("", "1:1`: there are no assets", "init"),
         ("output_dir='../x'\n[assets.a]\nprompt='x'", "leads out of the manifest's", None),
+        ("output_dir='~/x'\n[assets.a]\nprompt='x'", "expected a relative path", None),
+        ("[assets.a]\nprompt='x'\noutput='~/x.png'", "expected a relative path", None),
         ("[assets.a]\nprompt='x'\nedit='@a'", "form a cycle: `a` → `a`", None),
         ("[assets.a]\nprompt='x'\nedit='http://'", "`edit`: expected an address", None),
         (
