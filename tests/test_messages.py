@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from fluxcli.completion.program import program
+from tests.hints import unusable
 from tests.messages import Message, messages
 from tests.modules import ROOT
 
@@ -36,6 +37,19 @@ def test_messages_are_one_line_in_lower_case_without_a_full_stop(one: Message) -
         assert "\n" not in text
         assert not text.endswith((".", "!")) or text.endswith("...")
         assert text[0] in "`{-" or not text[0].isupper() or text.startswith("FLUXCLI")
+
+
+@pytest.mark.parametrize("one", [one for one in messages() if one.hint], ids=lambda one: one.place)
+def test_hints_are_command_lines_that_the_parser_accepts(one: Message) -> None:
+    # `World.run` checks each hint that a test prints, too, with all that is filled in.
+    if not re.search(r"fluxcli (config )?\{", one.hint):
+        assert unusable(one.hint) is None
+
+
+def test_a_wrong_command_in_a_hint_is_found() -> None:
+    assert unusable("fluxcli statsu") == "fluxcli statsu: No such command 'statsu'."
+    assert unusable("run `fluxcli generate --nope x` again")
+    assert unusable("--nope 3") == "no command has the flag --nope"
 
 
 @each_message

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxcli.cli import main
 from fluxcli.context import Context
+from tests.hints import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,7 +180,11 @@ class World:
         # Typer and rich, unlike us, print to the process's own streams.
         with redirect_stdout(context.stdout), redirect_stderr(context.stderr):
             status = main(arguments, context)
-        return Ran(int(status), written(context.stdout), written(context.stderr).decode())
+        ran = Ran(int(status), written(context.stdout), written(context.stderr).decode())
+        for line in ran.err.splitlines():
+            if line.startswith("hint: "):
+                assert unusable(line.removeprefix("hint: ")) is None
+        return ran
 
 
 def written(stream: object) -> bytes:

@@ -24,7 +24,9 @@ def command_with(flag: str, arguments: Sequence[str]) -> str:
     if not words:
         return ""
     for other in {one.partition("=")[0].casefold() for one in _before_end(words)} & {*FLAGS_MEANT}:
-        words = _replaced(other, words) or words
+        words = _replaced(other, words)
+        if not words:
+            return ""
     note = "  (the size follows from the aspect ratio)" if flag in RATIO_FLAGS else ""
     return join(["fluxcli", *words]) + note
 
@@ -40,10 +42,14 @@ def with_words(meant: str, words: Sequence[str]) -> str:
     for place in ('"PROMPT"', "WORDS"):
         if meant.endswith(place):
             return meant.replace(place, quote(" ".join(words)))
+    if meant.endswith("NAME"):
+        return meant.replace("NAME", join(words))
+    if meant.endswith("NAME VALUE"):
+        return meant.replace("NAME VALUE", join(words if len(words) > 1 else [*words, "VALUE"]))
     if "@last" in meant:
         return meant.replace("@last", join(words))
-    takes_words = meant.startswith(("fluxcli assets ", "fluxcli config unset", "fluxcli help"))
-    return f"{meant} {join(words)}" if takes_words and "api_key" not in meant else meant
+    takes_words = meant.startswith(("fluxcli assets ", "fluxcli help"))
+    return f"{meant} {join(words)}" if takes_words else meant
 
 
 def _before_end(words: Sequence[str]) -> Sequence[str]:
@@ -64,7 +70,7 @@ def _replaced(flag: str, arguments: Sequence[str]) -> list[str]:
         return _with_flag(kept, [meant, *value.split()])
     kept, values = _without(arguments, {flag})
     typed = values.get(flag)
-    if not typed:
+    if not typed or (value == "N" and not typed.isdecimal()):
         return []
     folder = "/" if value.endswith("/") and not typed.endswith("/") else ""
     return _with_flag(kept, [meant, typed + folder])

@@ -110,6 +110,8 @@ def test_there_is_one_source_for_the_prompt(box: World, other: tuple[str, ...]) 
         (("cube.png", "make it red", "--no-input"), 'fluxcli edit cube.png "make it red"'),
         (("search", "red", "fox"), 'fluxcli status --search "red fox"'),
         (("open", "abcd", "efgh"), "fluxcli download abcd efgh --open"),
+        (("set", "model", "max"), "fluxcli config set model max"),
+        (("unset", "model"), "fluxcli config unset model"),
         (("watch",), "fluxcli status @last --wait"),
         (("generate", "a", "--out", "x.png"), "fluxcli generate a --output x.png"),
         (("generate", "a", "--format=png"), "fluxcli generate a --output-format png"),
