@@ -39,15 +39,12 @@ def with_words(meant: str, words: Sequence[str]) -> str:
         image, *prompt = words
         shown = quote(" ".join(prompt)) if prompt else '"PROMPT"'
         return meant.replace('IMAGE "PROMPT"', f"{quote(image)} {shown}")
-    for place in ('"PROMPT"', "WORDS"):
-        if meant.endswith(place):
-            return meant.replace(place, quote(" ".join(words)))
-    if meant.endswith("NAME"):
-        return meant.replace("NAME", join(words))
-    if meant.endswith("NAME VALUE"):
-        return meant.replace("NAME VALUE", join(words if len(words) > 1 else [*words, "VALUE"]))
-    if "@last" in meant:
-        return meant.replace("@last", join(words))
+    one, several = quote(" ".join(words)), join(words)
+    pair = several if len(words) > 1 else f"{several} VALUE"
+    places = {'"PROMPT"': one, "WORDS": one, "NAME VALUE": pair, "NAME": several, "@last": several}
+    for place, typed in places.items():
+        if place in meant:
+            return meant.replace(place, typed)
     takes_words = meant.startswith(("fluxcli assets ", "fluxcli help"))
     return f"{meant} {join(words)}" if takes_words else meant
 

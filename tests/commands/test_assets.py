@@ -117,7 +117,7 @@ def test_a_build_below_finds_the_manifest_above(project: World) -> None:
         (("explain", "a.toml", "b.toml"), "one manifest at a time"),
         (("explain", "heroo"), "no asset is called `heroo`"),
         (("adopt", "hero"), "there is no `hero.png`"),
-        (("init", "assets.lock"), "ends in `.toml`"),
+        (("init", "assets.lock"), "end in `.toml`"),
         (("explane", "hero"), "explain"),
     ],
 )

@@ -104,7 +104,7 @@ class TestFaults:
         assert box.clock.monotonic() - began <= most
 
     def test_an_unsaved_image_is_fetched_by_the_same_command(self, box: World) -> None:
-        box.env["FLUXCLI_SANDBOX_FAULTS"] = "download:503x99"
+        box.env["FLUXCLI_SANDBOX_FAULTS"] = "download:503x9999"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.record["error"]["hint"]) == (6, "fluxcli download --unsaved")
         del box.env["FLUXCLI_SANDBOX_FAULTS"]
