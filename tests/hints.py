@@ -67,5 +67,5 @@ def _refusal(words: tuple[str, ...]) -> str | None:
     except (SystemExit, typer.Exit, AttributeError):
         # `--help` and `--version` act when they are read, and there is no context to print with.
         return None
-    except Exception as error:  # noqa: BLE001 - whatever the parser raises is a refusal
+    except Exception as error:  # noqa: BLE001 - the parser raises many kinds
         return str(getattr(error, "message", None) or error or type(error).__name__)
