@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Final
 
 import pytest
@@ -70,3 +71,10 @@ def test_every_function_that_a_document_names_is_in_its_module(name: str) -> Non
 
 def _defines(source: str, name: str) -> bool:
     return re.search(rf"^\s*(?:def|class) {name}\b|^{name}\b", source, re.MULTILINE) is not None
+
+
+def test_the_layers_are_those_of_the_import_contract() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    contracts = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["containers"] == ["fluxcli"])
+    assert "```\n" + "\n".join(layers) + "\n```" in _text("ARCHITECTURE.md")

@@ -69,7 +69,7 @@ class _Paused:
 _Message = Event | _Ended | _Paused | None
 
 
-class _Flights:
+class _OpenSubmissions:
     """Counts the submissions under way; the workers count, so that none is overlooked.
 
     Once closed, no more may begin.
@@ -83,14 +83,14 @@ class _Flights:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def depart(self, key: str) -> bool:
+    def begin(self, key: str) -> bool:
         """Count a submission that begins; return False if no more may."""
         with self._guard:
             if not self._closed:
                 self._keys.add(key)
             return not self._closed
 
-    def land(self, key: str) -> None:
+    def end(self, key: str) -> None:
         """Note that the outcome of a submission, if there was one, is known and was reported."""
         with self._guard:
             self._keys.discard(key)
@@ -124,7 +124,7 @@ class Scheduler:
         self._handed: dict[Job, _Pool] = {}
         self._heap: list[tuple[float, int, _Paused]] = []
         self._order = itertools.count()
-        self._flights = _Flights()
+        self._open = _OpenSubmissions()
         self._paid: set[str] = set()
         self._active = 0
         self._stopping = False
@@ -232,32 +232,32 @@ class Scheduler:
                     self._box.put(self._advance(job))
                 except BaseException as crash:  # noqa: BLE001 - raised again in the caller's thread
                     self._box.put(_Ended(job, crash))
-                    self._flights.land(job.key)
+                    self._open.end(job.key)
 
     def _advance(self, job: Job) -> _Message:
         """Run a job to its next wait; once the run is to end, to its next event, without paying."""
         for step in job.steps:
             if isinstance(step, Submitting):
-                if not self._flights.depart(job.key):
+                if not self._open.begin(job.key):
                     return _Paused(job, 0.0)
                 self._box.put(step)
                 continue
             if isinstance(step, Event):
                 self._box.put(step)
-            self._flights.land(job.key)
+            self._open.end(job.key)
             if isinstance(step, Wait):
                 return _Paused(job, step.until, is_read=step.is_read)
             if self._stopping:
                 return _Paused(job, 0.0)
-        self._flights.land(job.key)
+        self._open.end(job.key)
         return _Ended(job)
 
     def _wind_up(self) -> Iterator[Event | None]:
         """Begin no more submissions, and wait a moment for the answers to those under way."""
         self._stopping = True
-        self._flights.close()
+        self._open.close()
         end = self._clock.monotonic() + GRACE_SECONDS
-        while self._flights and (left := end - self._clock.monotonic()) > 0:
+        while self._open and (left := end - self._clock.monotonic()) > 0:
             yield self._receive(min(left, TICK_SECONDS))
         with suppress(queue.Empty):
             while True:
@@ -268,7 +268,7 @@ class Scheduler:
 
     def _interrupted(self) -> FluxError:
         number = self._interrupts.number or signal.SIGINT
-        lost, alive = len(self._flights), len(self._paid)
+        lost, alive = len(self._open), len(self._paid)
         said = f"stopped by {signal.Signals(number).name}"
         hint = None
         if alive:

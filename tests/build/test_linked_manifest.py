@@ -1,4 +1,4 @@
-"""One manifest has one lock, by any name it is reached."""
+"""One manifest has one lock, under any of its names."""
 
 from __future__ import annotations
 

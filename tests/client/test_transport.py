@@ -132,7 +132,7 @@ class TestTheTrace:
         assert traced[1] == "< 500 \N{REPLACEMENT CHARACTER}" + "x" * 1999
 
 
-class TestAFlight:
+class TestAnExchange:
     def test_a_proxys_own_request_is_not_the_call(self) -> None:
         """CONNECT sends headers too; the paid request has not left yet."""
         left: list[str] = []
