@@ -163,3 +163,22 @@ def test_a_journal_that_cannot_be_written_is_one_error_before_anything_is_sent(
     assert ran.err.count("error:") == 1
     assert "the journal" in ran.err
     assert standin.charges == 0
+
+
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_a_merge_prefers_what_was_paid_for(
+    world: World, standin: Account, *, paid_first: bool
+) -> None:
+    (world.cwd / "assets.toml").write_text(_TWO)
+    assert _build(world, standin, "--yes").status == 0
+    lock = world.cwd / "assets.lock"
+    header, first, second = lock.read_text().splitlines()
+    paid = json.loads(first) | {"origin": API_URL, "sha256": "0" * 64, "task_id": "f" * 32}
+    del paid["sandbox"]
+    both = [json.dumps(paid), first] if paid_first else [first, json.dumps(paid)]
+    lock.write_text("\n".join([header, *both, second]) + "\n")
+    plan = world.run("build", "--plan", "--json").record
+    (asset,) = (one for one in plan["assets"] if one["name"] == "a")
+    assert asset["action"] == "edited"
+    assert _build(world, standin, "--yes", "--force").status == 10
+    assert "f" * 32 in lock.read_text()

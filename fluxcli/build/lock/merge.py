@@ -49,7 +49,7 @@ def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
     """Return one entry for all lines of an asset.
 
     The image whose bytes are on the disk wins; without any, one that replaced the others; else
-    all stay as rivals.
+    all stay as rivals. What a sandbox made never wins against what was paid for.
     """
     if len(entries) == 1:
         return entries[0]
@@ -61,7 +61,7 @@ def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
     open_ones = _unique(entry.pending for entry in entries if entry.pending)
     open_ones = [one for one in open_ones if not _is_among(one, [*kept, *lost, *history])]
     # A submission of unknown outcome comes first, so that it is held.
-    open_ones.sort(key=lambda one: (one.task_id is not None, -one.submitted_at))
+    open_ones.sort(key=lambda one: (one.task_id is not None, one.is_free, -one.submitted_at))
     earlier = _unique([*history, *(one for one in lost if one.task_id), *open_ones[1:]])
     return LockEntry(
         made=rivals[0] if len(rivals) == 1 else None,
@@ -74,6 +74,8 @@ def combined(entries: Sequence[LockEntry], file_hash: FileHash) -> LockEntry:
 def _winners(
     images: list[LockedImage], history: Sequence[LockedRequest], file_hash: FileHash
 ) -> list[LockedImage]:
+    # What a sandbox made replaces nothing.
+    images = [one for one in images if one.adopted or not one.request.is_free] or images
     if len(images) < 2:  # noqa: PLR2004 - one has no rival
         return images
     there = [one for one in images if file_hash(one.output) == one.sha256]
