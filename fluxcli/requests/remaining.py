@@ -121,7 +121,7 @@ def naming_paid(begun: Callable[[], Iterable[Task]]) -> Iterator[None]:
         raise FluxError(
             error.code,
             f"{error.message}; {named} already paid and not saved",
-            hint=f"{error.hint}; or `{resume}`" if error.hint else resume,
+            hint=f"{error.hint}; `{resume}` saves what is paid" if error.hint else resume,
             task_id=paid[0].task_id if is_one else None,
             ref=paid[0].ref if is_one else None,
         ) from error
