@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -117,11 +118,16 @@ class _Candidates:
         reporter = reporter_for(inputs)
         reporter.follow(self._counted(events), count=count, usual=usual)
         sheet = self._folder / "index.html"
-        sheet.write_text(contact_sheet(asset, self._folder), encoding="utf-8")
+        sheet.write_text(contact_sheet(asset, self._folder, self._pick("N")), encoding="utf-8")
         inputs.output.note(f"contact sheet: {sheet}")
-        manifest = self._project.manifest
-        inputs.output.hint(manifest.command("assets pick", asset.name, str(first)))
+        inputs.output.hint(self._pick(str(first)))
         return overall(self._errors, done=self._saved)
+
+    def _pick(self, choice: str) -> str:
+        """Return the command that picks a candidate, in the folder where the candidates are."""
+        flags = ("--sandbox",) if self._inputs.sandbox else ()
+        manifest = replace(self._project.manifest, flags=flags)
+        return manifest.command("assets pick", self._asset.name, choice)
 
     def _counted(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
         for event in events:
@@ -132,8 +138,8 @@ class _Candidates:
             yield event
 
 
-def contact_sheet(asset: Asset, folder: Path) -> str:
-    """Return the HTML page of an asset's candidates, each under its number."""
+def contact_sheet(asset: Asset, folder: Path, pick: str) -> str:
+    """Return the HTML page of an asset's candidates; `pick` is the command to choose one."""
     files = [one for one in folder.glob("*-*.*") if one.name.partition("-")[0].isdecimal()]
     files.sort(key=lambda path: int(path.name.partition("-")[0]))
     cells = "".join(
@@ -151,5 +157,5 @@ def contact_sheet(asset: Asset, folder: Path) -> str:
         "grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr))}"
         "figure{margin:0}img{width:100%}code{overflow-wrap:anywhere}</style>"
         f"<h1>Candidates of {name}</h1><p>{prompt}</p><main>{cells}</main>"
-        f"<p><code>fluxcli assets pick {name} N</code></p></html>\n"
+        f"<p><code>{escape(pick)}</code></p></html>\n"
     )

@@ -64,6 +64,9 @@ def test_candidates_of_a_sandbox_stay_apart(world: World, standin: Account) -> N
     ran = _build(world, standin, "a", "--candidates", "2", "--yes")
     assert ran.status == 0, ran.err
     assert _files(world) == before
+    assert "hint: fluxcli assets pick a 1 --sandbox" in ran.err
+    assert world.run("assets", "pick", "a", "1", "--sandbox").status == 0
+    assert _files(world) == before
 
 
 def test_a_plan_shows_what_the_next_build_does(world: World, standin: Account) -> None:
