@@ -119,8 +119,26 @@ def _listed(context: Context, filters: ListOptions, *, offline: bool) -> list[Ta
     """Return the tasks to list, newest first, brought up to date unless `offline`."""
     every = filters.everything or filters.html is not None
     limit = None if every else filters.limit
-    found = _selected(context, filters, limit=None if filters.is_any else limit)[:limit]
-    return found if offline else _refreshed(context, found)
+    states = _states(filters.state)
+    # A running task may have any state by now, so that it is polled before the filter.
+    asked = states if offline or states is None else states | {State.RUNNING}
+    found = _selected(context, filters, asked, limit=None if filters.is_any else limit)
+    if asked == states:
+        found = found[:limit]
+    fresh = found if offline else _refreshed(context, found)
+    return [task for task in fresh if states is None or task.state in states][:limit]
+
+
+def _states(name: str | None) -> frozenset[State] | None:
+    """Return the states that `--state` names; None for all."""
+    states = None if name is None else STATES.get(name)
+    if name is not None and states is None:
+        raise FluxError(
+            Code.USAGE,
+            f"`--state {name}`: expected one of {', '.join(STATES)}",
+            hint=f"--state {nearest(name.casefold(), STATES) or 'unsaved'}",
+        )
+    return states
 
 
 def _reporter(context: Context) -> TaskReporter:
@@ -172,16 +190,14 @@ def _recorded_id(path: Path) -> str | None:
     return str(found) if is_id else None
 
 
-def _selected(context: Context, filters: ListOptions, *, limit: int | None) -> list[Task]:
+def _selected(
+    context: Context,
+    filters: ListOptions,
+    states: frozenset[State] | None,
+    *,
+    limit: int | None,
+) -> list[Task]:
     """Return the tasks of this machine that match all filters, newest first."""
-    state = filters.state
-    states = None if state is None else STATES.get(state)
-    if state is not None and states is None:
-        raise FluxError(
-            Code.USAGE,
-            f"`--state {state}`: expected one of {', '.join(STATES)}",
-            hint=f"--state {nearest(state.casefold(), STATES) or 'unsaved'}",
-        )
     earliest = _earliest(context, filters.since)
     words = (filters.search or "").casefold().split()
     return [

@@ -148,7 +148,10 @@ class ProgressReporter(Progress):
             case events.Accepted(task_id=task_id):
                 return f"task {visible(task_id)} accepted"
             case events.Resumed(task=task):
-                return f"resuming task {visible(task.task_id or task.ref)}; no extra charge"
+                name = task.task_id or task.ref
+                # Its name may be the key of its lines already.
+                named = "" if self._several and event.key == name else f" task {visible(name)}"
+                return f"resuming{named}; no extra charge"
             case events.Warned():
                 return _warning(event, self._run.style)
             case events.Trouble(error=error, seconds=seconds):

@@ -224,3 +224,9 @@ def test_bad_usage(box: World, words: list[str], message: str) -> None:
     assert ran.status == 2
     assert message in ran.err
     assert list(box.cwd.iterdir()) == []
+
+
+def test_a_line_names_its_task_once(box: World) -> None:
+    ids = [begun(box, prompt=prompt) for prompt in ("a fox", "a hare")]
+    lines = box.run("download", "--unsaved").err.splitlines()
+    assert {f"{one}: resuming; no extra charge" for one in ids} <= set(lines)

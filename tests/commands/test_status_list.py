@@ -179,3 +179,34 @@ def test_spending_needs_no_key_and_counts_what_was_charged(box: World) -> None:
     assert record["days"][0]["images"] == 3
     box.clock.sleep(40 * 86400)
     assert box.run("credits", "--since", "30d", "--json").record["days"] == []
+
+
+def test_filters_go_by_the_state_that_the_service_reports_now(box: World) -> None:
+    begun(box, "a fox")
+    assert box.run("status", "--state", "running").lines[1].split()[1] == "running"
+    box.clock.sleep(60)
+    assert box.run("status", "--state", "succeeded", "--offline").lines == []
+    assert box.run("status", "--state", "succeeded").lines[1].split()[1] == "succeeded"
+    assert box.run("status", "--state", "running").err.splitlines()[0] == "no task matches"
+
+
+def test_a_card_breaks_prose_at_blanks_and_leaves_commands_whole(box: World) -> None:
+    box.run("generate", "a fox in the snow below a very old pine", "-o", "fox.jpg")
+    ran = box.run("status", "@last", "--offline", terminal=True, env={"COLUMNS": "40"})
+    lines = [plain(line) for line in ran.lines]
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("prompt   "))
+    assert [line[20:] for line in lines[place : place + 3]] == [
+        "a fox in the snow",
+        "below a very old",
+        "pine",
+    ]
+    (following,) = (line for line in lines if line.startswith("next"))
+    assert re.fullmatch(r'next +fluxcli edit @[\da-f]{8} "what to change"', following)
+
+
+def test_a_file_name_is_not_asked_for_as_a_task(box: World) -> None:
+    ran = box.run("status", "missing.png")
+    assert (ran.status, ran.err.splitlines()[0]) == (
+        8,
+        "error: there is no image file `missing.png`",
+    )
