@@ -51,6 +51,10 @@ dt{opacity:.65}dd{margin:0;font-family:ui-monospace,monospace;font-size:.85em}
 """
 
 
+_SHORT: Final = 8
+"""Characters of an id that a page shows; its link and the details have all."""
+
+
 def page(
     tasks: Sequence[Task], known: Sequence[Task], now: float, command: Callable[[str], str] = str
 ) -> str:
@@ -64,6 +68,8 @@ def page(
 
 
 def _article(task: Task, fields: Sequence[tuple[str, str]], shown: set[str]) -> str:
+    # A page is kept: how long ago something was would be wrong when it is read.
+    fields = [(name, _moment(text) if name == "created" else text) for name, text in fields]
     values = dict(fields)
     facts = [
         f'<span class="state {task.state}">{task.state}</span>',
@@ -74,7 +80,7 @@ def _article(task: Task, fields: Sequence[tuple[str, str]], shown: set[str]) -> 
         facts.append(f"kept by the service until {_text(values['kept until'])}")
     parent = (task.source or "").removeprefix("task:")
     if task.source and parent != task.source:
-        text = f"edit of {_text(parent)}"
+        text = f"edit of {_text(parent[:_SHORT])}"
         facts.append(f'<a href="#{_text(parent)}">{text}</a>' if parent in shown else text)
     rows = "".join(f"<dt>{_text(name)}</dt><dd>{_text(text)}</dd>" for name, text in fields)
     return (
@@ -82,6 +88,11 @@ def _article(task: Task, fields: Sequence[tuple[str, str]], shown: set[str]) -> 
         f"<h2>{_text(task.request.prompt)}</h2><p>{' · '.join(facts)}</p>"
         f"<details><summary>details</summary><dl>{rows}</dl></details></article>\n"
     )
+
+
+def _moment(text: str) -> str:
+    """Return a time of a card without its age, as `2026-11-26 01:02:35 UTC`."""
+    return text.partition(" (")[0].replace("T", " ").replace("Z", " UTC")
 
 
 def _image(task: Task) -> str:

@@ -210,3 +210,11 @@ def test_a_file_name_is_not_asked_for_as_a_task(box: World) -> None:
         8,
         "error: there is no image file `missing.png`",
     )
+
+
+def test_a_page_that_is_kept_names_moments_and_not_how_long_ago_they_were(box: World) -> None:
+    box.run("generate", "a fox", "-o", "fox.jpg")
+    box.run("status", "--html", "g.html", "--offline")
+    text = (box.cwd / "g.html").read_text()
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text)
+    assert not re.search(r"just now|\bago\b", text)
