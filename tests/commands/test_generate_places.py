@@ -169,6 +169,7 @@ class TestSkipping:
         made = box.run("generate", "a fox", "-o", "fox.jpg", "--json").record
         kept = box.run("generate", "a fox", "-o", "fox.jpg", "--skip-existing", "--json").record
         assert (kept["state"], kept["task_id"], kept["ref"]) == ("saved", None, None)
+        assert kept["sandbox"] is True
         same = ("path", "bytes", "width", "height", "sha256")
         assert [kept[name] for name in same] == [made[name] for name in same]
 

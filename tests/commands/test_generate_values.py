@@ -127,6 +127,7 @@ class TestMoney:
         ran = box.run("generate", "a fox", "-n", "21", "--json")
         assert (ran.status, ran.code) == (7, "no_consent")
         assert "105 credits" in ran.err
+        assert "--max-credits 105" in ran.record["error"]["hint"]
         assert spent(box) == 0
 
     @pytest.mark.parametrize("consent", [("--yes",), ("-y",), ("--max-credits", "110")])

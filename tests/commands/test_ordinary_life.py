@@ -103,6 +103,7 @@ class TestSettling:
     ) -> None:
         assert box.run("status", ref, "--settle", outcome).status == 0
         assert box.run("status", ref, "--offline", "--json").record["state"] == "refused"
+        assert "settled by hand" in box.run("status", ref, "--offline").out.decode()
 
     @pytest.mark.parametrize(
         "outcome",
