@@ -17,7 +17,7 @@ from fluxcli.build.steps import Action, Plan
 from fluxcli.build.terminal import reporter_for
 from fluxcli.catalog import SUBMISSIONS
 from fluxcli.errors import Code, FluxError, Status, reason_of
-from fluxcli.requests.resolve import check_spending
+from fluxcli.requests.consent import check_spending
 from fluxcli.system import disk
 from fluxcli.tasks.scheduler import IN_FLIGHT
 

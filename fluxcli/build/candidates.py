@@ -23,7 +23,7 @@ from fluxcli.errors import Code, FluxError, overall
 from fluxcli.events import Failed, Finished
 from fluxcli.files.output_path import parse_target
 from fluxcli.files.templates import escaped
-from fluxcli.requests.resolve import check_spending
+from fluxcli.requests.consent import check_spending
 from fluxcli.tasks.run_options import PictureRequest
 
 if TYPE_CHECKING:

@@ -247,7 +247,7 @@ def check_agreed(context: Context, flags: PictureOptions, estimate: int) -> None
     Raises:
         FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
     """
-    from fluxcli.requests.resolve import check_spending
+    from fluxcli.requests.consent import check_spending
 
     context.journal.day_limit.check(estimate)
     check_spending(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import CONSENT_CREDITS, CREDITS, EXTENSION, MAX_COUNT
+from fluxcli.catalog import CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.clock import local_day
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
@@ -40,7 +40,7 @@ from fluxcli.tasks.download import request_values
 from fluxcli.tasks.run_options import PictureRequest, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from fluxcli.catalog import Mode
     from fluxcli.settings.settings import Settings
@@ -100,44 +100,6 @@ class ResolvedRequest:
             model=request.model,
             ratio=request.aspect_ratio,
             ext=EXTENSION[request.output_format],
-        )
-
-
-def check_spending(
-    estimate: int,
-    *,
-    most: int | None,
-    agreed: bool,
-    ask: Callable[[str], bool | None],
-    free: int = CONSENT_CREDITS,
-    command: str = "",
-) -> None:
-    """Check that this many credits may be spent; up to `free` of them without a question.
-
-    `command` is what agrees to it, `--yes` at its end.
-
-    Raises:
-        FluxError: OVER_BUDGET or NO_CONSENT; nothing was sent.
-    """
-    if most is not None and estimate > most:
-        raise FluxError(
-            Code.OVER_BUDGET,
-            f"the estimate of {estimate} credits is over `--max-credits {most}`; nothing was sent",
-            hint=f"--max-credits {estimate}",
-        )
-    if agreed or most is not None or estimate <= free:
-        return
-    answer = ask(f"spend an estimated {estimate} credits?")
-    if not answer:
-        needs = (
-            f"an estimated {estimate} credits need your consent" if answer is None else "cancelled"
-        )
-        raise FluxError(
-            Code.NO_CONSENT,
-            f"{needs}: nothing was sent, nothing was charged",
-            hint=f"{command}, or --max-credits {estimate}"
-            if command
-            else f"`--yes`, or `--max-credits {estimate}`",
         )
 
 

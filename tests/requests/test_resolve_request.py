@@ -10,10 +10,11 @@ import pytest
 
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.models import State, Task
+from fluxcli.requests.consent import check_spending
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
 from fluxcli.requests.remaining import OutputRules, Remaining, select
-from fluxcli.requests.resolve import ResolvedRequest, check_spending, resolve_request
+from fluxcli.requests.resolve import ResolvedRequest, resolve_request
 from fluxcli.settings.settings import Settings
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
