@@ -22,7 +22,7 @@ _SHOWN_ROWS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found; `ok` None: it could not be tried."""
+    """The result of one check; `ok` None: it could not be run."""
 
     check: str
     ok: bool | None
@@ -36,7 +36,7 @@ class Finding:
 
     @property
     def hint(self) -> str | None:
-        """What mends it, unless that is to run this very command."""
+        """The command that repairs it, unless that is `config check` itself."""
         hint = self.error.hint if self.error else None
         return None if hint and hint.startswith("fluxcli config check") else hint
 
@@ -49,7 +49,7 @@ class Finding:
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    """Yield what each check finds; the network is used only if settings and key are right."""
+    """Yield the result of each check; the network is used only if settings and key are right."""
     settings = context.settings
     first = [
         _find("config file", lambda: _config_file(settings)),

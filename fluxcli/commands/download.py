@@ -75,7 +75,7 @@ def download(
 
 
 def _existing(place: PlaceOptions, *, unsaved: bool) -> Existing:
-    """Say what becomes of a file in the way; `--unsaved` loses nothing and refuses nothing."""
+    """Return the rule for existing files; `--unsaved` overwrites nothing and refuses nothing."""
     if place.force:
         return "replace"
     if place.skip_existing:

@@ -56,7 +56,7 @@ def help(  # noqa: A001 - the word that the user types
 
 
 def _print_document(output: Output, words: Sequence[str]) -> None:
-    """Print the whole document, or what it has about one command."""
+    """Print the whole document, or its part about one command."""
     import json
 
     document = fast_help.document()

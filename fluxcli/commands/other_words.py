@@ -1,4 +1,4 @@
-"""Words and flags of other tools, and what fluxcli has in their place."""
+"""Words and flags of other tools, and their equivalents in fluxcli."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from fluxcli.fields import FIELDS
 
 
 class RequestOptions(FlagTable):
-    """What the image is to be: a flag for each row of the table of request fields."""
+    """The request: a flag for each row of the table of request fields."""
 
     title = "Image"
 

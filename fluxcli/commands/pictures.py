@@ -70,7 +70,7 @@ def make_pictures(
         )
         return
     declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
-    # Where everything is on the disk already, neither key nor network is needed.
+    # If everything is on the disk already, neither key nor network is needed.
     with _naming_paid(context, resolved, flags):
         runner = picture_runner(context, flags) if selection.wanted else None
         _check_spending(context, resolved, flags, selection)
@@ -139,7 +139,7 @@ def _resolved(
 
 
 def request_environment(context: Context) -> RequestEnvironment:
-    """Return what requests are resolved with."""
+    """Return the settings and services that requests are resolved with."""
     from fluxcli.requests.inputs import RequestEnvironment
 
     return RequestEnvironment(
