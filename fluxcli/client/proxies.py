@@ -46,14 +46,13 @@ def proxy_for(url: str, env: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _named(env: Mapping[str, str], name: str) -> tuple[str, str] | None:
-    """Return the variable, in lower or upper case, and its value; None if it is empty."""
+    """Return the variable and its value, the lower-case name first; an empty one is as if unset."""
     for variable in (name, name.upper()):
         if variable == "HTTP_PROXY" and "REQUEST_METHOD" in env:
             # In a CGI program a client could set it with a header.
             continue
-        if variable in env:
-            value = env[variable].strip()
-            return (variable, value) if value else None
+        if value := env.get(variable, "").strip():
+            return variable, value
     return None
 
 
