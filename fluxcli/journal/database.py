@@ -154,6 +154,8 @@ class Database:
         )
         try:
             connection.row_factory = sqlite3.Row
+            for setting in disk.database_settings():
+                connection.execute(setting)
             if _version(connection) != VERSION:
                 # One process at a time: SQLite calls a new file locked, without waiting, if two
                 # of them change its mode.

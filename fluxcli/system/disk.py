@@ -27,6 +27,9 @@ NO_WAIT: Final = BINARY | getattr(os, "O_NONBLOCK", 0)
 OPEN_FILES_STAY: Final = sys.platform == "win32"
 """Whether an open file can be neither renamed nor removed, by this process or another."""
 
+_FULL_SYNC: Final = 51
+"""F_FULLFSYNC of <sys/fcntl.h> on macOS: the drive writes its cache, too."""
+
 _PAUSES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds between attempts: a virus scanner holds a new file for a moment."""
 
@@ -55,20 +58,29 @@ def set_mode(handle: int, mode: int) -> None:
             os.fchmod(handle, mode)
 
 
-def sync(handle: int) -> None:
+def sync(handle: int, *, control: Callable[[int, int], object] | None = None) -> None:
     """Return once an open file's bytes are on the disk itself.
+
+    `control` is `fcntl.fcntl` of a system where `fsync` ends at the drive's cache.
 
     Raises:
         OSError: they cannot be written.
     """
-    if sys.platform == "darwin":  # pragma: no cover - run by the macOS job
-        import fcntl
-
-        # There `fsync` ends at the drive's cache (fsync(2)); not every file system has this.
+    if control is None and sys.platform == "darwin":  # pragma: no cover - run by the macOS job
+        from fcntl import fcntl as control
+    if control is not None:
+        # Not every file system has this; a full or broken disk is reported by `fsync` as well.
         with contextlib.suppress(OSError):
-            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            control(handle, _FULL_SYNC)
             return
     os.fsync(handle)
+
+
+def database_settings(system: str = sys.platform) -> tuple[str, ...]:
+    """Return what SQLite must be set to, so that its syncs are those of `sync`."""
+    if system != "darwin":
+        return ()
+    return ("PRAGMA fullfsync = 1", "PRAGMA checkpoint_fullfsync = 1")
 
 
 def sync_folder(folder: Path) -> None:

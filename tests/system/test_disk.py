@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import sqlite3
 import stat
 from typing import TYPE_CHECKING
 
@@ -135,3 +137,33 @@ def test_the_mode_of_an_open_file(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_synced_is_not_an_error(tmp_path: Path) -> None:
     disk.sync_folder(tmp_path)
     disk.sync_folder(tmp_path / "missing")
+
+
+class TestMacOS:
+    """What differs there, with the system's name given: this test runs anywhere."""
+
+    def test_a_sync_goes_through_the_cache_of_the_drive(self, tmp_path: Path) -> None:
+        calls: list[int] = []
+        with (tmp_path / "file").open("wb") as file:
+            disk.sync(file.fileno(), control=lambda _, command: calls.append(command))
+        assert calls == [51]
+
+    def test_a_file_system_without_such_a_sync_gets_the_ordinary_one(self, tmp_path: Path) -> None:
+        def refused(handle: int, _command: int) -> None:
+            raise OSError(errno.ENOTSUP, "not supported", str(handle))
+
+        with (tmp_path / "file").open("wb") as file:
+            disk.sync(file.fileno(), control=refused)
+            number = os.dup(file.fileno())
+        os.close(number)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            disk.sync(number, control=refused)
+
+    def test_the_journal_is_synced_in_the_same_way(self) -> None:
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            for setting in disk.database_settings("darwin"):
+                connection.execute(setting)
+            names = ("fullfsync", "checkpoint_fullfsync")
+            found = [connection.execute(f"PRAGMA {name}").fetchone() for name in names]
+        assert found == [(1,), (1,)]
+        assert disk.database_settings("linux") == disk.database_settings("win32") == ()
