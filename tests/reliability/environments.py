@@ -161,7 +161,7 @@ ENVIRONMENTS: Final[tuple[Environment, ...]] = (
 
 
 def run(environment: Environment, command: str, root: Path) -> Cell:
-    """Run one command in one environment, then again in an ordinary one; judge both."""
+    """Run one command in one environment, then again in an ordinary one; check both."""
     cwd, home = root / "work", root / "home"
     cwd.mkdir()
     home.mkdir()
