@@ -29,7 +29,7 @@ BY_NAME = {one.name: one for one in ENVIRONMENTS}
         ("key file endless", "generate", None, 0),
     ],
 )
-def test_a_command_ends_in_order_whatever_the_environment_lacks(
+def test_a_command_ends_in_order_if_the_environment_lacks_something(
     tmp_path: Path, name: str, command: str, status: int | None, charges: int | None
 ) -> None:
     cell = run(BY_NAME[name], command, tmp_path)
