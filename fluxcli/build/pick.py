@@ -15,6 +15,7 @@ from fluxcli.build.steps import locked_request
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
+from fluxcli.journal.lookup import PREFIX_LENGTH
 from fluxcli.system import disk
 
 if TYPE_CHECKING:
@@ -157,10 +158,12 @@ def _elsewhere(
     """
     if choice in {one.task_id for one in entry.submissions()}:
         return choice, None
+    # A longer number may be the beginning of an id.
+    is_number = choice.isdecimal() and len(choice) < PREFIX_LENGTH
     file = cwd / choice
-    if file.is_file() and not choice.isdecimal():
+    if file.is_file() and not is_number:
         return None, file
-    task = None if choice.isdecimal() else find(choice)
+    task = None if is_number else find(choice)
     if task is None:
         return (choice if _TASK_ID.fullmatch(choice) else None), None
     picture = task.picture

@@ -80,7 +80,7 @@ def test_a_hundred_tasks_take_as_long_as_the_account_s_limit_and_their_own_time(
     world.clock.sleep(60)
     begun = world.clock.wall()
     ran = world.run("generate", "a fox", "-n", "100", "-o", "made/{id}.jpg", "--yes")
-    assert ran.status == 0
+    assert ran.status == 0, [line for line in ran.err.splitlines() if "error" in line]
     wall = world.clock.wall() - begun
     with closing(sqlite3.connect(world.state / "sandbox.sqlite3")) as store:
         query = "SELECT ends - created FROM tasks WHERE created >= ? ORDER BY created"
