@@ -193,8 +193,9 @@ def temporary_beside(path: Path, *, token: str) -> TemporaryFile:
         try:
             disk.make_folders(path.parent)
             return TemporaryFile(path, token=token)
-        except FileNotFoundError:
-            if not left:
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
+            # The folder may have been removed and made again in between.
+            if not left or path.parent.is_file():
                 raise
     raise AssertionError
 

@@ -15,6 +15,7 @@ from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.files.output_path import NameValues, parse_target
 from fluxcli.files.prove import prove_writable
 from fluxcli.files.receive import temporary_beside
+from fluxcli.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,3 +230,19 @@ def test_an_error_that_is_its_own_cause_is_no_lack_of_resources() -> None:
     other = ValueError()
     other.__cause__, error.__cause__ = error, other
     assert exhausted(error, sent=False) is None
+
+
+@pytest.mark.parametrize("error", [FileExistsError, FileNotFoundError, NotADirectoryError])
+def test_a_folder_that_another_trial_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    make, answers = disk.make_folders, iter([error(), error()])
+
+    def racing(folder: Path) -> object:
+        for one in answers:
+            raise one
+        return make(folder)
+
+    monkeypatch.setattr(disk, "make_folders", racing)
+    temporary_beside(tmp_path / "new" / "a.png", token="part").discard()
+    assert (tmp_path / "new").is_dir()
