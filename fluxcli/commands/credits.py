@@ -43,7 +43,9 @@ def credits(  # noqa: A001 - the word that the user types
     balance = context.service.credits()
     prices = _stated(context)
     if context.output.json:
-        record = {"credits": balance, "sandbox": context.sandbox, "prices": prices or None}
+        # A stand-in may be served at an address, too: its answers identify it.
+        is_sandbox = context.service.is_sandbox
+        record = {"credits": balance, "sandbox": is_sandbox, "prices": prices or None}
         context.output.record(record)
         return
     context.output.answer(f"{balance:.2f}".rstrip("0").rstrip("."))

@@ -30,6 +30,14 @@ def test_as_json(box: World) -> None:
     assert (record["credits"], record["sandbox"]) == (float(BALANCE), True)
 
 
+def test_as_json_from_a_sandbox_that_is_served(world: World) -> None:
+    service = SandboxService(store=None, wall=lambda: 0.0, sleep=lambda _: None)
+    with serve(service) as served:
+        world.ask(served.api_url)
+        record = world.run("credits", "--json").record
+    assert record["sandbox"] is True
+
+
 class _Stating(BaseHTTPRequestHandler):
     """A service that states its prices."""
 
