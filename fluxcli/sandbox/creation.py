@@ -15,6 +15,8 @@ from fluxcli.sandbox.bodies import Invalid, authority, compact, read_object
 from fluxcli.sandbox.stock_images import FORMATS, RATIOS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fluxcli.sandbox.account import SandboxTask
 
 PRICES: Final = {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
@@ -80,8 +82,8 @@ def read(body: bytes) -> tuple[CreationRequest, str]:
         Invalid: it breaks a rule.
     """
     fields = read_object(body, code=422)
-    _check_types(fields)
-    return _validated(fields), compact(fields)
+    _check_types(fields, names={})
+    return _validated(fields, names={}), compact(fields)
 
 
 def read_jobs(body: bytes, *, tiers: bool = False) -> tuple[CreationRequest, str]:
@@ -101,8 +103,9 @@ def read_jobs(body: bytes, *, tiers: bool = False) -> tuple[CreationRequest, str
         _offered("mode", given["mode"], TIERS)
         flat["model"] = f"flux-kontext-{given['mode']}"
     flat["callBackUrl"] = fields.get("callBackUrl")
-    _check_types(flat)
-    return _validated(flat), compact({"input": compact(given), "model": JOBS_MODEL})
+    _check_types(flat, names=_JOBS_FIELDS)
+    echo = compact({"input": compact(given), "model": JOBS_MODEL})
+    return _validated(flat, names=_JOBS_FIELDS), echo
 
 
 def is_jobs(task: SandboxTask) -> bool:
@@ -110,32 +113,38 @@ def is_jobs(task: SandboxTask) -> bool:
     return bool(json.loads(task.params).get("model") == JOBS_MODEL)
 
 
-def _check_types(fields: dict[str, Any]) -> None:
+def _check_types(fields: dict[str, Any], *, names: Mapping[str, str]) -> None:
+    """Check the fields of `generate`; a refusal gives each the name that the client sent.
+
+    `names`: the client's name of a field, where it is another one.
+    """
     prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise Invalid(500, FIELD_REQUIRED)
     for name in _SWITCHES:
         if not isinstance(fields.get(name, False), bool):
-            raise Invalid(500, f"{name} must be a boolean")
+            raise Invalid(500, f"{names.get(name, name)} must be a boolean")
     for name in _TEXTS:
         if not isinstance(fields.get(name) or "", str):
-            raise Invalid(500, f"{name} must be a string")
+            raise Invalid(500, f"{names.get(name, name)} must be a string")
 
 
-def _validated(fields: dict[str, Any]) -> CreationRequest:
+def _validated(fields: dict[str, Any], *, names: Mapping[str, str]) -> CreationRequest:
+    """Return the request, or refuse a value; see `_check_types`."""
     image = fields.get("inputImage") or None
     if image is not None and not authority(image):
-        raise Invalid(422, "inputImage is not a valid URL")
+        raise Invalid(422, f"{names.get('inputImage', 'inputImage')} is not a valid URL")
     ratio = fields.get("aspectRatio") or None
     form = fields.get("outputFormat") or "jpeg"
     model = fields.get("model") or "flux-kontext-pro"
-    _offered("aspectRatio", ratio, (None, *RATIOS))
-    _offered("outputFormat", form, FORMATS)
+    _offered(names.get("aspectRatio", "aspectRatio"), ratio, (None, *RATIOS))
+    _offered(names.get("outputFormat", "outputFormat"), form, FORMATS)
     _offered("model", model, tuple(PRICES))
     tolerance = fields.get("safetyTolerance", 2)
     whole = isinstance(tolerance, int) and not isinstance(tolerance, bool)
     if not whole or not 0 <= tolerance <= _TOLERANCE["edit" if image else "generate"]:
-        raise Invalid(500, "safetyTolerance is not within the range of allowed options")
+        name = names.get("safetyTolerance", "safetyTolerance")
+        raise Invalid(500, f"{name} is not within the range of allowed options")
     return CreationRequest(
         fields["prompt"], image, ratio, form, PRICES[model], fields.get("callBackUrl") or ""
     )

@@ -415,6 +415,29 @@ def test_a_failed_task_of_the_jobs_api_is_refunded(at: Desk) -> None:
     assert at.credits() == 1000.0
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("aspect_ratio", "2:1"),
+        ("output_format", "jpg"),
+        ("safety_tolerance", 7),
+        ("enable_translation", "yes"),
+        ("upload_cn", 1),
+        ("prompt_upsampling", None),
+        ("watermark", 5),
+        ("input_image", "data:image/png;base64,AAAA"),
+    ],
+)
+def test_a_jobs_request_is_refused_by_the_name_that_was_sent(
+    at: Desk, name: str, value: object
+) -> None:
+    body = {"model": "flux1-kontext", "input": {"prompt": "a", name: value}}
+    answer = at.post(f"{ways.API}/api/v1/jobs/createTask", body)
+    assert answer["code"] in {422, 500}
+    assert answer["msg"].startswith(f"{name} ")
+    assert at.sandbox_service.charges() == []
+
+
 def test_a_jobs_request_for_another_model_is_refused(at: Desk) -> None:
     answer = at.post(
         f"{ways.API}/api/v1/jobs/createTask", {"model": "flux-kontext-pro", "input": {}}
