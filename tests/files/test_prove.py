@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError, exhausted
+from fluxcli.files.atomic import PROOF
 from fluxcli.files.output_path import NameValues, parse_target
 from fluxcli.files.prove import prove_writable
 from fluxcli.files.receive import temporary_beside
@@ -244,5 +245,5 @@ def test_a_folder_that_another_trial_removes_meanwhile_is_made_again(
         return make(folder)
 
     monkeypatch.setattr(disk, "make_folders", racing)
-    temporary_beside(tmp_path / "new" / "a.png", token="part").discard()
+    temporary_beside(tmp_path / "new" / "a.png", token=PROOF).discard()
     assert (tmp_path / "new").is_dir()
