@@ -69,6 +69,18 @@ class SystemClock:
                 return None
 
 
+def timestamp(seconds: float | None) -> str | None:
+    """Return seconds since the epoch as ISO 8601 in UTC; None for none, or beyond any calendar."""
+    from datetime import UTC, datetime
+
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
 def local_day(seconds: float) -> str:
     """Return the local day of a time in seconds since the epoch, as `YYYY-MM-DD`.
 

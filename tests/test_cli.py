@@ -308,22 +308,27 @@ class TestStreams:
         assert ended(world, *words, stderr=Unwritable(errno.EPIPE))[0] == 0
 
 
+def without_clock(world: World, error: Exception) -> Context:
+    """Return the context of a run whose clock raises `error` at every use."""
+
+    class Failing:
+        def __getattr__(self, name: str) -> object:
+            raise error
+
+    return Context(
+        env=world.env,
+        stdin=Stream(),
+        stdout=Stream(),
+        stderr=Stream(),
+        cwd=world.cwd,
+        clock=Failing(),  # type: ignore[arg-type] # on purpose
+    )
+
+
 class TestABug:
     def test_is_reported_in_one_line_and_without_its_data(self, world: World) -> None:
         """An exception of the clock is a bug, and reported as one."""
-
-        class Stopped:
-            def __getattr__(self, name: str) -> object:
-                raise ZeroDivisionError(f"secret {KEY} in {name}")
-
-        context = Context(
-            env=world.env,
-            stdin=Stream(),
-            stdout=Stream(),
-            stderr=Stream(),
-            cwd=world.cwd,
-            clock=Stopped(),  # type: ignore[arg-type] # on purpose
-        )
+        context = without_clock(world, ZeroDivisionError(f"secret {KEY}"))
         assert main(["status", "--sandbox", "--json"], context) == 1
         err = written(context.stderr).decode()
         assert err.startswith(f"error: a bug in fluxcli {__version__}: ZeroDivisionError at ")
@@ -341,18 +346,7 @@ class TestASystemThatFails:
         ],
     )
     def test_is_not_reported_as_a_bug(self, world: World, error: Exception, message: str) -> None:
-        class Failing:
-            def __getattr__(self, name: str) -> object:
-                raise error
-
-        context = Context(
-            env=world.env,
-            stdin=Stream(),
-            stdout=Stream(),
-            stderr=Stream(),
-            cwd=world.cwd,
-            clock=Failing(),  # type: ignore[arg-type] # on purpose
-        )
+        context = without_clock(world, error)
         assert main(["status", "--sandbox"], context) == 1
         err = written(context.stderr).decode()
         assert message in err

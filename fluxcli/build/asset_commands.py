@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.lock.entry import LockedRequest
+    from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.steps import PlanStep
 
 
@@ -98,7 +99,7 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
         for step in free:
             inputs.output.note(f"- {step.name}  {step.output}")
         for step, unsaved in paid:
-            _warn_of_unsaved(inputs, step, unsaved)
+            _warn_of_unsaved(inputs, project.manifest, step, unsaved)
         for step in kept:
             inputs.output.warn(f"`{step.output}` was edited by hand and is kept")
             inputs.output.hint(project.manifest.command("assets prune", "--force"))
@@ -116,18 +117,19 @@ def prune(inputs: BuildInputs, call: BuildCall) -> None:
             inputs.output.answer_path(path)
 
 
-def _warn_of_unsaved(inputs: BuildInputs, step: PlanStep, unsaved: LockedRequest) -> None:
+def _warn_of_unsaved(
+    inputs: BuildInputs, manifest: Manifest, step: PlanStep, unsaved: LockedRequest
+) -> None:
     """Report why an orphan stays in the lock, and how to save the paid image."""
     if unsaved.task_id is None:
         inputs.output.warn(
             f"`{step.name}` is kept: submission `{unsaved.ref}` may have been accepted and paid for"
         )
-        inputs.output.hint(f"fluxcli status {unsaved.ref} --settle TASKID, or --settle not-charged")
+        inputs.output.hint(manifest.settling(unsaved.ref))
         return
     inputs.output.warn(f"`{step.name}` is kept: task `{unsaved.task_id}` is paid for and not saved")
-    inputs.output.hint(
-        f"fluxcli download {unsaved.task_id} -o '{{id}}.{{ext}}' && fluxcli assets prune"
-    )
+    saving = manifest.task_command("download", unsaved.task_id, "-o", "{id}.{ext}")
+    inputs.output.hint(f"{saving} && {manifest.command('assets prune')}")
 
 
 def merge_locks(inputs: BuildInputs, call: BuildCall) -> None:

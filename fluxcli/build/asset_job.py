@@ -15,6 +15,7 @@ from fluxcli.build.lock.entry import (
     LockedImage,
     LockedRequest,
     LockEntry,
+    locked_image,
     same_submission,
     with_history,
 )
@@ -302,17 +303,7 @@ class AssetJob:
             if not same_submission(one, request)
             and (one.error is not None or now - one.submitted_at < _KEPT_SECONDS)
         )
-        made = LockedImage(
-            request=request,
-            output=self._asset.output,
-            sha256=image.sha256,
-            original_sha256=image.sha256,
-            bytes=image.bytes,
-            width=image.width,
-            height=image.height,
-            format=image.format,
-            created_at=task.completed_at or now,
-        )
+        made = locked_image(image, request, self._asset.output, created_at=task.completed_at or now)
         self._record(LockEntry(made, None, history))
         if before is not None and before.output != self._asset.output:
             self._clear(before)
@@ -356,8 +347,8 @@ class AssetJob:
             raise FluxError(
                 Code.UNACCEPTABLE,
                 f"the image {' and '.join(objections)}; it is paid for, the old file stays",
-                hint=f"fluxcli download {task} -o '{{id}}.{{ext}}' shows it; then relax `accept`, "
-                f"or {manifest.command('build', '--reroll', name)}",
+                hint=f"{manifest.task_command('download', task, '-o', '{id}.{ext}')} shows it; "
+                f"then relax `accept`, or {manifest.command('build', '--reroll', name)}",
             )
         if not is_inside(manifest.root, self._path):
             reason = f"`{self._asset.output}` leads out of the manifest's folder"

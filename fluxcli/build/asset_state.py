@@ -178,7 +178,7 @@ class AssetState:
             Action.HELD,
             "it is not known whether its submission was accepted",
             unknown=request,
-            next_=f"fluxcli status {request.ref} --settle TASKID, or --settle not-charged",
+            next_=self.inputs.manifest.settling(request.ref),
         )
 
     # -- the image answers another request ---------------------------------------------------

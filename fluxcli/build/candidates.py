@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from fluxcli.build.asset_job import AssetJob
 from fluxcli.build.build_run import context_of, set_rate
-from fluxcli.build.opening import at_service, held, opened
+from fluxcli.build.opening import held, opened_at_service
 from fluxcli.build.pick import candidates_folder, made_ready, next_number
 from fluxcli.build.steps import Action, PlanStep, hash_of
 from fluxcli.build.terminal import reporter_for
@@ -43,10 +43,7 @@ def make(inputs: BuildInputs, call: BuildCall) -> int:
     Raises:
         FluxError: USAGE, NO_CONSENT, OVER_BUDGET: nothing was sent.
     """
-    project, _ = opened(inputs, call)
-    at_place = at_service(inputs, project, ask=True)
-    if at_place is not inputs:
-        inputs, (project, _) = at_place, opened(at_place, call)
+    inputs, project, _ = opened_at_service(inputs, call, ask=True)
     asset = _asset(call, project)
     count = call.candidates or 1
     _consent(inputs, call, math.ceil(count * inputs.price(asset.request.model)))

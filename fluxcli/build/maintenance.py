@@ -16,6 +16,7 @@ from fluxcli.build.lock.entry import (
     LockedImage,
     LockedRequest,
     LockEntry,
+    locked_image,
     with_history,
 )
 from fluxcli.build.lock.lock_file import LockFile, guarded_hash, read_bytes, write
@@ -149,17 +150,8 @@ def with_file(
         request, created_at = locked_request(asset, identity, now=now), now
         original, lost = found.sha256, [made.request] if made else []
     lost += [one.request for one in entry.rivals if one is not rival]
-    image = LockedImage(
-        request=request,
-        output=asset.output,
-        sha256=found.sha256,
-        original_sha256=original,
-        bytes=found.bytes,
-        width=found.width,
-        height=found.height,
-        format=found.format,
-        created_at=created_at,
-        adopted=True,
+    image = locked_image(
+        found, request, asset.output, created_at=created_at, original=original, adopted=True
     )
     return LockEntry(image, None, with_history(entry, *lost, entry.pending))
 

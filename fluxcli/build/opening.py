@@ -56,6 +56,17 @@ def at_service(inputs: BuildInputs, project: Project, *, ask: bool) -> BuildInpu
     return replace(inputs, sandbox=True)
 
 
+def opened_at_service(
+    inputs: BuildInputs, call: BuildCall, *, ask: bool
+) -> tuple[BuildInputs, Project, AssetSelection]:
+    """Return the project with the inputs of `at_service`, opened again if they differ."""
+    project, selection = opened(inputs, call)
+    at_place = at_service(inputs, project, ask=ask)
+    if at_place is not inputs:
+        project, selection = opened(at_place, call)
+    return at_place, project, selection
+
+
 def records_for(inputs: BuildInputs, *, optional: bool) -> TaskRecords:
     """Return this machine's submissions; `optional`: none if there is no journal."""
     journal = inputs.existing_journal if optional else inputs.journal

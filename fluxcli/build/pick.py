@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.hashes import sha256_of
-from fluxcli.build.lock.entry import LockedImage, LockEntry, same_submission, with_history
+from fluxcli.build.lock.entry import LockEntry, locked_image, same_submission, with_history
 from fluxcli.build.lock.lock_file import LockFile, guarded_hash, write
 from fluxcli.build.maintenance import identity_of
 from fluxcli.build.manifest.asset_paths import is_inside
@@ -71,16 +71,7 @@ def pick(
     request = locked_request(asset, identity, now=now)
     request = _submitted(request, task_id, entry, records)
     if file is None:
-        rival = next((one for one in entry.rivals if one.request.task_id == task_id), None)
-        if rival is not None and guarded_hash(manifest.root, rival.output) == rival.sha256:
-            kept = with_history(entry, *(o.request for o in entry.rivals if o is not rival))
-            lock.record({asset.name: LockEntry(rival, entry.pending, kept)})
-            return Picked(asset.name, manifest.root / rival.output, task_id)
-        lost = [one.request for one in (entry.made, *entry.rivals) if one]
-        history = with_history(entry, entry.pending, *lost)
-        rest = tuple(one for one in history if one.task_id != task_id)
-        lock.record({asset.name: LockEntry(entry.made, request, rest)})
-        return Picked(asset.name, None, task_id)
+        return _of_task(asset, request, manifest, lock)
     try:
         found = inspect_file(file)
     except OSError as error:
@@ -92,23 +83,30 @@ def pick(
     path = manifest.place(asset)
     disk.make_folders(path.parent)
     write(path, file.read_bytes())
-    lost = [one.request for one in (entry.made, *entry.rivals) if one]
-    image = LockedImage(
-        request=request,
-        output=asset.output,
-        sha256=found.sha256,
-        original_sha256=found.sha256,
-        bytes=found.bytes,
-        width=found.width,
-        height=found.height,
-        format=found.format,
-        created_at=now,
-        adopted=task_id is None,
-    )
-    history = with_history(entry, *lost, entry.pending)
-    history = tuple(one for one in history if not same_submission(one, image.request))
+    image = locked_image(found, request, asset.output, created_at=now, adopted=task_id is None)
+    history = with_history(entry, *_images(entry), entry.pending)
+    history = tuple(one for one in history if not same_submission(one, request))
     lock.record({asset.name: LockEntry(image, None, history)})
     return Picked(asset.name, path, task_id)
+
+
+def _of_task(asset: Asset, request: LockedRequest, manifest: Manifest, lock: LockFile) -> Picked:
+    """Record the task of `request` as the asset's; its image is a rival on disk, or collected."""
+    entry, task_id = lock.get(asset.name) or LockEntry(), request.task_id
+    rival = next((one for one in entry.rivals if one.request.task_id == task_id), None)
+    if rival is not None and guarded_hash(manifest.root, rival.output) == rival.sha256:
+        kept = with_history(entry, *(o.request for o in entry.rivals if o is not rival))
+        lock.record({asset.name: LockEntry(rival, entry.pending, kept)})
+        return Picked(asset.name, manifest.root / rival.output, task_id)
+    history = with_history(entry, entry.pending, *_images(entry))
+    rest = tuple(one for one in history if one.task_id != task_id)
+    lock.record({asset.name: LockEntry(entry.made, request, rest)})
+    return Picked(asset.name, None, task_id)
+
+
+def _images(entry: LockEntry) -> list[LockedRequest]:
+    """Return the requests of the asset's images: its own, and those of branches."""
+    return [one.request for one in (entry.made, *entry.rivals) if one]
 
 
 def _submitted(

@@ -40,17 +40,14 @@ def show(inputs: BuildInputs, call: BuildCall) -> int:
 
 def _show_fresh(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
     from fluxcli.build.hashes import FileHashes
-    from fluxcli.build.opening import at_service, chosen, opened, reports_for
+    from fluxcli.build.opening import chosen, opened_at_service, reports_for
     from fluxcli.build.outcome import initial_outcomes
     from fluxcli.build.terminal import build_record, plan_text
 
     with reports_for(inputs, call) as reports:
-        project, selection = opened(inputs, call)
-        at_place = at_service(inputs, project, ask=False)
+        at_place, project, selection = opened_at_service(inputs, call, ask=False)
         is_moved = at_place is not inputs
-        if is_moved:
-            inputs, reports.sandbox = at_place, True
-            project, selection = opened(inputs, call)
+        inputs, reports.sandbox = at_place, at_place.sandbox
         reports.manifest = project.manifest
         selection, reroll = chosen(call, project.manifest, selection)
         files = FileHashes(cache.unchanged)

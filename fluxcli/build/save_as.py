@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.lock.entry import LockedImage, LockEntry, has_paid
+from fluxcli.build.lock.entry import LockEntry, has_paid, locked_image
 from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
@@ -161,17 +161,10 @@ class SaveAs:
     def _entry(self, asset: Asset, task: Task, picture: Picture) -> LockEntry:
         request = locked_request(asset, None, now=task.created_at)
         return LockEntry(
-            LockedImage(
-                request=replace(
-                    request, task_id=task.task_id, origin=self.origin, sandbox=task.sandbox
-                ),
-                output=asset.output,
-                sha256=picture.sha256,
-                original_sha256=picture.sha256,
-                bytes=picture.bytes,
-                width=picture.width,
-                height=picture.height,
-                format=picture.format,
+            locked_image(
+                picture,
+                replace(request, task_id=task.task_id, origin=self.origin, sandbox=task.sandbox),
+                asset.output,
                 created_at=task.completed_at or task.created_at,
             )
         )

@@ -10,6 +10,7 @@ from fluxcli.catalog import API_URL
 from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
+from fluxcli.output.text import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def build_inputs(context: Context) -> BuildInputs:
         is_stand_in=lambda ask: _is_stand_in(context, ask=ask),
         origin=context.base_url,
         max_credits=settings.number("max_credits"),
-        price=lambda model: _whole(prices()[model]),
+        price=lambda model: whole(prices()[model]),
         cache_folder=cache_folder,
         journal=lambda: context.journal,
         existing_journal=existing_journal,
@@ -92,8 +93,3 @@ def _is_stand_in(context: Context, *, ask: bool) -> bool:
     if cache is not None:
         cache.remember_stand_in(context.service.is_sandbox)
     return context.service.is_sandbox
-
-
-def _whole(number: float) -> float:
-    """Return a number that is printed without `.0` if it is whole."""
-    return int(number) if number.is_integer() else number

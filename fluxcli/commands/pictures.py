@@ -56,18 +56,7 @@ def make_pictures(
     with _naming_paid(context, resolved, flags):
         selection = selected(context, resolved, flags)
     if flags.spend.dry_run:
-        from fluxcli.output.dry_run import show_dry_run
-
-        show_dry_run(
-            context.output,
-            resolved.first.request,
-            resolved.names(),
-            resolved.credits(selection.unpaid),
-            _input_of(resolved),
-            preset=context.settings.text("preset"),
-            again=flags.again,
-            metadata=chosen_metadata(context),
-        )
+        _show_plan(context, resolved, flags, selection)
         return
     declaring = _graduation(context, resolved, save_as, selection) if save_as is not None else None
     # If everything is on the disk already, neither key nor network is needed.
@@ -94,6 +83,24 @@ def make_pictures(
         )
     finally:
         context.journal.release(run)
+
+
+def _show_plan(
+    context: Context, resolved: ResolvedRequest, flags: PictureOptions, selection: Remaining
+) -> None:
+    """Print what the command would do, and send nothing."""
+    from fluxcli.output.dry_run import show_dry_run
+
+    show_dry_run(
+        context.output,
+        resolved.first.request,
+        resolved.names(),
+        resolved.credits(selection.unpaid),
+        _input_of(resolved),
+        preset=context.settings.text("preset"),
+        again=flags.again,
+        metadata=chosen_metadata(context),
+    )
 
 
 def _naming_paid(

@@ -81,8 +81,10 @@ def status(
     errors: list[FluxError] = []
     if tasks:
         names = _checked(context, tasks)
-        polled = (_known(context, names), errors) if offline else None
-        shown, errors = polled or _polled(context, names, wait=until_final)
+        if offline:
+            shown = _known(context, names)
+        else:
+            shown, errors = _polled(context, names, wait=until_final)
     else:
         shown = _listed(context, filters, offline=offline)
     if filters.html is not None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fluxcli.catalog import CREDITS
+from fluxcli.clock import timestamp
 from fluxcli.models import State
+from fluxcli.output.text import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ def picture_record(task: Task, prices: Mapping[str, float] = CREDITS) -> Record:
     # What is about to be put in its place is known before it is there.
     request, picture = task.request, task.picture if task.state is State.SAVED else None
     path = picture.path if picture else None
+    price = prices.get(request.model)
     return {
         "task_id": task.task_id,
         "ref": task.ref or None,
@@ -51,7 +53,7 @@ def picture_record(task: Task, prices: Mapping[str, float] = CREDITS) -> Record:
         "created_at": timestamp(task.created_at),
         "completed_at": timestamp(task.completed_at),
         "seconds": task.seconds,
-        "estimated_credits": _whole(prices.get(request.model)),
+        "estimated_credits": None if price is None else whole(price),
         "sandbox": task.sandbox,
         "format": picture.format if picture else None,
         "input": task.source,
@@ -111,27 +113,12 @@ def plan_record(
     return {
         "request": asdict(request),
         "outputs": list(paths),
-        "estimated_credits": _whole(estimate),
+        "estimated_credits": whole(estimate),
         "input": source,
         "preset": preset,
         "again": again,
         "metadata": metadata,
     }
-
-
-def _whole(amount: float | None) -> float | None:
-    """Return an amount, as an int where it is a whole number."""
-    return int(amount) if amount is not None and float(amount).is_integer() else amount
-
-
-def timestamp(seconds: float | None) -> str | None:
-    """Return seconds since the epoch as ISO 8601 in UTC; None for none, or beyond any calendar."""
-    if seconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, OSError, ValueError):
-        return None
 
 
 def line(record: Mapping[str, object]) -> str:

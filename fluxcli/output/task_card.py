@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.catalog import CREDITS, RESULT_DAYS
+from fluxcli.clock import timestamp
 from fluxcli.models import State, is_charged
-from fluxcli.output.json_records import timestamp
 from fluxcli.output.text import age, duration, size
 from fluxcli.output.text import credits as in_words
 from fluxcli.system.shell_syntax import join

@@ -122,6 +122,11 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def whole(amount: float) -> float:
+    """Return an amount, as an int if it is a whole number."""
+    return int(amount) if float(amount).is_integer() else amount
+
+
 def credits(amount: float) -> str:  # noqa: A001 - the field's word; the site builtin is for shells
     """Return an amount of credits: `1 credit`, `12.5 credits`."""
     figure = f"{amount:.2f}".rstrip("0").rstrip(".")

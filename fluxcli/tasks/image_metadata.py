@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from fluxcli import __version__
+from fluxcli.clock import timestamp
 from fluxcli.fields import FIELDS
 
 if TYPE_CHECKING:
@@ -19,14 +19,13 @@ _PRIVATE: Final = frozenset({"input_image", *(row.name for row in FIELDS if not 
 def metadata_of(task: Task) -> dict[str, object]:
     """Return the record of a task, as it is kept inside its image."""
     request = {name: one for name, one in asdict(task.request).items() if name not in _PRIVATE}
-    created = datetime.fromtimestamp(task.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     # A query may hold a token.
     source = task.source.partition("?")[0] if task.source else None
     return {
         "fluxcli": __version__,
         "task_id": task.task_id,
         "ref": task.ref,
-        "created_at": created,
+        "created_at": timestamp(task.created_at),
         "sandbox": task.sandbox,
         **request,
         "input": source,
@@ -36,5 +35,5 @@ def metadata_of(task: Task) -> dict[str, object]:
 def sidecar_of(task: Task, picture: Picture) -> dict[str, object]:
     """Return the record of a task with the facts of its file, as it is kept beside the image."""
     facts = asdict(picture)
-    facts["path"] = picture.path.name if picture.path else None
-    return {**metadata_of(task), "file": facts.pop("path"), **facts}
+    del facts["path"]
+    return {**metadata_of(task), "file": picture.path.name if picture.path else None, **facts}

@@ -105,3 +105,28 @@ def test_the_default_manifest_is_not_named(world: World) -> None:
     (world.cwd / FILE).rename(world.cwd / "assets.toml")
     assert _hint(world.run("build", "--check")) == "fluxcli build"
     assert _hint(world.run("build", "assets.toml", "--check")) == "fluxcli build assets.toml"
+
+
+def test_a_submission_without_an_answer_is_settled_by_the_command_that_the_plan_names(
+    world: World,
+) -> None:
+    lost = {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
+    assert world.run("build", FILE, MAIL, "--yes", "--sandbox", env=lost).status == 11
+    action, command = _step(world)
+    assert action == "held"
+    assert command.endswith("--settle TASKID --sandbox, or --settle not-charged")
+    settled = _run(world, command.replace("TASKID", "not-charged"))
+    assert settled.status == 0, settled.err
+    assert _step(world)[0] == "new"
+
+
+def test_a_pruned_asset_that_is_paid_for_is_saved_by_the_commands_of_the_hint(
+    world: World,
+) -> None:
+    slow = {"FLUXCLI_SANDBOX_SECONDS": "60"}
+    words = ("build", FILE, MAIL, "--yes", "--sandbox", "--timeout", "1s")
+    assert world.run(*words, env=slow).status == 4
+    (world.cwd / FILE).write_text(MANIFEST.replace('"mail & co", ', ""))
+    saving, pruning = _hint(world.run("assets", "prune", FILE, "--sandbox", "--yes")).split(" && ")
+    assert _run(world, saving).status == 0
+    assert _run(world, f"{pruning} --yes").status == 0

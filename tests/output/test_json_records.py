@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from fluxcli.clock import timestamp
 from fluxcli.errors import Code, FluxError
 from fluxcli.models import Picture, State
 from fluxcli.output import json_records as records
@@ -60,7 +61,7 @@ def test_an_image_on_stdout_has_no_path(task_for: Callable[..., Task]) -> None:
 
 
 def test_a_time_beyond_any_calendar_is_null() -> None:
-    assert records.timestamp(1e300) is None
+    assert timestamp(1e300) is None
 
 
 def test_an_error() -> None:

@@ -24,7 +24,6 @@ from tests.reliability.pictures import picture
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
-    from types import TracebackType
     from typing import Self
 
 Stage = Literal["submit", "poll", "upload", "credits", "relink", "result"]
@@ -230,12 +229,7 @@ class FaultServer:
             self._spawn(self._accept, host, listener)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._guard:
             ends = [*self._listeners.values(), *self._open]
         for end in ends:

@@ -21,7 +21,6 @@ from tests.worlds import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from fluxcli.sandbox.account import Charge
     from tests.reliability.figures import Size
@@ -58,12 +57,7 @@ class BuildForker:
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End it."""
         self._process.communicate(timeout=60)
 

@@ -13,6 +13,9 @@ from fluxcli.dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcli.files.image_check import Inspected
+    from fluxcli.models import Picture
+
 _OWN_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -81,6 +84,30 @@ class LockedImage:
     format: str
     created_at: float
     adopted: bool = False
+
+
+def locked_image(
+    facts: Picture | Inspected,
+    request: LockedRequest,
+    output: str,
+    *,
+    created_at: float,
+    original: str | None = None,
+    adopted: bool = False,
+) -> LockedImage:
+    """Return the record of the file at `output`; `original` is its hash as it was delivered."""
+    return LockedImage(
+        request=request,
+        output=output,
+        sha256=facts.sha256,
+        original_sha256=original or facts.sha256,
+        bytes=facts.bytes,
+        width=facts.width,
+        height=facts.height,
+        format=facts.format,
+        created_at=created_at,
+        adopted=adopted,
+    )
 
 
 @dataclass(frozen=True, slots=True)

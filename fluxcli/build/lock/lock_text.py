@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.build.lock.entry import LockedImage, LockedRequest, LockEntry
 from fluxcli.build.lock.fingerprint import scheme_of
 from fluxcli.build.lock.output_names import problem_with
+from fluxcli.clock import timestamp
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
@@ -124,10 +125,7 @@ def _plain(part: LockedRequest | LockedImage) -> dict[str, object]:
 
 @lru_cache(1024)
 def _time(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return "1970-01-01T00:00:00Z"
+    return timestamp(seconds) or "1970-01-01T00:00:00Z"
 
 
 @lru_cache(1024)

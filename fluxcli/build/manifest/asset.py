@@ -143,7 +143,16 @@ class Manifest:
     def command(self, words: str, *arguments: str) -> str:
         """Return the command line about this manifest: `fluxcli WORDS [FILE] ARGUMENTS`."""
         file = (self.named,) if self.named else ()
-        return shlex.join(("fluxcli", *words.split(), *file, *arguments, *self.flags))
+        return self.task_command(words, *file, *arguments)
+
+    def settling(self, ref: str | None) -> str:
+        """Return how a person settles the submission `ref`, whose outcome is unknown."""
+        settle = self.task_command("status", ref or "REF", "--settle", "TASKID")
+        return f"{settle}, or --settle not-charged"
+
+    def task_command(self, words: str, *arguments: str) -> str:
+        """Return a command line that names no manifest, for the service of this one."""
+        return shlex.join(("fluxcli", *words.split(), *arguments, *self.flags))
 
     @property
     def folder(self) -> Path:
