@@ -180,6 +180,6 @@ def with_history(entry: LockEntry, *replaced: LockedRequest | None) -> tuple[Loc
 def has_paid(entries: Mapping[str, LockEntry]) -> bool:
     """Whether a submission of a lock is, or may be, paid for.
 
-    Whatever a sandbox did not take counts, also what went to a proxy on this machine.
+    Everything that a sandbox did not take counts, even through a proxy on this machine.
     """
     return any(one.is_paid for entry in entries.values() for one in entry.submissions())
