@@ -266,7 +266,7 @@ def locks(machine: Machine) -> None:
     with machine.start(*words, FLUXCLI_SANDBOX_SECONDS="20") as first:
         lines = iter(first.stderr.readline, b"") if first.stderr else iter(())
         check(any(b"accepted" in line for line in lines), "no task was accepted")
-        machine.run(*words, status=5, says="is at work")
+        machine.run(*words, status=5, says="is working on this request")
         first.communicate(timeout=STEP_SECONDS)
     check(first.returncode == 0, f"the first process ended with {first.returncode}")
     check(before - machine.credits() == PRICE, "two processes paid twice")
