@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from fluxcli.catalog import KEY_PAGE, SANDBOX_URL
 from fluxcli.clock import Clock, SystemClock
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import KEY_PAGE, SANDBOX_URL
 from fluxcli.settings.folders import NOWHERE, check_usable
 from fluxcli.settings.key import VARIABLES, WEBHOOK_VARIABLE
 from fluxcli.settings.settings import Settings

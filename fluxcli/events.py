@@ -13,7 +13,7 @@ from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
     from fluxcli.errors import FluxError
-    from fluxcli.models import Request, Task
+    from fluxcli.task_types import Request, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from fluxcli.context import Context
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 SCRIPTS: Final = {
     "bash": "fluxcli.bash",

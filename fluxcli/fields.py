@@ -2,10 +2,10 @@
 
 One row per field. The flags of `generate` and `edit`, the settings with their variables, the
 entries of a manifest and its schema, the bodies of both wire formats, the comparison with the
-service's echo, run fingerprints and lock hashes are derived from these rows. `models.Request`
+service's echo, run fingerprints and lock hashes are derived from these rows. `task_types.Request`
 has an attribute for each, which tests compare. Only the sandbox keeps its own copy.
 
-Adding a field: a row here with the next scheme number, its attribute in `models.Request`, the
+Adding a field: a row here with the next scheme number, its attribute in `task_types.Request`, the
 sandbox's line, a line in the CHANGELOG; then generate the completions.
 
 Source of names, values and defaults: the service's API documentation, as of 2026-09.
@@ -15,13 +15,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from fluxcli.catalog import DEFAULT_RATIO, FORMATS, MODELS, PRO, RATIOS, TOLERANCE
+from fluxcli.prices_and_limits import MODELS, PRO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.catalog import Mode
-    from fluxcli.models import Request
+    from fluxcli.task_types import Mode, Request
+
+RATIOS: Final[tuple[str, ...]] = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+FORMATS: Final[dict[str, str]] = {"jpeg": "jpeg", "png": "png", "jpg": "jpeg"}
+"""What a user may write for an output format, and the service's own name for it."""
+
+ENDINGS: Final[dict[str, str]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
+"""File endings and the output format that each stands for."""
+
+EXTENSION: Final[dict[str, str]] = {"jpeg": "jpg", "png": "png"}
+"""The ending, without its dot, that a format gets in a made-up file name."""
+
+DEFAULT_RATIO: Final = "16:9"
+TOLERANCE: Final[dict[str, int]] = {"generate": 6, "edit": 2}
+"""The highest safety tolerance that each mode takes; the lowest is 0, the strictest."""
 
 Kind = Literal["choice", "whole", "switch", "text", "address"]
 

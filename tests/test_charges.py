@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fluxcli.errors import Code
-from fluxcli.models import State, Task, is_charged
 from fluxcli.output.spending import spent_by_day
 from fluxcli.output.task_card import card
+from fluxcli.task_types import State, Task, is_charged
 from tests.journal.samples import request
 from tests.worlds import NOON
 

@@ -218,9 +218,9 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = (tree / "fields.py").read_text()
     assert table.count("\n)\n\n\ndef named(") == 1
     (tree / "fields.py").write_text(table.replace("\n)\n\n\ndef named(", f"\n{SEED_ROW}"))
-    models = (tree / "models.py").read_text()
-    (tree / "models.py").write_text(
-        models.replace("    input_image: str", "    seed: int | None = None\n    input_image: str")
+    types = (tree / "task_types.py").read_text()
+    (tree / "task_types.py").write_text(
+        types.replace("    input_image: str", "    seed: int | None = None\n    input_image: str")
     )
     return root
 

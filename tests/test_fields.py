@@ -15,12 +15,12 @@ from fluxcli.build.manifest.schema import schema
 from fluxcli.client.wire_jobs import JobsWireFormat
 from fluxcli.client.wire_kontext import KontextWireFormat
 from fluxcli.fields import FIELDS, RequestField, canonical
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.catalog import Mode
+    from fluxcli.task_types import Mode
     from tests.worlds import World
 
 BODY_ONLY: Final = ("mode", "prompt", "input_image")

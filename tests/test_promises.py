@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from fluxcli.errors import TABLE, Code, FluxError, Status, overall
-from fluxcli.models import State
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from tests.worlds import World

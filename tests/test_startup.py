@@ -31,12 +31,12 @@ _ASKED: Final = ("completion", "--list", "tasks")
 _LIST: Final = "; import sys; sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules))"
 
 _ROOMS: Final = frozenset(
-    {"cli", "commands", "context", "output", "settings"}
+    {"cli", "commands", "context", "files", "output", "settings"}
     | {
         "filelock",
-        "models",
+        "task_types",
         "fields",
-        "catalog",
+        "prices_and_limits",
         "clock",
         "signals",
         "errors",

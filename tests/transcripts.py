@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
-from fluxcli.catalog import MAX, PRO
-from fluxcli.models import Picture, Request, State, Task
 from fluxcli.output.output import Output
 from fluxcli.output.task_table import TaskReporter
+from fluxcli.prices_and_limits import MAX, PRO
+from fluxcli.task_types import Picture, Request, State, Task
 from tests.reliability.pictures import png
 from tests.worlds import NOON, World, written
 

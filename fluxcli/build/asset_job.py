@@ -28,7 +28,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
 from fluxcli.files.output_path import OutputTarget
-from fluxcli.models import State
+from fluxcli.task_types import State
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.run_options import PictureRequest, Source
 from fluxcli.tasks.submit import unsettled
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.project import TaskRecords
     from fluxcli.journal.journal import Run
-    from fluxcli.models import Picture, Task
+    from fluxcli.task_types import Picture, Task
     from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 
 _KEPT_SECONDS = 30 * 86400.0

@@ -16,8 +16,8 @@ from fluxcli.build.lock.entry import (
 from fluxcli.build.lock.fingerprint import differences
 from fluxcli.build.steps import Action, PlanStep, answers
 from fluxcli.build.submissions import REFUSALS, is_alive, paid_before
-from fluxcli.catalog import RESULT_DAYS
 from fluxcli.dataclass import dataclass
+from fluxcli.prices_and_limits import RESULT_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,9 +14,9 @@ from fluxcli.build.opening import at_service, cache_for, chosen, held, opened, r
 from fluxcli.build.outcome import initial_outcomes
 from fluxcli.build.project import leftovers
 from fluxcli.build.steps import Action, Plan
-from fluxcli.build.terminal import reporter_for
-from fluxcli.catalog import SUBMISSIONS
+from fluxcli.build.summary import reporter_for
 from fluxcli.errors import Code, FluxError, Status, reason_of
+from fluxcli.prices_and_limits import SUBMISSIONS
 from fluxcli.requests.consent import check_spending
 from fluxcli.system import disk
 from fluxcli.tasks.scheduler import IN_FLIGHT

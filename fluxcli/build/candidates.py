@@ -18,11 +18,11 @@ from fluxcli.build.build_run import context_of, set_rate
 from fluxcli.build.opening import held, opened_at_service
 from fluxcli.build.pick import candidates_folder, made_ready, next_number
 from fluxcli.build.steps import Action, PlanStep, hash_of
-from fluxcli.build.terminal import reporter_for
+from fluxcli.build.summary import reporter_for
 from fluxcli.errors import Code, FluxError, overall
 from fluxcli.events import Failed, Finished
+from fluxcli.files.name_template import escaped
 from fluxcli.files.output_path import parse_target
-from fluxcli.files.templates import escaped
 from fluxcli.requests.consent import check_spending
 from fluxcli.tasks.run_options import PictureRequest
 

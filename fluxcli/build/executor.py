@@ -12,7 +12,7 @@ from fluxcli.build.outcome import Charge, Outcome, Result, initial_outcomes
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, Status, overall
 from fluxcli.events import Accepted, Failed, Finished, Submitting, Trouble
-from fluxcli.models import State
+from fluxcli.task_types import State
 from fluxcli.tasks.scheduler import Job, Scheduler
 from fluxcli.tasks.submit import unsettled
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from fluxcli.build.lock.entry import LockedRequest
     from fluxcli.build.steps import Plan, PlanStep
     from fluxcli.events import Event
-    from fluxcli.models import Task
     from fluxcli.signals import Interrupts
+    from fluxcli.task_types import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,8 @@ from fluxcli.build.submissions import is_alive
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import inspect_file
-from fluxcli.models import State
 from fluxcli.system import disk
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.steps import Plan, PlanStep
     from fluxcli.files.image_check import Inspected
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 
 def settle(plan: Plan, manifest: Manifest, lock: LockFile) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fluxcli.errors import FluxError
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 Result = Literal[
     "planned",

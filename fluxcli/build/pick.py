@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fluxcli.build.lock.entry import LockedRequest
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.project import TaskRecords
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _TASK_ID: Final = re.compile("[0-9A-Za-z_-]{16,64}")
 """The form of a task id from another machine: the service's ids have 32 characters."""

@@ -42,7 +42,7 @@ def _show_fresh(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
     from fluxcli.build.hashes import FileHashes
     from fluxcli.build.opening import chosen, opened_at_service, reports_for
     from fluxcli.build.outcome import initial_outcomes
-    from fluxcli.build.terminal import build_record, plan_text
+    from fluxcli.build.summary import build_record, plan_text
 
     with reports_for(inputs, call) as reports:
         at_place, project, selection = opened_at_service(inputs, call, ask=False)

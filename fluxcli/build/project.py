@@ -20,8 +20,8 @@ from fluxcli.build.steps import Plan, PlanOptions
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
-from fluxcli.models import State
 from fluxcli.system import disk
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.asset import Manifest
     from fluxcli.build.manifest.selection import AssetSelection, Shard
     from fluxcli.journal.journal import Journal
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _ENDED = (State.FAILED, State.REFUSED)
 

@@ -19,12 +19,12 @@ from fluxcli.build.manifest.manifest import parse
 from fluxcli.build.manifest.search import DEFAULT_NAME, resolved_link
 from fluxcli.build.project import held
 from fluxcli.build.steps import locked_request
-from fluxcli.catalog import SANDBOX_URL
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.events import Finished
 from fluxcli.filelock import FileLock
-from fluxcli.files.templates import escaped
+from fluxcli.files.name_template import escaped
+from fluxcli.prices_and_limits import SANDBOX_URL
 from fluxcli.system import disk
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.events import Event
-    from fluxcli.models import Picture, Task
+    from fluxcli.task_types import Picture, Task
 
 _BEGINNING: Final = "version = 1\n"
 

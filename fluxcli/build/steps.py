@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.lock.entry import LockedRequest
 from fluxcli.build.lock.fingerprint import made_from, request_hash, scheme_of
-from fluxcli.catalog import CREDITS
 from fluxcli.dataclass import dataclass
+from fluxcli.prices_and_limits import CREDITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.steps import answers
-from fluxcli.catalog import RESULT_DAYS
 from fluxcli.errors import Code
+from fluxcli.prices_and_limits import RESULT_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import httpx
 
-from fluxcli.catalog import MAX
 from fluxcli.client import wire
 from fluxcli.client.responses import (
     SubmissionAccepted,
@@ -32,13 +31,14 @@ from fluxcli.client.wire import Record, Reply, WireFormat, WireName, decode, lin
 from fluxcli.client.wire_jobs import MODEL, JobsWireFormat, tiers_of
 from fluxcli.client.wire_kontext import KontextWireFormat
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Protocol
 
-    from fluxcli.client.prices import Prices
-    from fluxcli.models import Request, Task
+    from fluxcli.client.price_pages import Prices
+    from fluxcli.task_types import Request, Task
 
     class Readable(Protocol):
         """A file that can be sent."""
@@ -246,7 +246,7 @@ class Service:
 
     def prices(self) -> Prices:
         """Return the prices in the service's own price text. Free; at most once a second."""
-        from fluxcli.client.prices import prices_of
+        from fluxcli.client.price_pages import prices_of
 
         return prices_of(self._good(self._call("GET", self._base + _PRICE_PATH)).data)
 

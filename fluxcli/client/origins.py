@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from fluxcli.catalog import CREDITS
+from fluxcli.prices_and_limits import CREDITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fluxcli.catalog import KEY_PAGE
 from fluxcli.client import wire_jobs, wire_kontext
 from fluxcli.client.wire import task_id_of
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import KEY_PAGE
 
 if TYPE_CHECKING:
     from fluxcli.client.wire import Record, Reply, WireName

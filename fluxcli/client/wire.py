@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from fluxcli.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from fluxcli.models import Request
+    from fluxcli.task_types import Request
 
 WireName = Literal["kontext", "jobs"]
 

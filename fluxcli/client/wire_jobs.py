@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from fluxcli.catalog import MAX, MODELS, PRO
 from fluxcli.client.wire import (
     Record,
     Reply,
@@ -20,9 +19,10 @@ from fluxcli.client.wire import (
 )
 from fluxcli.client.wire_kontext import compared, filled, request_from
 from fluxcli.fields import named as named_fields
+from fluxcli.prices_and_limits import MAX, MODELS, PRO
 
 if TYPE_CHECKING:
-    from fluxcli.models import Request
+    from fluxcli.task_types import Request
 
 MODEL: Final = "flux1-kontext"
 """The model's name in this API; no field of it chooses between pro and max."""

@@ -17,13 +17,13 @@ from fluxcli.client.wire import (
     number,
     same_prompt,
 )
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcli.catalog import Mode
     from fluxcli.fields import RequestField
+    from fluxcli.task_types import Mode
 
 NAMES: Final = fields.named("kontext")
 """The request's fields and their names in this format."""

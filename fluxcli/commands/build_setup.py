@@ -6,11 +6,11 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import API_URL
 from fluxcli.commands.task_services import task_runner
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
 from fluxcli.output.text import whole
+from fluxcli.prices_and_limits import API_URL
 
 if TYPE_CHECKING:
     from pathlib import Path

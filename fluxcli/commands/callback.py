@@ -14,8 +14,8 @@ from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.events import Failed
-from fluxcli.models import State
 from fluxcli.signals import Interrupted
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fluxcli.callbacks.signature import Verification
     from fluxcli.events import Event
     from fluxcli.files.output_path import OutputTarget
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 DEFAULT_PORT: Final = 8788
 """Where callbacks are received unless another port is given; the sandbox has 8787."""

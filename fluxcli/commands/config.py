@@ -15,8 +15,16 @@ from fluxcli.commands.typer_binding import group_of
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.settings import settings as resolve
+from fluxcli.settings.setting_table import (
+    SETTINGS,
+    Setting,
+    Value,
+    find,
+    preset_entry,
+    public,
+    written,
+)
 from fluxcli.settings.settings import CONFIG_FILE, Settings
-from fluxcli.settings.values import SETTINGS, Setting, Value, find, preset_entry, public, written
 from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:

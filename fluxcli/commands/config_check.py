@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import CREDITS, LOGS_PAGE, PRO
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
 from fluxcli.output.text import credits as in_words
+from fluxcli.prices_and_limits import CREDITS, LOGS_PAGE, PRO
 from fluxcli.settings import folders
 
 if TYPE_CHECKING:

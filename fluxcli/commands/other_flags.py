@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import RATIOS
 from fluxcli.commands.other_words import FLAGS_MEANT, RATIO_FLAGS
+from fluxcli.fields import RATIOS
 from fluxcli.system.shell_syntax import join, quote
 
 if TYPE_CHECKING:

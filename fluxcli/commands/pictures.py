@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 from fluxcli.commands.task_services import check_stdout, task_runner
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError
-from fluxcli.settings.values import SETTINGS, written
+from fluxcli.settings.setting_table import SETTINGS, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
     from fluxcli.build.save_as import SaveAs
-    from fluxcli.catalog import Mode
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
     from fluxcli.journal.journal import Run
-    from fluxcli.models import Task
     from fluxcli.output.results import ResultReporter
     from fluxcli.requests.inputs import RequestEnvironment
     from fluxcli.requests.remaining import OutputRules, Remaining
     from fluxcli.requests.resolve import ResolvedRequest
+    from fluxcli.task_types import Mode, Task
     from fluxcli.tasks.run_options import Metadata
     from fluxcli.tasks.task_runner import TaskRunner
 

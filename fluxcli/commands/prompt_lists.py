@@ -24,10 +24,10 @@ from fluxcli.commands.slips import is_image
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished
-from fluxcli.models import State, Task
 from fluxcli.requests.inputs import RawRequest, read_text_file
 from fluxcli.requests.prompt_batch import resolve_list
 from fluxcli.requests.prompt_list import LIST_LIMIT, read_prompts
+from fluxcli.task_types import State, Task
 from fluxcli.tasks.task_runner import ListEntryJob
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from fluxcli.system.shell_syntax import join, quote
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.catalog import Mode
+    from fluxcli.task_types import Mode
 
 _NAMES: Final = frozenset({*COMMANDS, "version"})
 _ENDINGS: Final = frozenset(

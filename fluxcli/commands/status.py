@@ -12,14 +12,14 @@ from fluxcli.commands.task_names import check_names, note_elsewhere, period
 from fluxcli.commands.task_services import task_history
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, overall, reason_of
-from fluxcli.models import State
 from fluxcli.settings.parsers import nearest
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.models import Task
     from fluxcli.output.task_table import TaskReporter
+    from fluxcli.task_types import Task
 
 _LONGEST_ID: Final = 200
 _SHOWN_BY_STATE: Final = frozenset(

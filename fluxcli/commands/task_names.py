@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcli.context import Context
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _SHORTEST: Final = 4
 _LISTED: Final = 5

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from fluxcli.context import Context
     from fluxcli.files.output_path import OutputTarget
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from fluxcli.tasks.history import History
     from fluxcli.tasks.run_options import Existing, Metadata
     from fluxcli.tasks.task_runner import TaskRunner

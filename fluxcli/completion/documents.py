@@ -9,7 +9,7 @@ from fluxcli import __version__
 from fluxcli.build.document_schema import build_schema, plan_schema
 from fluxcli.errors import STATUSES, TABLE
 from fluxcli.output import json_schemas
-from fluxcli.settings.values import SETTINGS, public
+from fluxcli.settings.setting_table import SETTINGS, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import typer
 import typer.main
 
-from fluxcli.catalog import RATIOS, TOLERANCE
 from fluxcli.cli import make_app
 from fluxcli.commands import COMMANDS, TOPICS
 from fluxcli.commands.status import STATES
 from fluxcli.dataclass import dataclass
 from fluxcli.fast_completion import KINDS, SCRIPTS
-from fluxcli.settings.values import SETTINGS, STORED
+from fluxcli.fields import RATIOS, TOLERANCE
+from fluxcli.settings.setting_table import SETTINGS, STORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,22 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.manifest.manifest_fields import ACCEPT, ASSET, REQUEST, TOP
-from fluxcli.build.manifest.search import DEFAULT_NAME
-from fluxcli.catalog import CONSENT_CREDITS, CREDITS, RESULT_DAYS, SUBMISSIONS, WINDOW_SECONDS
+from fluxcli.build.manifest.search import DEFAULT_NAME as MANIFEST_NAME
 from fluxcli.completion.documents import SCHEMAS
 from fluxcli.errors import STATUSES, TABLE
-from fluxcli.files.templates import MEANINGS
-from fluxcli.models import State
+from fluxcli.files.default_name import DEFAULT_NAME
+from fluxcli.files.name_template import MEANINGS
 from fluxcli.output.json_schemas import ERROR, IMAGE
-from fluxcli.settings.values import DEFAULT_OUTPUT, SETTINGS, written
+from fluxcli.prices_and_limits import (
+    CONSENT_CREDITS,
+    CREDITS,
+    RESULT_DAYS,
+    SUBMISSIONS,
+    WINDOW_SECONDS,
+)
+from fluxcli.settings.setting_table import SETTINGS, written
 from fluxcli.settings.variables import OTHER_VARIABLES
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,7 +118,7 @@ def _templates() -> Iterator[str]:
     yield "Names of output files"
     yield (
         "`-o` takes a file, a folder (one that exists, or a name that ends in /), a template, or "
-        f"`-` for stdout. The default is `{DEFAULT_OUTPUT}` in the working folder. Missing folders "
+        f"`-` for stdout. The default is `{DEFAULT_NAME}` in the working folder. Missing folders "
         "are made."
     )
     yield "# Placeholders:"
@@ -162,7 +169,7 @@ def _money() -> Iterator[str]:
 
 
 def _manifest() -> Iterator[str]:
-    yield f"The manifest {DEFAULT_NAME} and its lock"
+    yield f"The manifest {MANIFEST_NAME} and its lock"
     yield (
         "A manifest declares images; `fluxcli build` makes those that are new or changed. Commit "
         "the manifest, the lock beside it (assets.lock) and the images."

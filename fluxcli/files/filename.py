@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import ENDINGS
+from fluxcli.fields import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
-from fluxcli.files import gif, isobmff, jpeg, png, webp
+from fluxcli.files import gif_check, isobmff_check, jpeg_check, png_check, webp_check
 from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 from fluxcli.files.quoting import quoted
-from fluxcli.models import Picture
+from fluxcli.task_types import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
@@ -34,16 +34,16 @@ _BLOCK = 1 << 18
 PIPED_LIMIT = 64 << 20
 """How many bytes of an input are kept in memory where it comes through a pipe."""
 _WALKS: dict[str, Callable[[ByteReader], Walk[tuple[int, int]]]] = {
-    "png": png.walk,
-    "jpeg": jpeg.walk,
-    "webp": webp.walk,
-    "gif": gif.walk,
-    "avif": isobmff.walk,
-    "heic": isobmff.walk,
+    "png": png_check.walk,
+    "jpeg": jpeg_check.walk,
+    "webp": webp_check.walk,
+    "gif": gif_check.walk,
+    "avif": isobmff_check.walk,
+    "heic": isobmff_check.walk,
 }
 _SIGNATURES = (
-    (png.SIGNATURE, "png"),
-    (jpeg.SIGNATURE, "jpeg"),
+    (png_check.SIGNATURE, "png"),
+    (jpeg_check.SIGNATURE, "jpeg"),
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"BM", "bmp"),

@@ -15,17 +15,17 @@ from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Literal
 
-from fluxcli.catalog import ENDINGS
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.fields import ENDINGS
 from fluxcli.files import filename as components
-from fluxcli.files import templates
+from fluxcli.files import name_template
+from fluxcli.files.default_name import DEFAULT_NAME
 from fluxcli.files.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DEFAULT_NAME = "{prompt}-{id}.{ext}"
 _IS_WINDOWS = os.name == "nt"
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _PATH_LIMIT = 4095
@@ -48,9 +48,9 @@ class OutputTarget:
     def stored(self) -> str:
         """Return the journal's text for it; `restore` reads it back from any folder."""
         if self.kind == "file":
-            return templates.escaped(self.text)
+            return name_template.escaped(self.text)
         if self.kind == "folder":
-            return os.path.join(templates.escaped(self.text), "")  # noqa: PTH118 - pathlib drops the last separator
+            return os.path.join(name_template.escaped(self.text), "")  # noqa: PTH118 - pathlib drops the last separator
         return self.text
 
     @classmethod
@@ -58,9 +58,9 @@ class OutputTarget:
         """Read back what `stored` wrote."""
         if text == "-":
             return STDOUT
-        if templates.fields(text):
+        if name_template.fields(text):
             return cls("template", text)
-        path = templates.literal(text)
+        path = name_template.literal(text)
         return cls("folder" if path.endswith(os.sep) else "file", str(Path(path)))
 
     def folder(self) -> Path | None:
@@ -68,8 +68,8 @@ class OutputTarget:
         if self.kind == "stdout":
             return None
         parts = Path(_template(self)).parent.parts
-        known = itertools.takewhile(lambda part: not templates.fields(part), parts)
-        return Path(*map(templates.literal, known))
+        known = itertools.takewhile(lambda part: not name_template.fields(part), parts)
+        return Path(*map(name_template.literal, known))
 
 
 STDOUT = OutputTarget("stdout", "-")
@@ -114,7 +114,7 @@ def format_of(target: OutputTarget) -> str | None:
     """
     if target.kind in {"folder", "stdout"} or is_device(Path(target.text)):
         return None
-    *before, last = templates.pieces(Path(target.stored()).name)
+    *before, last = name_template.pieces(Path(target.stored()).name)
     if last.is_field:
         return None
     # Alone, `.png` is a hidden file's name; after anything else, an ending.
@@ -145,7 +145,7 @@ def resolve(target: OutputTarget, facts: NameValues) -> Path:
     if target.kind == "file" and is_device(Path(target.text)):
         return Path(target.text)
     template = _template(target)
-    number = None if facts.count == 1 or templates.fields(template) & {"n", "id"} else facts.n
+    number = None if facts.count == 1 or name_template.fields(template) & {"n", "id"} else facts.n
     *folders, name = Path(template).parts
     made = [_made(part, facts, None) for part in folders]
     return Path(*made, _made(name, facts, number))
@@ -159,7 +159,7 @@ def known_paths(target: OutputTarget, facts: NameValues) -> list[Path] | None:
     """
     if target.kind == "stdout":
         return []
-    if "id" in templates.fields(_template(target)):
+    if "id" in name_template.fields(_template(target)):
         return None
     numbers = [facts.n] if facts.count == 1 else range(1, facts.count + 1)
     return [resolve(target, replace(facts, n=n)) for n in numbers]
@@ -169,7 +169,7 @@ def numbered(target: OutputTarget) -> OutputTarget:
     """Return the target of a prompt list's images: a name that all would share gets `-{n}`."""
     is_shared = target.kind == "file" and not is_device(Path(target.text))
     if target.kind == "template":
-        is_shared = not templates.fields(target.text) & {"n", "id", "prompt"}
+        is_shared = not name_template.fields(target.text) & {"n", "id", "prompt"}
     if not is_shared:
         return target
     path = Path(target.stored())
@@ -194,7 +194,7 @@ def other_meaning(target: OutputTarget, text: str) -> OutputTarget | None:
 
 def is_open(target: OutputTarget) -> bool:
     """Return whether the number or the task's id decides what an image is called."""
-    return target.kind != "stdout" and bool(templates.fields(_template(target)) & {"n", "id"})
+    return target.kind != "stdout" and bool(name_template.fields(_template(target)) & {"n", "id"})
 
 
 def descriptor(path: Path) -> int | None:
@@ -285,7 +285,7 @@ def _unwritable(path: Path, reason: str, *, hint: str) -> FluxError:
 
 
 def _default(cwd: Path) -> OutputTarget:
-    return OutputTarget("template", str(Path(templates.escaped(str(cwd))) / DEFAULT_NAME))
+    return OutputTarget("template", str(Path(name_template.escaped(str(cwd))) / DEFAULT_NAME))
 
 
 def _meant(text: str, cwd: Path) -> OutputTarget:
@@ -296,10 +296,10 @@ def _meant(text: str, cwd: Path) -> OutputTarget:
     base, rest = (Path("~").expanduser(), text[2:]) if typed_home else (cwd, text)
     if _is_folder(base / rest):
         return OutputTarget("folder", str(base / rest))
-    if templates.fields(rest):
+    if name_template.fields(rest):
         name = DEFAULT_NAME if rest.endswith(_SEPARATORS) else ""
-        return OutputTarget("template", str(Path(templates.escaped(str(base))) / (rest + name)))
-    path = base / templates.literal(rest)
+        return OutputTarget("template", str(Path(name_template.escaped(str(base))) / (rest + name)))
+    path = base / name_template.literal(rest)
     above = tuple(f"{one}.." for one in _SEPARATORS)
     is_folder = rest.endswith(_SEPARATORS + above) or _is_folder(path)
     return OutputTarget("folder" if is_folder else "file", str(path))
@@ -319,7 +319,7 @@ def _checked(target: OutputTarget) -> OutputTarget:
         filled = _filled_with(_template(target), "x")
         if problem := windows_problem(PureWindowsPath(filled)):
             raise _impossible(f"the output {quoted(target.text)} cannot be used: {problem}")
-    for name in [templates.literal(part) for part in Path(target.stored()).parts]:
+    for name in [name_template.literal(part) for part in Path(target.stored()).parts]:
         if components.size(name) > components.HARD_LIMIT:
             shown = quoted(f"{name[:40]}…")
             raise _impossible(f"the name {shown} is longer than {components.HARD_LIMIT} bytes")
@@ -336,7 +336,7 @@ def _template(target: OutputTarget) -> str:
 
 def _made(part: str, facts: NameValues, number: int | None) -> str:
     """Fill one component of a template; a literal one stays exactly as it was typed."""
-    pieces = templates.pieces(part)
+    pieces = name_template.pieces(part)
     values = {piece.text: _value(piece.text, facts) for piece in pieces if piece.is_field}
     if "prompt" in values:
         taken = components.size(_filled(pieces, values | {"prompt": ""}))
@@ -351,10 +351,11 @@ def _made(part: str, facts: NameValues, number: int | None) -> str:
 
 def _filled_with(template: str, value: str) -> str:
     """Return a template as text with `value` in place of every field."""
-    return "".join(value if piece.is_field else piece.text for piece in templates.pieces(template))
+    found = name_template.pieces(template)
+    return "".join(value if piece.is_field else piece.text for piece in found)
 
 
-def _filled(pieces: list[templates.Piece], values: dict[str, str]) -> str:
+def _filled(pieces: list[name_template.Piece], values: dict[str, str]) -> str:
     return "".join(values[piece.text] if piece.is_field else piece.text for piece in pieces)
 
 

@@ -24,7 +24,7 @@ from fluxcli.system import disk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fluxcli.models import Picture
+    from fluxcli.task_types import Picture
 
 RESUME = "fluxcli download --unsaved"
 """The command that resolves every failure here: downloading again is free."""

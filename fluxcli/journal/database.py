@@ -217,7 +217,7 @@ def _reason(error: sqlite3.Error | OSError) -> str:
 
 def damaged(path: Path, detail: str) -> FluxError:
     """Return the error for a damaged database; it is unknown what is paid for."""
-    from fluxcli.catalog import LOGS_PAGE
+    from fluxcli.prices_and_limits import LOGS_PAGE
 
     return FluxError(
         Code.JOURNAL,

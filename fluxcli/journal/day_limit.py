@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import SANDBOX_URL
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import SANDBOX_URL
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fluxcli.clock import Clock
     from fluxcli.journal.database import Database
-    from fluxcli.models import Request
+    from fluxcli.task_types import Request
 
 _SPENT: Final = """
 SELECT CASE WHEN json_valid(request) THEN json_extract(request, '$.model') END AS model,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import API_URL, LOGS_PAGE, SANDBOX_URL
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import explained
@@ -27,7 +26,8 @@ from fluxcli.journal.rows import (
     task_of,
 )
 from fluxcli.journal.uploads import Uploads
-from fluxcli.models import State
+from fluxcli.prices_and_limits import API_URL, LOGS_PAGE, SANDBOX_URL
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.filelock import FileLock
     from fluxcli.journal.day_limit import DailyCap
-    from fluxcli.models import Picture, Request, Task
+    from fluxcli.task_types import Picture, Request, Task
 
 _REF_LETTERS: Final = "23456789abcdefghjkmnpqrstvwxyz"
 ADOPTED: Final = "adopted:"

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import API_URL, SANDBOX_URL
 from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import FileLock
 from fluxcli.journal.database import Database, damaged, explained, later_version
 from fluxcli.journal.rows import DamagedRowError, LaterRowError, task_of
-from fluxcli.models import State
+from fluxcli.prices_and_limits import API_URL, SANDBOX_URL
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
     from pathlib import Path
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _UNFINISHED: Final = (State.RUNNING, State.SUCCEEDED)
 PREFIX_LENGTH: Final = 4

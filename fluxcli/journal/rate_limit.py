@@ -16,7 +16,7 @@ import threading
 from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import SUBMISSIONS, WINDOW_SECONDS
+from fluxcli.prices_and_limits import SUBMISSIONS, WINDOW_SECONDS
 from fluxcli.system.processes import alive
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from fluxcli.catalog import Mode
 from fluxcli.errors import FluxError
 from fluxcli.fields import FIELDS
-from fluxcli.models import Picture, Request, State, Task
+from fluxcli.task_types import Mode, Picture, Request, State, Task
 
 if TYPE_CHECKING:
     import sqlite3
@@ -175,7 +174,7 @@ def _check_output(text: str) -> None:
         return
     is_known = Path(text).is_absolute()
     if "{" in text:
-        from fluxcli.files.templates import fields as placeholders
+        from fluxcli.files.name_template import fields as placeholders
 
         try:
             placeholders(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import UPLOAD_REUSE_HOURS
+from fluxcli.prices_and_limits import UPLOAD_REUSE_HOURS
 
 if TYPE_CHECKING:
     from fluxcli.clock import Clock

@@ -11,8 +11,8 @@ from fluxcli.output.text import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from fluxcli.models import Request
     from fluxcli.output.output import Output
+    from fluxcli.task_types import Request
 
 _TOTALS_WIDTH: Final = len("enable_translation")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _INLINE_BYTES: Final = 4_000_000
 """A larger image is linked instead, so that the page can still be opened."""

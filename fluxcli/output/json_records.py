@@ -9,17 +9,17 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import CREDITS
 from fluxcli.clock import timestamp
-from fluxcli.models import State
 from fluxcli.output.text import whole
+from fluxcli.prices_and_limits import CREDITS
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fluxcli.callbacks.signature import Verification
     from fluxcli.errors import FluxError
-    from fluxcli.models import Request, Task
+    from fluxcli.task_types import Request, Task
 
 Record = dict[str, object]
 

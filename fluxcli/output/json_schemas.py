@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fluxcli.catalog import MODELS, RATIOS
 from fluxcli.errors import Code
-from fluxcli.models import State
+from fluxcli.fields import RATIOS
+from fluxcli.prices_and_limits import MODELS
+from fluxcli.task_types import State
 
 Schema = dict[str, Any]
 

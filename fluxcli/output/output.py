@@ -15,13 +15,13 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from fluxcli.catalog import CREDITS
 from fluxcli.errors import Code, FluxError, ProblemsError, reason_of
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
 from fluxcli.output.style import ColorMode, Marks, Style, is_colored
 from fluxcli.output.text import cells, pad, visible, with_flag
+from fluxcli.prices_and_limits import CREDITS
 from fluxcli.system.shell_syntax import END_OF_INPUT
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from fluxcli import events
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code
-from fluxcli.models import State
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from fluxcli.events import Event
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 
 class Stage(StrEnum):

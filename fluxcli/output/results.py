@@ -13,8 +13,8 @@ from fluxcli.output.text import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from fluxcli.models import Task
     from fluxcli.output.output import Output
+    from fluxcli.task_types import Task
 
 
 _PAST_SENDING: Final = (Accepted, Resumed, Finished, Failed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import CREDITS
 from fluxcli.clock import local_day
-from fluxcli.models import State, is_charged
+from fluxcli.prices_and_limits import CREDITS
+from fluxcli.task_types import State, is_charged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 
 def spent_by_day(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import CREDITS, RESULT_DAYS
 from fluxcli.clock import timestamp
-from fluxcli.models import State, is_charged
 from fluxcli.output.text import age, duration, size
 from fluxcli.output.text import credits as in_words
+from fluxcli.prices_and_limits import CREDITS, RESULT_DAYS
 from fluxcli.system.shell_syntax import join
+from fluxcli.task_types import State, is_charged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _DAY: Final = 86400.0
 _SHORT: Final = 8

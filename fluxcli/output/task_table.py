@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fluxcli.models import State, is_charged
 from fluxcli.output.task_card import card, kept_until
 from fluxcli.output.text import age, pad, shorten, wrap
+from fluxcli.task_types import State, is_charged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from fluxcli.errors import FluxError
     from fluxcli.events import Event
-    from fluxcli.models import Task
     from fluxcli.output.output import Output
     from fluxcli.output.style import Ink, Marks
+    from fluxcli.task_types import Task
 
 _COLUMNS: Final = ("TASK", "STATE", "AGE", "MODEL", "PROMPT", "FILE")
 _PROMPT_WIDTH: Final = 40

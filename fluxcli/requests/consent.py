@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import CONSENT_CREDITS
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import CONSENT_CREDITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

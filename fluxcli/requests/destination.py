@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.files.output_path import DEFAULT_NAME, format_of, parse_target
+from fluxcli.files.default_name import DEFAULT_NAME
+from fluxcli.files.output_path import format_of, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from fluxcli.files.output_path import OutputTarget
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 
 def destination(text: str, *, cwd: Path, tasks: Sequence[Task]) -> OutputTarget:

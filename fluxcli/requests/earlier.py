@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from fluxcli.errors import Code, FluxError
 from fluxcli.fields import FIELDS
 from fluxcli.files.output_path import parse_target
-from fluxcli.models import is_unpaid
 from fluxcli.requests.identity import real_path
 from fluxcli.requests.inputs import LAST, Again, prompt_of, source_of
 from fluxcli.settings.settings import Layer
+from fluxcli.task_types import is_unpaid
 
 if TYPE_CHECKING:
-    from fluxcli.catalog import Mode
     from fluxcli.requests.inputs import RawRequest, RequestEnvironment
+    from fluxcli.task_types import Mode
 
 
 def based_on_earlier(

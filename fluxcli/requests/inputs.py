@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import input_from, read_input
-from fluxcli.models import State
 from fluxcli.settings.parsers import BadValueError, parse_url
 from fluxcli.system.shell_syntax import quote
+from fluxcli.task_types import State
 from fluxcli.tasks.run_options import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fluxcli.catalog import Mode
-    from fluxcli.models import Task
     from fluxcli.settings.settings import Settings
+    from fluxcli.task_types import Mode, Task
 
 PROMPT_LIMIT: Final = 1 << 20
 INPUT_LIMIT: Final = 64 << 20

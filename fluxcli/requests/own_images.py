@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.files.filename import split_image_ending
 from fluxcli.files.output_path import is_device
-from fluxcli.models import State
 from fluxcli.requests.identity import real_path
+from fluxcli.task_types import State
 from fluxcli.tasks.download import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 _NUMBER: Final = re.compile(r"-[0-9]+")
 

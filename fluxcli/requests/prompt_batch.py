@@ -11,11 +11,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import MAX_COUNT
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.output_path import is_device, is_open, resolve
+from fluxcli.prices_and_limits import MAX_COUNT
 from fluxcli.requests.identity import fingerprint, real_path
 from fluxcli.requests.resolve import ErrorCollector, ResolvedRequest, resolve_request
 from fluxcli.settings.settings import Layer
@@ -24,10 +24,9 @@ from fluxcli.tasks.download import request_values
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from fluxcli.catalog import Mode
-    from fluxcli.models import Task
     from fluxcli.requests.inputs import RawRequest, RequestEnvironment
     from fluxcli.requests.prompt_list import ListEntry
+    from fluxcli.task_types import Mode, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

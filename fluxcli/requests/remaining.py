@@ -12,8 +12,8 @@ from fluxcli.fields import canonical
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.metadata import check_sidecar
 from fluxcli.files.output_path import check_free, check_writable, is_device
-from fluxcli.models import Picture, State, Task, is_unpaid
 from fluxcli.requests.own_images import own_images, recorded_images
+from fluxcli.task_types import Picture, State, Task, is_unpaid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

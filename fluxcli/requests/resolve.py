@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import CREDITS, EXTENSION, MAX_COUNT
 from fluxcli.clock import local_day
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.fields import FIELDS
+from fluxcli.fields import EXTENSION, FIELDS
 from fluxcli.files.output_path import (
     STDOUT,
     NameValues,
@@ -25,7 +24,7 @@ from fluxcli.files.output_path import (
     other_meaning,
     parse_target,
 )
-from fluxcli.models import Request, is_unpaid
+from fluxcli.prices_and_limits import CREDITS, MAX_COUNT
 from fluxcli.requests.identity import fingerprint
 from fluxcli.requests.inputs import (
     LAST,
@@ -36,14 +35,15 @@ from fluxcli.requests.inputs import (
     source_of_identity,
 )
 from fluxcli.requests.own_images import own_images
+from fluxcli.task_types import Request, is_unpaid
 from fluxcli.tasks.download import request_values
 from fluxcli.tasks.run_options import PictureRequest, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fluxcli.catalog import Mode
     from fluxcli.settings.settings import Settings
+    from fluxcli.task_types import Mode
 
 
 _BOUNDS: Final = ("timeout", "interval", "max_credits", "max_credits_per_day", "api")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.parsers import nearest
-from fluxcli.settings.values import PRESETS
+from fluxcli.settings.setting_table import PRESETS
 from fluxcli.system.shell_syntax import quote
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
 from fluxcli.settings.parsers import BadValueError, nearest
 from fluxcli.settings.presets import Preset, preset_named
-from fluxcli.settings.values import (
+from fluxcli.settings.setting_table import (
     PRESETS,
     PROMPT_MARK,
     SETTINGS,

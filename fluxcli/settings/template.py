@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.settings.values import SETTINGS, storable
+from fluxcli.settings.setting_table import SETTINGS, storable
 
 if TYPE_CHECKING:
-    from fluxcli.settings.values import Setting
+    from fluxcli.settings.setting_table import Setting
 
 _HEAD = """\
 # The settings of fluxcli. Flags and environment variables are stronger than this file.

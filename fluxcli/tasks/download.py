@@ -13,17 +13,18 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import EXTENSION, RESULT_DAYS
 from fluxcli.client.result_stream import LinkGoneError
 from fluxcli.clock import local_day
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Downloading, Warned
+from fluxcli.fields import EXTENSION
 from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
 from fluxcli.files.metadata import EMBEDDABLE, embedded, sidecar_path, write_sidecar
 from fluxcli.files.output_path import NameValues, OutputTarget, check_free, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
+from fluxcli.prices_and_limits import RESULT_DAYS
 from fluxcli.tasks.image_metadata import metadata_of, sidecar_of
 from fluxcli.tasks.poll import LASTING, finalize, paid
 from fluxcli.tasks.run_options import RetryBudget
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from fluxcli.client.wire import Record
     from fluxcli.files.image_check import Inspected
-    from fluxcli.models import Picture, Task
+    from fluxcli.task_types import Picture, Task
     from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 
 SAVE_SECONDS: Final = 120.0

@@ -8,21 +8,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import LOGS_PAGE
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
 from fluxcli.files.output_path import parse_target
 from fluxcli.journal.journal import ADOPTED
 from fluxcli.journal.lookup import PREFIX_LENGTH
-from fluxcli.models import State
+from fluxcli.prices_and_limits import LOGS_PAGE
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from fluxcli.events import Event
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from fluxcli.tasks.task_runner import TaskRunner
 
 NOT_CHARGED: Final = "not-charged"

@@ -10,7 +10,7 @@ from fluxcli.clock import timestamp
 from fluxcli.fields import FIELDS
 
 if TYPE_CHECKING:
-    from fluxcli.models import Picture, Task
+    from fluxcli.task_types import Picture, Task
 
 _PRIVATE: Final = frozenset({"input_image", *(row.name for row in FIELDS if not row.depicted)})
 """Fields that are left out: addresses that say nothing about the image."""

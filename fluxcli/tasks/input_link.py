@@ -9,11 +9,11 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import EXTENSION
 from fluxcli.client.result_stream import LinkGoneError
 from fluxcli.client.transport import is_loopback
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Uploaded, Uploading
+from fluxcli.fields import EXTENSION
 from fluxcli.files.image_check import OpenInput, read_input
 from fluxcli.tasks.poll import LASTING
 from fluxcli.tasks.run_options import PASSING, RetryBudget
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.files.image_check import Input
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from fluxcli.tasks.run_options import JobStep, Source, TaskServices
 
 SMALL_BYTES: Final = 1_000_000

@@ -9,7 +9,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.files.prove import prove_writable
-from fluxcli.models import State
+from fluxcli.task_types import State
 from fluxcli.tasks.download import Downloader, holds, is_at_its_place, request_values
 from fluxcli.tasks.poll import Poller
 from fluxcli.tasks.run_options import Wait
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fluxcli.journal.journal import Run
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fluxcli.client.wire import Record
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 
 NEW_SECONDS: Final = 90.0

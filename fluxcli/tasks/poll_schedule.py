@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import USUAL_SECONDS
+from fluxcli.prices_and_limits import USUAL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxcli.files.image_check import Input
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.journal.journal import Journal
-    from fluxcli.models import Picture, Request
+    from fluxcli.task_types import Picture, Request
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
 """Errors that may pass, in calls that are free and may be repeated."""

@@ -11,17 +11,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import LOGS_PAGE, WINDOW_SECONDS
 from fluxcli.client import responses
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Warned
+from fluxcli.prices_and_limits import LOGS_PAGE, WINDOW_SECONDS
 from fluxcli.tasks.input_link import InputLink
 from fluxcli.tasks.run_options import RetryBudget, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fluxcli.models import Request, Task
+    from fluxcli.task_types import Request, Task
     from fluxcli.tasks.run_options import JobStep, RunOptions, Source, TaskServices
 
 RESEND_SECONDS: Final = 120.0

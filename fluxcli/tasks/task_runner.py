@@ -12,7 +12,7 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import OutputTarget
-from fluxcli.models import State
+from fluxcli.task_types import State
 from fluxcli.tasks.download import is_at_its_place
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.poll_schedule import PollSchedule
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from fluxcli.journal.journal import Run
-    from fluxcli.models import Request, Task
     from fluxcli.signals import Interrupts
+    from fluxcli.task_types import Request, Task
     from fluxcli.tasks.run_options import RunOptions, TaskServices
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.clock import SystemClock
 from fluxcli.journal.journal import Journal
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 from tests.benchmarks.running import side_by_side
 from tests.benchmarks.service import Manner, served
 from tests.benchmarks.table import ratio

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.clock import SystemClock
 from fluxcli.journal.journal import Journal
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 from tests.benchmarks.running import run
 from tests.benchmarks.service import Manner, served, spread
 from tests.benchmarks.table import Figure

@@ -12,7 +12,7 @@ from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import PRO
+from fluxcli.prices_and_limits import PRO
 from fluxcli.tasks.poll_schedule import PollSchedule
 from tests.benchmarks.table import Figure
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcli.catalog import API_URL, MAX, PRO
 from fluxcli.client.origins import OriginCache
+from fluxcli.prices_and_limits import API_URL, MAX, PRO
 
 if TYPE_CHECKING:
     from tests.worlds import World

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.catalog import API_URL
+from fluxcli.prices_and_limits import API_URL
 from tests.build.examples.ci import account
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from fluxcli.client.responses import (
 from fluxcli.client.result_stream import LinkGoneError
 from fluxcli.client.transport import Transport
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 from tests.client import bodies
 from tests.client.scripted import (
     API,

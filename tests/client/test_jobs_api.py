@@ -10,12 +10,12 @@ import pytest
 
 from fluxcli.client.client import Service
 from fluxcli.client.origins import WIRE_SECONDS, OriginCache
-from fluxcli.client.prices import prices_of
+from fluxcli.client.price_pages import prices_of
 from fluxcli.client.responses import SubmissionAccepted, SubmissionRefused, SubmissionUnknown
 from fluxcli.client.wire import Record, decode
 from fluxcli.client.wire_jobs import JobsWireFormat
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 from tests.client import bodies
 from tests.client.scripted import API, KEY, UPLOADS, Script, transport
 

@@ -19,7 +19,7 @@ from fluxcli.client.wire import (
     task_id_of,
 )
 from fluxcli.client.wire_kontext import KontextWireFormat
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 from tests.client import bodies
 
 KONTEXT = KontextWireFormat()

@@ -11,7 +11,7 @@ from fluxcli.cli import main
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.day_limit import DailyCap
 from fluxcli.journal.journal import Journal
-from fluxcli.models import State
+from fluxcli.task_types import State
 from tests.commands.balance import spent
 from tests.journal.samples import request
 

@@ -15,7 +15,7 @@ import fluxcli
 from fluxcli.commands import TOPICS
 from fluxcli.completion.program import GROUPS, program
 from fluxcli.errors import STATUSES, TABLE, Status
-from fluxcli.settings.values import SETTINGS
+from fluxcli.settings.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from fluxcli.completion.program import Command

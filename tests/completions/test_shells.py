@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fluxcli.catalog import RATIOS
 from fluxcli.completion.program import program
+from fluxcli.fields import RATIOS
 from tests.completions import shells
 from tests.completions.shells import LISTS_TASKS, TASKS, Fish, Home, Shell
 

@@ -26,7 +26,7 @@ from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.models import Picture
+    from fluxcli.task_types import Picture
 
 
 TASK = "t7"

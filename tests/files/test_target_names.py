@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from fluxcli.errors import Code, FluxError
 from fluxcli.files import filename as components
 from fluxcli.files import output_path
+from fluxcli.files.default_name import DEFAULT_NAME
 from fluxcli.files.output_path import (
-    DEFAULT_NAME,
     STDOUT,
     NameValues,
     OutputTarget,

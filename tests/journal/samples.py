@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fluxcli.models import Picture, Request
+from fluxcli.task_types import Picture, Request
 
 if TYPE_CHECKING:
     from fluxcli.journal.journal import Journal, Run
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 
 def request(**fields: Any) -> Request:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import State
+from fluxcli.task_types import State
 from tests.journal.samples import accepted, begun, picture
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.journal import Journal
-from fluxcli.models import State
+from fluxcli.task_types import State
 from tests.journal.samples import accepted, begun, picture, request
 from tests.worlds import NOON, SwiftClock
 

@@ -16,7 +16,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import VERSION
 from fluxcli.journal.journal import Journal
 from fluxcli.journal.rows import request_text
-from fluxcli.models import State
+from fluxcli.task_types import State
 from tests.journal.samples import accepted, begun, request
 
 if TYPE_CHECKING:

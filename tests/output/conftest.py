@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyte
 import pytest
 
-from fluxcli.catalog import PRO
-from fluxcli.models import Picture, Request, State, Task
 from fluxcli.output.output import Output
+from fluxcli.prices_and_limits import PRO
+from fluxcli.task_types import Picture, Request, State, Task
 
 if TYPE_CHECKING:
     import queue

@@ -13,7 +13,7 @@ from fluxcli.output.results import ResultReporter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from tests.output.conftest import Desk
 
 NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from fluxcli.clock import timestamp
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import Picture, State
 from fluxcli.output import json_records as records
+from fluxcli.task_types import Picture, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 
 def test_a_saved_image(task_for: Callable[..., Task]) -> None:

@@ -10,16 +10,16 @@ import pytest
 
 from fluxcli import events
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import State
 from fluxcli.output.text import cells
+from fluxcli.task_types import State
 from tests.output.conftest import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fluxcli.events import Event
-    from fluxcli.models import Request, Task
     from fluxcli.output.progress_lines import Progress
+    from fluxcli.task_types import Request, Task
     from tests.output.conftest import Desk
 
 ID = "e730dcfe4e5d59332daf52c08a960085"

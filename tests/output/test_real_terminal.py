@@ -23,10 +23,10 @@ SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
 SETTING = """
 import os, queue, signal, sys
 from fluxcli import events
-from fluxcli.catalog import PRO
+from fluxcli.prices_and_limits import PRO
 from fluxcli.clock import SystemClock
 from fluxcli.output.output import Output
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 
 sys.tracebacklimit = 0
 clock = SystemClock()

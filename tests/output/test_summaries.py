@@ -8,13 +8,13 @@ import pytest
 
 from fluxcli import events
 from fluxcli.errors import Code, FluxError
-from fluxcli.models import State
 from fluxcli.output.results import ResultReporter
+from fluxcli.task_types import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.models import Request, Task
+    from fluxcli.task_types import Request, Task
     from tests.output.conftest import Desk
 
 

@@ -11,7 +11,7 @@ from fluxcli import events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from tests.output.conftest import Desk
 
 CLEARED = "\x1b]9;4;0\x07\x1b[23;2t"

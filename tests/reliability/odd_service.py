@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.catalog import API_URL, UPLOAD_URL
 from fluxcli.client.transport import Transport
+from fluxcli.prices_and_limits import API_URL, UPLOAD_URL
 from fluxcli.sandbox import answers
 from fluxcli.sandbox.faults import Fault
 from fluxcli.sandbox.http_messages import HttpAnswer

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.errors import Code, FluxError, ProblemsError
-from fluxcli.models import State, Task
 from fluxcli.requests.consent import check_spending
 from fluxcli.requests.destination import destination
 from fluxcli.requests.inputs import INPUT_LIMIT, PROMPT_LIMIT, RawRequest, RequestEnvironment
 from fluxcli.requests.remaining import OutputRules, Remaining, select
 from fluxcli.requests.resolve import ResolvedRequest, resolve_request
 from fluxcli.settings.settings import Settings
+from fluxcli.task_types import State, Task
 from tests.journal.samples import picture, request
 from tests.tasks.conftest import drawn
 from tests.worlds import NOON

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fluxcli.client.prices import prices_of
+from fluxcli.client.price_pages import prices_of
 from fluxcli.client.wire_jobs import tiers_of
 from tests.sandbox import desk as ways
 from tests.sandbox.desk import AGENT, AS_JSON, Desk, faulty

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fluxcli.settings import parsers
 from fluxcli.settings.key import Secret, parse_key
 from fluxcli.settings.parsers import BadValueError
-from fluxcli.settings.values import write_duration
+from fluxcli.settings.setting_table import write_duration
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fluxcli
-from fluxcli.catalog import API_URL, MAX, PRO
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import API_URL, MAX, PRO
 from fluxcli.settings.key import Secret
+from fluxcli.settings.setting_table import SETTINGS, STORED, Value, find, storable, written
 from fluxcli.settings.settings import Resolved, Settings, check
 from fluxcli.settings.template import template
-from fluxcli.settings.values import SETTINGS, STORED, Value, find, storable, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

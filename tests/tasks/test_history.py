@@ -10,8 +10,8 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import parse_target
-from fluxcli.models import State
 from fluxcli.signals import Interrupts
+from fluxcli.task_types import State
 from fluxcli.tasks.history import NOT_CHARGED, History
 from fluxcli.tasks.run_options import RunOptions
 from fluxcli.tasks.task_runner import TaskRunner
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
 
 ECHO = b'{"code":200,"msg":"ok","data":{"taskId":"t","successFlag":0,"paramJson":"%s"}}'
 

@@ -12,7 +12,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Event, Failed, Finished, Succeeded, Trouble, Warned
 from fluxcli.files.image_check import inspect_file
 from fluxcli.files.metadata import read_metadata
-from fluxcli.models import Picture, State
+from fluxcli.task_types import Picture, State
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.poll_schedule import ENOUGH
 from fluxcli.tasks.run_options import RunOptions
@@ -23,7 +23,7 @@ from tests.tasks.conftest import drawn
 from tests.tasks.desk import FAILED, RESULT, RUNNING, answer, finished, refusal
 
 if TYPE_CHECKING:
-    from fluxcli.models import Task
+    from fluxcli.task_types import Task
     from tests.client.scripted import Act
 from tests.tasks.desk import Desk
 

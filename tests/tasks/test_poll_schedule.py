@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from fluxcli.catalog import PRO
+from fluxcli.prices_and_limits import PRO
 from fluxcli.tasks.poll_schedule import PollSchedule
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Downloading, Event, Resumed, Submitting, Warned
-from fluxcli.models import State, Task
 from fluxcli.signals import Interrupts
+from fluxcli.task_types import State, Task
 from fluxcli.tasks.run_options import JobStep, Wait
 from fluxcli.tasks.scheduler import GRACE_SECONDS, WORKERS, Job, Scheduler
 from tests.journal.samples import request

@@ -22,7 +22,7 @@ from fluxcli.events import (
     Uploading,
 )
 from fluxcli.files.image_check import input_from, read_input
-from fluxcli.models import State
+from fluxcli.task_types import State
 from fluxcli.tasks.run_options import Source
 from fluxcli.tasks.submit import unsettled
 from tests.client import bodies

@@ -11,8 +11,8 @@ import pytest
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Event, Failed, Finished
 from fluxcli.files.output_path import parse_target
-from fluxcli.models import State
 from fluxcli.signals import Interrupts
+from fluxcli.task_types import State
 from fluxcli.tasks.run_options import PictureRequest, RunOptions
 from fluxcli.tasks.task_runner import TaskRunner
 from tests.client import bodies

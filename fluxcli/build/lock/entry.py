@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fluxcli.files.image_check import Inspected
-    from fluxcli.models import Picture
+    from fluxcli.task_types import Picture
 
 _OWN_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 

@@ -17,7 +17,7 @@ from fluxcli.fields import FIELDS, canonical
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fluxcli.models import Request
+    from fluxcli.task_types import Request
 
 _IN_ORDER: Final = sorted(
     ("mode", "prompt", "input", "rev", *(field.name for field in FIELDS if field.depicted))

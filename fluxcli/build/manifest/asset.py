@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from fluxcli.models import Request
+    from fluxcli.task_types import Request
     from fluxcli.tomltext import Place, Toml, Trail
 
 VERSION: Final = 1

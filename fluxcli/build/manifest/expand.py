@@ -12,10 +12,11 @@ from fluxcli.build.manifest.asset import Accept, Asset, EditSource
 from fluxcli.build.manifest.interpolation import InterpolationError, filled, safe, written
 from fluxcli.build.manifest.manifest_fields import REQUEST
 from fluxcli.build.manifest.prompt_file import prompt_text
-from fluxcli.catalog import DEFAULT_RATIO, ENDINGS, EXTENSION, PRO, TOLERANCE
 from fluxcli.dataclass import dataclass
-from fluxcli.models import Request
+from fluxcli.fields import DEFAULT_RATIO, ENDINGS, EXTENSION, TOLERANCE
+from fluxcli.prices_and_limits import PRO
 from fluxcli.settings.parsers import BadValueError, parse_url
+from fluxcli.task_types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fluxcli.build.manifest.includes import ManifestFile
     from fluxcli.build.manifest.matrix import Member, Members
     from fluxcli.build.manifest.problems import FileProblems, ProblemList
-    from fluxcli.catalog import Mode
+    from fluxcli.task_types import Mode
     from fluxcli.tomltext import Trail
 
 _FALLBACK: Final[Mapping[str, object]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fluxcli.build.lock.fingerprint import differences, made_from, request_hash, scheme_of
-from fluxcli.models import Request
+from fluxcli.task_types import Request
 
 REQUEST = Request(
     mode="generate",

@@ -7,7 +7,7 @@ pixels. Nothing here does input or output, and nothing depends on the wire forma
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code
@@ -15,7 +15,7 @@ from fluxcli.errors import Code
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.catalog import Mode
+Mode = Literal["generate", "edit"]
 
 
 class State(StrEnum):

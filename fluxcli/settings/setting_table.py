@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from fluxcli.catalog import API_URL, RATIOS
-from fluxcli.catalog import UPLOAD_URL as UPLOADS
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
-from fluxcli.fields import FIELDS, RequestField
+from fluxcli.fields import FIELDS, RATIOS, RequestField
+from fluxcli.files.default_name import DEFAULT_NAME
+from fluxcli.prices_and_limits import API_URL
+from fluxcli.prices_and_limits import UPLOAD_URL as UPLOADS
 from fluxcli.settings import key
 from fluxcli.settings.parsers import (
     FOREVER,
@@ -38,14 +39,13 @@ from fluxcli.settings.parsers import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.catalog import Mode
+    from fluxcli.task_types import Mode
 
 Value = str | int | float | bool | key.Secret | None
 
 COLORS: Final = ("auto", "always", "never")
 APIS: Final = ("auto", "kontext", "jobs")
 METADATA: Final = ("none", "sidecar", "embed")
-DEFAULT_OUTPUT: Final = "{prompt}-{id}.{ext}"
 DEFAULT_TIMEOUT: Final = 15 * 60.0
 PRESETS: Final = "presets"
 """The config file's table of presets: `[presets.NAME]` has request fields and a `style`."""
@@ -132,7 +132,7 @@ def _table() -> Iterator[Setting]:
     )
     yield Setting("interval", parse_interval, None, "the polling interval; adaptive if not set")
     yield Setting(
-        "output", parse_text, DEFAULT_OUTPUT, "a file, a folder or a template of file names"
+        "output", parse_text, DEFAULT_NAME, "a file, a folder or a template of file names"
     )
     kept = choice({word: word for word in METADATA}, shown=METADATA)
     yield Setting("metadata", kept, "none", "keep the request with the image: sidecar or embed")

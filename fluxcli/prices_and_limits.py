@@ -1,4 +1,4 @@
-"""What the service offers, and its limits. Facts only; no behaviour.
+"""The models and their prices, the limits of the service, its addresses. Facts only.
 
 Source: Kie.ai's documentation of Flux Kontext and recorded traffic, as of 2026-09.
 Prices are estimates: the service may change them without notice.
@@ -6,31 +6,12 @@ Prices are estimates: the service may change them without notice.
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
-Model = Literal["flux-kontext-pro", "flux-kontext-max"]
-Ratio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
-Format = Literal["jpeg", "png"]
-Mode = Literal["generate", "edit"]
+from typing import Final
 
 PRO: Final = "flux-kontext-pro"
 MAX: Final = "flux-kontext-max"
 MODELS: Final[dict[str, str]] = {"pro": PRO, "max": MAX, PRO: PRO, MAX: MAX}
 """What a user may write for a model, and the service's own name for it."""
-
-RATIOS: Final[tuple[str, ...]] = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
-FORMATS: Final[dict[str, str]] = {"jpeg": "jpeg", "png": "png", "jpg": "jpeg"}
-"""What a user may write for an output format, and the service's own name for it."""
-
-ENDINGS: Final[dict[str, str]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
-"""File endings and the output format that each stands for."""
-
-EXTENSION: Final[dict[str, str]] = {"jpeg": "jpg", "png": "png"}
-"""The ending, without its dot, that a format gets in a made-up file name."""
-
-DEFAULT_RATIO: Final = "16:9"
-TOLERANCE: Final[dict[str, int]] = {"generate": 6, "edit": 2}
-"""The highest safety tolerance that each mode takes; the lowest is 0, the strictest."""
 
 CREDITS: Final[dict[str, int]] = {PRO: 5, MAX: 10}
 """Estimated credits per image; one credit is about US$0.005."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fluxcli.catalog import MAX, PRO
 from fluxcli.dataclass import dataclass
+from fluxcli.prices_and_limits import MAX, PRO
 
 _NAMED: Final = re.compile(r"\b(pro|max)\b", re.IGNORECASE)
 _AMOUNT: Final = re.compile(
