@@ -1,4 +1,4 @@
-"""The JSON Schema of what `build --json` prints (`terminal.build_record`), for plans and builds."""
+"""The JSON Schema of what `build --json` prints (`summary.build_record`), for plans and builds."""
 
 from __future__ import annotations
 
