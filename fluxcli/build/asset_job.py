@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fluxcli.build.lock.lock_file import LockFile
     from fluxcli.build.manifest.asset import Asset, Manifest
     from fluxcli.build.project import TaskRecords
-    from fluxcli.journal.journal import Run
+    from fluxcli.journal.runs import Run
     from fluxcli.task_types import Picture, Task
     from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fluxcli.build.save_as import SaveAs
     from fluxcli.commands.options import WaitOptions
     from fluxcli.commands.picture_options import PictureOptions, PlaceOptions, ShowOptions
-    from fluxcli.journal.journal import Run
+    from fluxcli.journal.runs import Run
     from fluxcli.output.results import ResultReporter
     from fluxcli.requests.inputs import RequestEnvironment
     from fluxcli.requests.remaining import OutputRules, Remaining

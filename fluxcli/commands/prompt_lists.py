@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fluxcli.commands.picture_options import PictureOptions
     from fluxcli.context import Context
     from fluxcli.events import Event
-    from fluxcli.journal.journal import Run, RunMark
+    from fluxcli.journal.runs import Run, RunMark
     from fluxcli.requests.prompt_batch import ListedRequest
     from fluxcli.requests.prompt_list import ListEntry
     from fluxcli.requests.remaining import Remaining

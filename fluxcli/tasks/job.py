@@ -18,7 +18,7 @@ from fluxcli.tasks.submit import Submitter, unsettled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fluxcli.journal.journal import Run
+    from fluxcli.journal.runs import Run
     from fluxcli.task_types import Task
     from fluxcli.tasks.run_options import JobStep, PictureRequest, RunOptions, TaskServices
 

@@ -22,7 +22,7 @@ from fluxcli.tasks.scheduler import Job, Scheduler
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from fluxcli.journal.journal import Run
+    from fluxcli.journal.runs import Run
     from fluxcli.signals import Interrupts
     from fluxcli.task_types import Request, Task
     from fluxcli.tasks.run_options import RunOptions, TaskServices

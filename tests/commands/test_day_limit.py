@@ -18,7 +18,7 @@ from tests.journal.samples import request
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fluxcli.journal.journal import Run
+    from fluxcli.journal.runs import Run
     from tests.worlds import SwiftClock, World
 
 DAY = 86400.0

@@ -25,7 +25,7 @@ from tests.commands.balance import spent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fluxcli.journal.journal import Run
+    from fluxcli.journal.runs import Run
     from tests.worlds import World
 
 ROOT: Final = Path(__file__).parents[2]

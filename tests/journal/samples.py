@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fluxcli.task_types import Picture, Request
 
 if TYPE_CHECKING:
-    from fluxcli.journal.journal import Journal, Run
+    from fluxcli.journal.journal import Journal
+    from fluxcli.journal.runs import Run
     from fluxcli.task_types import Task
 
 

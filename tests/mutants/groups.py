@@ -68,7 +68,11 @@ GROUPS: Final[dict[str, Group]] = {
         ),
     ),
     "images": Group(
-        ("fluxcli/files/image_check.py", "fluxcli/files/output_path.py", "fluxcli/files/png_check.py"),
+        (
+            "fluxcli/files/image_check.py",
+            "fluxcli/files/output_path.py",
+            "fluxcli/files/png_check.py",
+        ),
         ("tests/files",),
     ),
     "tables": Group(
