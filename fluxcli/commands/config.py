@@ -25,6 +25,7 @@ from fluxcli.settings.setting_table import (
     written,
 )
 from fluxcli.settings.settings import CONFIG_FILE, Settings
+from fluxcli.settings.variables import unused_variables
 from fluxcli.system.shell_syntax import set_variable
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def check(context: Context) -> None:
                 output.hint(finding.hint)
         if finding.error:
             context.status = max(context.status, finding.error.status)
-    for warning in context.settings.strange_variables:
+    for warning in unused_variables(context.env):
         output.warn(warning)
 
 

@@ -78,24 +78,28 @@ def status(
     if settle is not None:
         _settle(context, tasks or [], settle, offline=offline)
         return
-    errors: list[FluxError] = []
-    if tasks:
-        names = _checked(context, tasks)
-        if offline:
-            shown = _known(context, names)
-        else:
-            shown, errors = _polled(context, names, wait=until_final)
-    else:
-        shown = _listed(context, filters, offline=offline)
+    if not tasks:
+        _show_list(context, filters, offline=offline)
+        return
+    names = _checked(context, tasks)
+    polled = (_known(context, names), []) if offline else _polled(context, names, wait=until_final)
+    found, errors = polled
     if filters.html is not None:
-        _write_page(context, context.cwd / filters.html, shown)
-    elif tasks:
-        _reporter(context).cards(shown, context.journal.edits_of(shown))
+        _write_page(context, context.cwd / filters.html, found)
     else:
-        _reporter(context).show(shown, none="no task matches" if filters.is_any else "no tasks yet")
-        if not offline:
-            note_elsewhere(context, unsaved=False)
+        _reporter(context).cards(found, context.journal.edits_of(found))
     _report(context, errors)
+
+
+def _show_list(context: Context, filters: ListOptions, *, offline: bool) -> None:
+    """Print the tasks that match the filters as a table, or write them to a page."""
+    found = _listed(context, filters, offline=offline)
+    if filters.html is not None:
+        _write_page(context, context.cwd / filters.html, found)
+        return
+    _reporter(context).show(found, none="no task matches" if filters.is_any else "no tasks yet")
+    if not offline:
+        note_elsewhere(context, unsaved=False)
 
 
 def _settle(context: Context, tasks: list[str], outcome: str, *, offline: bool) -> None:

@@ -19,8 +19,8 @@ from fluxcli.errors import Code, FluxError, ProblemsError, reason_of
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
 from fluxcli.output.stream import Stream
-from fluxcli.output.style import ColorMode, Marks, Style, is_colored
-from fluxcli.output.text import cells, pad, visible, with_flag
+from fluxcli.output.style import ColorMode, Marks, Style, in_ci, is_colored
+from fluxcli.output.text import aligned, visible, with_flag
 from fluxcli.prices_and_limits import CREDITS
 from fluxcli.system.shell_syntax import END_OF_INPUT
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from fluxcli.output.progress_lines import Progress
 
 _CHUNK = 64 * 1024
-_OFF = frozenset({"", "0", "false", "no", "off"})
 
 
 class Output:
@@ -110,12 +109,7 @@ class Output:
     def interactive(self) -> bool:
         """Whether a person can answer: a terminal on both sides, and no CI."""
         listening = self._stdin is not None and not self._stdin.closed and self._stdin.isatty()
-        return (
-            listening
-            and self._err.is_terminal
-            and not self._no_input
-            and self._env.get("CI", "").lower() in _OFF
-        )
+        return listening and self._err.is_terminal and not self._no_input and not in_ci(self._env)
 
     # The answer, on stdout.
 
@@ -189,11 +183,8 @@ class Output:
 
         Cells are escaped in a pipe too: a line end within one would break the table.
         """
-        shown = [[visible(cell) for cell in row] for row in (columns, *rows)]
-        widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
         with self._answering():
-            for row in shown:
-                line = "  ".join(map(pad, row, widths)).rstrip()
+            for line in aligned([[visible(cell) for cell in row] for row in (columns, *rows)]):
                 self._out.write(line + "\n")
 
     # Text for people, on stderr.
@@ -320,12 +311,10 @@ class Output:
             return None
         with self._cleared():
             self._err.write(f"{visible(question)} [y/N] ")
-            try:
-                answer = questions.answer_line(self._stdin)
-            except (EOFError, UnicodeDecodeError):
+            agreed = questions.yes_or_no(self._stdin)
+            if agreed is None:
                 self._err.write("\n")
-                return False
-        return answer.strip().lower() in {"y", "yes"}
+        return bool(agreed)
 
     def ask_secret(self, question: str) -> str:
         """Prompt for a line that is not shown while it is typed; blanks around it are dropped.
@@ -337,16 +326,9 @@ class Output:
             raise FluxError(Code.USAGE, f"no terminal to prompt on: {question}")
         with self._cleared():
             try:
-                answer = questions.secret_line(
-                    self._stdin, lambda: self._err.write(f"{visible(question)}: ")
-                ).strip()
-            except EOFError:
-                answer = ""
+                return questions.secret(self._stdin, self._err.write, visible(question))
             finally:
                 self._err.write("\n")
-        if not answer:
-            raise FluxError(Code.USAGE, f"nothing was typed: {question}")
-        return answer
 
     def read_stdin(self, limit: int) -> str:
         """Read all of stdin, at most `limit` bytes, as UTF-8 text.
@@ -387,7 +369,7 @@ class Output:
         return (
             self._err.draws
             and self._env.get("TERM") not in {"dumb", "unknown"}
-            and self._env.get("CI", "").lower() in _OFF
+            and not in_ci(self._env)
         )
 
     def _size(self) -> tuple[int, int]:
@@ -410,8 +392,8 @@ class Output:
             except BrokenPipeError as error:
                 self._out.abandon()
                 if code is Code.DISK:
-                    said = "the reader of stdout closed it before the whole image was written"
-                    raise FluxError(code, said, hint="fluxcli download --unsaved") from error
+                    message = "the reader of stdout closed it before the whole image was written"
+                    raise FluxError(code, message, hint="fluxcli download --unsaved") from error
             except OSError as error:
-                reason = reason_of(error)
-                raise FluxError(code, f"cannot write to stdout: {reason}") from error
+                message = f"cannot write to stdout: {reason_of(error)}"
+                raise FluxError(code, message) from error

@@ -61,6 +61,29 @@ def answer_line(stream: TextIO) -> str:
     return line.rstrip("\r\n")
 
 
+def yes_or_no(stream: TextIO) -> bool | None:
+    """Read a line and return whether it means yes; None if it is not text, or the input ended."""
+    try:
+        return answer_line(stream).strip().lower() in {"y", "yes"}
+    except (EOFError, UnicodeDecodeError):
+        return None
+
+
+def secret(stream: TextIO, write: Callable[[str], None], question: str) -> str:
+    """Prompt for a line that is not shown; blanks around it are dropped.
+
+    Raises:
+        FluxError: USAGE, if nothing was typed.
+    """
+    try:
+        answer = secret_line(stream, lambda: write(f"{question}: ")).strip()
+    except EOFError:
+        answer = ""
+    if not answer:
+        raise FluxError(Code.USAGE, f"nothing was typed: {question}")
+    return answer
+
+
 def read_bytes(stream: TextIO | None, limit: int) -> bytes:
     """Read all of `stream`, at most `limit` bytes.
 

@@ -1,4 +1,4 @@
-"""Colour, and whether there is any. Pure; no information depends on it alone."""
+"""Colours, marks, and whether there are any. Pure; no information depends on colour alone."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class Marks(NamedTuple):
         """Return the Unicode marks, or ASCII ones where the encoding lacks them."""
         unicode = cls("●", "·", "✗", "✓", "…")
         return unicode if can_show("".join(unicode)) else cls("*", "-", "x", "+", "...")
+
+
+def in_ci(env: Mapping[str, str]) -> bool:
+    """Return whether a CI system runs this: no person answers, and a live display is of no use."""
+    return env.get("CI", "").lower() not in {"", "0", "false", "no", "off"}
 
 
 def is_colored(*, terminal: bool, env: Mapping[str, str], mode: ColorMode) -> bool:

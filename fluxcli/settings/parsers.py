@@ -35,6 +35,7 @@ _AUTHORITY: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 _LOOPBACK: Final = rf"(?i:localhost|::1|127(?:\.{_OCTET}){{3}})"
 _HIGHEST_PORT: Final = 65535
+_LONGEST_SHOWN: Final = 60
 _USUAL_PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -47,6 +48,15 @@ class BadValueError(ValueError):
         self.nearest = nearest
         self.secret = secret
         """Whether the value may hold something that must not be shown."""
+
+    def about(self, name: str, raw: object) -> str:
+        """Return the message: what was written for `name`, unless secret, and what is expected."""
+        if self.secret:
+            return f"`{name}`: {self.expected}"
+        shown = repr(raw)[1:-1] if isinstance(raw, str) else str(raw)
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[:_LONGEST_SHOWN] + "…"
+        return f"`{name}` is `{shown}`: {self.expected}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

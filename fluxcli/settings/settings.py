@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings import file, folders, key
-from fluxcli.settings.parsers import BadValueError, nearest
+from fluxcli.settings.parsers import BadValueError
 from fluxcli.settings.presets import Preset, preset_named
 from fluxcli.settings.setting_table import (
     PRESETS,
@@ -32,15 +32,11 @@ from fluxcli.settings.setting_table import (
 from fluxcli.system.shell_syntax import join, quote, set_variable, unset_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 CONFIG_FILE: Final = "config file"
 DEFAULT: Final = "default"
-SANDBOX_VARIABLES: Final = ("FLUXCLI_SANDBOX_SECONDS", "FLUXCLI_SANDBOX_FAULTS")
-"""Variables that only the sandbox reads; none of them is a setting."""
-
-_LONGEST_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +251,6 @@ class Settings:
                 hint=f"fluxcli config unset {quote(name)}",
             )
 
-    @property
-    def strange_variables(self) -> list[str]:
-        """Warnings about variables that begin with `FLUXCLI_` and set nothing."""
-        known = {name for setting in SETTINGS.values() for name in setting.variables}
-        known |= {key.FILE_VARIABLE, *folders.VARIABLES.values(), *SANDBOX_VARIABLES}
-        unknown = [name for name in self._env if name.startswith("FLUXCLI_")]
-        return [_stranger(name, known) for name in sorted(unknown) if name not in known]
-
     def _unknown(self, name: str) -> str:
         place = self.document.place(name)
         if name in SETTINGS:
@@ -293,7 +281,7 @@ class Settings:
         try:
             return Resolved(None if raw is None else setting.parse(raw), earlier.origin)
         except BadValueError as bad:
-            message = f"{earlier.origin}: {_message(setting.name, raw, bad)}"
+            message = f"{earlier.origin}: {bad.about(setting.name, raw)}"
             raise FluxError(Code.INVALID_REQUEST, message, hint=setting.flag) from None
 
     def _of_preset(self, setting: Setting) -> Resolved | None:
@@ -311,7 +299,7 @@ class Settings:
         try:
             return Resolved(setting.parse(raw), f"preset `{preset.name.partition('.')[2]}`")
         except BadValueError as bad:
-            text = f"`{self.document.place(entry)}`: {_message(entry, raw, bad)}"
+            text = f"`{self.document.place(entry)}`: {bad.about(entry, raw)}"
             near = join([entry, bad.nearest]) if bad.nearest else entry
             mend = f"fluxcli config {'set' if bad.nearest else 'unset'} {near}"
             raise FluxError(Code.CONFIG_INVALID, text, hint=mend) from None
@@ -325,7 +313,7 @@ class Settings:
             return Resolved(setting.parse(raw), self._line.origin, explicit=True)
         except BadValueError as bad:
             near = f'"{field}": "{bad.nearest}"' if bad.nearest else None
-            message = f"`{self._line.origin}`: {_message(field, raw, bad)}"
+            message = f"`{self._line.origin}`: {bad.about(field, raw)}"
             raise FluxError(Code.INVALID_REQUEST, message, hint=near) from None
 
     def _flag(self, setting: Setting) -> Resolved | None:
@@ -338,7 +326,7 @@ class Settings:
         except BadValueError as bad:
             usable = bad.nearest or written(setting.default)
             mend = f"{setting.flag} {quote(usable)}" if usable else None
-            raise FluxError(Code.USAGE, _message(origin, raw, bad), hint=mend) from None
+            raise FluxError(Code.USAGE, bad.about(origin, raw), hint=mend) from None
 
     def _lowest(self, setting: Setting) -> Resolved:
         """Return the lowest value: a limit that is set in one place is not raised in another."""
@@ -363,7 +351,7 @@ class Settings:
         except BadValueError as bad:
             verb = "unset" if bad.nearest is None else "set"
             mend = ["fluxcli", "config", verb, setting.name, *filter(None, [bad.nearest])]
-            text = f"`{self.document.place(setting.name)}`: {_message(setting.name, raw, bad)}"
+            text = f"`{self.document.place(setting.name)}`: {bad.about(setting.name, raw)}"
             raise FluxError(Code.CONFIG_INVALID, text, hint=join(mend)) from None
 
     def _numeric(self, name: str) -> float | None:
@@ -382,13 +370,7 @@ def check(setting: Setting, text: str) -> Value:
     except BadValueError as bad:
         near = bad.nearest
         mend = f"fluxcli config set {setting.name} {quote(near)}" if near else None
-        raise FluxError(Code.USAGE, _message(setting.name, text, bad), hint=mend) from None
-
-
-def _stranger(name: str, known: Iterable[str]) -> str:
-    prefix = "FLUXCLI_"
-    near = nearest(name.removeprefix(prefix), [other.removeprefix(prefix) for other in known])
-    return f"`{name}` sets nothing" + (f"; did you mean `{prefix}{near}`?" if near else "")
+        raise FluxError(Code.USAGE, bad.about(setting.name, text), hint=mend) from None
 
 
 def _from_variable(setting: Setting, name: str, raw: str) -> Value:
@@ -396,14 +378,4 @@ def _from_variable(setting: Setting, name: str, raw: str) -> Value:
         return setting.parse(raw)
     except BadValueError as bad:
         mend = set_variable(name, bad.nearest) if bad.nearest else unset_variable(name)
-        raise FluxError(Code.CONFIG_INVALID, _message(name, raw, bad), hint=mend) from None
-
-
-def _message(name: str, raw: object, bad: BadValueError) -> str:
-    """Return what was written and what was expected; secrets are not repeated."""
-    if bad.secret:
-        return f"`{name}`: {bad.expected}"
-    shown = repr(raw)[1:-1] if isinstance(raw, str) else str(raw)
-    if len(shown) > _LONGEST_SHOWN:
-        shown = shown[:_LONGEST_SHOWN] + "…"
-    return f"`{name}` is `{shown}`: {bad.expected}"
+        raise FluxError(Code.CONFIG_INVALID, bad.about(name, raw), hint=mend) from None

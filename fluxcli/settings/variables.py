@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from fluxcli.settings.parsers import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_PREFIX: Final = "FLUXCLI_"
 
 OTHER_VARIABLES: Final = {
     "FLUXCLI_API_KEY_FILE": "a file with the API key, as Docker and Kubernetes secrets have it",
@@ -20,3 +27,17 @@ OTHER_VARIABLES: Final = {
     "CI": "set: no questions, and no live display",
     "VISUAL": "the editor of `fluxcli config edit`; else EDITOR",
 }
+
+
+def unused_variables(env: Iterable[str]) -> Iterator[str]:
+    """Yield a warning for each variable that begins with `FLUXCLI_` and sets nothing."""
+    from fluxcli.settings.setting_table import SETTINGS
+
+    known = {name for setting in SETTINGS.values() for name in setting.variables} | {
+        *OTHER_VARIABLES
+    }
+    for name in sorted(env):
+        if not name.startswith(_PREFIX) or name in known:
+            continue
+        near = nearest(name.removeprefix(_PREFIX), [one.removeprefix(_PREFIX) for one in known])
+        yield f"`{name}` sets nothing" + (f"; did you mean `{_PREFIX}{near}`?" if near else "")
