@@ -21,7 +21,7 @@ T = TypeVar("T")
 WALL = 1_795_341_600.0  # 2026-11-22T10:00:00Z
 
 
-class Hand:
+class ManualClock:
     """A clock set by the test."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Stream(io.TextIOWrapper):
         return self.memory.getvalue().decode()
 
 
-class Desk:
+class OutputHarness:
     """An output on streams in memory, and what came out of it."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Desk:
         lines: int = 24,
         **flags: Any,
     ) -> None:
-        self.clock = Hand()
+        self.clock = ManualClock()
         self.env: dict[str, str] = {
             "TERM": "xterm-256color",
             "COLUMNS": str(columns),
@@ -122,9 +122,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Callable[..., Desk]:
-    """How a test sets its desk."""
-    return Desk
+def new_output() -> Callable[..., OutputHarness]:
+    """How a test sets its new_output."""
+    return OutputHarness
 
 
 @pytest.fixture

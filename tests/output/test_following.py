@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcli.task_types import Task
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
 
 NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_how_several_came_out_is_reported_once(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     terminal: bool,  # noqa: FBT001 - both kinds of stderr
 ) -> None:
     """The reasons one by one, then one line for all; the answers are on stdout."""
-    one = desk(terminal=terminal, stdout_terminal=False, color="never")
+    one = new_output(terminal=terminal, stdout_terminal=False, color="never")
     happened = [
         events.Finished(key="1", task=task_for()),
         None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
 
 KITTY = {"TERM": "xterm-kitty"}
 ITERM = {"TERM_PROGRAM": "iTerm.app"}
@@ -57,10 +57,10 @@ def test_each_terminal_has_its_way(env: dict[str, str], way: str) -> None:
 
 
 def test_kitty_gets_the_png_in_small_pieces(
-    desk: Callable[..., Desk], picture: Callable[..., Path]
+    new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
 ) -> None:
     """Every piece but the last announces another, and all together are the file."""
-    one = desk(terminal=True, env=KITTY, columns=41)
+    one = new_output(terminal=True, env=KITTY, columns=41)
     path = picture(size=(200, 100))
     one.output.preview(path)
     pieces = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", one.err)
@@ -77,9 +77,9 @@ def test_kitty_gets_the_png_in_small_pieces(
 
 @pytest.mark.parametrize("name", ["p.png", "p.jpg"])
 def test_iterm_gets_the_file(
-    desk: Callable[..., Desk], picture: Callable[..., Path], name: str
+    new_output: Callable[..., OutputHarness], picture: Callable[..., Path], name: str
 ) -> None:
-    one = desk(terminal=True, env=ITERM)
+    one = new_output(terminal=True, env=ITERM)
     path = picture(name)
     one.output.preview(path)
     data = path.read_bytes()
@@ -98,39 +98,43 @@ def test_iterm_gets_the_file(
     ],
 )
 def test_other_terminals_get_half_blocks(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     picture: Callable[..., Path],
     size: tuple[int, int],
     room: tuple[int, int],
     drawn: tuple[int, int],
 ) -> None:
     """The picture keeps its shape and fits the terminal."""
-    one = desk(terminal=True, columns=room[0], lines=room[1])
+    one = new_output(terminal=True, columns=room[0], lines=room[1])
     one.output.preview(picture(size=size))
     shown = one.shown()
     assert (max(map(len, shown)), len(shown)) == drawn
     assert set("".join(shown)) == {"▀"}
 
 
-def test_the_colours_are_the_image_s(desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_the_colours_are_the_image_s(
+    new_output: Callable[..., OutputHarness], tmp_path: Path
+) -> None:
     """The ink is the upper pixel, the ground the lower one."""
     path = tmp_path / "p.png"
     flag = Image.new("RGB", (2, 2), (255, 0, 0))
     flag.putpixel((0, 1), (0, 0, 255))
     flag.save(path)
-    one = desk(terminal=True, columns=3)
+    one = new_output(terminal=True, columns=3)
     one.output.preview(path)
     assert one.err.startswith("\x1b[38;2;255;0;0;48;2;0;0;255m▀\x1b[38;2;255;0;0;48;2;255;0;0m▀")
     assert one.err.endswith("\x1b[0m\n")
 
 
-def test_a_pipe_gets_no_image(desk: Callable[..., Desk], picture: Callable[..., Path]) -> None:
-    one = desk(env=KITTY)
+def test_a_pipe_gets_no_image(
+    new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
+) -> None:
+    one = new_output(env=KITTY)
     one.output.preview(picture())
     assert (one.out, one.err) == ("", "`--preview` needs a terminal\n")
 
 
-def refused(one: Desk, path: Path) -> str:
+def refused(one: OutputHarness, path: Path) -> str:
     one.output.preview(path)
     assert one.out == ""
     first, second = one.err.splitlines()
@@ -138,30 +142,34 @@ def refused(one: Desk, path: Path) -> str:
     return first
 
 
-def test_what_cannot_be_shown_is_a_note(desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_what_cannot_be_shown_is_a_note(
+    new_output: Callable[..., OutputHarness], tmp_path: Path
+) -> None:
     """A failed preview never fails the command."""
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG but no more")
     colored: dict[str, bool | str] = {"terminal": True}
     assert (
-        refused(desk(terminal=True, color="never"), broken)
+        refused(new_output(terminal=True, color="never"), broken)
         == "no preview: this terminal needs colour to show it, and colour is off"
     )
-    one = desk(**colored)
+    one = new_output(**colored)
     one.output.preview(broken)
     assert one.err.startswith("no preview: the file is not an image that can be read\n")
-    one = desk(**colored)
+    one = new_output(**colored)
     one.output.preview(tmp_path / "none.png")
     assert one.err.startswith("no preview: no such file or directory\n")
 
 
 def test_without_pillow_a_jpeg_on_kitty_is_a_note(
-    desk: Callable[..., Desk], picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    new_output: Callable[..., OutputHarness],
+    picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Kitty's protocol takes no JPEG, and the extra that could draw it is not installed."""
     path = picture("p.jpg")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    one = desk(terminal=True, env=KITTY)
+    one = new_output(terminal=True, env=KITTY)
     one.output.preview(path)
     assert one.err.startswith(
         "no preview: kitty's protocol shows PNG only, and converting needs Pillow: "
@@ -169,18 +177,20 @@ def test_without_pillow_a_jpeg_on_kitty_is_a_note(
     )
 
 
-def test_kitty_gets_a_jpeg_as_png(desk: Callable[..., Desk], picture: Callable[..., Path]) -> None:
-    one = desk(terminal=True, env=KITTY)
+def test_kitty_gets_a_jpeg_as_png(
+    new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
+) -> None:
+    one = new_output(terminal=True, env=KITTY)
     one.output.preview(picture("p.jpg"))
     pieces = re.findall(r"\x1b_G[^;]*;([^\x1b]*)\x1b", one.err)
     assert base64.b64decode("".join(pieces)).startswith(b"\x89PNG")
 
 
 def test_sixel_draws_every_pixel_once(
-    desk: Callable[..., Desk], picture: Callable[..., Path]
+    new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
 ) -> None:
     """Each pixel of a band belongs to exactly one layer."""
-    one = desk(terminal=True, env={"TERM": "foot"}, columns=9)
+    one = new_output(terminal=True, env={"TERM": "foot"}, columns=9)
     one.output.preview(picture(size=(64, 32)))
     text = one.err
     assert text.startswith('\x1bPq"1;1;64;32')

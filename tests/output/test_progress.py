@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxcli.events import Event
     from fluxcli.output.progress_lines import Progress
     from fluxcli.task_types import Request, Task
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
 
 ID = "e730dcfe4e5d59332daf52c08a960085"
 NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")
@@ -70,7 +70,7 @@ class Witness(Stream):
             self.seen = self.look()
 
 
-def play(one: Desk, progress: Progress, story: Iterator[tuple[Event, float]]) -> None:
+def play(one: OutputHarness, progress: Progress, story: Iterator[tuple[Event, float]]) -> None:
     for event, seconds in story:
         progress.see(event)
         one.clock.sleep(seconds)
@@ -81,9 +81,9 @@ def play(one: Desk, progress: Progress, story: Iterator[tuple[Event, float]]) ->
 
 
 def test_one_image_in_plain_lines(
-    desk: Callable[..., Desk], life: Callable[..., Iterator[tuple[Event, float]]]
+    new_output: Callable[..., OutputHarness], life: Callable[..., Iterator[tuple[Event, float]]]
 ) -> None:
-    one = desk()
+    one = new_output()
     with one.output.progress(1, 12.0) as progress:
         play(one, progress, life())
     assert one.out == ""
@@ -100,9 +100,11 @@ def test_one_image_in_plain_lines(
 
 
 def test_several_images_are_distinguished(
-    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness],
+    started: Callable[..., Event],
+    task_for: Callable[..., Task],
 ) -> None:
-    one = desk()
+    one = new_output()
     with one.output.progress(3, 12.0) as progress:
         for key in ("1", "2", "hero"):
             progress.see(started(key))
@@ -119,10 +121,10 @@ def test_several_images_are_distinguished(
 
 
 def test_a_progress_lines_every_half_minute_of_silence(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     """At most one in 30 s, counted from the last line; it sums up the run."""
-    one = desk()
+    one = new_output()
     with one.output.progress(3, None) as progress:
         progress.tick()
         for key in ("1", "2", "3"):
@@ -142,12 +144,12 @@ def test_a_progress_lines_every_half_minute_of_silence(
 
 @pytest.mark.parametrize(("begun", "standing"), [(False, "preparing"), (True, "generating")])
 def test_a_progress_line_of_a_single_image(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     begun: bool,  # noqa: FBT001 - a column of the table
     standing: str,
 ) -> None:
-    one = desk()
+    one = new_output()
     with one.output.progress(1, None) as progress:
         if begun:
             progress.see(events.Resumed(key="1", task=task_for(State.RUNNING)))
@@ -157,10 +159,10 @@ def test_a_progress_line_of_a_single_image(
 
 
 def test_an_outage_is_reported_once_in_half_a_minute(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
 ) -> None:
     """It meets every picture at every poll, but is one thing."""
-    one = desk()
+    one = new_output()
     with one.output.progress(2, None) as progress:
         for _ in range(2):
             for key in ("1", "2"):
@@ -178,14 +180,14 @@ def test_an_outage_is_reported_once_in_half_a_minute(
     ],
 )
 def test_an_earlier_task_is_named(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     state: State,
     task_id: str | None,
     words: str,
 ) -> None:
     """By its id, or by the journal's name while there is none."""
-    one = desk()
+    one = new_output()
     one.output.progress(1, None).see(events.Resumed(key="1", task=task_for(state, task_id=task_id)))
     assert one.err == words + "\n"
 
@@ -200,20 +202,23 @@ def test_an_earlier_task_is_named(
     ],
 )
 def test_an_image_goes_as_far_as_it_was_asked_to(
-    desk: Callable[..., Desk], task_for: Callable[..., Task], state: State, words: str
+    new_output: Callable[..., OutputHarness],
+    task_for: Callable[..., Task],
+    state: State,
+    words: str,
 ) -> None:
-    one = desk()
+    one = new_output()
     one.output.progress(1, None).see(events.Finished(key="1", task=task_for(state)))
     assert one.err.strip() == words
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_quiet_shows_warnings_only(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     life: Callable[..., Iterator[tuple[Event, float]]],
     terminal: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    one = desk(terminal=terminal, quiet=True)
+    one = new_output(terminal=terminal, quiet=True)
     with one.output.progress(1, 12.0) as progress:
         play(one, progress, life())
     assert one.err.endswith("the ratio was not kept\n")
@@ -222,11 +227,11 @@ def test_quiet_shows_warnings_only(
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"CI": "true"}])
 def test_some_terminals_get_plain_lines(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     life: Callable[..., Iterator[tuple[Event, float]]],
     env: dict[str, str],
 ) -> None:
-    one = desk(terminal=True, env=env, color="never")
+    one = new_output(terminal=True, env=env, color="never")
     with one.output.progress(1, 12.0) as progress:
         play(one, progress, life())
     assert "\x1b" not in one.err
@@ -236,9 +241,11 @@ def test_some_terminals_get_plain_lines(
 # The live display.
 
 
-def test_the_stages_of_one_image(desk: Callable[..., Desk], started: Callable[..., Event]) -> None:
+def test_the_stages_of_one_image(
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
+) -> None:
     """Its row says what happens, for how long, and how long it usually takes."""
-    one = desk(terminal=True)
+    one = new_output(terminal=True)
 
     def row(event: Event, seconds: float = 1) -> str:
         progress.see(event)
@@ -262,10 +269,10 @@ def test_the_stages_of_one_image(desk: Callable[..., Desk], started: Callable[..
 
 
 def test_longer_than_usual_is_reported(
-    desk: Callable[..., Desk], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
     """An earlier run's task has been at it since that run."""
-    one = desk(terminal=True)
+    one = new_output(terminal=True)
     task = task_for(State.RUNNING, accepted_at=one.clock.wall() - 34)
     with one.output.progress(1, 12.0) as progress:
         progress.see(events.Resumed(key="1", task=task))
@@ -274,9 +281,9 @@ def test_longer_than_usual_is_reported(
 
 
 def test_the_display_leaves_one_line(
-    desk: Callable[..., Desk], life: Callable[..., Iterator[tuple[Event, float]]]
+    new_output: Callable[..., OutputHarness], life: Callable[..., Iterator[tuple[Event, float]]]
 ) -> None:
-    one = desk(terminal=True)
+    one = new_output(terminal=True)
     with one.output.progress(1, 12.0) as progress:
         play(one, progress, life())
         assert one.screen().cursor.hidden
@@ -292,9 +299,11 @@ def test_the_display_leaves_one_line(
 
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt, SystemExit, ValueError])
 def test_the_cursor_always_comes_back(
-    desk: Callable[..., Desk], started: Callable[..., Event], trouble: type[BaseException]
+    new_output: Callable[..., OutputHarness],
+    started: Callable[..., Event],
+    trouble: type[BaseException],
 ) -> None:
-    one = desk(terminal=True)
+    one = new_output(terminal=True)
 
     def break_off() -> None:
         with one.output.progress(2, 12.0) as progress:
@@ -308,7 +317,10 @@ def test_the_cursor_always_comes_back(
 
 
 def crowd(
-    one: Desk, progress: Progress, started: Callable[..., Event], task_for: Callable[..., Task]
+    one: OutputHarness,
+    progress: Progress,
+    started: Callable[..., Event],
+    task_for: Callable[..., Task],
 ) -> None:
     """A hundred pictures in every stage there is."""
     prompts = [WIDE, MARKUP, "a lighthouse at dawn, flat vector, two colours", "❤\ufe0f x"]
@@ -330,7 +342,7 @@ def crowd(
 @pytest.mark.parametrize("looks", list(product(["always", "never"], ["utf-8", "ascii"])))
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (12, 6), (1, 1)])
 def test_a_crowd_fits_every_terminal(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     task_for: Callable[..., Task],
     looks: tuple[str, str],
@@ -338,7 +350,7 @@ def test_a_crowd_fits_every_terminal(
 ) -> None:
     """No line is folded, no more rows than fit; what is at work is shown before what waits."""
     (color, encoding), (columns, lines) = looks, size
-    one = desk(terminal=True, encoding=encoding, color=color, columns=columns, lines=lines)
+    one = new_output(terminal=True, encoding=encoding, color=color, columns=columns, lines=lines)
     with one.output.progress(100, 12.0) as progress:
         crowd(one, progress, started, task_for)
         frame = one.frame()
@@ -352,9 +364,11 @@ def test_a_crowd_fits_every_terminal(
 
 
 def test_a_crowd_at_80_columns(
-    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness],
+    started: Callable[..., Event],
+    task_for: Callable[..., Task],
 ) -> None:
-    one = desk(terminal=True, lines=8)
+    one = new_output(terminal=True, lines=8)
     with one.output.progress(100, 12.0) as progress:
         crowd(one, progress, started, task_for)
         assert one.shown()[-5:] == [
@@ -367,9 +381,11 @@ def test_a_crowd_at_80_columns(
 
 
 def test_a_crowd_at_40_columns_in_ascii(
-    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness],
+    started: Callable[..., Event],
+    task_for: Callable[..., Task],
 ) -> None:
-    one = desk(terminal=True, lines=8, columns=40, encoding="ascii", color="never")
+    one = new_output(terminal=True, lines=8, columns=40, encoding="ascii", color="never")
     with one.output.progress(100, 12.0) as progress:
         crowd(one, progress, started, task_for)
         assert one.shown()[-5:] == [
@@ -392,14 +408,14 @@ def test_a_crowd_at_40_columns_in_ascii(
     ],
 )
 def test_the_flags_decide_about_the_display(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     env: dict[str, str],
     color: str,
     colored: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     """The library that draws it has rules of its own, which are not ours."""
-    one = desk(terminal=True, env=env, color=color)
+    one = new_output(terminal=True, env=env, color=color)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
         progress.see(events.Warned(key="1", message="late"))
@@ -409,18 +425,18 @@ def test_the_flags_decide_about_the_display(
 
 
 def test_the_signs_are_chosen_by_the_encoding(
-    desk: Callable[..., Desk], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
-    one = desk(terminal=True, encoding="cp1252", color="never")
+    one = new_output(terminal=True, encoding="cp1252", color="never")
     with one.output.progress(1, None) as progress:
         progress.see(events.Finished(key="1", task=task_for()))
     assert one.err.endswith("+ saved in 0 s\n")
 
 
 def test_a_small_terminal_drops_the_label(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    one = desk(terminal=True, columns=40)
+    one = new_output(terminal=True, columns=40)
     with one.output.progress(1, 20.0) as progress:
         progress.see(started())
         progress.see(events.Accepted(key="1", ref="k7", task_id=ID))
@@ -430,10 +446,10 @@ def test_a_small_terminal_drops_the_label(
 
 
 def test_a_second_ctrl_c_gives_the_terminal_back(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     """It is called from a signal's handler, and nothing is drawn after it."""
-    one = desk(terminal=True)
+    one = new_output(terminal=True)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
         one.output.restore_terminal()
@@ -442,9 +458,11 @@ def test_a_second_ctrl_c_gives_the_terminal_back(
 
 
 def test_every_id_is_printed_above(
-    desk: Callable[..., Desk], started: Callable[..., Event], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness],
+    started: Callable[..., Event],
+    task_for: Callable[..., Task],
 ) -> None:
-    one = desk(terminal=True, lines=10)
+    one = new_output(terminal=True, lines=10)
     with one.output.progress(100, 12.0) as progress:
         crowd(one, progress, started, task_for)
     for number in range(1, 31):
@@ -452,11 +470,11 @@ def test_every_id_is_printed_above(
 
 
 def test_answers_stand_above_the_display(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     """On a terminal the display steps aside for stdout, and for a question."""
     stdout = Witness(terminal=True)
-    one = desk(terminal=True, typed=b"y\n", stdout=stdout)
+    one = new_output(terminal=True, typed=b"y\n", stdout=stdout)
     stdout.look = lambda: (one.shown(), one.screen().cursor.hidden)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
@@ -470,9 +488,9 @@ def test_answers_stand_above_the_display(
 
 
 def test_a_pipe_does_not_disturb_the_display(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    one = desk(terminal=True, stdout_terminal=False)
+    one = new_output(terminal=True, stdout_terminal=False)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
         before = one.err
@@ -481,10 +499,10 @@ def test_a_pipe_does_not_disturb_the_display(
 
 
 def test_nothing_is_redrawn_without_need(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     """At most four frames a second however much happens; one a second when nothing does."""
-    one = desk(terminal=True)
+    one = new_output(terminal=True)
     with one.output.progress(2, 12.0) as progress:
         progress.see(started())
         written = len(one.err)
@@ -505,9 +523,9 @@ def test_nothing_is_redrawn_without_need(
 
 
 def test_a_resized_terminal_is_followed(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    one = desk(terminal=True, color="never")
+    one = new_output(terminal=True, color="never")
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
         one.env["COLUMNS"] = "30"
@@ -517,20 +535,22 @@ def test_a_resized_terminal_is_followed(
 
 
 def test_the_key_is_cut_out_before_the_prompt_is_cut(
-    desk: Callable[..., Desk], started: Callable[..., Event]
+    new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     """Half a key in a shortened prompt would be half a leak."""
     key = "0123456789abcdef0123456789abcdef"
-    one = desk(terminal=True, columns=60, secrets=lambda: [key])
+    one = new_output(terminal=True, columns=60, secrets=lambda: [key])
     with one.output.progress(1, 12.0) as progress:
         progress.see(started("1", f"a {key} lighthouse at dawn"))
         assert "a *** lig" in one.err
         assert key[:6] not in one.err
 
 
-def test_a_build_names_its_assets(desk: Callable[..., Desk], request_for: Any) -> None:
+def test_a_build_names_its_assets(
+    new_output: Callable[..., OutputHarness], request_for: Any
+) -> None:
     """Names align at their widest, but never take more than a quarter of the line."""
-    one = desk(terminal=True, color="never")
+    one = new_output(terminal=True, color="never")
     with one.output.progress(2, 12.0) as progress:
         progress.see(events.Started(key="hero", ref="k7", request=request_for("dawn")))
         progress.see(events.Started(key="icon-" + "x" * 40, ref="k8", request=None))
@@ -543,8 +563,10 @@ def test_a_build_names_its_assets(desk: Callable[..., Desk], request_for: Any) -
         ]
 
 
-def test_a_failure_is_in_the_last_line(desk: Callable[..., Desk], task_for: Any) -> None:
-    one = desk(terminal=True, color="never")
+def test_a_failure_is_in_the_last_line(
+    new_output: Callable[..., OutputHarness], task_for: Any
+) -> None:
+    one = new_output(terminal=True, color="never")
     with one.output.progress(2, None) as progress:
         progress.see(events.Finished(key="1", task=task_for()))
         progress.see(events.Failed(key="2", error=NETWORK, task=None))
@@ -554,8 +576,10 @@ def test_a_failure_is_in_the_last_line(desk: Callable[..., Desk], task_for: Any)
     assert one.shown() == ["✗ 1 of 2 saved, 1 failed, in 1 s"]
 
 
-def test_tasks_that_were_only_submitted(desk: Callable[..., Desk], task_for: Any) -> None:
-    one = desk(terminal=True, color="never")
+def test_tasks_that_were_only_submitted(
+    new_output: Callable[..., OutputHarness], task_for: Any
+) -> None:
+    one = new_output(terminal=True, color="never")
     with one.output.progress(None, None) as progress:
         for key in ("1", "2"):
             progress.see(events.Accepted(key=key, ref="k7", task_id=ID + key))
@@ -564,9 +588,9 @@ def test_tasks_that_were_only_submitted(desk: Callable[..., Desk], task_for: Any
 
 
 def test_one_that_was_only_submitted_leaves_its_id(
-    desk: Callable[..., Desk], task_for: Any
+    new_output: Callable[..., OutputHarness], task_for: Any
 ) -> None:
-    one = desk(terminal=True, color="never")
+    one = new_output(terminal=True, color="never")
     with one.output.progress(1, None) as progress:
         progress.see(events.Accepted(key="1", ref="k7", task_id=ID))
         progress.see(events.Finished(key="1", task=task_for(State.RUNNING)))

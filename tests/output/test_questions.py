@@ -16,7 +16,7 @@ from fluxcli.errors import Code, FluxError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     ],
 )
 def test_only_a_plain_yes_is_yes(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     typed: bytes,
     meant: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    one = desk(terminal=True, typed=typed)
+    one = new_output(terminal=True, typed=typed)
     assert one.output.confirm("spend about 100 credits?") is meant
     assert one.err.startswith("spend about 100 credits? [y/N] ")
     assert one.out == ""
@@ -52,8 +52,10 @@ def test_only_a_plain_yes_is_yes(
         {"terminal": True, "stderr": None},
     ],
 )
-def test_no_terminal_means_no_answer(desk: Callable[..., Desk], setting: dict[str, object]) -> None:
-    one = desk(typed=b"y\n", **setting)
+def test_no_terminal_means_no_answer(
+    new_output: Callable[..., OutputHarness], setting: dict[str, object]
+) -> None:
+    one = new_output(typed=b"y\n", **setting)
     assert one.output.confirm("spend?") is None
     with pytest.raises(FluxError, match="no terminal to prompt on: API key") as caught:
         one.output.ask_secret("API key")
@@ -62,8 +64,8 @@ def test_no_terminal_means_no_answer(desk: Callable[..., Desk], setting: dict[st
 
 
 @pytest.mark.parametrize("off", ["", "0", "false"])
-def test_a_ci_that_is_none(desk: Callable[..., Desk], off: str) -> None:
-    assert desk(terminal=True, env={"CI": off}).output.interactive
+def test_a_ci_that_is_none(new_output: Callable[..., OutputHarness], off: str) -> None:
+    assert new_output(terminal=True, env={"CI": off}).output.interactive
 
 
 class Typist:
@@ -94,9 +96,9 @@ def typist() -> Typist:
     return Typist()
 
 
-def test_a_secret_is_not_shown(desk: Callable[..., Desk], typist: Typist) -> None:
+def test_a_secret_is_not_shown(new_output: Callable[..., OutputHarness], typist: Typist) -> None:
     """Nothing is echoed, the question is ended by a line end, and echo comes back."""
-    one = desk(terminal=True, stdin=typist.stdin)
+    one = new_output(terminal=True, stdin=typist.stdin)
     typist.types(b" s3cret \n")
     assert one.output.ask_secret("API key") == "s3cret"
     assert one.err == "API key: \n"
@@ -106,9 +108,9 @@ def test_a_secret_is_not_shown(desk: Callable[..., Desk], typist: Typist) -> Non
 
 @pytest.mark.parametrize("typed", [b"\n", b"\x04"])
 def test_an_empty_secret_is_refused(
-    desk: Callable[..., Desk], typist: Typist, typed: bytes
+    new_output: Callable[..., OutputHarness], typist: Typist, typed: bytes
 ) -> None:
-    one = desk(terminal=True, stdin=typist.stdin)
+    one = new_output(terminal=True, stdin=typist.stdin)
     typist.types(typed)
     with pytest.raises(FluxError, match="nothing was typed"):
         one.output.ask_secret("API key")
@@ -116,22 +118,22 @@ def test_an_empty_secret_is_refused(
     typist.close()
 
 
-def test_stdin_is_utf_8_in_any_locale(desk: Callable[..., Desk]) -> None:
-    one = desk(encoding="ascii", typed=b"\xef\xbb\xbf\xe7\x81\xaf\n")
+def test_stdin_is_utf_8_in_any_locale(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(encoding="ascii", typed=b"\xef\xbb\xbf\xe7\x81\xaf\n")
     assert one.output.read_stdin(100) == "灯\n"
     assert one.err == ""
 
 
-def test_stdin_as_bytes(desk: Callable[..., Desk]) -> None:
-    assert desk(typed=b"\x89PNG\r\n").output.read_stdin_bytes(6) == b"\x89PNG\r\n"
+def test_stdin_as_bytes(new_output: Callable[..., OutputHarness]) -> None:
+    assert new_output(typed=b"\x89PNG\r\n").output.read_stdin_bytes(6) == b"\x89PNG\r\n"
 
 
-def test_stdin_without_bytes_beneath(desk: Callable[..., Desk]) -> None:
-    assert desk(stdin=io.StringIO("灯")).output.read_stdin(10) == "灯"
+def test_stdin_without_bytes_beneath(new_output: Callable[..., OutputHarness]) -> None:
+    assert new_output(stdin=io.StringIO("灯")).output.read_stdin(10) == "灯"
 
 
-def test_the_way_to_end_is_printed(desk: Callable[..., Desk]) -> None:
-    one = desk(terminal=True, typed=b"words")
+def test_the_way_to_end_is_printed(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(terminal=True, typed=b"words")
     assert one.output.read_stdin(10) == "words"
     assert one.err == "reading from the terminal: end with Ctrl-D\n"
 
@@ -153,8 +155,8 @@ class Unreadable(io.StringIO):
     ],
 )
 def test_what_cannot_be_read_is_an_error(
-    desk: Callable[..., Desk], stdin: io.TextIOBase | None, message: str
+    new_output: Callable[..., OutputHarness], stdin: io.TextIOBase | None, message: str
 ) -> None:
     with pytest.raises(FluxError, match=message) as caught:
-        desk(stdin=stdin).output.read_stdin(4)
+        new_output(stdin=stdin).output.read_stdin(4)
     assert caught.value.code is Code.INPUT_UNREADABLE

@@ -17,7 +17,7 @@ from fluxcli.output.style import is_colored
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
     from tests.worlds import World
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -37,65 +37,71 @@ class Unwritable(io.StringIO):
 # The answer.
 
 
-def test_an_answer_is_raw_in_a_pipe_and_harmless_on_a_terminal(desk: Callable[..., Desk]) -> None:
-    pipe, terminal = desk(), desk(terminal=True)
+def test_an_answer_is_raw_in_a_pipe_and_harmless_on_a_terminal(
+    new_output: Callable[..., OutputHarness],
+) -> None:
+    pipe, terminal = new_output(), new_output(terminal=True)
     for one in (pipe, terminal):
         one.output.answer("a\x1b[2J\nb")
     assert pipe.out == "a\x1b[2J\nb\n"
     assert terminal.out == "a\\x1b[2J\nb\n"
 
 
-def test_a_long_answer_is_never_wrapped_nor_coloured(desk: Callable[..., Desk]) -> None:
-    one = desk(color="always", columns=40)
+def test_a_long_answer_is_never_wrapped_nor_coloured(
+    new_output: Callable[..., OutputHarness],
+) -> None:
+    one = new_output(color="always", columns=40)
     one.output.answer("x" * 500)
     assert one.out == "x" * 500 + "\n"
 
 
-def test_a_path_keeps_its_bytes_in_a_pipe(desk: Callable[..., Desk]) -> None:
+def test_a_path_keeps_its_bytes_in_a_pipe(new_output: Callable[..., OutputHarness]) -> None:
     """A name that is not UTF-8, or holds a line end, arrives as the file system knows it."""
-    one = desk(encoding="ascii")
+    one = new_output(encoding="ascii")
     one.output.answer_path(os.fsdecode(b"caf\xe9\n\xe7\x81\xaf.png"))
     assert one.stdout.memory.getvalue() == b"caf\xe9\n\xe7\x81\xaf.png\n"
 
 
-def test_a_path_is_harmless_on_a_terminal(desk: Callable[..., Desk]) -> None:
-    one = desk(terminal=True)
+def test_a_path_is_harmless_on_a_terminal(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(terminal=True)
     one.output.answer_path("a\x1b[2J\n[/].png")
     assert one.out == "a\\x1b[2J\\n[/].png\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_narrow_encoding_is_escaped(desk: Callable[..., Desk], encoding: str) -> None:
-    one = desk(encoding=encoding)
+def test_a_narrow_encoding_is_escaped(
+    new_output: Callable[..., OutputHarness], encoding: str
+) -> None:
+    one = new_output(encoding=encoding)
     one.output.answer("灯\ud800")
     one.output.note("灯")
     assert (one.out, one.err) == ("\\u706f\\ud800\n", "\\u706f\n")
 
 
-def test_a_record_is_one_line(desk: Callable[..., Desk]) -> None:
-    one = desk(encoding="ascii")
+def test_a_record_is_one_line(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(encoding="ascii")
     one.output.record({"prompt": "灯\n台"})
     assert one.out == '{"prompt": "\\u706f\\n\\u53f0"}\n'
 
 
-def test_streams_without_bytes_beneath_serve_too(desk: Callable[..., Desk]) -> None:
+def test_streams_without_bytes_beneath_serve_too(new_output: Callable[..., OutputHarness]) -> None:
     stdout, stderr = io.StringIO(), io.StringIO()
-    output = desk(stdout=stdout, stderr=stderr).output
+    output = new_output(stdout=stdout, stderr=stderr).output
     output.answer("灯")
     output.warn("dim")
     assert (stdout.getvalue(), stderr.getvalue()) == ("灯\n", "warning: dim\n")
 
 
-def test_image_bytes_pass_untouched(desk: Callable[..., Desk]) -> None:
+def test_image_bytes_pass_untouched(new_output: Callable[..., OutputHarness]) -> None:
     """Not even the key is sought in them: a picture must stay whole."""
     data = KEY.encode() + bytes(range(256)) * 600
-    one = desk(secrets=lambda: [KEY])
+    one = new_output(secrets=lambda: [KEY])
     one.output.answer_bytes(io.BytesIO(data))
     assert one.stdout.memory.getvalue() == data
 
 
-def test_image_bytes_are_refused_on_a_terminal(desk: Callable[..., Desk]) -> None:
-    one = desk(terminal=True)
+def test_image_bytes_are_refused_on_a_terminal(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(terminal=True)
     assert one.output.stdout_is_terminal
     with pytest.raises(FluxError) as caught:
         one.output.answer_bytes(io.BytesIO(b"\x89PNG"))
@@ -104,16 +110,16 @@ def test_image_bytes_are_refused_on_a_terminal(desk: Callable[..., Desk]) -> Non
     assert one.out == ""
 
 
-def test_image_bytes_are_refused_without_stdout(desk: Callable[..., Desk]) -> None:
+def test_image_bytes_are_refused_without_stdout(new_output: Callable[..., OutputHarness]) -> None:
     with pytest.raises(FluxError) as caught:
-        desk(stdout=None).output.check_bytes()
+        new_output(stdout=None).output.check_bytes()
     assert caught.value.code is Code.OUTPUT_UNWRITABLE
 
 
-def test_a_table_is_aligned_by_cells(desk: Callable[..., Desk]) -> None:
+def test_a_table_is_aligned_by_cells(new_output: Callable[..., OutputHarness]) -> None:
     """The same on a terminal as in a pipe, at any width; no cell breaks the line."""
     rows = [["e730", "灯台", "saved"], ["k7", "a\nb " + "x" * 60, ""]]
-    tables = [desk(terminal=terminal, columns=20) for terminal in (False, True)]
+    tables = [new_output(terminal=terminal, columns=20) for terminal in (False, True)]
     for one in tables:
         one.output.table(rows, ["task", "prompt", "state"])
     assert tables[0].out == tables[1].out
@@ -127,8 +133,8 @@ def test_a_table_is_aligned_by_cells(desk: Callable[..., Desk]) -> None:
 # The words for people.
 
 
-def test_notes_go_to_stderr_only(desk: Callable[..., Desk]) -> None:
-    one = desk(verbose=True)
+def test_notes_go_to_stderr_only(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(verbose=True)
     one.output.note("saved [/] \x1b[31m")
     one.output.detail("asked twice")
     one.output.warn("late")
@@ -144,29 +150,29 @@ def test_notes_go_to_stderr_only(desk: Callable[..., Desk]) -> None:
     ]
 
 
-def test_quiet_leaves_errors_only(desk: Callable[..., Desk]) -> None:
+def test_quiet_leaves_errors_only(new_output: Callable[..., OutputHarness]) -> None:
     """Quiet wins over verbose; an error keeps its hint."""
-    one = desk(quiet=True, verbose=True)
+    one = new_output(quiet=True, verbose=True)
     for say in (one.output.note, one.output.detail, one.output.warn, one.output.hint):
         say("hidden")
     one.output.error(FluxError(Code.USAGE, "no prompt", hint="fluxcli generate PROMPT"))
     assert one.err == "error: no prompt\nhint: fluxcli generate PROMPT\n"
 
 
-def test_details_are_shown_with_verbose(desk: Callable[..., Desk]) -> None:
-    one = desk()
+def test_details_are_shown_with_verbose(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output()
     one.output.detail("hidden")
     assert one.err == ""
 
 
-def test_an_error_names_the_image(desk: Callable[..., Desk]) -> None:
-    one = desk()
+def test_an_error_names_the_image(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output()
     one.output.error(FluxError(Code.MODERATED, "refused"), key="hero")
     assert one.err == "error: hero: refused\n"
 
 
-def test_json_makes_an_error_a_record_as_well(desk: Callable[..., Desk]) -> None:
-    one = desk(json=True)
+def test_json_makes_an_error_a_record_as_well(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(json=True)
     one.output.error(FluxError(Code.NETWORK, "no route", ref="k7"))
     assert one.err == "error: no route\n"
     assert json.loads(one.out) == {
@@ -181,8 +187,10 @@ def test_json_makes_an_error_a_record_as_well(desk: Callable[..., Desk]) -> None
     }
 
 
-def test_several_problems_are_listed_and_make_one_record(desk: Callable[..., Desk]) -> None:
-    one = desk(json=True)
+def test_several_problems_are_listed_and_make_one_record(
+    new_output: Callable[..., OutputHarness],
+) -> None:
+    one = new_output(json=True)
     problems = [FluxError(Code.USAGE, "a", hint="b"), FluxError(Code.DISK, "c")]
     one.output.error(ProblemsError(problems))
     assert one.err == "error: a\nhint: b\nerror: c\n"
@@ -190,8 +198,8 @@ def test_several_problems_are_listed_and_make_one_record(desk: Callable[..., Des
     assert (record["code"], record["message"], record["hint"]) == ("usage", "a; c", "b")
 
 
-def test_colour_is_only_an_addition(desk: Callable[..., Desk]) -> None:
-    one = desk(terminal=True)
+def test_colour_is_only_an_addition(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(terminal=True)
     one.output.error(FluxError(Code.USAGE, "no prompt", hint="try"))
     assert one.err == "\x1b[1;31merror:\x1b[0m no prompt\n\x1b[36mhint:\x1b[0m try\n"
 
@@ -219,8 +227,8 @@ def test_who_decides_about_colour(
     assert is_colored(terminal=terminal, env=env, mode=mode) is expected
 
 
-def test_the_key_appears_in_no_output_and_no_file(desk: Callable[..., Desk]) -> None:
-    one = desk(secrets=lambda: [KEY], json=True, verbose=True)
+def test_the_key_appears_in_no_output_and_no_file(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(secrets=lambda: [KEY], json=True, verbose=True)
     one.output.answer(KEY)
     one.output.answer_path(f"/x/{KEY}.png")
     one.output.record({"url": f"https://h/?k={KEY}"})
@@ -234,9 +242,9 @@ def test_the_key_appears_in_no_output_and_no_file(desk: Callable[..., Desk]) -> 
 # Broken streams.
 
 
-def test_missing_streams_swallow_what_is_reported(desk: Callable[..., Desk]) -> None:
+def test_missing_streams_swallow_what_is_reported(new_output: Callable[..., OutputHarness]) -> None:
     """A shell may close them: `>&- 2>&-`. What was asked for is done all the same."""
-    output = desk(stdin=None, stdout=None, stderr=None, json=True).output
+    output = new_output(stdin=None, stdout=None, stderr=None, json=True).output
     output.answer("a")
     output.answer_path("b")
     output.table([], ["c"])
@@ -247,8 +255,8 @@ def test_missing_streams_swallow_what_is_reported(desk: Callable[..., Desk]) -> 
         progress.tick()
 
 
-def test_a_stream_closed_later_is_a_missing_one(desk: Callable[..., Desk]) -> None:
-    one = desk(terminal=True)
+def test_a_stream_closed_later_is_a_missing_one(new_output: Callable[..., OutputHarness]) -> None:
+    one = new_output(terminal=True)
     one.stdout.close()
     one.stderr.close()
     one.output.answer("a")
@@ -256,16 +264,16 @@ def test_a_stream_closed_later_is_a_missing_one(desk: Callable[..., Desk]) -> No
     assert not one.output.stdout_is_terminal
 
 
-def test_a_reader_that_exits_gets_nothing_more(desk: Callable[..., Desk]) -> None:
+def test_a_reader_that_exits_gets_nothing_more(new_output: Callable[..., OutputHarness]) -> None:
     """`| head -1` ends the answers, not the saving of what is paid for."""
-    one = desk(stdout=Unwritable(errno.EPIPE))
+    one = new_output(stdout=Unwritable(errno.EPIPE))
     one.output.answer("a")
     one.output.answer("b")
     assert one.err == ""
 
 
-def test_an_image_whose_reader_is_gone_is_unsaved(desk: Callable[..., Desk]) -> None:
-    output = desk(stdout=Unwritable(errno.EPIPE)).output
+def test_an_image_whose_reader_is_gone_is_unsaved(new_output: Callable[..., OutputHarness]) -> None:
+    output = new_output(stdout=Unwritable(errno.EPIPE)).output
     with pytest.raises(FluxError, match="before the whole image was written") as caught:
         output.answer_bytes(io.BytesIO(b"data"))
     assert caught.value.status == Status.UNSAVED
@@ -273,20 +281,20 @@ def test_an_image_whose_reader_is_gone_is_unsaved(desk: Callable[..., Desk]) -> 
 
 @pytest.mark.parametrize("picture", [False, True])
 def test_a_full_disk_is_an_error_of_its_own(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     picture: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     """Only a picture that was lost on the way is paid and unsaved: status 6."""
-    output = desk(stdout=Unwritable(errno.ENOSPC)).output
+    output = new_output(stdout=Unwritable(errno.ENOSPC)).output
     answer = output.answer_bytes if picture else output.answer_path
     with pytest.raises(FluxError, match="cannot write to stdout: no space left") as caught:
         answer(io.BytesIO(b"data") if picture else "a")  # type: ignore[arg-type] # each its own
     assert caught.value.status == (Status.UNSAVED if picture else Status.FAILURE)
 
 
-def test_losing_stderr_is_not_a_failure(desk: Callable[..., Desk]) -> None:
+def test_losing_stderr_is_not_a_failure(new_output: Callable[..., OutputHarness]) -> None:
     """A paid task must not be dropped because stderr has no reader."""
-    output = desk(stderr=Unwritable(errno.EPIPE)).output
+    output = new_output(stderr=Unwritable(errno.EPIPE)).output
     output.note("a")
     output.error(FluxError(Code.USAGE, "b"))
 

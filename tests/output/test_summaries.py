@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fluxcli.task_types import Request, Task
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     ],
 )
 def test_each_end_is_counted_by_what_is_paid(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     state: State,
     code: Code,
     counted: str,
 ) -> None:
-    one = desk(color="never")
+    one = new_output(color="never")
     with one.output.progress(2, None) as progress:
         progress.see(events.Finished(key="1", task=task_for()))
         error = FluxError(code, "no")
@@ -49,9 +49,9 @@ def test_each_end_is_counted_by_what_is_paid(
 
 
 def test_an_interrupted_run_counts_what_is_paid(
-    desk: Callable[..., Desk], request_for: Callable[..., Request]
+    new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
-    one = desk(color="never")
+    one = new_output(color="never")
     with one.output.progress(3, None) as progress:
         for key in "123":
             progress.see(events.Started(key=key, ref="k7", request=request_for()))
@@ -65,10 +65,10 @@ def test_an_interrupted_run_counts_what_is_paid(
 
 
 def test_a_submission_that_is_to_be_repeated_is_not_unknown(
-    desk: Callable[..., Desk], request_for: Callable[..., Request]
+    new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
     """The service has answered, or was not reached: nothing is awaited, nothing may be paid."""
-    one = desk(color="never", interrupted=lambda: True)
+    one = new_output(color="never", interrupted=lambda: True)
     error = FluxError(Code.NETWORK, "cannot connect")
     with one.output.progress(2, None) as progress:
         for key in "12":
@@ -82,10 +82,12 @@ def test_a_submission_that_is_to_be_repeated_is_not_unknown(
 
 
 def test_many_images_get_a_counter(
-    desk: Callable[..., Desk], task_for: Callable[..., Task], request_for: Callable[..., Request]
+    new_output: Callable[..., OutputHarness],
+    task_for: Callable[..., Task],
+    request_for: Callable[..., Request],
 ) -> None:
     """Warnings stay; the three lines about each image do not."""
-    one = desk()
+    one = new_output()
     with one.output.progress(200, None) as progress:
         for number in range(1, 201):
             key = str(number)
@@ -102,10 +104,10 @@ def test_many_images_get_a_counter(
 
 
 def test_what_failed_is_always_shown(
-    desk: Callable[..., Desk], request_for: Callable[..., Request]
+    new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
     """Thirty images on a terminal of 24 lines."""
-    one = desk(terminal=True, color="never")
+    one = new_output(terminal=True, color="never")
     with one.output.progress(30, None) as progress:
         for number in range(1, 31):
             progress.see(events.Started(key=str(number), ref="k7", request=request_for()))
@@ -119,10 +121,12 @@ def test_what_failed_is_always_shown(
 
 @pytest.mark.parametrize("setting", [{}, {"terminal": True}, {"quiet": True}])
 def test_after_ctrl_c_waiting_for_the_answer_is_reported(
-    desk: Callable[..., Desk], request_for: Callable[..., Request], setting: dict[str, bool]
+    new_output: Callable[..., OutputHarness],
+    request_for: Callable[..., Request],
+    setting: dict[str, bool],
 ) -> None:
     arrived: list[int] = []
-    one = desk(color="never", interrupted=lambda: bool(arrived), **setting)
+    one = new_output(color="never", interrupted=lambda: bool(arrived), **setting)
     with one.output.progress(2, None) as progress:
         progress.see(events.Started(key="1", ref="k7", request=request_for()))
         progress.tick()
@@ -138,7 +142,7 @@ def test_after_ctrl_c_waiting_for_the_answer_is_reported(
 
 @pytest.mark.parametrize("accepted", [False, True])
 def test_an_interrupted_run_says_that_nothing_was_sent(
-    desk: Callable[..., Desk],
+    new_output: Callable[..., OutputHarness],
     request_for: Callable[..., Request],
     accepted: bool,  # noqa: FBT001 - both ways
 ) -> None:
@@ -149,6 +153,6 @@ def test_an_interrupted_run_says_that_nothing_was_sent(
         raise FluxError(Code.INTERRUPTED, "stopped by SIGINT", status=130)
 
     with pytest.raises(FluxError, match="stopped by SIGINT") as caught:
-        ResultReporter(desk().output).follow(happened(), count=1, usual=None)
+        ResultReporter(new_output().output).follow(happened(), count=1, usual=None)
     assert ("nothing was sent, nothing was charged" in caught.value.message) != accepted
     assert caught.value.status == 130

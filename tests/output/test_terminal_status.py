@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcli.task_types import Task
-    from tests.output.conftest import Desk
+    from tests.output.conftest import OutputHarness
 
 CLEARED = "\x1b]9;4;0\x07\x1b[23;2t"
 
 
 def test_a_terminal_that_knows_it_shows_the_progress(
-    desk: Callable[..., Desk], task_for: Callable[..., Task]
+    new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
-    one = desk(terminal=True, env={"TERM_PROGRAM": "ghostty"})
+    one = new_output(terminal=True, env={"TERM_PROGRAM": "ghostty"})
     with one.output.progress(4, None) as progress:
         progress.see(events.Finished(key="1", task=task_for()))
         one.clock.sleep(1)
@@ -29,8 +29,10 @@ def test_a_terminal_that_knows_it_shows_the_progress(
     assert CLEARED in one.err.rpartition("\x1b]2;")[2]
 
 
-def test_a_signal_takes_it_back(desk: Callable[..., Desk], task_for: Callable[..., Task]) -> None:
-    one = desk(terminal=True, env={"WT_SESSION": "1"})
+def test_a_signal_takes_it_back(
+    new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
+) -> None:
+    one = new_output(terminal=True, env={"WT_SESSION": "1"})
     with one.output.progress(4, None) as progress:
         progress.see(events.Finished(key="1", task=task_for()))
         one.output.restore_terminal()
@@ -41,9 +43,9 @@ def test_a_signal_takes_it_back(desk: Callable[..., Desk], task_for: Callable[..
     "env", [{}, {"WT_SESSION": "1", "TMUX": "x"}, {"CI": "1", "WT_SESSION": "1"}]
 )
 def test_elsewhere_nothing_is_written(
-    desk: Callable[..., Desk], task_for: Callable[..., Task], env: dict[str, str]
+    new_output: Callable[..., OutputHarness], task_for: Callable[..., Task], env: dict[str, str]
 ) -> None:
-    one = desk(terminal=True, env=env)
+    one = new_output(terminal=True, env=env)
     with one.output.progress(4, None) as progress:
         progress.see(events.Finished(key="1", task=task_for()))
     assert "\x1b]" not in one.err

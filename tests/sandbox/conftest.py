@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.desk import Desk, desk
+from tests.sandbox.sandbox_client import SandboxClient, new_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def at() -> Iterator[Desk]:
+def client() -> Iterator[SandboxClient]:
     """A client of a new sandbox without faults."""
-    with desk() as one:
+    with new_client() as one:
         yield one

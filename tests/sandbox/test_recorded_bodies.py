@@ -14,15 +14,15 @@ from fluxcli.client.wire_jobs import JobsWireFormat
 from fluxcli.client.wire_kontext import KontextWireFormat
 from fluxcli.errors import Code
 from fluxcli.sandbox import creation
-from tests.sandbox import desk as ways
-from tests.sandbox.desk import AGENT, AS_JSON, Desk, desk, multipart
+from tests.sandbox import sandbox_client as urls
+from tests.sandbox.sandbox_client import AGENT, AS_JSON, SandboxClient, multipart, new_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 RECORDED: Final = Path(__file__).parents[1] / "data" / "recorded"
-CREATE_TASK: Final = f"{ways.API}/api/v1/jobs/createTask"
-RECORD_INFO: Final = f"{ways.API}/api/v1/jobs/recordInfo"
+CREATE_TASK: Final = f"{urls.API}/api/v1/jobs/createTask"
+RECORD_INFO: Final = f"{urls.API}/api/v1/jobs/recordInfo"
 JSON_TEXTS: Final = frozenset({"paramJson", "param", "resultJson", "input"})
 """Strings that hold JSON: their form is compared too, but not the request that they echo."""
 
@@ -30,76 +30,78 @@ LATER: Final = frozenset({"successFlag", "response", "creditsConsumed", "updateT
 """Fields that the jobs API answers since 2026-09, after its bodies were recorded."""
 
 
-def job(at: Desk) -> str:
+def job(client: SandboxClient) -> str:
     body = {"model": "flux1-kontext", "input": {"prompt": "a cat", "aspect_ratio": "16:9"}}
-    return str(at.post(CREATE_TASK, body)["data"]["taskId"])
+    return str(client.post(CREATE_TASK, body)["data"]["taskId"])
 
 
-def job_record(at: Desk, *, after: float) -> Any:
-    task = job(at)
-    at.now += after
-    return at.get(f"{RECORD_INFO}?taskId={task}")
+def job_record(client: SandboxClient, *, after: float) -> Any:
+    task = job(client)
+    client.now += after
+    return client.get(f"{RECORD_INFO}?taskId={task}")
 
 
-def kontext_record(at: Desk, prompt: str = "a cat", *, after: float = 0.0) -> Any:
-    task = at.generate(prompt, uploadCn=False)
-    at.now += after
-    return at.get(f"{ways.RECORD}?taskId={task}")
+def kontext_record(client: SandboxClient, prompt: str = "a cat", *, after: float = 0.0) -> Any:
+    task = client.generate(prompt, uploadCn=False)
+    client.now += after
+    return client.get(f"{urls.RECORD}?taskId={task}")
 
 
-def without_origin(at: Desk) -> Any:
+def without_origin(client: SandboxClient) -> Any:
     """Return a finished record whose original link is null, as one in four is."""
     for _ in range(64):
-        record = kontext_record(at, after=11)
+        record = kontext_record(client, after=11)
         if record["data"]["response"]["originImageUrl"] is None:
             return record
     raise AssertionError("no record without an original link")
 
 
-def callback(prompt: str) -> Callable[[Desk], Any]:
+def callback(prompt: str) -> Callable[[SandboxClient], Any]:
     """Return what makes the body of a callback for a task with this prompt."""
 
-    def made(at: Desk) -> Any:
-        task = at.sandbox_service._account.task(at.generate(prompt))
+    def made(client: SandboxClient) -> Any:
+        task = client.sandbox_service._account.task(client.generate(prompt))
         assert task is not None
-        return creation.callback(task, result_url=ways.RESULTS)
+        return creation.callback(task, result_url=urls.RESULTS)
 
     return made
 
 
-def too_often(at: Desk) -> Any:
+def too_often(client: SandboxClient) -> Any:
     for _ in range(20):
-        at.generate()
-    return at.post(ways.GENERATE, {"prompt": "a"})
+        client.generate()
+    return client.post(urls.GENERATE, {"prompt": "a"})
 
 
-ANSWERS: Final[dict[str, Callable[[Desk], Any]]] = {
-    "auth-401": lambda at: json.loads(at.call("GET", ways.CREDIT, headers=AGENT).body),
-    "createTask-500-field-required": lambda at: at.post(
+ANSWERS: Final[dict[str, Callable[[SandboxClient], Any]]] = {
+    "auth-401": lambda client: json.loads(client.call("GET", urls.CREDIT, headers=AGENT).body),
+    "createTask-500-field-required": lambda client: client.post(
         CREATE_TASK, {"model": "flux1-kontext", "input": {}}
     ),
-    "credit-200": lambda at: at.get(ways.CREDIT),
+    "credit-200": lambda client: client.get(urls.CREDIT),
     "docs-flux-callback-200-success": callback("a cat"),
     "docs-flux-callback-400-flagged": callback("[moderated]"),
-    "docs-flux-record-info-1": lambda at: kontext_record(at, after=11),
-    "download-url-422": lambda at: at.post(ways.DOWNLOAD_URL, {"url": "https://example.com/a"}),
-    "error-402-credits": lambda at: at.post(ways.GENERATE, {"prompt": "a"}),
+    "docs-flux-record-info-1": lambda client: kontext_record(client, after=11),
+    "download-url-422": lambda client: client.post(
+        urls.DOWNLOAD_URL, {"url": "https://example.com/a"}
+    ),
+    "error-402-credits": lambda client: client.post(urls.GENERATE, {"prompt": "a"}),
     "error-429-frequency": too_often,
-    "flux-generate-200": lambda at: at.post(ways.GENERATE, {"prompt": "a"}),
+    "flux-generate-200": lambda client: client.post(urls.GENERATE, {"prompt": "a"}),
     "flux-record-info-1-success-origin-null": without_origin,
-    "flux-record-info-not-found-422": lambda at: at.get(f"{ways.RECORD}?taskId=none"),
-    "jobs-recordInfo-422-null": lambda at: at.get(f"{RECORD_INFO}?taskId=none"),
-    "jobs-recordInfo-generating": lambda at: job_record(at, after=0),
-    "jobs-recordInfo-success": lambda at: job_record(at, after=11),
+    "flux-record-info-not-found-422": lambda client: client.get(f"{urls.RECORD}?taskId=none"),
+    "jobs-recordInfo-422-null": lambda client: client.get(f"{RECORD_INFO}?taskId=none"),
+    "jobs-recordInfo-generating": lambda client: job_record(client, after=0),
+    "jobs-recordInfo-success": lambda client: job_record(client, after=11),
     "record-info-0-generating": kontext_record,
-    "record-info-3-failed": lambda at: kontext_record(at, "[fails]", after=11),
-    "upload-base64-200": lambda at: at.post(
-        ways.BASE64, {"base64Data": "iVBORw0KGgo=", "uploadPath": "images", "fileName": "a.png"}
+    "record-info-3-failed": lambda client: kontext_record(client, "[fails]", after=11),
+    "upload-base64-200": lambda client: client.post(
+        urls.BASE64, {"base64Data": "iVBORw0KGgo=", "uploadPath": "images", "fileName": "a.png"}
     ),
-    "upload-stream-200": lambda at: json.loads(
-        at.call("POST", ways.STREAM, *multipart(b"\xff\xd8\xff", "images", "a.jpg")).body
+    "upload-stream-200": lambda client: json.loads(
+        client.call("POST", urls.STREAM, *multipart(b"\xff\xd8\xff", "images", "a.jpg")).body
     ),
-    "upload-url-400-missing": lambda at: at.post(ways.FROM_URL, {"uploadPath": "images"}),
+    "upload-url-400-missing": lambda client: client.post(urls.FROM_URL, {"uploadPath": "images"}),
 }
 MESSAGES: Final = frozenset(
     {"auth-401", "createTask-500-field-required", "download-url-422", "error-402-credits"}
@@ -128,8 +130,8 @@ def test_every_recorded_body_is_compared() -> None:
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_the_sandbox_answers_in_the_recorded_form(name: str) -> None:
-    with desk(credits=0.0 if name == "error-402-credits" else 1000.0) as at:
-        answered = ANSWERS[name](at)
+    with new_client(credits=0.0 if name == "error-402-credits" else 1000.0) as client:
+        answered = ANSWERS[name](client)
     recorded = json.loads(body_of(name))
     expected, found = form(recorded), form(answered)
     assert isinstance(expected, dict)
@@ -210,6 +212,6 @@ def test_the_client_knows_the_recorded_refusals(name: str, code: Code) -> None:
 
 def test_an_authentication_without_content_type_is_the_recorded_refusal() -> None:
     plain = {**AS_JSON, "content-type": "text/plain"}
-    with desk() as at:
-        answer = at.call("POST", ways.GENERATE, b'{"prompt":"a"}', plain)
+    with new_client() as client:
+        answer = client.call("POST", urls.GENERATE, b'{"prompt":"a"}', plain)
     assert answer.body == body_of("auth-401").rstrip(b"\n")

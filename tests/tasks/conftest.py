@@ -1,4 +1,4 @@
-"""A desk for each test."""
+"""A harness for each test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.tasks.desk import Desk, answer
+from tests.tasks.harness import JobHarness, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ def png() -> bytes:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, jpeg: bytes) -> Iterator[Desk]:
-    """A desk whose service finishes an image at once."""
-    made = Desk(tmp_path, {"results.invalid": [answer(jpeg)]})
+def harness(tmp_path: Path, jpeg: bytes) -> Iterator[JobHarness]:
+    """A harness whose service finishes an image at once."""
+    made = JobHarness(tmp_path, {"results.invalid": [answer(jpeg)]})
     yield made
     made.journal.close()

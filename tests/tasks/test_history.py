@@ -17,7 +17,7 @@ from fluxcli.tasks.run_options import RunOptions
 from fluxcli.tasks.task_runner import TaskRunner
 from tests.client import bodies
 from tests.journal.samples import accepted, begun
-from tests.tasks.desk import RUNNING, Desk, answer
+from tests.tasks.harness import RUNNING, JobHarness, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,121 +29,121 @@ ECHO = b'{"code":200,"msg":"ok","data":{"taskId":"t","successFlag":0,"paramJson"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk whose service finishes an image at once."""
-    made = Desk(tmp_path)
+def harness(tmp_path: Path) -> Iterator[JobHarness]:
+    """A harness whose service finishes an image at once."""
+    made = JobHarness(tmp_path)
     yield made
     made.journal.close()
 
 
-def history(desk: Desk, timeout: float = 0.0) -> History:
+def history(harness: JobHarness, timeout: float = 0.0) -> History:
     runner = TaskRunner(
-        desk.services,
+        harness.services,
         RunOptions(timeout=timeout, save=False),
         Interrupts(),
-        parse_target(None, cwd=desk.folder),
+        parse_target(None, cwd=harness.folder),
     )
-    return History(runner, desk.folder)
+    return History(runner, harness.folder)
 
 
-def lost(desk: Desk) -> Task:
+def lost(harness: JobHarness) -> Task:
     """Record a submission of unknown outcome."""
-    run = desk.journal.open_run("f", new=False)
-    task = begun(desk.journal, run)
-    desk.journal.sending(task.ref, task.request)
-    found = desk.journal.unknown(task.ref, "reset")
-    desk.journal.release(run)
+    run = harness.journal.open_run("f", new=False)
+    task = begun(harness.journal, run)
+    harness.journal.sending(task.ref, task.request)
+    found = harness.journal.unknown(task.ref, "reset")
+    harness.journal.release(run)
     return found
 
 
-def ended(desk: Desk, *tasks: Task, timeout: float = 0.0) -> Event:
+def ended(harness: JobHarness, *tasks: Task, timeout: float = 0.0) -> Event:
     """Refresh tasks, and return the last event."""
-    events = [event for event in history(desk, timeout).refreshed(tasks) if event]
+    events = [event for event in history(harness, timeout).refreshed(tasks) if event]
     return events[-1]
 
 
 class TestNames:
-    def test_each_task_once(self, desk: Desk) -> None:
-        task = accepted(desk.journal, "e730dcfe")
-        found = history(desk).named(["e730dcfe", "@last", task.ref, "e730"])
+    def test_each_task_once(self, harness: JobHarness) -> None:
+        task = accepted(harness.journal, "e730dcfe")
+        found = history(harness).named(["e730dcfe", "@last", task.ref, "e730"])
         assert [one.ref for one in found] == [task.ref]
-        assert desk.requested == []
+        assert harness.requested == []
 
-    def test_one_from_elsewhere_is_taken_over_once(self, desk: Desk) -> None:
-        (task,) = history(desk).named(["@task12345"])
+    def test_one_from_elsewhere_is_taken_over_once(self, harness: JobHarness) -> None:
+        (task,) = history(harness).named(["@task12345"])
         assert (task.task_id, task.state) == ("task12345", State.RUNNING)
-        assert task.output == f"{desk.folder}/{{prompt}}-{{id}}.{{ext}}"
-        assert history(desk).named(["task12345"]) == [task]
-        assert desk.requested == ["record-info"]
+        assert task.output == f"{harness.folder}/{{prompt}}-{{id}}.{{ext}}"
+        assert history(harness).named(["task12345"]) == [task]
+        assert harness.requested == ["record-info"]
 
-    def test_one_that_is_unknown_leaves_no_trace(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(bodies.NO_RECORD)]
+    def test_one_that_is_unknown_leaves_no_trace(self, harness: JobHarness) -> None:
+        harness.answers["record-info"] = [answer(bodies.NO_RECORD)]
         with pytest.raises(FluxError) as caught:
-            history(desk).named(["nothing1"])
+            history(harness).named(["nothing1"])
         assert caught.value.code is Code.TASK_NOT_FOUND
-        assert desk.journal.recent(None) == []
+        assert harness.journal.recent(None) == []
 
 
 class TestLookingAgain:
-    def test_a_task_that_still_runs_is_not_a_failure(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(RUNNING)]
-        event = ended(desk, accepted(desk.journal, "e730"))
+    def test_a_task_that_still_runs_is_not_a_failure(self, harness: JobHarness) -> None:
+        harness.answers["record-info"] = [answer(RUNNING)]
+        event = ended(harness, accepted(harness.journal, "e730"))
         assert isinstance(event, Finished)
         assert event.task.state is State.RUNNING
-        assert desk.requested == ["record-info"]
+        assert harness.requested == ["record-info"]
 
-    def test_a_failed_status_request_is_a_failure(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [httpx.ReadError("reset")]
-        task = accepted(desk.journal, "e730")
-        event = ended(desk, task)
+    def test_a_failed_status_request_is_a_failure(self, harness: JobHarness) -> None:
+        harness.answers["record-info"] = [httpx.ReadError("reset")]
+        task = accepted(harness.journal, "e730")
+        event = ended(harness, task)
         assert isinstance(event, Failed)
         assert (event.error.code, event.error.task_id) == (Code.NETWORK, "e730")
         assert event.error.ref == task.ref
 
-    def test_with_a_timeout_its_end_is_reported(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(RUNNING)]
-        event = ended(desk, accepted(desk.journal, "e730"), timeout=60.0)
+    def test_with_a_timeout_its_end_is_reported(self, harness: JobHarness) -> None:
+        harness.answers["record-info"] = [answer(RUNNING)]
+        event = ended(harness, accepted(harness.journal, "e730"), timeout=60.0)
         assert isinstance(event, Failed)
         assert event.error.code is Code.TIMED_OUT
 
 
 class TestSettling:
-    def test_as_not_charged(self, desk: Desk) -> None:
-        task = lost(desk)
-        assert history(desk).settle(task.ref, NOT_CHARGED).state is State.REFUSED
-        assert desk.requested == []
+    def test_as_not_charged(self, harness: JobHarness) -> None:
+        task = lost(harness)
+        assert history(harness).settle(task.ref, NOT_CHARGED).state is State.REFUSED
+        assert harness.requested == []
 
-    def test_by_the_echo_of_the_request(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red fox\"}")]
-        task = history(desk).settle(lost(desk).ref, "e730dcfe")
+    def test_by_the_echo_of_the_request(self, harness: JobHarness) -> None:
+        harness.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red fox\"}")]
+        task = history(harness).settle(lost(harness).ref, "e730dcfe")
         assert (task.state, task.task_id) == (State.RUNNING, "e730dcfe")
 
-    def test_without_an_echo_by_the_person_s_word(self, desk: Desk) -> None:
-        desk.answers["record-info"] = [answer(ECHO % b"{}")]
-        assert history(desk).settle(lost(desk).ref, "e730dcfe").state is State.RUNNING
+    def test_without_an_echo_by_the_person_s_word(self, harness: JobHarness) -> None:
+        harness.answers["record-info"] = [answer(ECHO % b"{}")]
+        assert history(harness).settle(lost(harness).ref, "e730dcfe").state is State.RUNNING
 
-    def test_not_by_another_echo(self, desk: Desk) -> None:
+    def test_not_by_another_echo(self, harness: JobHarness) -> None:
         """And nothing is offered to paste that would say it was not charged."""
-        desk.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red dog\"}")]
-        task = lost(desk)
+        harness.answers["record-info"] = [answer(ECHO % rb"{\"prompt\":\"a red dog\"}")]
+        task = lost(harness)
         with pytest.raises(FluxError, match="its echo differs") as caught:
-            history(desk).settle(task.ref, "e730dcfe")
+            history(harness).settle(task.ref, "e730dcfe")
         assert NOT_CHARGED not in (caught.value.hint or "")
-        assert desk.journal.get(task.ref).state is State.UNKNOWN
+        assert harness.journal.get(task.ref).state is State.UNKNOWN
 
-    def test_not_by_a_task_that_is_known_already(self, desk: Desk) -> None:
-        accepted(desk.journal, "e730dcfe", "g")
+    def test_not_by_a_task_that_is_known_already(self, harness: JobHarness) -> None:
+        accepted(harness.journal, "e730dcfe", "g")
         with pytest.raises(FluxError, match="was made by submission"):
-            history(desk).settle(lost(desk).ref, "e730dcfe")
+            history(harness).settle(lost(harness).ref, "e730dcfe")
 
     @pytest.mark.parametrize("name", ["e730dcfe", "nothing"])
-    def test_only_what_is_unknown(self, desk: Desk, name: str) -> None:
-        accepted(desk.journal, "e730dcfe", "g")
+    def test_only_what_is_unknown(self, harness: JobHarness, name: str) -> None:
+        accepted(harness.journal, "e730dcfe", "g")
         with pytest.raises(FluxError, match="there is nothing to settle") as caught:
-            history(desk).settle(name, NOT_CHARGED)
+            history(harness).settle(name, NOT_CHARGED)
         assert caught.value.code is Code.USAGE
 
 
-def test_the_usual_time_of_none_is_none(desk: Desk) -> None:
-    assert history(desk).usual_seconds([]) is None
-    assert history(desk).usual_seconds([accepted(desk.journal, "e730")]) == 12.0
+def test_the_usual_time_of_none_is_none(harness: JobHarness) -> None:
+    assert history(harness).usual_seconds([]) is None
+    assert history(harness).usual_seconds([accepted(harness.journal, "e730")]) == 12.0

@@ -33,7 +33,7 @@ KEYED = {**AGENT, "authorization": "Bearer 0123456789abcdef0123456789abcdef"}
 AS_JSON = {**KEYED, "content-type": "application/json"}
 
 
-class Desk:
+class SandboxClient:
     """One client of one stand-in; `now` is its clock, `slept` the seconds it was made to wait."""
 
     def __init__(self, *, store: Path | None = None, **more: Any) -> None:
@@ -111,9 +111,9 @@ def multipart(data: bytes, folder: str | None, name: str | None) -> tuple[bytes,
 
 
 @contextmanager
-def desk(*, store: Path | None = None, **more: Any) -> Iterator[Desk]:
+def new_client(*, store: Path | None = None, **more: Any) -> Iterator[SandboxClient]:
     """A client that is closed afterwards."""
-    one = Desk(store=store, **more)
+    one = SandboxClient(store=store, **more)
     try:
         yield one
     finally:
@@ -121,8 +121,8 @@ def desk(*, store: Path | None = None, **more: Any) -> Iterator[Desk]:
 
 
 @contextmanager
-def faulty(*faults: str, **more: Any) -> Iterator[Desk]:
+def faulty(*faults: str, **more: Any) -> Iterator[SandboxClient]:
     """A client of a sandbox with faults."""
     specs: Sequence[str] = faults
-    with desk(faults=specs, **more) as one:
+    with new_client(faults=specs, **more) as one:
         yield one

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.sandbox.account import SandboxAccount
-from tests.sandbox import desk as ways
-from tests.sandbox.desk import AS_JSON, desk
+from tests.sandbox import sandbox_client as urls
+from tests.sandbox.sandbox_client import AS_JSON, new_client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,48 +34,48 @@ one.close()
 
 def test_tasks_uploads_links_and_money_outlive_a_run(tmp_path: Path) -> None:
     store = tmp_path / "book"
-    with desk(store=store) as at:
-        record = at.finished("kept")
+    with new_client(store=store) as client:
+        record = client.finished("kept")
         link = record["response"]["resultImageUrl"]
-        upload = at.upload(b"bytes")["data"]["downloadUrl"]
-        again = at.post(ways.DOWNLOAD_URL, {"url": link})["data"]
-        picture = at.fetch(link).body
-    with desk(store=store, credits=7) as at:
-        at.now += 12
-        assert at.record(record["taskId"]) == record
-        assert at.fetch(link).body == picture
-        assert at.fetch(again).body == picture
-        assert at.fetch(upload).body == b"bytes"
-        assert at.credits() == 995.0
-        assert [charge.prompt for charge in at.sandbox_service.charges()] == ["kept"]
+        upload = client.upload(b"bytes")["data"]["downloadUrl"]
+        again = client.post(urls.DOWNLOAD_URL, {"url": link})["data"]
+        picture = client.fetch(link).body
+    with new_client(store=store, credits=7) as client:
+        client.now += 12
+        assert client.record(record["taskId"]) == record
+        assert client.fetch(link).body == picture
+        assert client.fetch(again).body == picture
+        assert client.fetch(upload).body == b"bytes"
+        assert client.credits() == 995.0
+        assert [charge.prompt for charge in client.sandbox_service.charges()] == ["kept"]
 
 
 def test_links_are_named_for_where_the_sandbox_is_served_now(tmp_path: Path) -> None:
     """A served stand-in gets another port each time."""
     store = tmp_path / "book"
-    with desk(store=store) as at:
-        task = at.finished()["taskId"]
-    with desk(store=store, result_url="http://127.0.0.1:9") as at:
-        at.now += 20
-        link = at.record(task)["response"]["resultImageUrl"]
+    with new_client(store=store) as client:
+        task = client.finished()["taskId"]
+    with new_client(store=store, result_url="http://127.0.0.1:9") as client:
+        client.now += 20
+        link = client.record(task)["response"]["resultImageUrl"]
         assert link == f"http://127.0.0.1:9/results/{task}.jpeg"
-        assert at.fetch(link).status == 200
+        assert client.fetch(link).status == 200
 
 
 def test_without_a_store_nothing_is_kept() -> None:
-    with desk() as at:
-        task = at.generate()
-    with desk() as at:
-        assert at.get(f"{ways.RECORD}?taskId={task}")["code"] == 422
+    with new_client() as client:
+        task = client.generate()
+    with new_client() as client:
+        assert client.get(f"{urls.RECORD}?taskId={task}")["code"] == 422
 
 
 def test_the_limit_holds_across_instances(tmp_path: Path) -> None:
-    with desk(store=tmp_path / "book") as one, desk(store=tmp_path / "book") as other:
+    with new_client(store=tmp_path / "book") as one, new_client(store=tmp_path / "book") as other:
         for _ in range(10):
             one.generate()
             other.generate()
-        for at in (one, other):
-            assert at.post(ways.GENERATE, {"prompt": "a"})["code"] == 429
+        for client in (one, other):
+            assert client.post(urls.GENERATE, {"prompt": "a"})["code"] == 429
 
 
 def test_many_threads_spend_what_there_is_and_no_more() -> None:
@@ -83,13 +83,13 @@ def test_many_threads_spend_what_there_is_and_no_more() -> None:
 
     def spend(number: int) -> int:
         headers = {**AS_JSON, "authorization": f"Bearer {number}"}
-        answers = [at.call("POST", ways.GENERATE, b'{"prompt":"a"}', headers) for _ in range(8)]
+        answers = [client.call("POST", urls.GENERATE, b'{"prompt":"a"}', headers) for _ in range(8)]
         return sum(b'"code":200' in answer.body for answer in answers)
 
-    with desk(credits=50) as at, ThreadPoolExecutor(12) as pool:
+    with new_client(credits=50) as client, ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(spend, range(12))) == 10
-        assert at.credits() == 0.0
-        assert len(at.sandbox_service.charges()) == 10
+        assert client.credits() == 0.0
+        assert len(client.sandbox_service.charges()) == 10
 
 
 def test_many_processes_share_one_balance(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_many_processes_share_one_balance(tmp_path: Path) -> None:
         for number in range(3)
     ]
     assert [one.wait(60) for one in running] == [0, 0, 0]
-    with desk(store=store) as at:
-        assert len(at.sandbox_service.charges()) == 6
-        assert at.credits() == 0.0
+    with new_client(store=store) as client:
+        assert len(client.sandbox_service.charges()) == 6
+        assert client.credits() == 0.0
 
 
 def test_a_file_that_is_not_a_store_is_refused_and_kept(tmp_path: Path) -> None:
@@ -134,6 +134,6 @@ def test_a_store_of_an_earlier_version_starts_again(tmp_path: Path) -> None:
     database.execute("CREATE TABLE tasks (id TEXT, outcome TEXT)")
     database.execute("PRAGMA user_version = 1")
     database.close()
-    with desk(store=store) as at:
-        at.generate()
-        assert at.credits() == 995.0
+    with new_client(store=store) as client:
+        client.generate()
+        assert client.credits() == 995.0

@@ -55,7 +55,7 @@ def finished(url: str = RESULT, **fields: str) -> httpx.Response:
 
 
 @dataclass
-class Desk:
+class JobHarness:
     """Everything that the work on one image needs. `answers` maps a part of a path to its acts.
 
     The last act of a path is repeated for ever.
@@ -69,7 +69,7 @@ class Desk:
     services: TaskServices = field(init=False)
 
     def __post_init__(self) -> None:
-        """Set the desk up."""
+        """Set the harness up."""
         usual: dict[str, list[Act]] = {
             "kontext/generate": [answer(bodies.GENERATE)],
             "record-info": [finished()],
@@ -134,11 +134,11 @@ class Desk:
                 during(step)
         return events
 
-    def jam(self, condition: str) -> None:
+    def fail_journal(self, condition: str) -> None:
         """Let the journal fail, as on a full disk, when a row of tasks meets `condition`."""
         self._trigger(f"BEFORE UPDATE ON tasks WHEN {condition}")
 
-    def jam_pace(self) -> None:
+    def fail_limiter(self) -> None:
         """Let the journal fail when a submission's slot is released."""
         self._trigger("BEFORE UPDATE ON submissions")
 

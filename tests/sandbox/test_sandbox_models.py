@@ -10,36 +10,36 @@ from jsonschema import Draft202012Validator
 
 from fluxcli.client.price_pages import prices_of
 from fluxcli.client.wire_jobs import tiers_of
-from tests.sandbox import desk as ways
-from tests.sandbox.desk import AGENT, AS_JSON, Desk, faulty
+from tests.sandbox import sandbox_client as urls
+from tests.sandbox.sandbox_client import AGENT, AS_JSON, SandboxClient, faulty
 
 if TYPE_CHECKING:
     from fluxcli.sandbox.http_messages import HttpAnswer
 
-MODELS = f"{ways.API}/api/v1/models"
+MODELS = f"{urls.API}/api/v1/models"
 MODEL = f"{MODELS}/flux1-kontext"
 
 
-def page(at: Desk, url: str) -> Any:
-    at.now += 1
-    return at.get(url)
+def page(client: SandboxClient, url: str) -> Any:
+    client.now += 1
+    return client.get(url)
 
 
-def test_the_list_names_the_model_and_its_price(at: Desk) -> None:
-    listed = page(at, MODELS)["data"]
+def test_the_list_names_the_model_and_its_price(client: SandboxClient) -> None:
+    listed = page(client, MODELS)["data"]
     assert (listed["total"], len(listed["models"])) == (1, 1)
     names = "model slug title provider taskType description pricingDesc"
     assert list(listed["models"][0]) == names.split()
 
 
-def test_the_price_is_a_text_that_the_client_reads_with_certainty(at: Desk) -> None:
-    data = page(at, f"{MODEL}/price")["data"]
+def test_the_price_is_a_text_that_the_client_reads_with_certainty(client: SandboxClient) -> None:
+    data = page(client, f"{MODEL}/price")["data"]
     assert data.keys() == {"model", "pricingDesc"}
     assert prices_of(data).credits == {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
 
 
-def test_the_schema_describes_the_input_and_no_tier(at: Desk) -> None:
-    data = page(at, f"{MODEL}/schema")["data"]
+def test_the_schema_describes_the_input_and_no_tier(client: SandboxClient) -> None:
+    data = page(client, f"{MODEL}/schema")["data"]
     assert data.keys() == {"model", "openapi"}
     assert tiers_of(data) == {}
     post = data["openapi"]["paths"]["/api/v1/jobs/createTask"]["post"]
@@ -47,49 +47,53 @@ def test_the_schema_describes_the_input_and_no_tier(at: Desk) -> None:
     Draft202012Validator(schema).validate({"model": "flux1-kontext", "input": {"prompt": "a"}})
 
 
-def test_the_success_rate_is_a_day_of_points(at: Desk) -> None:
-    points = page(at, f"{MODEL}/success-rate")["data"]["points"]
+def test_the_success_rate_is_a_day_of_points(client: SandboxClient) -> None:
+    points = page(client, f"{MODEL}/success-rate")["data"]["points"]
     assert {tuple(point) for point in points} == {
         ("start", "end", "successRate", "errorRate", "isNormal")
     }
-    assert all(point["start"] < point["end"] <= at.now * 1000 for point in points)
+    assert all(point["start"] < point["end"] <= client.now * 1000 for point in points)
 
 
 @pytest.mark.parametrize(
     "path",
     ["/flux-kontext-pro/price", "/black-forest/flux1-kontext/schema", "/flux1-kontext", "/x"],
 )
-def test_an_unknown_model_or_page_is_code_404_in_a_200(at: Desk, path: str) -> None:
-    at.now += 1
-    answer = at.call("GET", MODELS + path)
+def test_an_unknown_model_or_page_is_code_404_in_a_200(client: SandboxClient, path: str) -> None:
+    client.now += 1
+    answer = client.call("GET", MODELS + path)
     assert answer.status == 200
-    assert at.get(f"{MODELS}{path}")["code"] == 429  # the same second
-    assert page(at, MODELS + path)["code"] == 404
+    assert client.get(f"{MODELS}{path}")["code"] == 429  # the same second
+    assert page(client, MODELS + path)["code"] == 404
 
 
-def test_one_read_a_second_for_all_four_together_with_any_key(at: Desk) -> None:
-    other = {**ways.KEYED, "authorization": "Bearer another"}
-    assert page(at, f"{MODEL}/price")["code"] == 200
+def test_one_read_a_second_for_all_four_together_with_any_key(client: SandboxClient) -> None:
+    other = {**urls.KEYED, "authorization": "Bearer another"}
+    assert page(client, f"{MODEL}/price")["code"] == 200
     for url in (MODELS, f"{MODEL}/schema", f"{MODEL}/success-rate"):
-        answer = at.call("GET", url, headers=other)
+        answer = client.call("GET", url, headers=other)
         assert (answer.status, b'"code":429' in answer.body) == (200, True)
-    assert page(at, MODELS)["code"] == 200
+    assert page(client, MODELS)["code"] == 200
 
 
-def test_they_need_a_key(at: Desk) -> None:
-    answer = at.call("GET", f"{MODEL}/price", headers=AGENT)
+def test_they_need_a_key(client: SandboxClient) -> None:
+    answer = client.call("GET", f"{MODEL}/price", headers=AGENT)
     assert b'"code":401' in answer.body
 
 
 @pytest.mark.parametrize("path", ["/api/v1/veo/generate", "/api/v2/models", "/nothing", "/"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_unknown_path_is_code_404_in_a_200(at: Desk, method: str, path: str) -> None:
-    answer = at.call(method, f"{ways.API}{path}", b"{}", AS_JSON)
+def test_an_unknown_path_is_code_404_in_a_200(
+    client: SandboxClient, method: str, path: str
+) -> None:
+    answer = client.call(method, f"{urls.API}{path}", b"{}", AS_JSON)
     assert (answer.status, b'"code":404' in answer.body) == (200, True)
 
 
-def submitted(at: Desk, url: str = ways.GENERATE, body: bytes = b'{"prompt":"a"}') -> HttpAnswer:
-    return at.call("POST", url, body, AS_JSON)
+def submitted(
+    client: SandboxClient, url: str = urls.GENERATE, body: bytes = b'{"prompt":"a"}'
+) -> HttpAnswer:
+    return client.call("POST", url, body, AS_JSON)
 
 
 @pytest.mark.parametrize(
@@ -123,18 +127,18 @@ def submitted(at: Desk, url: str = ways.GENERATE, body: bytes = b'{"prompt":"a"}
 def test_a_refusal_at_creation_has_the_chosen_code_and_text(
     fault: str, status: int, body: bytes
 ) -> None:
-    with faulty(fault) as at:
-        answer = submitted(at)
+    with faulty(fault) as client:
+        answer = submitted(client)
         assert (answer.status, answer.body) == (status, body)
-        assert at.sandbox_service.charges() == []
+        assert client.sandbox_service.charges() == []
 
 
 def test_every_documented_code_can_be_requested_at_creation() -> None:
     codes = (400, 401, 402, 404, 408, 422, 429, 433, 455, 500, 501, 505)
     for code in codes:
-        with faulty(f"submit:{code}=text", f"submit:http{code}@2") as at:
-            assert f'"code":{code},"msg":"text"'.encode() in submitted(at).body
-            assert submitted(at).status == code
+        with faulty(f"submit:{code}=text", f"submit:http{code}@2") as client:
+            assert f'"code":{code},"msg":"text"'.encode() in submitted(client).body
+            assert submitted(client).status == code
 
 
 @pytest.mark.parametrize("spec", ["submit:reset=text", "poll:unknown=text", "agent:gone"])
@@ -146,38 +150,38 @@ def test_only_a_refusal_takes_a_text(spec: str) -> None:
 @pytest.mark.parametrize("api", ["kontext", "jobs"])
 def test_a_late_task_is_unknown_for_ninety_seconds_and_then_there(api: str) -> None:
     url, read, body = (
-        (ways.GENERATE, ways.RECORD, b'{"prompt":"a"}')
+        (urls.GENERATE, urls.RECORD, b'{"prompt":"a"}')
         if api == "kontext"
         else (
-            f"{ways.API}/api/v1/jobs/createTask",
-            f"{ways.API}/api/v1/jobs/recordInfo",
+            f"{urls.API}/api/v1/jobs/createTask",
+            f"{urls.API}/api/v1/jobs/recordInfo",
             b'{"model":"flux1-kontext","input":{"prompt":"a"}}',
         )
     )
-    with faulty("submit:late") as at:
-        task = json_of(submitted(at, url, body))["data"]["taskId"]
-        begun = at.now
-        at.now = begun + 89
-        missing = at.get(f"{read}?taskId={task}")
-        at.now = begun + 90
-        found = at.get(f"{read}?taskId={task}")
+    with faulty("submit:late") as client:
+        task = json_of(submitted(client, url, body))["data"]["taskId"]
+        begun = client.now
+        client.now = begun + 89
+        missing = client.get(f"{read}?taskId={task}")
+        client.now = begun + 90
+        found = client.get(f"{read}?taskId={task}")
         assert (missing["code"], found["code"], found["data"]["successFlag"]) == (422, 200, 1)
-        assert len(at.sandbox_service.charges()) == 1
+        assert len(client.sandbox_service.charges()) == 1
 
 
 def test_an_unknown_task_answers_in_the_words_of_its_api() -> None:
-    with faulty("poll:unknownx2") as at:
-        first = at.get(f"{ways.RECORD}?taskId=a")
-        second = at.get(f"{ways.API}/api/v1/jobs/recordInfo?taskId=a")
+    with faulty("poll:unknownx2") as client:
+        first = client.get(f"{urls.RECORD}?taskId=a")
+        second = client.get(f"{urls.API}/api/v1/jobs/recordInfo?taskId=a")
     assert first["msg"] == "The record does not exist"
     assert second["msg"] == "recordInfo is null"
 
 
 def test_blocked_agents_get_the_edge_s_refusal_at_every_host() -> None:
-    with faulty("agent:blocked") as at:
-        for url in (ways.CREDIT, ways.STREAM, f"{ways.RESULTS}/results/a.jpeg"):
+    with faulty("agent:blocked") as client:
+        for url in (urls.CREDIT, urls.STREAM, f"{urls.RESULTS}/results/a.jpeg"):
             for _ in range(2):
-                answer = at.call("GET", url)
+                answer = client.call("GET", url)
                 assert (answer.status, answer.body) == (403, b"error code: 1010")
 
 
@@ -196,10 +200,10 @@ def test_blocked_agents_get_the_edge_s_refusal_at_every_host() -> None:
     ],
 )
 def test_only_one_agent_is_blocked_in_exactly_its_spelling(
-    at: Desk, agent: str, status: int
+    client: SandboxClient, agent: str, status: int
 ) -> None:
-    headers = {**ways.KEYED, "user-agent": agent}
-    assert at.call("GET", ways.CREDIT, headers=headers).status == status
+    headers = {**urls.KEYED, "user-agent": agent}
+    assert client.call("GET", urls.CREDIT, headers=headers).status == status
 
 
 def json_of(answer: HttpAnswer) -> Any:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.sandbox.faults import Fault, parse, parse_all
-from tests.sandbox import desk as ways
-from tests.sandbox.desk import AS_JSON, Desk, desk, faulty, multipart
+from tests.sandbox import sandbox_client as urls
+from tests.sandbox.sandbox_client import AS_JSON, SandboxClient, faulty, multipart, new_client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,24 +32,24 @@ ONLY = {
 }
 
 
-def submitted(at: Desk) -> HttpAnswer:
-    return at.call("POST", ways.GENERATE, b'{"prompt":"a"}', AS_JSON)
+def submitted(client: SandboxClient) -> HttpAnswer:
+    return client.call("POST", urls.GENERATE, b'{"prompt":"a"}', AS_JSON)
 
 
-def requested(at: Desk, place: str) -> HttpAnswer:
+def requested(client: SandboxClient, place: str) -> HttpAnswer:
     """Make one successful call of this place, with everything that it needs first."""
     if place == "submit":
-        return submitted(at)
+        return submitted(client)
     if place == "poll":
-        return at.call("GET", f"{ways.RECORD}?taskId={at.generate()}")
+        return client.call("GET", f"{urls.RECORD}?taskId={client.generate()}")
     if place == "upload":
-        return at.call("POST", ways.STREAM, *multipart(b"x", "a", "b"))
+        return client.call("POST", urls.STREAM, *multipart(b"x", "a", "b"))
     if place == "credits":
-        return at.call("GET", ways.CREDIT)
-    link = at.finished()["response"]["resultImageUrl"]
+        return client.call("GET", urls.CREDIT)
+    link = client.finished()["response"]["resultImageUrl"]
     if place == "download":
-        return at.fetch(link)
-    return at.call("POST", ways.DOWNLOAD_URL, json.dumps({"url": link}).encode(), AS_JSON)
+        return client.fetch(link)
+    return client.call("POST", urls.DOWNLOAD_URL, json.dumps({"url": link}).encode(), AS_JSON)
 
 
 # -- how a fault is written -------------------------------------------------------------
@@ -95,7 +95,10 @@ def test_every_word_is_known_where_it_makes_sense() -> None:
     ],
 )
 def test_an_unknown_fault_is_refused_with_the_known_ones(spec: str, says: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"`{spec}`")) as raised, desk(faults=[spec]):
+    with (
+        pytest.raises(ValueError, match=re.escape(f"`{spec}`")) as raised,
+        new_client(faults=[spec]),
+    ):
         pass
     assert says in str(raised.value)
 
@@ -127,37 +130,37 @@ def test_a_share_of_calls_is_always_the_same() -> None:
 
 
 def test_only_calls_of_its_place_count() -> None:
-    with faulty("credits:500@2") as at:
-        submitted(at)
-        assert at.get(ways.CREDIT)["code"] == 200
-        at.call("POST", ways.CREDIT)
-        assert at.get(ways.CREDIT)["code"] == 500
-        assert at.get(ways.CREDIT)["code"] == 200
+    with faulty("credits:500@2") as client:
+        submitted(client)
+        assert client.get(urls.CREDIT)["code"] == 200
+        client.call("POST", urls.CREDIT)
+        assert client.get(urls.CREDIT)["code"] == 500
+        assert client.get(urls.CREDIT)["code"] == 200
 
 
 def test_several_faults_strike_each_in_its_turn() -> None:
-    with faulty("submit:500", "submit:455@2", "submit:429") as at:
-        codes = [json.loads(submitted(at).body)["code"] for _ in range(3)]
+    with faulty("submit:500", "submit:455@2", "submit:429") as client:
+        codes = [json.loads(submitted(client).body)["code"] for _ in range(3)]
     assert codes == [500, 455, 200]
 
 
 def test_counting_goes_on_in_the_next_process(tmp_path: Path) -> None:
     store = tmp_path / "book"
-    with faulty("credits:500@2", store=store) as at:
-        assert at.get(ways.CREDIT)["code"] == 200
-    with desk(store=store) as at:
-        assert at.get(ways.CREDIT)["code"] == 200
-    with faulty("credits:500@2", store=store) as at:
-        assert at.get(ways.CREDIT)["code"] == 500
-    with faulty("credits:500@2", store=store) as at:
-        assert at.get(ways.CREDIT)["code"] == 200
+    with faulty("credits:500@2", store=store) as client:
+        assert client.get(urls.CREDIT)["code"] == 200
+    with new_client(store=store) as client:
+        assert client.get(urls.CREDIT)["code"] == 200
+    with faulty("credits:500@2", store=store) as client:
+        assert client.get(urls.CREDIT)["code"] == 500
+    with faulty("credits:500@2", store=store) as client:
+        assert client.get(urls.CREDIT)["code"] == 200
 
 
 def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
     for _ in range(2):
-        with faulty("credits:500", store=tmp_path / "book") as at:
-            at.sandbox_service.reset_fault_counts()
-            assert at.get(ways.CREDIT)["code"] == 500
+        with faulty("credits:500", store=tmp_path / "book") as client:
+            client.sandbox_service.reset_fault_counts()
+            assert client.get(urls.CREDIT)["code"] == 500
 
 
 # -- what it does -----------------------------------------------------------------------
@@ -169,8 +172,8 @@ def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
     [("refuse", "refused"), ("drop", "dropped"), ("reset", "reset"), ("timeout", "silent")],
 )
 def test_connections_break(place: str, what: str, broken: str) -> None:
-    with faulty(f"{place}:{what}") as at:
-        assert requested(at, place).broken == broken
+    with faulty(f"{place}:{what}") as client:
+        assert requested(client, place).broken == broken
 
 
 @pytest.mark.parametrize(
@@ -184,9 +187,9 @@ def test_connections_break(place: str, what: str, broken: str) -> None:
 )
 def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> None:
     """Charges are known at the moment of the answer, so that double billing is found."""
-    with faulty(f"submit:{what}") as at:
-        submitted(at)
-        assert len(at.sandbox_service.charges()) == tasks
+    with faulty(f"submit:{what}") as client:
+        submitted(client)
+        assert len(client.sandbox_service.charges()) == tasks
 
 
 @pytest.mark.parametrize(
@@ -198,8 +201,8 @@ def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> Non
 )
 @pytest.mark.parametrize("place", ["submit", "poll", "credits", "link", "upload"])
 def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
-    with faulty(f"{place}:{what}") as at:
-        answer = requested(at, place)
+    with faulty(f"{place}:{what}") as client:
+        answer = requested(client, place)
     body: Any = json.loads(answer.body)
     assert (answer.status, body["code"]) == (200, code)
     assert body.get("success") is (False if place == "upload" else None)
@@ -208,22 +211,22 @@ def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
 
 @pytest.mark.parametrize("code", [401, 402, 429, 433, 455, 500, 502, 503, 521])
 def test_a_download_fails_by_its_status(code: int) -> None:
-    with faulty(f"download:{code}") as at:
-        assert requested(at, "download").status == code
+    with faulty(f"download:{code}") as client:
+        assert requested(client, "download").status == code
 
 
 @pytest.mark.parametrize("what", ["502", "503", "521"])
 def test_the_edge_answers_with_its_status_and_a_page(what: str) -> None:
-    with faulty(f"submit:{what}") as at:
-        answer = submitted(at)
+    with faulty(f"submit:{what}") as client:
+        answer = submitted(client)
     assert answer.status == int(what)
     assert answer.body.startswith(b"<!DOCTYPE html>")
 
 
 def test_answers_without_meaning() -> None:
-    with faulty("submit:html", "submit:garbage@2", "submit:truncated@3", "submit:1010@4") as at:
-        page, garbage, cut, blocked = (submitted(at) for _ in range(4))
-        whole = submitted(at)
+    with faulty("submit:html", "submit:garbage@2", "submit:truncated@3", "submit:1010@4") as client:
+        page, garbage, cut, blocked = (submitted(client) for _ in range(4))
+        whole = submitted(client)
     assert (page.status, page.body[:9]) == (200, b"<!DOCTYPE")
     with pytest.raises(UnicodeDecodeError):
         garbage.body.decode()
@@ -233,8 +236,8 @@ def test_answers_without_meaning() -> None:
 
 
 def test_a_slow_answer_is_whole_and_late() -> None:
-    with faulty("download:slow", "credits:slow") as at:
-        download, balance = requested(at, "download"), requested(at, "credits")
+    with faulty("download:slow", "credits:slow") as client:
+        download, balance = requested(client, "download"), requested(client, "credits")
     assert (download.delay, balance.delay) == (5.0, 5.0)
     assert len(balance.pieces()) == 1
     assert len(download.pieces()) > 4
@@ -242,72 +245,72 @@ def test_a_slow_answer_is_whole_and_late() -> None:
 
 
 def test_a_task_that_is_not_known_yet() -> None:
-    with faulty("poll:unknownx2") as at:
-        task = at.generate()
-        url = f"{ways.RECORD}?taskId={task}"
-        assert [at.get(url)["code"] for _ in range(3)] == [422, 422, 200]
+    with faulty("poll:unknownx2") as client:
+        task = client.generate()
+        url = f"{urls.RECORD}?taskId={task}"
+        assert [client.get(url)["code"] for _ in range(3)] == [422, 422, 200]
 
 
 @pytest.mark.parametrize("place", ["submit", "poll"])
 @pytest.mark.parametrize(("what", "flag"), [("moderated", 2), ("failed", 3)])
 def test_a_task_fails(place: str, what: str, flag: int) -> None:
     """It stays failed, and its price is given back."""
-    with faulty(f"{place}:{what}") as at:
-        task = at.generate()
-        at.now += 11 * (place == "submit")
-        assert at.record(task)["successFlag"] == flag
-        assert at.record(task)["successFlag"] == flag
-        assert at.credits() == 1000.0
-        assert at.finished()["successFlag"] == 1
+    with faulty(f"{place}:{what}") as client:
+        task = client.generate()
+        client.now += 11 * (place == "submit")
+        assert client.record(task)["successFlag"] == flag
+        assert client.record(task)["successFlag"] == flag
+        assert client.credits() == 1000.0
+        assert client.finished()["successFlag"] == 1
 
 
 def test_a_task_that_is_over_does_not_fail_any_more() -> None:
-    with faulty("poll:failed") as at:
-        assert at.finished()["successFlag"] == 1
+    with faulty("poll:failed") as client:
+        assert client.finished()["successFlag"] == 1
 
 
 def test_a_result_that_is_gone_can_be_had_by_a_new_link() -> None:
-    with faulty("submit:expired") as at:
-        link = at.finished()["response"]["resultImageUrl"]
-        assert at.fetch(link).status == 404
-        again = at.post(ways.DOWNLOAD_URL, {"url": link})["data"]
-        assert at.fetch(again).status == 200
+    with faulty("submit:expired") as client:
+        link = client.finished()["response"]["resultImageUrl"]
+        assert client.fetch(link).status == 404
+        again = client.post(urls.DOWNLOAD_URL, {"url": link})["data"]
+        assert client.fetch(again).status == 200
 
 
 def test_a_download_that_expires_once() -> None:
-    with faulty("download:expired") as at:
-        link = at.finished()["response"]["resultImageUrl"]
-        assert [at.fetch(link).status for _ in range(2)] == [404, 200]
+    with faulty("download:expired") as client:
+        link = client.finished()["response"]["resultImageUrl"]
+        assert [client.fetch(link).status for _ in range(2)] == [404, 200]
 
 
 def test_a_link_that_is_dead_when_it_comes() -> None:
-    with faulty("link:expired") as at:
-        link = at.finished()["response"]["resultImageUrl"]
-        links = [at.post(ways.DOWNLOAD_URL, {"url": link})["data"] for _ in range(2)]
-        assert [at.fetch(one).status for one in links] == [404, 200]
+    with faulty("link:expired") as client:
+        link = client.finished()["response"]["resultImageUrl"]
+        links = [client.post(urls.DOWNLOAD_URL, {"url": link})["data"] for _ in range(2)]
+        assert [client.fetch(one).status for one in links] == [404, 200]
 
 
 def test_a_record_that_is_forgotten_stays_so_and_stays_paid() -> None:
-    with faulty("poll:expired") as at:
-        task = at.generate()
+    with faulty("poll:expired") as client:
+        task = client.generate()
         for _ in range(2):
-            assert at.get(f"{ways.RECORD}?taskId={task}")["code"] == 422
-        at.now += 11
-        assert at.credits() == 995.0
-        assert len(at.sandbox_service.charges()) == 1
+            assert client.get(f"{urls.RECORD}?taskId={task}")["code"] == 422
+        client.now += 11
+        assert client.credits() == 995.0
+        assert len(client.sandbox_service.charges()) == 1
 
 
 def test_a_download_that_breaks_off() -> None:
-    with faulty("download:truncate") as at:
-        answer = requested(at, "download")
+    with faulty("download:truncate") as client:
+        answer = requested(client, "download")
     assert answer.broken == "truncated"
     assert b"".join(answer.pieces()) == answer.body[: len(answer.body) // 2]
 
 
 def test_a_download_of_damaged_bytes_looks_whole() -> None:
-    with faulty("download:corrupt") as at:
-        link = at.finished(outputFormat="png")["response"]["resultImageUrl"]
-        bad, good = at.fetch(link), at.fetch(link)
+    with faulty("download:corrupt") as client:
+        link = client.finished(outputFormat="png")["response"]["resultImageUrl"]
+        bad, good = client.fetch(link), client.fetch(link)
     assert len(bad.body) == len(good.body)
     assert bad.headers == good.headers
     assert (bad.body[:100], bad.body[-12:]) == (good.body[:100], good.body[-12:])
@@ -315,14 +318,14 @@ def test_a_download_of_damaged_bytes_looks_whole() -> None:
 
 
 def test_a_download_that_claims_to_be_an_image() -> None:
-    with faulty("download:not-image") as at:
-        answer = requested(at, "download")
+    with faulty("download:not-image") as client:
+        answer = requested(client, "download")
     assert answer.header("content-type") == "image/jpeg"
     assert answer.body.isascii()
 
 
 def test_a_leak_is_reported_even_if_another_check_fails() -> None:
-    with faulty("download:500") as at:
-        answer = at.call("GET", f"{ways.RESULTS}/results/x.png", headers=AS_JSON)
+    with faulty("download:500") as client:
+        answer = client.call("GET", f"{urls.RESULTS}/results/x.png", headers=AS_JSON)
         assert answer.status == 500
-        assert at.get(f"{ways.API}/sandbox/ledger")["leaks"] == 1
+        assert client.get(f"{urls.API}/sandbox/ledger")["leaks"] == 1

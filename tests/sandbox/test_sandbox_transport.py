@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from fluxcli.sandbox.in_process import SandboxTransport
-from tests.sandbox import desk as ways
-from tests.sandbox.desk import AGENT, KEYED, Desk, desk
+from tests.sandbox import sandbox_client as urls
+from tests.sandbox.sandbox_client import AGENT, KEYED, SandboxClient, new_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,67 +21,67 @@ SENT = "http11.send_request_headers.started"
 
 
 @contextmanager
-def client(*faults: str) -> Iterator[tuple[httpx.Client, Desk]]:
+def network(*faults: str) -> Iterator[tuple[httpx.Client, SandboxClient]]:
     """An httpx client whose network is the stand-in."""
     with (
-        desk(faults=faults) as at,
-        httpx.Client(transport=SandboxTransport(at.sandbox_service), headers=KEYED) as made,
+        new_client(faults=faults) as client,
+        httpx.Client(transport=SandboxTransport(client.sandbox_service), headers=KEYED) as http,
     ):
-        yield made, at
+        yield http, client
 
 
-def post(made: httpx.Client, ran: list[str] | None = None, read: float = 30) -> httpx.Response:
+def post(http: httpx.Client, ran: list[str] | None = None, read: float = 30) -> httpx.Response:
     trace = (lambda name, _: ran.append(name)) if ran is not None else None
     extensions: dict[str, Any] = {"timeout": {"read": read}}
-    return made.post(
-        ways.GENERATE, json=BODY, extensions=extensions | ({"trace": trace} if trace else {})
+    return http.post(
+        urls.GENERATE, json=BODY, extensions=extensions | ({"trace": trace} if trace else {})
     )
 
 
 def test_a_call_and_its_answer() -> None:
-    with client() as (made, at):
-        answer = post(made)
+    with network() as (http, client):
+        answer = post(http)
         task = answer.json()["data"]["taskId"]
-        at.now += 11
-        record = made.get(ways.RECORD, params={"taskId": task}).json()["data"]
+        client.now += 11
+        record = http.get(urls.RECORD, params={"taskId": task}).json()["data"]
         link = record["response"]["resultImageUrl"]
-        picture = httpx.Client(transport=made._transport, headers=AGENT).get(link)
+        picture = httpx.Client(transport=http._transport, headers=AGENT).get(link)
         assert picture.headers["content-type"] == "image/jpeg"
         assert int(picture.headers["content-length"]) == len(picture.content)
         assert answer.headers["content-encoding"] == "gzip"
 
 
 def test_ids_with_odd_characters_are_decoded() -> None:
-    with client() as (made, _):
-        answer = made.get(ways.RECORD, params={"taskId": "a/b c&d"})
+    with network() as (http, _):
+        answer = http.get(urls.RECORD, params={"taskId": "a/b c&d"})
         assert answer.json()["code"] == 422
 
 
 def test_the_agent_of_urllib_is_refused_by_the_edge() -> None:
-    with client() as (made, at):
+    with network() as (http, client):
         agent = {"user-agent": "Python-urllib/3.11"}
-        plain = httpx.Client(transport=made._transport, headers=agent)
-        assert plain.get(f"{ways.RESULTS}/x").text == "error code: 1010"
-        assert at.sandbox_service.charges() == []
+        plain = httpx.Client(transport=http._transport, headers=agent)
+        assert plain.get(f"{urls.RESULTS}/x").text == "error code: 1010"
+        assert client.sandbox_service.charges() == []
 
 
 def test_a_streamed_upload_is_read_to_its_end() -> None:
-    """As multipart made by httpx, in parts without an announced length."""
+    """As multipart http by httpx, in parts without an announced length."""
     data = bytes(range(256)) * 2000
-    with client() as (made, at):
+    with network() as (http, client):
         fields = {"uploadPath": "a", "fileName": "b.bin"}
-        made_up = made.build_request("POST", ways.STREAM, data=fields, files={"file": data})
+        made_up = http.build_request("POST", urls.STREAM, data=fields, files={"file": data})
         portions = (data for data in list(made_up.stream))  # type: ignore[arg-type] # a sync stream
         headers = {"content-type": made_up.headers["content-type"]}
-        answer = made.post(ways.STREAM, content=portions, headers=headers).json()
+        answer = http.post(urls.STREAM, content=portions, headers=headers).json()
         assert answer["data"]["fileSize"] == len(data)
-        assert at.fetch(answer["data"]["downloadUrl"]).body == data
+        assert client.fetch(answer["data"]["downloadUrl"]).body == data
 
 
 def test_the_trace_is_reported_in_a_connection_s_order() -> None:
     ran: list[str] = []
-    with client() as (made, _):
-        post(made, ran)
+    with network() as (http, _):
+        post(http, ran)
     assert ran == [
         "connection.connect_tcp.started",
         "connection.connect_tcp.complete",
@@ -102,12 +102,12 @@ def test_the_trace_is_reported_in_a_connection_s_order() -> None:
 
 def test_plain_http_has_no_tls_in_its_trace() -> None:
     ran: list[str] = []
-    with client() as (made, at):
-        at.sandbox_service.set_origins(
-            ways.API.replace("https", "http"), ways.UPLOADS, ways.RESULTS
+    with network() as (http, client):
+        client.sandbox_service.set_origins(
+            urls.API.replace("https", "http"), urls.UPLOADS, urls.RESULTS
         )
         trace = {"trace": lambda name, _: ran.append(name)}
-        made.get(ways.CREDIT.replace("https", "http"), extensions=trace)
+        http.get(urls.CREDIT.replace("https", "http"), extensions=trace)
     assert "connection.start_tls.started" not in ran
 
 
@@ -119,20 +119,20 @@ def test_what_the_trace_raises_stops_the_call_before_it_is_made(moment: str) -> 
         if name == moment:
             raise RuntimeError("the disk is full")
 
-    with client() as (made, at):
+    with network() as (http, client):
         with pytest.raises(RuntimeError, match="disk"):
-            made.post(ways.GENERATE, json=BODY, extensions={"trace": trace})
-        assert at.sandbox_service.charges() == []
+            http.post(urls.GENERATE, json=BODY, extensions={"trace": trace})
+        assert client.sandbox_service.charges() == []
 
 
 def test_a_refused_connection_fails_before_anything_is_sent() -> None:
     ran: list[str] = []
-    with client("submit:refuse") as (made, at):
+    with network("submit:refuse") as (http, client):
         with pytest.raises(httpx.ConnectError):
-            post(made, ran)
+            post(http, ran)
         assert ran == ["connection.connect_tcp.started", "connection.connect_tcp.failed"]
-        assert at.sandbox_service.charges() == []
-        assert post(made).json()["code"] == 200
+        assert client.sandbox_service.charges() == []
+        assert post(http).json()["code"] == 200
 
 
 @pytest.mark.parametrize(
@@ -147,46 +147,46 @@ def test_a_broken_answer_fails_after_everything_was_sent(
     what: str, error: type[Exception], tasks: int
 ) -> None:
     ran: list[str] = []
-    with client(f"submit:{what}") as (made, at):
+    with network(f"submit:{what}") as (http, client):
         with pytest.raises(error):
-            post(made, ran)
+            post(http, ran)
         assert SENT in ran
         assert ran[-1] == "http11.receive_response_headers.failed"
-        assert len(at.sandbox_service.charges()) == tasks
+        assert len(client.sandbox_service.charges()) == tasks
 
 
 def test_silence_lasts_as_long_as_the_caller_s_patience() -> None:
-    with client("submit:timeoutx2") as (made, at):
+    with network("submit:timeoutx2") as (http, client):
         for extensions in ({"timeout": {"read": 7.0}}, {"timeout": {"read": None}}):
             with pytest.raises(httpx.ReadTimeout):
-                made.post(ways.GENERATE, json=BODY, extensions=extensions)
-        assert at.slept == [7.0, 60.0]
+                http.post(urls.GENERATE, json=BODY, extensions=extensions)
+        assert client.slept == [7.0, 60.0]
 
 
 def test_a_slow_answer_comes_if_the_caller_waits() -> None:
-    with client("submit:slowx2") as (made, at):
-        assert post(made).json()["code"] == 200
-        assert at.slept == [5.0]
+    with network("submit:slowx2") as (http, client):
+        assert post(http).json()["code"] == 200
+        assert client.slept == [5.0]
         with pytest.raises(httpx.ReadTimeout):
-            post(made, read=4)
-        assert at.slept == [5.0, 4]
-        assert len(at.sandbox_service.charges()) == 2
+            post(http, read=4)
+        assert client.slept == [5.0, 4]
+        assert len(client.sandbox_service.charges()) == 2
 
 
 def test_a_slow_download_trickles() -> None:
-    with client("download:slow") as (made, at):
-        link = at.finished()["response"]["resultImageUrl"]
-        with httpx.Client(transport=made._transport, headers=AGENT) as bare:
+    with network("download:slow") as (http, client):
+        link = client.finished()["response"]["resultImageUrl"]
+        with httpx.Client(transport=http._transport, headers=AGENT) as bare:
             content = bare.get(link).content
             assert content == bare.get(link).content
-        assert len(at.slept) == 8
-        assert sum(at.slept) == pytest.approx(5)
+        assert len(client.slept) == 8
+        assert sum(client.slept) == pytest.approx(5)
 
 
 def test_a_truncated_download_breaks_off_half_way() -> None:
-    with client("download:truncate") as (made, at):
-        link = at.finished()["response"]["resultImageUrl"]
-        bare = httpx.Client(transport=made._transport, headers=AGENT)
+    with network("download:truncate") as (http, client):
+        link = client.finished()["response"]["resultImageUrl"]
+        bare = httpx.Client(transport=http._transport, headers=AGENT)
         with bare.stream("GET", link) as answer:
             came: list[bytes] = []
             whole = int(answer.headers["content-length"])
@@ -197,6 +197,6 @@ def test_a_truncated_download_breaks_off_half_way() -> None:
 
 
 def test_a_leaked_key_is_reported() -> None:
-    with client() as (made, _):
-        assert made.get(f"{ways.RESULTS}/x").status_code == 404
-        assert json.loads(made.get(f"{ways.API}/sandbox/ledger").text)["leaks"] == 1
+    with network() as (http, _):
+        assert http.get(f"{urls.RESULTS}/x").status_code == 404
+        assert json.loads(http.get(f"{urls.API}/sandbox/ledger").text)["leaks"] == 1

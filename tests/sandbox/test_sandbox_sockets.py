@@ -31,7 +31,7 @@ GENERATE = "/api/v1/flux/kontext/generate"
 EMPTY_REPLY, PARTIAL, TIMED_OUT, RECEIVE_ERROR = 52, 18, 28, 56
 
 
-class Hands:
+class ManualClock:
     """A clock set by hand; sleeping moves it."""
 
     def __init__(self) -> None:
@@ -45,15 +45,15 @@ class Hands:
 
 
 @contextmanager
-def served(*faults: str) -> Iterator[tuple[Served, Hands]]:
+def served(*faults: str) -> Iterator[tuple[Served, ManualClock]]:
     """A stand-in on ports of its own."""
-    hands = Hands()
+    clock = ManualClock()
     sandbox_service = SandboxService(
-        store=None, wall=hands.wall, sleep=hands.sleep, seconds=4, faults=faults
+        store=None, wall=clock.wall, sleep=clock.sleep, seconds=4, faults=faults
     )
     try:
         with serve(sandbox_service) as one:
-            yield one, hands
+            yield one, clock
     finally:
         sandbox_service.close()
 
@@ -76,17 +76,17 @@ def generate(one: Served, **fields: object) -> str:
     return str(output_lines(*AS_JSON, "-d", body, one.api_url + GENERATE)["data"]["taskId"])
 
 
-def result(one: Served, hands: Hands, **fields: object) -> str:
+def result(one: Served, clock: ManualClock, **fields: object) -> str:
     """Return the link to a new result."""
     task = generate(one, **fields)
-    hands.now += 6
+    clock.now += 6
     url = f"{one.api_url}/api/v1/flux/kontext/record-info?taskId={task}"
     return str(output_lines(*KEY, url)["data"]["response"]["resultImageUrl"])
 
 
 def test_an_image_from_request_to_file(tmp_path: Path) -> None:
     """API and uploads share a port; results have one of their own."""
-    with served() as (one, hands):
+    with served() as (one, clock):
         source = tmp_path / "in.png"
         source.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9000)
         form = ["-F", f"file=@{source}", "-F", "uploadPath=a", "-F", "fileName=b.png"]
@@ -94,7 +94,7 @@ def test_an_image_from_request_to_file(tmp_path: Path) -> None:
         assert upload["fileSize"] == source.stat().st_size
         assert upload["downloadUrl"].startswith(one.result_url + "/kieai/")
         assert curl(upload["downloadUrl"]).stdout == source.read_bytes()
-        link = result(one, hands, inputImage=upload["downloadUrl"], outputFormat="png")
+        link = result(one, clock, inputImage=upload["downloadUrl"], outputFormat="png")
         assert one.api_url == one.upload_url
         assert link.startswith(one.result_url + "/results/")
         assert one.result_url != one.api_url
@@ -102,8 +102,8 @@ def test_an_image_from_request_to_file(tmp_path: Path) -> None:
 
 
 def test_json_comes_in_chunks_and_gzipped_images_with_a_length() -> None:
-    with served() as (one, hands):
-        link = result(one, hands)
+    with served() as (one, clock):
+        link = result(one, clock)
         head = curl("-i", "--compressed", *KEY, f"{one.api_url}/api/v1/chat/credit").stdout.lower()
         assert b"transfer-encoding: chunked" in head
         assert b"content-encoding: gzip" in head
@@ -132,8 +132,8 @@ def test_one_connection_serves_many_calls() -> None:
 
 
 def test_a_key_at_the_result_port_is_a_leak() -> None:
-    with served() as (one, hands):
-        link = result(one, hands)
+    with served() as (one, clock):
+        link = result(one, clock)
         assert b"200" in curl("-i", *KEY, link).stdout.splitlines()[0]
         ledger = output_lines(f"{one.api_url}/sandbox/ledger")
         assert ledger["leaks"] == 1
@@ -168,19 +168,19 @@ def test_silence_lasts_until_the_caller_gives_up() -> None:
 
 
 def test_a_truncated_download_is_short() -> None:
-    with served("download:truncate") as (one, hands):
-        link = result(one, hands)
+    with served("download:truncate") as (one, clock):
+        link = result(one, clock)
         assert curl(link).returncode == PARTIAL
         assert curl(link).returncode == 0
 
 
 def test_a_slow_answer_is_whole() -> None:
-    with served("download:slow", "credits:slow") as (one, hands):
-        link, before = result(one, hands), hands.now
+    with served("download:slow", "credits:slow") as (one, clock):
+        link, before = result(one, clock), clock.now
         first, second = curl(link).stdout, curl(link).stdout
         assert first == second
         output_lines(*KEY, f"{one.api_url}/api/v1/chat/credit")
-        assert hands.now == pytest.approx(before + 10)
+        assert clock.now == pytest.approx(before + 10)
 
 
 @contextmanager
@@ -294,15 +294,15 @@ def test_a_port_that_is_taken_is_an_error() -> None:
 
 
 def test_a_sandbox_can_be_made_for_the_ports() -> None:
-    hands = Hands()
+    clock = ManualClock()
     made: list[SandboxService] = []
 
     def make(api: str, uploads: str, results: str) -> SandboxService:
         made.append(
             SandboxService(
                 store=None,
-                wall=hands.wall,
-                sleep=hands.sleep,
+                wall=clock.wall,
+                sleep=clock.sleep,
                 api_url=api,
                 upload_url=uploads,
                 result_url=results,
@@ -311,7 +311,7 @@ def test_a_sandbox_can_be_made_for_the_ports() -> None:
         return made[0]
 
     with serve(make) as one:
-        assert result(one, hands).startswith(one.result_url)
+        assert result(one, clock).startswith(one.result_url)
         assert one.sandbox_service is made[0]
     made[0].close()
 
@@ -377,10 +377,10 @@ def listening(deaf: int = 0, enough: int = 1) -> Iterator[tuple[Listener, str]]:
 
 
 def test_a_callback_is_delivered() -> None:
-    with served() as (one, hands), listening() as (listener, url):
+    with served() as (one, clock), listening() as (listener, url):
         task = generate(one, callBackUrl=f"{url}/here?a=b")
         assert not listener.come.wait(0.2)
-        hands.now += 6
+        clock.now += 6
         assert listener.come.wait(10)
         ((path, body),) = listener.heard
         assert path == "/here?a=b"
@@ -391,9 +391,9 @@ def test_a_callback_is_delivered() -> None:
 
 @pytest.mark.parametrize(("deaf", "times"), [(2, 3), (9, 4)])
 def test_a_callback_is_tried_four_times_in_all(deaf: int, times: int) -> None:
-    with served() as (one, hands), listening(deaf, times) as (listener, url):
+    with served() as (one, clock), listening(deaf, times) as (listener, url):
         generate(one, callBackUrl=url)
-        hands.now += 6
+        clock.now += 6
         assert listener.come.wait(10)
         time.sleep(0.2)
         assert len(listener.heard) == times
@@ -401,11 +401,11 @@ def test_a_callback_is_tried_four_times_in_all(deaf: int, times: int) -> None:
 
 def test_a_callback_without_a_listener_is_given_up() -> None:
     """A closed port, a host elsewhere, another scheme: nothing is asked, nothing breaks."""
-    with served() as (one, hands):
+    with served() as (one, clock):
         urls = ["http://example.invalid/x", "https://127.0.0.1/x", "nonsense", "http://127.0.0.1:1"]
         for url in urls:
             generate(one, callBackUrl=url)
-        hands.now += 6
+        clock.now += 6
         time.sleep(0.3)
         assert len(one.sandbox_service.charges()) == len(urls)
 
@@ -418,14 +418,14 @@ def test_the_signature_is_the_documented_one() -> None:
 
 
 def test_callbacks_of_both_apis_are_signed_where_a_key_is_set() -> None:
-    with served() as (one, hands), listening(enough=2) as (listener, url):
+    with served() as (one, clock), listening(enough=2) as (listener, url):
         one.sandbox_service.webhook_key = "secret"
         generate(one, callBackUrl=url)
         body = {"model": "flux1-kontext", "callBackUrl": url, "input": {"prompt": "a"}}
         output_lines(*AS_JSON, "-d", json.dumps(body), f"{one.api_url}/api/v1/jobs/createTask")
-        hands.now += 6
+        clock.now += 6
         assert listener.come.wait(10)
         for (_, sent), headers in zip(listener.heard, listener.headers, strict=True):
             task = sent["data"]["taskId"]
-            assert headers.items() >= signature("secret", task, hands.now).items()
+            assert headers.items() >= signature("secret", task, clock.now).items()
         assert {"info", "resultJson"} <= {key for _, sent in listener.heard for key in sent["data"]}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox import desk as ways
-from tests.sandbox.desk import AS_JSON, KEYED, Desk, desk, multipart
+from tests.sandbox import sandbox_client as urls
+from tests.sandbox.sandbox_client import AS_JSON, KEYED, SandboxClient, multipart, new_client
 
 UNAUTHORIZED = (
     '{"code":401,"msg":"Unauthorized \u2013 Authentication failed. Please check that your '
@@ -16,19 +16,19 @@ UNAUTHORIZED = (
 )
 
 
-def test_a_submission_is_answered_with_an_opaque_id(at: Desk) -> None:
+def test_a_submission_is_answered_with_an_opaque_id(client: SandboxClient) -> None:
     """Recorded: an envelope with nothing but `taskId`."""
-    answer = at.call("POST", ways.GENERATE, b'{"prompt":"a"}', AS_JSON)
+    answer = client.call("POST", urls.GENERATE, b'{"prompt":"a"}', AS_JSON)
     task = json.loads(answer.body)["data"]["taskId"]
     assert answer.status == 200
     assert answer.body.decode() == f'{{"code":200,"msg":"success","data":{{"taskId":"{task}"}}}}'
     assert len(task) == 32
 
 
-def test_a_running_record(at: Desk) -> None:
+def test_a_running_record(client: SandboxClient) -> None:
     """Recorded: an echo of the request as a string, times in milliseconds, nulls."""
-    task = at.generate("Turn", uploadCn=False)
-    assert at.record(task) == {
+    task = client.generate("Turn", uploadCn=False)
+    assert client.record(task) == {
         "taskId": task,
         "paramJson": '{"prompt":"Turn","uploadCn":false}',
         "response": None,
@@ -40,13 +40,13 @@ def test_a_running_record(at: Desk) -> None:
     }
 
 
-def test_a_finished_record(at: Desk) -> None:
+def test_a_finished_record(client: SandboxClient) -> None:
     """Reported: flag 1, both links under `response`, the times as whole milliseconds."""
-    record = at.finished()
+    record = client.finished()
     assert record["successFlag"] == 1
     assert (record["errorCode"], record["errorMessage"]) == (None, None)
     assert record["response"].keys() == {"originImageUrl", "resultImageUrl"}
-    assert record["response"]["resultImageUrl"].startswith(f"{ways.RESULTS}/results/")
+    assert record["response"]["resultImageUrl"].startswith(f"{urls.RESULTS}/results/")
     assert isinstance(record["completeTime"], int)
     assert 6000 <= record["completeTime"] - record["createTime"] <= 10000
 
@@ -63,9 +63,11 @@ def test_a_finished_record(at: Desk) -> None:
         ("[fails]", 3, 501, "Generation failed, please try again later."),
     ],
 )
-def test_a_failed_record(at: Desk, prompt: str, flag: int, code: int, message: str) -> None:
+def test_a_failed_record(
+    client: SandboxClient, prompt: str, flag: int, code: int, message: str
+) -> None:
     """Recorded: a failed task still answers code 200, with no response."""
-    record = at.finished(f"x {prompt} y")
+    record = client.finished(f"x {prompt} y")
     assert record["response"] is None
     assert (record["successFlag"], record["errorCode"]) == (flag, code)
     assert record["errorMessage"] == message
@@ -73,20 +75,20 @@ def test_a_failed_record(at: Desk, prompt: str, flag: int, code: int, message: s
 
 
 @pytest.mark.parametrize("query", ["?taskId=none", "?taskId=", "", "?taskid=none"])
-def test_an_unknown_task(at: Desk, query: str) -> None:
+def test_an_unknown_task(client: SandboxClient, query: str) -> None:
     """Recorded: code 422 in HTTP 200, data null."""
-    answer = at.call("GET", ways.RECORD + query)
+    answer = client.call("GET", urls.RECORD + query)
     assert answer.status == 200
     assert answer.body == b'{"code":422,"msg":"The record does not exist","data":null}'
 
 
 def test_the_balance_is_a_bare_float() -> None:
     """Recorded: `5916.25`."""
-    with desk(credits=5916.25) as at:
-        body = at.call("GET", ways.CREDIT).body
+    with new_client(credits=5916.25) as client:
+        body = client.call("GET", urls.CREDIT).body
     assert body == b'{"code":200,"msg":"success","data":5916.25}'
-    with desk() as at:
-        assert at.call("GET", ways.CREDIT).body.endswith(b'"data":1000.0}')
+    with new_client() as client:
+        assert client.call("GET", urls.CREDIT).body.endswith(b'"data":1000.0}')
 
 
 @pytest.mark.parametrize(
@@ -99,76 +101,76 @@ def test_the_balance_is_a_bare_float() -> None:
         {"authorization": "0123456789abcdef"},
     ],
 )
-def test_a_bad_key(at: Desk, headers: dict[str, str]) -> None:
+def test_a_bad_key(client: SandboxClient, headers: dict[str, str]) -> None:
     """Recorded: code 401 in HTTP 200, without `data`."""
-    sent = {**ways.AGENT, "content-type": "application/json", **headers}
-    answer = at.call("POST", ways.GENERATE, b'{"prompt":"a"}', sent)
+    sent = {**urls.AGENT, "content-type": "application/json", **headers}
+    answer = client.call("POST", urls.GENERATE, b'{"prompt":"a"}', sent)
     assert (answer.status, answer.body.decode()) == (200, UNAUTHORIZED)
-    assert at.call("GET", ways.CREDIT, headers=sent).body.decode() == UNAUTHORIZED
+    assert client.call("GET", urls.CREDIT, headers=sent).body.decode() == UNAUTHORIZED
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_wrong_content_type_reads_as_a_bad_key(at: Desk, kind: str | None) -> None:
+def test_a_wrong_content_type_reads_as_a_bad_key(client: SandboxClient, kind: str | None) -> None:
     """Documented: the same 401 for both."""
     sent = KEYED | ({"content-type": kind} if kind else {})
-    assert at.call("POST", ways.GENERATE, b'{"prompt":"a"}', sent).body.decode() == UNAUTHORIZED
-    assert at.sandbox_service.charges() == []
+    assert client.call("POST", urls.GENERATE, b'{"prompt":"a"}', sent).body.decode() == UNAUTHORIZED
+    assert client.sandbox_service.charges() == []
 
 
-def test_a_content_type_with_a_charset_is_fine(at: Desk) -> None:
+def test_a_content_type_with_a_charset_is_fine(client: SandboxClient) -> None:
     sent = {**KEYED, "content-type": "Application/JSON; charset=utf-8"}
-    assert b'"code":200' in at.call("POST", ways.GENERATE, b'{"prompt":"a"}', sent).body
+    assert b'"code":200' in client.call("POST", urls.GENERATE, b'{"prompt":"a"}', sent).body
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/a.png", "nonsense", "", f"{ways.RESULTS}/results/none.png", None]
+    "url", ["https://example.com/a.png", "nonsense", "", f"{urls.RESULTS}/results/none.png", None]
 )
-def test_a_foreign_link_cannot_be_reissued(at: Desk, url: str | None) -> None:
+def test_a_foreign_link_cannot_be_reissued(client: SandboxClient, url: str | None) -> None:
     """Recorded: 422 `url is wrong`."""
-    answer = at.post(ways.DOWNLOAD_URL, {"url": url})
+    answer = client.post(urls.DOWNLOAD_URL, {"url": url})
     assert answer == {"code": 422, "msg": "url is wrong", "data": None}
 
 
 @pytest.mark.parametrize("body", [b'{"prompt":""}', b"{}", b'{"prompt":null}', b'{"prompt":7}'])
-def test_a_missing_prompt(at: Desk, body: bytes) -> None:
+def test_a_missing_prompt(client: SandboxClient, body: bytes) -> None:
     """Recorded: code 500, of all codes, and no name of the field."""
-    answer = at.call("POST", ways.GENERATE, body, AS_JSON)
+    answer = client.call("POST", urls.GENERATE, body, AS_JSON)
     assert answer.body == b'{"code":500,"msg":"This field is required","data":null}'
 
 
 def test_an_empty_balance() -> None:
     """Reported: the 402 and its words; nothing is charged."""
-    with desk(credits=4.9) as at:
-        assert at.post(ways.GENERATE, {"prompt": "a"}) == {
+    with new_client(credits=4.9) as client:
+        assert client.post(urls.GENERATE, {"prompt": "a"}) == {
             "code": 402,
             "msg": "Credits insufficient : Your current balance isn't enough to run this request. "
             "Please top up to continue.",
             "data": None,
         }
-        assert at.sandbox_service.charges() == []
+        assert client.sandbox_service.charges() == []
 
 
-def test_too_many_submissions(at: Desk) -> None:
+def test_too_many_submissions(client: SandboxClient) -> None:
     """Reported: the words of the 429."""
     for _ in range(20):
-        at.generate()
-    assert at.post(ways.GENERATE, {"prompt": "a"}) == {
+        client.generate()
+    assert client.post(urls.GENERATE, {"prompt": "a"}) == {
         "code": 429,
         "msg": "Your call frequency is too high. Please try again later.",
         "data": None,
     }
 
 
-def test_an_upload_with_a_name(at: Desk) -> None:
+def test_an_upload_with_a_name(client: SandboxClient) -> None:
     """Recorded: success is said twice, and the link names the account and the path."""
-    at.now = 1776323952.862
-    url = f"{ways.RESULTS}/kieai/10001/images/test-uploads/test-base64.png"
+    client.now = 1776323952.862
+    url = f"{urls.RESULTS}/kieai/10001/images/test-uploads/test-base64.png"
     sent = {
         "base64Data": "data:image/png;base64," + "iVBORw0KGgo" + "A" * 82 + "A==",
         "uploadPath": "images/test-uploads",
         "fileName": "test-base64.png",
     }
-    answer = at.post(ways.BASE64, sent)
+    answer = client.post(urls.BASE64, sent)
     size = answer["data"].pop("fileSize")
     assert size == 70
     assert answer == {
@@ -186,20 +188,20 @@ def test_an_upload_with_a_name(at: Desk) -> None:
     }
 
 
-def test_an_upload_without_a_name(at: Desk) -> None:
+def test_an_upload_without_a_name(client: SandboxClient) -> None:
     """Recorded: the service makes one up, `1777534514383-w5dsj9ctw1.jpg`."""
-    at.now = 1777534514.383
+    client.now = 1777534514.383
     body, headers = multipart(b"\xff\xd8\xff rest", "images/test-uploads", None)
-    data: Any = json.loads(at.call("POST", ways.STREAM, body, headers).body)["data"]
+    data: Any = json.loads(client.call("POST", urls.STREAM, body, headers).body)["data"]
     assert data["fileName"].startswith("1777534514383-")
     assert data["fileName"].endswith(".jpg")
     assert data["mimeType"] == "image/jpeg"
     assert data["filePath"] == f"kieai/10001/images/test-uploads/{data['fileName']}"
 
 
-def test_an_upload_that_misses_its_parameter(at: Desk) -> None:
+def test_an_upload_that_misses_its_parameter(client: SandboxClient) -> None:
     """Recorded: HTTP 200, `success` false, no `data`."""
-    answer = at.call("POST", ways.FROM_URL, b'{"uploadPath":"images"}', AS_JSON)
+    answer = client.call("POST", urls.FROM_URL, b'{"uploadPath":"images"}', AS_JSON)
     assert answer.status == 200
     assert answer.body == (
         b'{"success":false,"code":400,'
@@ -228,18 +230,20 @@ def test_an_upload_that_misses_its_parameter(at: Desk) -> None:
         ),
     ],
 )
-def test_the_body_of_a_callback(at: Desk, prompt: str, expected: dict[str, Any]) -> None:
+def test_the_body_of_a_callback(
+    client: SandboxClient, prompt: str, expected: dict[str, Any]
+) -> None:
     """Documented: the links lie under `data.info`."""
     from fluxcli.sandbox.creation import callback  # noqa: PLC0415 - only here
 
     tasks: list[Any] = []
-    at.sandbox_service.on_task = tasks.append
-    at.generate(prompt, callBackUrl="http://127.0.0.1:9/x")
-    body: Any = callback(tasks[0], result_url=ways.RESULTS)
+    client.sandbox_service.on_task = tasks.append
+    client.generate(prompt, callBackUrl="http://127.0.0.1:9/x")
+    body: Any = callback(tasks[0], result_url=urls.RESULTS)
     assert body["data"]["taskId"] == tasks[0].id
     links = body["data"]["info"]
     body["data"]["taskId"] = "T"
     if expected["code"] == 200:
-        assert links["resultImageUrl"] == f"{ways.RESULTS}/results/{tasks[0].id}.jpeg"
+        assert links["resultImageUrl"] == f"{urls.RESULTS}/results/{tasks[0].id}.jpeg"
         body["data"]["info"] = {"originImageUrl": "O", "resultImageUrl": "R"}
     assert body == expected
