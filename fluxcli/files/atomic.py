@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 )
-PROOF: Final = "prove"
-"""The token of a file that only tries whether its folder can be written to."""
-
 _FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _STALE = os.O_RDWR | disk.NO_WAIT
 _WRITE: Final = "write"
@@ -158,8 +155,6 @@ class TemporaryFile:
 
 def _opened(target: Path, token: str) -> tuple[Path, int, int]:
     """Open a new temporary file; return its path, its descriptor and the mode by the umask."""
-    if token != PROOF:
-        clear_leftover(target, PROOF)
     for name in _part_names(target.name, token):
         path = target.with_name(name)
         _clear_stale(path)

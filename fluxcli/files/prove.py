@@ -1,7 +1,8 @@
 """Prove, before anything is paid, that an image can be saved where it is to go.
 
 Does what saving will do: makes missing folders, creates the temporary file, reserves space.
-Then it removes all of it, so that nothing is left of a command that stops.
+Then it removes all of it, so that nothing is left of a command that stops. What a killed process
+or a power failure left of it is removed when the image is saved.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError, exhausted, reason_of
-from fluxcli.files.atomic import PROOF
+from fluxcli.files.atomic import clear_leftover
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import temporary_beside
@@ -35,6 +36,7 @@ _HANDLES: Final = 3
 """Files that are open at once during a download: connections to two hosts, and the image."""
 
 _ID: Final = "0" * 32
+_TOKEN: Final = "prove"
 _FULL_DEVICE: Final = (1, 7)
 _ZEROS: Final = bytes(1 << 16)
 _NO_RESERVE: Final = frozenset(
@@ -61,6 +63,14 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
         if lack is None:
             raise
         raise lack from error
+
+
+def clear_proof(target: OutputTarget, values: NameValues) -> None:
+    """Remove what `prove_writable`, called with the same, left in a process that was killed."""
+    if target.kind != "stdout":
+        path = resolve(target, replace(values, id=values.id or _ID))
+        if not is_device(path):
+            clear_leftover(Path(os.path.realpath(path)), _TOKEN)
 
 
 def _prove_handles() -> None:
@@ -114,7 +124,7 @@ def _prove_file(path: Path, each: int, count: int) -> None:
         path.lstat()
     missing = list(itertools.takewhile(lambda one: not one.exists(), path.parents))
     try:
-        part = temporary_beside(path, token=PROOF)
+        part = temporary_beside(path, token=_TOKEN)
         try:
             _reserve(part.handle, each)
             _check_space(part.handle, each * count // _LIKELY)

@@ -22,6 +22,7 @@ from fluxcli.files.filename import split_image_ending
 from fluxcli.files.image_check import HEAD_BYTES, inspect_file, sniff
 from fluxcli.files.metadata import EMBEDDABLE, embedded, sidecar_path, write_sidecar
 from fluxcli.files.output_path import NameValues, OutputTarget, check_free, is_device, resolve
+from fluxcli.files.prove import clear_proof
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import RESUME, Landing, Spool, tidy
 from fluxcli.prices_and_limits import RESULT_DAYS
@@ -96,6 +97,8 @@ class Downloader:
             FluxError: DOWNLOAD_FAILED, NOT_AN_IMAGE or DISK; a refused key; what the service
                 reports of the task.
         """
+        ext = EXTENSION[task.request.output_format]
+        clear_proof(OutputTarget.restore(task.output), replace(name_values(task, ext=ext), id=None))
         if (kept := self._saved(task)) is not None:
             # An earlier run was stopped between the last step and its record.
             if kept.path is not None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from PIL import Image
 
+from fluxcli.files.atomic import TemporaryFile
 from fluxcli.files.receive import Landing
 from fluxcli.journal.journal import Journal
 from tests.commands.balance import spent
@@ -278,3 +279,35 @@ def test_three_processes_with_one_command_pay_once(
     assert 0 in statuses
     assert ended(started(world, *MAKE))[0] == 0
     assert service() == 1
+
+
+class TestWhatATrialOfThePlaceLeft:
+    """A process that ends while it tries its output leaves a hidden file."""
+
+    @pytest.mark.parametrize(
+        "output", ["k.png", "{id}.png", "{prompt}-{id}-{n}.{ext}", "out/", None]
+    )
+    @pytest.mark.parametrize("collect", ["again", "download", "download elsewhere", "landed"])
+    def test_it_is_removed_when_the_image_is_saved(
+        self, box: World, monkeypatch: pytest.MonkeyPatch, output: str | None, collect: str
+    ) -> None:
+        place = () if output is None else ("-o", output)
+        command = ("generate", "a fox", *place)
+        with monkeypatch.context() as patched:
+            patched.setattr(TemporaryFile, "discard", lambda part: part.file.close())
+            box.run(*command, "--no-wait")
+        (left,) = box.cwd.rglob(".*.part")
+        if collect == "landed":
+            # The image is in its place, and its record is lost.
+            with monkeypatch.context() as patched, pytest.raises(Gone):
+                patched.setattr(Journal, "saved", _gone)
+                box.run(*command)
+            left.touch()
+        following = {"download": ("download", "@last"), "again": command, "landed": command}
+        ran = box.run(*following.get(collect, ("download", "@last", "-o", "elsewhere/")))
+        assert (ran.status, spent(box)) == (0, PRICE)
+        assert not list(box.cwd.rglob(".*.part"))
+
+
+def _gone(*_: object) -> None:
+    raise Gone

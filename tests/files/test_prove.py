@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.errors import Code, FluxError, exhausted
-from fluxcli.files.atomic import PROOF
 from fluxcli.files.output_path import NameValues, parse_target
 from fluxcli.files.prove import prove_writable
 from fluxcli.files.receive import temporary_beside
@@ -245,5 +244,5 @@ def test_a_folder_that_another_trial_removes_meanwhile_is_made_again(
         return make(folder)
 
     monkeypatch.setattr(disk, "make_folders", racing)
-    temporary_beside(tmp_path / "new" / "a.png", token=PROOF).discard()
+    temporary_beside(tmp_path / "new" / "a.png", token="prove").discard()
     assert (tmp_path / "new").is_dir()

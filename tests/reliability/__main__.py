@@ -44,6 +44,7 @@ EXPERIMENTS = {
     "power": power.power,
     "kills-build": killed_builds.killed_builds,
     "power-build": power_build.power_build,
+    "power-syncs": power_build.power_syncs,
     "baseline": comparison.baseline,
     "baseline-power": comparison.baseline_power,
     "baseline-faults": comparison.baseline_faults,

@@ -123,25 +123,40 @@ class Scene:
         disk = copy.deepcopy(self.start) if self.start else Disk(self.world.root)
         return Replay(self.world.root, self.world.cwd, disk, lambda data: b'"prompt"' in data)
 
-    def moments(self, *, step: int, seed: int, chances: int = BY_CHANCE) -> Iterator[Moment]:
-        """Yield every `step`-th of the different moments of the recorded command."""
+    def moments(
+        self, *, step: int, seed: int, chances: int = BY_CHANCE, each_sync: int = 0
+    ) -> Iterator[Moment]:
+        """Yield every `step`-th of the different moments of the recorded command.
+
+        `each_sync` more, chosen by chance, are yielded at each sync point, unless each disk
+        that it can leave has been yielded before.
+        """
         chance = random.Random(seed)  # noqa: S311 - luck, not secrets
         seen: set[int] = set()
+        yielded: set[int] = set()
         self.points = self.syncs = self.disks = 0
         replay = self.replay()
         for call in replay.run(self.calls):
             self.points += 1
-            self.syncs += is_sync_point(call)
             tasks = _charged(self.known, self.earlier, replay.sent)
+            possible: dict[int, Moment] = {}
             for loss in (*LOSSES, *[shuffled(chance)] * chances):
                 image = replay.disk.after(loss)
                 key = hash((image.key, len(tasks)))
+                possible[key] = moment = Moment(_shown(call), loss.name, image, tasks)
                 if key in seen:
                     continue
                 seen.add(key)
                 if self.disks % step == 0:
-                    yield Moment(_shown(call), loss.name, image, tasks)
+                    yielded.add(key)
+                    yield moment
                 self.disks += 1
+            if is_sync_point(call):
+                self.syncs += 1
+                left = [key for key in possible if key not in yielded]
+                for key in chance.sample(left, min(each_sync, len(left))):
+                    yielded.add(key)
+                    yield possible[key]
 
 
 @contextmanager

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ASSETS: Final = 20
 TRIES: Final = 6
 PLACES: Final = ("here", "clone with the journal", "lock without a journal")
+ELSEWHERE: Final = PLACES[1:]
 _BUILD: Final = ("build", "--yes", "--json")
 _SOME_FAILED, _UNKNOWN = 9, 11
 
@@ -47,6 +48,22 @@ def manifest(assets: int) -> str:
 def power_build(size: Size) -> Figure:
     """Cut the power at every moment of a build of 20 images, and build again."""
     return cut(size, ASSETS)
+
+
+def power_syncs(size: Size) -> Figure:
+    """Cut the power at every sync point of a build of 20 images, and build again elsewhere.
+
+    Of each sync point two disks are tried: one on a fresh clone with the journal, one with the
+    lock only.
+    """
+    figure = Figure(f"power lost at a sync point of a build of {ASSETS}", "0 paid twice, 0 lost")
+    with recording(ASSETS) as at:
+        # Of the other moments only the first is tried.
+        moments = at.moments(step=sys.maxsize, seed=size.seed, each_sync=len(ELSEWHERE))
+        for moment, place in zip(moments, itertools.cycle(ELSEWHERE), strict=False):
+            count(figure, f"{place}, {moment.where}", rerun(at, moment, place, ASSETS))
+        note(figure, "build", at)
+    return figure
 
 
 def cut(size: Size, assets: int) -> Figure:
