@@ -76,7 +76,7 @@ _fluxcli_command() {
       takes=('ASSET...')
       ;;
     'credits') flags='--since' ;;
-    'sandbox') flags='--port --seconds --fault... --print-env' ;;
+    'sandbox') flags='--port --seconds --fault... --print-env --ledger' ;;
     'completion')
       flags='--list'
       takes=('bash zsh fish powershell')

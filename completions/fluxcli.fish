@@ -189,6 +189,7 @@ complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --port" -l port 
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --seconds" -l seconds -x -d 'How long an image takes, in seconds'
 complete -c fluxcli -n "__fluxcli_in sandbox" -l fault -x -d 'Fail on purpose, as `submit:reset@2`, `poll:500x3`, `download:truncate`; may be repeated'
 complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --print-env" -l print-env -d 'Print the variables for the port, and exit'
+complete -c fluxcli -n "__fluxcli_in sandbox" -n "__fluxcli_new --ledger" -l ledger -d 'Print the tasks that it has charged for, and exit'
 complete -c fluxcli -n "__fluxcli_in completion" -n "__fluxcli_new --list" -l list -x -a 'tasks assets presets' -d 'Print the names that the scripts offer (of a manifest: its assets), each with its description behind a tab'
 complete -c fluxcli -n "__fluxcli_in 'assets adopt'" -l tag -x -d 'Assets with this tag'
 complete -c fluxcli -n "__fluxcli_in 'assets prune'" -n "__fluxcli_new -y --yes" -s y -l yes -d 'Do not ask'

@@ -216,6 +216,8 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
             Again = $true; Help = 'Fail on purpose, as `submit:reset@2`, `poll:500x3`, `download:truncate`; may be repeated' }
         @{ Names = @('--print-env'); In = @('sandbox')
             Again = $false; Help = 'Print the variables for the port, and exit' }
+        @{ Names = @('--ledger'); In = @('sandbox')
+            Again = $false; Help = 'Print the tasks that it has charged for, and exit' }
         @{ Names = @('--list'); Takes = @('tasks', 'assets', 'presets'); In = @('completion')
             Again = $false; Help = 'Print the names that the scripts offer (of a manifest: its assets), each with its description behind a tab' }
         @{ Names = @('--tag'); Takes = @(); In = @('assets adopt')

@@ -122,7 +122,7 @@ class AssetJob:
             found = paid_before(known, asset=asset, identity=identity)
             if found is not None and found.task_id is None:
                 journal.release(run)
-                raise unsettled(found.ref or "", None)
+                raise unsettled(found.ref or "", None, context.origin)
             if found is not None and self._is_other(run, found):
                 journal.release(run)
                 self._collects = found

@@ -229,7 +229,7 @@ def recorded(context: BuildContext, step: PlanStep) -> FluxError:
             history = tuple(one for one in step.entry.history if one != lost)
             known = replace(step.entry, pending=replace(lost, ref=task.ref), history=history)
             context.lock.record({step.name: known})
-    return unsettled(task.ref, task.error_message)
+    return unsettled(task.ref, task.error_message, journal.origin)
 
 
 @dataclass(slots=True)

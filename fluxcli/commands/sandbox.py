@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from fluxcli.context import Context
 from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.output.text import visible
 from fluxcli.sandbox.faults import described
 from fluxcli.signals import Interrupted
 from fluxcli.system.shell_syntax import set_variable
@@ -43,6 +44,10 @@ def sandbox(
         bool,
         typer.Option("--print-env", help="Print the variables for the port, and exit."),
     ] = False,
+    ledger: Annotated[
+        bool,
+        typer.Option("--ledger", help="Print the tasks that it has charged for, and exit."),
+    ] = False,
 ) -> None:
     """Serve the stand-in service on a loopback port until Ctrl-C.
 
@@ -53,12 +58,16 @@ def sandbox(
         fluxcli sandbox --port 0
         fluxcli sandbox --port 0 --seconds 0.1 --fault submit:reset@2
         eval "$(fluxcli sandbox --print-env)"
+        fluxcli sandbox --ledger
 
     FAULTS
 
     Statuses: 2 130
     See: environment
     """
+    if ledger:
+        _print_ledger(context)
+        return
     if print_env:
         if not port:
             raise FluxError(
@@ -101,6 +110,19 @@ def _served(
                 Code.ENVIRONMENT_INVALID, message, hint="fluxcli sandbox --port 0"
             ) from None
         yield served
+
+
+def _print_ledger(context: Context) -> None:
+    """Print the sandbox's tasks that are not refunded, oldest first."""
+    with closing(context.open_sandbox(seconds=0.0)) as service:
+        charges = service.charges()
+    for charge in charges:
+        if context.output.json:
+            context.output.record(charge._asdict())
+        else:
+            context.output.answer(f"{charge.id}  {charge.credits:g}  {visible(charge.prompt)}")
+    if not charges:
+        context.output.note("the sandbox has charged for nothing")
 
 
 # The help comes from the table that the faults are checked with.

@@ -12,7 +12,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.filelock import FileLock
 from fluxcli.journal.database import Database, damaged, explained, later_version
 from fluxcli.journal.rows import DamagedRowError, LaterRowError, task_of
-from fluxcli.prices_and_limits import API_URL, SANDBOX_URL
+from fluxcli.prices_and_limits import API_URL, LOGS_PAGE, SANDBOX_URL
 from fluxcli.task_types import State
 
 if TYPE_CHECKING:
@@ -40,6 +40,17 @@ def service_name(origin: str) -> str:
     """Return how messages name the service at `origin`."""
     named = {API_URL: "the service", SANDBOX_URL: "the sandbox"}
     return named.get(origin, f"the service at {origin}")
+
+
+def where_listed(origin: str) -> str:
+    """Return where the tasks of the service at `origin` are listed, as a hint goes on."""
+    if origin == API_URL:
+        return f"at {LOGS_PAGE}"
+    if origin == SANDBOX_URL:
+        return "with `fluxcli sandbox --ledger`"
+    # Plain `http` is for this machine alone: a served sandbox.
+    is_served = origin.startswith("http:")
+    return f"with `curl {origin}/sandbox/ledger`" if is_served else f"in the logs of {origin}"
 
 
 class TaskLookup:

@@ -14,9 +14,8 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.database import explained
 from fluxcli.journal.history_limit import remove_old_tasks
-from fluxcli.journal.lookup import TaskLookup
+from fluxcli.journal.lookup import TaskLookup, where_listed
 from fluxcli.journal.rows import DamagedRowError, LaterRowError, task_of
-from fluxcli.prices_and_limits import LOGS_PAGE
 from fluxcli.task_types import State
 
 if TYPE_CHECKING:
@@ -217,7 +216,7 @@ class RunRecords(TaskLookup):
             f"({error}), so an image may be paid for; nothing was sent",
             hint=f"fluxcli download {task_id}"
             if task_id
-            else f"find it at {LOGS_PAGE}; `--new` submits again",
+            else f"find it {where_listed(self.origin)}; `--new` submits again",
         )
 
     def _run_of(self, task: Task) -> str:

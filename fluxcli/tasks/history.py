@@ -13,8 +13,7 @@ from fluxcli.errors import Code, FluxError
 from fluxcli.events import Failed, Finished, Trouble
 from fluxcli.files.output_path import parse_target
 from fluxcli.journal.journal import ADOPTED
-from fluxcli.journal.lookup import PREFIX_LENGTH
-from fluxcli.prices_and_limits import LOGS_PAGE
+from fluxcli.journal.lookup import PREFIX_LENGTH, where_listed
 from fluxcli.task_types import State
 
 if TYPE_CHECKING:
@@ -103,13 +102,17 @@ class History:
         taken = journal.find(outcome)
         taken = taken if taken is not None and taken.task_id == outcome else None
         if taken is not None and not journal.is_adopted(taken):
-            raise FluxError(Code.USAGE, f"task `{outcome}` was made by submission `{taken.ref}`")
+            raise FluxError(
+                Code.USAGE,
+                f"task `{outcome}` was made by submission `{taken.ref}`",
+                hint=f"fluxcli status {taken.ref}",
+            )
         record = service.read(outcome)
         if service.is_echo(record, task.request) is False:
             raise FluxError(
                 Code.INVALID_REQUEST,
                 f"task `{outcome}` was not made from this request: its echo differs",
-                hint=f"check its id at {LOGS_PAGE}",
+                hint=f"find the right one {where_listed(journal.origin)}",
             )
         if taken is not None:
             return journal.merge(task.ref, taken)

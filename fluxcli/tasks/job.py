@@ -61,7 +61,7 @@ class PictureJob:
         task = run.tasks.get(picture.n)
         if task is not None and task.state is State.UNKNOWN:
             self._ref = task.ref
-            raise unsettled(task.ref, task.error_message)
+            raise unsettled(task.ref, task.error_message, self._services.journal.origin)
         if task is not None and task.state in {State.RUNNING, State.SUCCEEDED, State.SAVED}:
             self._ref = task.ref
             yield Resumed(key=self.key, task=task)
@@ -96,7 +96,7 @@ class PictureJob:
             code = Code(task.error_code or Code.GENERATION_FAILED)
             raise FluxError(code, task.error_message or "the task failed", hint="fluxcli status")
         if task.state is State.UNKNOWN:
-            raise unsettled(task.ref, task.error_message)
+            raise unsettled(task.ref, task.error_message, self._services.journal.origin)
         if self._options.save and task.task_id is None:
             said = f"submission `{task.ref}` was never accepted, so there is nothing to save"
             raise FluxError(Code.TASK_NOT_FOUND, said, hint="fluxcli status")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from fluxcli.client import responses
 from fluxcli.errors import Code, FluxError
 from fluxcli.events import Accepted, Held, Submitting, Warned
-from fluxcli.prices_and_limits import LOGS_PAGE, WINDOW_SECONDS
+from fluxcli.journal.lookup import where_listed
+from fluxcli.prices_and_limits import WINDOW_SECONDS
 from fluxcli.tasks.input_link import InputLink
 from fluxcli.tasks.run_options import RetryBudget, Wait
 
@@ -72,7 +73,7 @@ class Submitter:
                     # Without it the row stays `sending`, which means the same.
                     with suppress(FluxError):
                         journal.unknown(task.ref, reason)
-                    raise unsettled(task.ref, reason)
+                    raise unsettled(task.ref, reason, journal.origin)
                 case responses.SubmissionRefused(error, again, retry_after, switched=switched):
                     journal.refused(task.ref, error)
                     if switched is not None:
@@ -139,13 +140,13 @@ class Submitter:
             ) from error
 
 
-def unsettled(ref: str, reason: str | None) -> FluxError:
-    """Return the error for a submission of unknown outcome, with how to find it out."""
+def unsettled(ref: str, reason: str | None, origin: str) -> FluxError:
+    """Return the error for a submission of unknown outcome to `origin`, with how to find it."""
     return FluxError(
         Code.OUTCOME_UNKNOWN,
         f"it is not known whether submission `{ref}` was accepted, so it may be paid for: "
         f"{reason or 'no answer came'}",
-        hint=f"find it at {LOGS_PAGE}, then "
+        hint=f"find it {where_listed(origin)}, then "
         f"`fluxcli status {ref} --settle TASKID` or `--settle not-charged`",
         ref=ref,
     )

@@ -299,9 +299,10 @@ class TestWhatATrialOfThePlaceLeft:
         (left,) = box.cwd.rglob(".*.part")
         if collect == "landed":
             # The image is in its place, and its record is lost.
-            with monkeypatch.context() as patched, pytest.raises(Gone):
+            with monkeypatch.context() as patched:
                 patched.setattr(Journal, "saved", _gone)
-                box.run(*command)
+                with pytest.raises(Gone):
+                    box.run(*command)
             left.touch()
         following = {"download": ("download", "@last"), "again": command, "landed": command}
         ran = box.run(*following.get(collect, ("download", "@last", "-o", "elsewhere/")))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
+TRIAL = "t"
+
+
 def prove(text: str | None, cwd: Path, *, count: int = 1, ext: str = "png") -> None:
     values = NameValues(
         id=None,
@@ -244,5 +247,5 @@ def test_a_folder_that_another_trial_removes_meanwhile_is_made_again(
         return make(folder)
 
     monkeypatch.setattr(disk, "make_folders", racing)
-    temporary_beside(tmp_path / "new" / "a.png", token="prove").discard()
+    temporary_beside(tmp_path / "new" / "a.png", token=TRIAL).discard()
     assert (tmp_path / "new").is_dir()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import fluxcli
+from fluxcli.journal.lookup import where_listed
 from fluxcli.sandbox import faults
 
 if TYPE_CHECKING:
@@ -133,3 +134,49 @@ def test_it_works_without_key_or_network(world: World) -> None:
         ran = world.run("generate", "a cat", "--sandbox", "--json", "--new", "-n", "1")
         assert ran.record["state"] == "saved"
         assert world.run("credits", "--sandbox").lines == [f"{100_000 - 5 * count}"]
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_a_lost_answer_of_the_sandbox_is_found_in_its_own_list(
+    world: World, *, is_served: bool
+) -> None:
+    """No hint of a stand-in's task names the paid service's page."""
+    with shell(world, "--fault", "submit:reset") as (_, exported):
+        flag = [] if is_served else ["--sandbox"]
+        env = exported if is_served else {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
+        make = ["generate", "a fox\tand a hen", "-o", "k.png", *flag]
+        # The command, and what is said of it later.
+        errors = [world.run(*make, env=env) for _ in range(2)]
+        assert [ran.status for ran in errors] == [11, 11]
+        ref = world.run("status", "--offline", "--json", *flag, env=env).records[0]["ref"]
+        world.run("generate", "a cat", "--no-wait", *flag, env=env)
+        for ran in errors:
+            assert "kie.ai/logs" not in ran.err
+            named = f"curl {env.get('FLUXCLI_BASE_URL')}/sandbox/ledger"
+            assert f"`{named if is_served else 'fluxcli sandbox --ledger'}`" in ran.err
+        listed = world.run("sandbox", "--ledger").lines
+        found = [line.split("  ") for line in listed if "fox" in line]
+        assert [words[1:] for words in found] == [["5", r"a fox\tand a hen"]]
+        (charge, _) = world.run("sandbox", "--ledger", "--json").records
+        assert charge["id"] == found[0][0]
+        settled = world.run("status", ref, "--settle", charge["id"], *flag, env=env)
+        assert settled.status == 0
+        assert world.run(*make, env=env).status == 0
+
+
+def test_the_ledger_of_an_unused_sandbox_is_empty(world: World) -> None:
+    ran = world.run("sandbox", "--ledger")
+    assert (ran.status, ran.out) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("origin", "named"),
+    [
+        ("https://api.kie.ai", "at https://kie.ai/logs"),
+        ("https://gateway.example", "in the logs of https://gateway.example"),
+    ],
+)
+def test_a_hint_names_the_list_of_the_service_that_may_have_been_paid(
+    origin: str, named: str
+) -> None:
+    assert where_listed(origin) == named

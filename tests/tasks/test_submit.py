@@ -22,6 +22,7 @@ from fluxcli.events import (
     Uploading,
 )
 from fluxcli.files.image_check import input_from, read_input
+from fluxcli.prices_and_limits import API_URL
 from fluxcli.task_types import State
 from fluxcli.tasks.run_options import Source
 from fluxcli.tasks.submit import unsettled
@@ -131,7 +132,7 @@ class TestAnUnknownOutcome:
         assert f"`fluxcli status {task.ref} --settle TASKID`" in (error.hint or "")
 
     def test_of_which_nothing_more_is_known(self) -> None:
-        error = unsettled("abc", None)
+        error = unsettled("abc", None, API_URL)
         assert (error.ref, error.message[-14:]) == ("abc", "no answer came")
 
 
