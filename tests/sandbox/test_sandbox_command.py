@@ -141,7 +141,7 @@ def test_a_lost_answer_of_the_sandbox_is_found_in_its_own_list(
     world: World, *, is_served: bool
 ) -> None:
     """No hint of a stand-in's task names the paid service's page."""
-    with shell(world, "--fault", "submit:reset") as (_, exported):
+    with shell(world, "--seconds", "0", "--fault", "submit:reset") as (_, exported):
         flag = [] if is_served else ["--sandbox"]
         env = exported if is_served else {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
         make = ["generate", "a fox\tand a hen", "-o", "k.png", *flag]
