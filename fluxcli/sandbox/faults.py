@@ -1,6 +1,6 @@
 """Faults on request: which calls fail, and how.
 
-A fault is written `PLACE:FAULT[@N][xM]`, or `PLACE:FAULT%P`. It strikes the N-th such call
+A fault is written `PLACE:FAULT[@N][xM]`, or `PLACE:FAULT%P`. It affects the N-th such call
 (default: the first) and M calls in all (default: one), or P percent of them, always the same
 ones. A FAULT that is a code of the service, or `http` and a status, may be given the message:
 `submit:500=Credits+insufficient`, where `+` is a space.
@@ -25,7 +25,7 @@ three hold for every call, and so does `models:tiers`.
 | `gone` (kontext, jobs) | code 404 at both paths of that API | not done |
 | `blocked` (agent) | as `1010`, at every host | not done |
 | `1010` | HTTP 403, `error code: 1010` | not done |
-| `html garbage truncated` | HTTP 200 with a page, with bytes of no meaning, with two thirds of the JSON | done |
+| `html garbage truncated` | HTTP 200 with a page, with random bytes, with two thirds of the JSON | done |
 | `unknown` (poll) | the task is not known yet | not done |
 | `moderated failed` (submit, poll) | the task ends so | done |
 | `expired` | submit: the result will be gone; poll: the record is; download: HTTP 404; link: a dead link | done |
@@ -84,8 +84,8 @@ class Fault:
     percent: int | None = None
     text: str | None = None
 
-    def strikes(self, number: int) -> bool:
-        """Return whether it strikes the call of this number, counted from 1."""
+    def applies_to(self, number: int) -> bool:
+        """Return whether it affects the call of this number, counted from 1."""
         if self.percent is not None:
             return zlib.crc32(f"{self.spec} {number}".encode()) % _ALL < self.percent
         return self.first <= number < self.first + self.times
@@ -135,7 +135,7 @@ def described() -> str:
     standing = "; ".join(f"{kind} at {place}" for place, kind in _STANDING.items())
     return (
         f"Places of --fault: {' '.join(_CALLS)}. Faults at each of them: {' '.join(_ANYWHERE)}; "
-        f"{some}. Faults of every call: {standing}. @N strikes the N-th call, xM M calls, %P some "
+        f"{some}. Faults of every call: {standing}. @N affects the N-th call, xM M calls, %P some "
         "percent; CODE=TEXT gives a refusal its message, with + for a space."
     )
 

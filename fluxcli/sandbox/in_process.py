@@ -33,7 +33,7 @@ class SandboxTransport(httpx.BaseTransport):
         """Answer one request.
 
         Raises:
-            httpx.TransportError: as the fault that strikes this call requires.
+            httpx.TransportError: as the fault of this call requires.
         """
         trace = request.extensions.get("trace") or _no_trace
         url = request.url

@@ -114,13 +114,13 @@ class SandboxService:
             self._account.reset_count(_counter(fault))
 
     def next_fault(self, call: HttpCall) -> Fault | None:
-        """Count a call and return the fault that strikes it.
+        """Count a call and return the fault that it has, if any.
 
-        Method, host and path are enough: one fault strikes before anything else is sent.
+        Method, host and path are enough: a fault may apply before anything else is sent.
         """
         place, met = self._place(call), None
         for fault in self._faults:
-            if fault.place == place and fault.strikes(self._account.count(_counter(fault))):
+            if fault.place == place and fault.applies_to(self._account.count(_counter(fault))):
                 met = met or fault
         return met
 
@@ -166,7 +166,7 @@ class SandboxService:
         return place if call.method == method else None
 
     def _work(self, call: HttpCall, kind: str) -> HttpAnswer:
-        """Do the work of a call; `kind` is the fault that strikes it, or empty."""
+        """Do the work of a call; `kind` is the fault that it has, or empty."""
         if call.host == self.origins.result_host:
             return self._files.fetch(call, self.wall())
         method, place = self._route(call)

@@ -1,4 +1,4 @@
-"""An output for tests: a clock set by hand, streams in memory, a simulated terminal."""
+"""An output for tests: a clock that the test sets, streams in memory, a simulated terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ManualClock:
 
 
 class Stream(io.TextIOWrapper):
-    """A text stream over memory that may pass for a terminal."""
+    """A text stream in memory; `terminal`: it reports to be one."""
 
     def __init__(self, *, terminal: bool, encoding: str = "utf-8", data: bytes = b"") -> None:
         self.memory = io.BytesIO(data)
@@ -58,7 +58,7 @@ class Stream(io.TextIOWrapper):
 
 
 class OutputHarness:
-    """An output on streams in memory, and what came out of it."""
+    """An output on streams in memory, and what was written to them."""
 
     def __init__(
         self,
@@ -102,11 +102,11 @@ class OutputHarness:
         return self.stderr.text
 
     def frame(self) -> list[str]:
-        """The lines that were drawn last, with their colours, as they were written."""
+        """Return the lines that were drawn last, with their escape sequences."""
         return self.err.rpartition("\x1b[2K")[2].split("\n")
 
     def screen(self) -> pyte.Screen:
-        """What a terminal of this size shows of stderr."""
+        """Return the screen of a terminal of this size after stderr was written to it."""
         columns, lines = self.size
         screen = pyte.HistoryScreen(columns, lines, history=1000)
         # The terminal's driver turns a line feed into a new line.
@@ -114,7 +114,7 @@ class OutputHarness:
         return screen
 
     def shown(self) -> list[str]:
-        """The lines of that screen, without the blank ones below."""
+        """Return the lines of that screen, without the blank ones at its end."""
         lines = [line.rstrip() for line in self.screen().display]
         while lines and not lines[-1]:
             lines.pop()
@@ -129,7 +129,7 @@ def new_output() -> Callable[..., OutputHarness]:
 
 @pytest.fixture
 def request_for() -> Callable[..., Request]:
-    """How a test words a request."""
+    """A function that makes a request."""
 
     def make(prompt: str = "a lighthouse at dawn", **fields: Any) -> Request:
         given: dict[str, Any] = {
@@ -147,7 +147,7 @@ def request_for() -> Callable[..., Request]:
 
 @pytest.fixture
 def task_for(request_for: Callable[..., Request]) -> Callable[..., Task]:
-    """How a test makes a task: saved, unless it says otherwise."""
+    """A function that makes a task: a saved one, if no state is given."""
 
     def make(state: State = State.SAVED, **fields: Any) -> Task:
         picture = Picture(

@@ -1,4 +1,4 @@
-"""Rows that are drawn over and over on a drawn terminal, and leave no trace."""
+"""Rows that are redrawn in place on a simulated terminal, and removed at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    Way = Callable[[Display], AbstractContextManager[None]]
+    Clearing = Callable[[Display], AbstractContextManager[None]]
 
 
 class Terminal:
@@ -67,8 +67,8 @@ def rows(*texts: str) -> list[Text]:
     return [Text(text) for text in texts]
 
 
-def test_a_display_follows_its_events(terminal: Terminal) -> None:
-    """Growing, shrinking, changing, vanishing; what stands above is never touched."""
+def test_shown_rows_replace_the_earlier_ones(terminal: Terminal) -> None:
+    """More rows, fewer, others, none; the lines above stay unchanged."""
     terminal.write("prompt\n")
     terminal.display.open()
     for frame in (["a"], ["a", "b"], ["a", "long b", "灯台"], ["z"], [], ["x", "y"]):
@@ -78,14 +78,14 @@ def test_a_display_follows_its_events(terminal: Terminal) -> None:
     assert terminal.shown == ["prompt"]
 
 
-def test_an_empty_last_row_is_a_row(opened: Terminal) -> None:
+def test_an_empty_last_row_is_cleared_too(opened: Terminal) -> None:
     opened.display.show(rows("a", "b"))
     opened.display.show(rows("a", ""))
     opened.display.show(rows("c", ""))
     assert opened.shown == ["c"]
 
 
-def test_permanent_lines_stand_above(opened: Terminal) -> None:
+def test_permanent_lines_are_printed_above_the_rows(opened: Terminal) -> None:
     opened.display.show(rows("row 1", "row 2"))
     opened.display.print_above("task accepted")
     assert opened.shown == ["task accepted", "row 1", "row 2"]
@@ -95,8 +95,8 @@ def test_permanent_lines_stand_above(opened: Terminal) -> None:
     assert opened.shown[-1] == "row 1"
 
 
-def test_a_permanent_line_is_not_markup(terminal: Terminal) -> None:
-    """It may hold colours, and those only; whether or not rows stand below it."""
+def test_a_permanent_line_is_not_read_as_markup(terminal: Terminal) -> None:
+    """Its colours are kept, with and without rows below it."""
     line = "\x1b[1;31m[bold]\x1b[0m [/] :tada: 'x' 12"
     terminal.display.print_above(line)
     terminal.display.open()
@@ -104,7 +104,7 @@ def test_a_permanent_line_is_not_markup(terminal: Terminal) -> None:
     assert "".join(terminal.written).count(line + "\n") == 2
 
 
-def test_the_cursor_is_hidden_meanwhile_and_comes_back(opened: Terminal) -> None:
+def test_the_cursor_is_hidden_until_the_display_is_closed(opened: Terminal) -> None:
     assert opened.cursor == "hidden"
     opened.display.show(rows("a", "b"))
     opened.written.clear()
@@ -115,15 +115,15 @@ def test_the_cursor_is_hidden_meanwhile_and_comes_back(opened: Terminal) -> None
     assert (opened.screen.cursor.y, opened.screen.cursor.x) == (0, 0)
 
 
-def test_the_process_keeps_its_streams(terminal: Terminal) -> None:
-    """Everything written to them passes through the redaction of secrets."""
+def test_the_display_does_not_replace_the_process_s_streams(terminal: Terminal) -> None:
+    """Secrets are redacted in what is written to them."""
     before = sys.stdout, sys.stderr
     terminal.display.open()
     assert (sys.stdout, sys.stderr) == before
     terminal.display.close()
 
 
-def test_what_was_never_opened_writes_nothing(terminal: Terminal) -> None:
+def test_a_display_that_was_not_opened_writes_nothing(terminal: Terminal) -> None:
     terminal.display.show(rows("a"))
     terminal.display.close()
     with terminal.display.cleared(), terminal.display.suspended():
@@ -133,8 +133,8 @@ def test_what_was_never_opened_writes_nothing(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("way", [Display.cleared, Display.suspended])
-def test_something_else_may_have_the_terminal(opened: Terminal, way: Way) -> None:
-    """An answer, a question, a shell; afterwards the rows stand below what that has written."""
+def test_the_rows_are_cleared_while_something_else_writes(opened: Terminal, way: Clearing) -> None:
+    """An answer, a question, a shell; afterwards the rows are drawn below what it has written."""
     opened.display.show(rows("row", "total"))
     with way(opened.display):
         assert opened.cursor == "visible"
@@ -145,7 +145,7 @@ def test_something_else_may_have_the_terminal(opened: Terminal, way: Way) -> Non
     assert opened.shown == ["an answer", "row", "total"]
 
 
-def test_what_is_aside_may_be_put_aside(opened: Terminal) -> None:
+def test_a_cleared_display_may_be_cleared_again(opened: Terminal) -> None:
     opened.display.show(rows("row"))
     with opened.display.cleared():
         opened.display.print_above("a note")
@@ -155,8 +155,8 @@ def test_what_is_aside_may_be_put_aside(opened: Terminal) -> None:
     assert opened.shown == ["a note", "an answer", "row"]
 
 
-def test_a_signal_may_end_it_at_once(opened: Terminal) -> None:
-    """What the interrupted code draws afterwards is not shown."""
+def test_clear_at_once_removes_the_rows_for_good(opened: Terminal) -> None:
+    """Rows that the interrupted code shows afterwards are not drawn."""
     opened.write("prompt\n")
     opened.display.show(rows("row", "total"))
     opened.display.clear_at_once()
@@ -168,11 +168,11 @@ def test_a_signal_may_end_it_at_once(opened: Terminal) -> None:
 
 
 @pytest.mark.parametrize("woken", [False, True])
-def test_a_terminal_that_became_narrower_is_cleaned(
+def test_rows_folded_by_a_narrower_terminal_are_cleared(
     terminal: Terminal,
     woken: bool,  # noqa: FBT001 - both ways
 ) -> None:
-    """A folded row takes two lines, and both are taken away; a blank one was never folded."""
+    """A folded row takes two lines, and both are cleared."""
     terminal.write("prompt\n")
     terminal.display.open()
     terminal.display.show(rows("x" * 15, "y" * 15))
@@ -190,8 +190,8 @@ def test_a_terminal_that_became_narrower_is_cleaned(
     assert terminal.shown == ["prompt", "a note", "x" * 9, "y" * 9]
 
 
-def test_a_terminal_that_is_gone_is_not_a_failure(opened: Terminal) -> None:
-    """What is under way is paid for, and goes on unseen."""
+def test_a_closed_terminal_is_not_an_error(opened: Terminal) -> None:
+    """The run is paid for, and goes on without a display."""
     opened.gone = True
     opened.display.show(rows("row"))
     opened.display.print_above("a note")

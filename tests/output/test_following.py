@@ -1,4 +1,4 @@
-"""A run's events, reported to the end."""
+"""The report of a run, from its events."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NETWORK = FluxError(Code.NETWORK, "the service cannot be reached")
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_how_several_came_out_is_reported_once(
+def test_several_images_end_with_their_errors_and_one_summary(
     new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     terminal: bool,  # noqa: FBT001 - both kinds of stderr
 ) -> None:
-    """The reasons one by one, then one line for all; the answers are on stdout."""
+    """Each error, then one line for all; the paths are on stdout."""
     one = new_output(terminal=terminal, stdout_terminal=False, color="never")
     happened = [
         events.Finished(key="1", task=task_for()),

@@ -1,4 +1,4 @@
-"""The objects that scripts read, spelled out field by field."""
+"""The JSON objects that scripts read, field by field."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from fluxcli.task_types import Task
 
 
-def test_a_saved_image(task_for: Callable[..., Task]) -> None:
-    """Exactly these fields, in this order."""
+def test_a_saved_image_has_exactly_these_fields_in_order(task_for: Callable[..., Task]) -> None:
+    """All fields of the record of an image."""
     task = task_for(url="https://r.test/1.png", completed_at=1_795_341_612.7, seconds=12.5)
     assert list(records.picture_record(task).items()) == [
         ("task_id", "e730dcfe4e5d59332daf52c08a960085"),
@@ -45,7 +45,7 @@ def test_a_saved_image(task_for: Callable[..., Task]) -> None:
     ]
 
 
-def test_what_is_absent_is_null(task_for: Callable[..., Task]) -> None:
+def test_absent_values_are_null(task_for: Callable[..., Task]) -> None:
     record = records.picture_record(task_for(State.UNKNOWN, task_id=None))
     absent = {name for name, value in record.items() if value is None}
     assert absent == {
@@ -60,11 +60,11 @@ def test_an_image_on_stdout_has_no_path(task_for: Callable[..., Task]) -> None:
     assert (record["path"], record["bytes"], record["height"]) == (None, 70, 2)
 
 
-def test_a_time_beyond_any_calendar_is_null() -> None:
+def test_a_time_that_is_no_date_is_null() -> None:
     assert timestamp(1e300) is None
 
 
-def test_an_error() -> None:
+def test_an_error_record_has_code_message_and_hint() -> None:
     error = FluxError(
         Code.TIMED_OUT, "waiting ended", hint="fluxcli download", task_id="t", ref="r"
     )
@@ -79,7 +79,7 @@ def test_an_error() -> None:
     }
 
 
-def test_a_line_is_plain_ascii() -> None:
+def test_a_record_is_one_line_of_ascii() -> None:
     line = records.line({"prompt": "灯台\n\udcff\u2028"})
     assert line.isascii()
     assert line.isprintable()

@@ -1,4 +1,4 @@
-"""Every document that `--json` prints is what its schema says."""
+"""Every document that `--json` prints is valid by its schema."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_schemas_are_valid(name: str) -> None:
         ("credits", ["credits", "--since", "7d"]),
     ],
 )
-def test_documents_follow_their_schema(world: World, name: str, arguments: list[str]) -> None:
+def test_documents_are_valid_by_their_schema(world: World, name: str, arguments: list[str]) -> None:
     world.env["FLUXCLI_SANDBOX"] = "1"
     world.run("generate", "an old fox", "-o", "old.jpg")
     record = world.run(*arguments, "--json").records[0]
@@ -39,7 +39,7 @@ def test_documents_follow_their_schema(world: World, name: str, arguments: list[
         assert set(record) == set(SCHEMAS[name]["properties"])
 
 
-def test_a_dry_run_shows_its_input_and_one_path_a_line(world: World) -> None:
+def test_a_dry_run_prints_its_input_and_one_path_a_line(world: World) -> None:
     world.env["FLUXCLI_SANDBOX"] = "1"
     world.run("generate", "an old fox", "-o", "old.jpg")
     ran = world.run("edit", "old.jpg", "night", "-n", "3", "-o", "new.jpg", "--dry-run")

@@ -1,4 +1,4 @@
-"""A picture in the terminal: the right way for each, and never in a pipe."""
+"""A preview: the protocol of each terminal, and nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITERM = {"TERM_PROGRAM": "iTerm.app"}
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[..., Path]:
-    """A red picture, noisy enough that its file is not tiny."""
+    """A red image with noise, so that its file is large enough for several pieces."""
 
     def make(name: str = "p.png", size: tuple[int, int] = (64, 32)) -> Path:
         path = tmp_path / name
@@ -52,14 +52,14 @@ def picture(tmp_path: Path) -> Callable[..., Path]:
         ({}, "blocks"),
     ],
 )
-def test_each_terminal_has_its_way(env: dict[str, str], way: str) -> None:
+def test_the_protocol_is_chosen_by_the_terminal(env: dict[str, str], way: str) -> None:
     assert preview.choose(env) == way
 
 
-def test_kitty_gets_the_png_in_small_pieces(
+def test_kitty_gets_the_png_in_pieces(
     new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
 ) -> None:
-    """Every piece but the last announces another, and all together are the file."""
+    """Every piece but the last is marked as continued; together they are the file."""
     one = new_output(terminal=True, env=KITTY, columns=41)
     path = picture(size=(200, 100))
     one.output.preview(path)
@@ -104,7 +104,7 @@ def test_other_terminals_get_half_blocks(
     room: tuple[int, int],
     drawn: tuple[int, int],
 ) -> None:
-    """The picture keeps its shape and fits the terminal."""
+    """The image keeps its ratio and fits the terminal."""
     one = new_output(terminal=True, columns=room[0], lines=room[1])
     one.output.preview(picture(size=size))
     shown = one.shown()
@@ -112,10 +112,10 @@ def test_other_terminals_get_half_blocks(
     assert set("".join(shown)) == {"▀"}
 
 
-def test_the_colours_are_the_image_s(
+def test_half_blocks_have_the_colours_of_the_image(
     new_output: Callable[..., OutputHarness], tmp_path: Path
 ) -> None:
-    """The ink is the upper pixel, the ground the lower one."""
+    """The foreground is the upper pixel, the background the lower one."""
     path = tmp_path / "p.png"
     flag = Image.new("RGB", (2, 2), (255, 0, 0))
     flag.putpixel((0, 1), (0, 0, 255))
@@ -126,7 +126,7 @@ def test_the_colours_are_the_image_s(
     assert one.err.endswith("\x1b[0m\n")
 
 
-def test_a_pipe_gets_no_image(
+def test_in_a_pipe_preview_prints_a_note_only(
     new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
 ) -> None:
     one = new_output(env=KITTY)
@@ -142,7 +142,7 @@ def refused(one: OutputHarness, path: Path) -> str:
     return first
 
 
-def test_what_cannot_be_shown_is_a_note(
+def test_an_image_that_cannot_be_shown_is_a_note(
     new_output: Callable[..., OutputHarness], tmp_path: Path
 ) -> None:
     """A failed preview never fails the command."""
@@ -161,7 +161,7 @@ def test_what_cannot_be_shown_is_a_note(
     assert one.err.startswith("no preview: no such file or directory\n")
 
 
-def test_without_pillow_a_jpeg_on_kitty_is_a_note(
+def test_a_jpeg_on_kitty_is_a_note_without_pillow(
     new_output: Callable[..., OutputHarness],
     picture: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -177,7 +177,7 @@ def test_without_pillow_a_jpeg_on_kitty_is_a_note(
     )
 
 
-def test_kitty_gets_a_jpeg_as_png(
+def test_kitty_gets_a_jpeg_converted_to_png(
     new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
 ) -> None:
     one = new_output(terminal=True, env=KITTY)
@@ -186,10 +186,10 @@ def test_kitty_gets_a_jpeg_as_png(
     assert base64.b64decode("".join(pieces)).startswith(b"\x89PNG")
 
 
-def test_sixel_draws_every_pixel_once(
+def test_sixel_sets_every_pixel_once(
     new_output: Callable[..., OutputHarness], picture: Callable[..., Path]
 ) -> None:
-    """Each pixel of a band belongs to exactly one layer."""
+    """Each pixel of a band has exactly one colour."""
     one = new_output(terminal=True, env={"TERM": "foot"}, columns=9)
     one.output.preview(picture(size=(64, 32)))
     text = one.err

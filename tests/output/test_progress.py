@@ -1,4 +1,4 @@
-"""A run on its way: as plain lines, and as a live display on a drawn terminal."""
+"""Progress: as plain lines, and as a live display on a simulated terminal."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def started(request_for: Callable[..., Request]) -> Callable[..., Event]:
 
 
 @pytest.fixture
-def life(
+def all_events(
     started: Callable[..., Event], task_for: Callable[..., Task]
 ) -> Callable[..., Iterator[tuple[Event, float]]]:
-    """All that happens to one picture, and the seconds that pass after each event."""
+    """Every event of one image, and the seconds that pass after each."""
 
     def make(key: str = "1", prompt: str = "a lighthouse") -> Iterator[tuple[Event, float]]:
         yield started(key, prompt), 0
@@ -58,8 +58,8 @@ def life(
     return make
 
 
-class Witness(Stream):
-    """A stream that calls back whenever something was written to it."""
+class WatchedStream(Stream):
+    """A stream that calls `look` after each write, and keeps what it returned in `seen`."""
 
     look: Callable[[], Any]
     seen: Any = None
@@ -70,8 +70,10 @@ class Witness(Stream):
             self.seen = self.look()
 
 
-def play(one: OutputHarness, progress: Progress, story: Iterator[tuple[Event, float]]) -> None:
-    for event, seconds in story:
+def report(
+    one: OutputHarness, progress: Progress, timed_events: Iterator[tuple[Event, float]]
+) -> None:
+    for event, seconds in timed_events:
         progress.see(event)
         one.clock.sleep(seconds)
         progress.tick()
@@ -80,12 +82,13 @@ def play(one: OutputHarness, progress: Progress, story: Iterator[tuple[Event, fl
 # Plain lines.
 
 
-def test_one_image_in_plain_lines(
-    new_output: Callable[..., OutputHarness], life: Callable[..., Iterator[tuple[Event, float]]]
+def test_one_image_is_reported_in_plain_lines(
+    new_output: Callable[..., OutputHarness],
+    all_events: Callable[..., Iterator[tuple[Event, float]]],
 ) -> None:
     one = new_output()
     with one.output.progress(1, 12.0) as progress:
-        play(one, progress, life())
+        report(one, progress, all_events())
     assert one.out == ""
     assert one.err.splitlines() == [
         "uploading in\\x1b.png (1.2 MB)",
@@ -99,7 +102,7 @@ def test_one_image_in_plain_lines(
     ]
 
 
-def test_several_images_are_distinguished(
+def test_lines_about_several_images_name_the_image(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     task_for: Callable[..., Task],
@@ -120,10 +123,10 @@ def test_several_images_are_distinguished(
     ]
 
 
-def test_a_progress_lines_every_half_minute_of_silence(
+def test_a_progress_line_comes_after_half_a_minute_without_one(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    """At most one in 30 s, counted from the last line; it sums up the run."""
+    """It counts the images of the run by what they wait for."""
     one = new_output()
     with one.output.progress(3, None) as progress:
         progress.tick()
@@ -143,7 +146,7 @@ def test_a_progress_lines_every_half_minute_of_silence(
 
 
 @pytest.mark.parametrize(("begun", "standing"), [(False, "preparing"), (True, "generating")])
-def test_a_progress_line_of_a_single_image(
+def test_the_progress_line_of_one_image_names_its_stage(
     new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     begun: bool,  # noqa: FBT001 - a column of the table
@@ -158,10 +161,10 @@ def test_a_progress_line_of_a_single_image(
     assert one.err.splitlines()[-1] == f"still working after 31 s: {standing}"
 
 
-def test_an_outage_is_reported_once_in_half_a_minute(
+def test_the_same_trouble_is_reported_once_in_half_a_minute(
     new_output: Callable[..., OutputHarness],
 ) -> None:
-    """It meets every picture at every poll, but is one thing."""
+    """An outage affects every image at every poll."""
     one = new_output()
     with one.output.progress(2, None) as progress:
         for _ in range(2):
@@ -179,14 +182,14 @@ def test_an_outage_is_reported_once_in_half_a_minute(
         (State.SENDING, None, "resuming task k7; no extra charge"),
     ],
 )
-def test_an_earlier_task_is_named(
+def test_a_resumed_task_is_named(
     new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     state: State,
     task_id: str | None,
     words: str,
 ) -> None:
-    """By its id, or by the journal's name while there is none."""
+    """By its id, or by its ref while it has none."""
     one = new_output()
     one.output.progress(1, None).see(events.Resumed(key="1", task=task_for(state, task_id=task_id)))
     assert one.err == words + "\n"
@@ -201,7 +204,7 @@ def test_an_earlier_task_is_named(
         (State.UNKNOWN, ""),
     ],
 )
-def test_an_image_goes_as_far_as_it_was_asked_to(
+def test_the_last_line_of_an_image_depends_on_its_state(
     new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     state: State,
@@ -215,25 +218,25 @@ def test_an_image_goes_as_far_as_it_was_asked_to(
 @pytest.mark.parametrize("terminal", [False, True])
 def test_quiet_shows_warnings_only(
     new_output: Callable[..., OutputHarness],
-    life: Callable[..., Iterator[tuple[Event, float]]],
+    all_events: Callable[..., Iterator[tuple[Event, float]]],
     terminal: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     one = new_output(terminal=terminal, quiet=True)
     with one.output.progress(1, 12.0) as progress:
-        play(one, progress, life())
+        report(one, progress, all_events())
     assert one.err.endswith("the ratio was not kept\n")
     assert one.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"CI": "true"}])
-def test_some_terminals_get_plain_lines(
+def test_dumb_terminals_and_ci_get_plain_lines(
     new_output: Callable[..., OutputHarness],
-    life: Callable[..., Iterator[tuple[Event, float]]],
+    all_events: Callable[..., Iterator[tuple[Event, float]]],
     env: dict[str, str],
 ) -> None:
     one = new_output(terminal=True, env=env, color="never")
     with one.output.progress(1, 12.0) as progress:
-        play(one, progress, life())
+        report(one, progress, all_events())
     assert "\x1b" not in one.err
     assert f"task {ID} accepted\n" in one.err
 
@@ -241,10 +244,10 @@ def test_some_terminals_get_plain_lines(
 # The live display.
 
 
-def test_the_stages_of_one_image(
+def test_the_row_of_an_image_has_stage_time_and_usual_time(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    """Its row says what happens, for how long, and how long it usually takes."""
+    """Each stage from the start to the download."""
     one = new_output(terminal=True)
 
     def row(event: Event, seconds: float = 1) -> str:
@@ -268,10 +271,10 @@ def test_the_stages_of_one_image(
         assert row(events.Downloading(key="2"), 8).startswith("0 of 2 saved · ")
 
 
-def test_longer_than_usual_is_reported(
+def test_a_row_reports_that_it_takes_longer_than_usual(
     new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
-    """An earlier run's task has been at it since that run."""
+    """The time of a resumed task counts from its submission."""
     one = new_output(terminal=True)
     task = task_for(State.RUNNING, accepted_at=one.clock.wall() - 34)
     with one.output.progress(1, 12.0) as progress:
@@ -280,12 +283,13 @@ def test_longer_than_usual_is_reported(
         assert one.shown()[1].endswith("generating          34 s, usually 12 s")
 
 
-def test_the_display_leaves_one_line(
-    new_output: Callable[..., OutputHarness], life: Callable[..., Iterator[tuple[Event, float]]]
+def test_the_display_is_replaced_by_a_summary(
+    new_output: Callable[..., OutputHarness],
+    all_events: Callable[..., Iterator[tuple[Event, float]]],
 ) -> None:
     one = new_output(terminal=True)
     with one.output.progress(1, 12.0) as progress:
-        play(one, progress, life())
+        report(one, progress, all_events())
         assert one.screen().cursor.hidden
         assert one.shown()[-1].startswith("● a lighthouse")
     assert not one.screen().cursor.hidden
@@ -298,7 +302,7 @@ def test_the_display_leaves_one_line(
 
 
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt, SystemExit, ValueError])
-def test_the_cursor_always_comes_back(
+def test_the_cursor_is_shown_again_after_an_exception(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     trouble: type[BaseException],
@@ -316,13 +320,13 @@ def test_the_cursor_always_comes_back(
     assert one.shown() == ["· 0 of 2 saved, in 0 s"]
 
 
-def crowd(
+def report_a_hundred(
     one: OutputHarness,
     progress: Progress,
     started: Callable[..., Event],
     task_for: Callable[..., Task],
 ) -> None:
-    """A hundred pictures in every stage there is."""
+    """Report the events of a hundred images in all stages."""
     prompts = [WIDE, MARKUP, "a lighthouse at dawn, flat vector, two colours", "❤\ufe0f x"]
     for number in range(1, 101):
         progress.see(started(str(number), prompts[number % 4]))
@@ -341,18 +345,18 @@ def crowd(
 
 @pytest.mark.parametrize("looks", list(product(["always", "never"], ["utf-8", "ascii"])))
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (12, 6), (1, 1)])
-def test_a_crowd_fits_every_terminal(
+def test_a_hundred_images_fit_every_terminal(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     task_for: Callable[..., Task],
     looks: tuple[str, str],
     size: tuple[int, int],
 ) -> None:
-    """No line is folded, no more rows than fit; what is at work is shown before what waits."""
+    """No line is folded, and there are no more rows than fit."""
     (color, encoding), (columns, lines) = looks, size
     one = new_output(terminal=True, encoding=encoding, color=color, columns=columns, lines=lines)
     with one.output.progress(100, 12.0) as progress:
-        crowd(one, progress, started, task_for)
+        report_a_hundred(one, progress, started, task_for)
         frame = one.frame()
         assert len(frame) == max(1, lines - 3)
         assert ("\x1b" in frame[0]) == (color == "always")
@@ -363,14 +367,14 @@ def test_a_crowd_fits_every_terminal(
     assert not one.screen().cursor.hidden
 
 
-def test_a_crowd_at_80_columns(
+def test_a_hundred_images_at_80_columns(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     task_for: Callable[..., Task],
 ) -> None:
     one = new_output(terminal=True, lines=8)
     with one.output.progress(100, 12.0) as progress:
-        crowd(one, progress, started, task_for)
+        report_a_hundred(one, progress, started, task_for)
         assert one.shown()[-5:] == [
             "✗ 11  ❤ x                                failed              0 s",
             "● 12  灯台の夜明け、フラットなベクター…  generating          3 s of about 12 s",
@@ -380,14 +384,14 @@ def test_a_crowd_at_80_columns(
         ]
 
 
-def test_a_crowd_at_40_columns_in_ascii(
+def test_a_hundred_images_at_40_columns_in_ascii(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     task_for: Callable[..., Task],
 ) -> None:
     one = new_output(terminal=True, lines=8, columns=40, encoding="ascii", color="never")
     with one.output.progress(100, 12.0) as progress:
-        crowd(one, progress, started, task_for)
+        report_a_hundred(one, progress, started, task_for)
         assert one.shown()[-5:] == [
             "x 11  \\u2764...  failed       0 s",
             "* 12  \\u706f...  generating   3 s",
@@ -407,14 +411,14 @@ def test_a_crowd_at_40_columns_in_ascii(
         ({"TTY_INTERACTIVE": "0", "TTY_COMPATIBLE": "0"}, "auto", True),
     ],
 )
-def test_the_flags_decide_about_the_display(
+def test_colours_of_the_display_follow_flag_and_environment(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     env: dict[str, str],
     color: str,
     colored: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    """The library that draws it has rules of its own, which are not ours."""
+    """And not the rules of the library that draws it."""
     one = new_output(terminal=True, env=env, color=color)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
@@ -424,7 +428,7 @@ def test_the_flags_decide_about_the_display(
         assert ("\x1b[2m" in one.err) == colored
 
 
-def test_the_signs_are_chosen_by_the_encoding(
+def test_the_marks_are_chosen_by_the_encoding(
     new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
     one = new_output(terminal=True, encoding="cp1252", color="never")
@@ -433,7 +437,7 @@ def test_the_signs_are_chosen_by_the_encoding(
     assert one.err.endswith("+ saved in 0 s\n")
 
 
-def test_a_small_terminal_drops_the_label(
+def test_a_narrow_terminal_gets_no_label(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     one = new_output(terminal=True, columns=40)
@@ -445,10 +449,10 @@ def test_a_small_terminal_drops_the_label(
         assert one.shown()[-1] == "● generating   5 s of about 20 s"
 
 
-def test_a_second_ctrl_c_gives_the_terminal_back(
+def test_restore_terminal_removes_the_display_at_once(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    """It is called from a signal's handler, and nothing is drawn after it."""
+    """It is called in a signal handler."""
     one = new_output(terminal=True)
     with one.output.progress(1, 12.0) as progress:
         progress.see(started())
@@ -457,23 +461,23 @@ def test_a_second_ctrl_c_gives_the_terminal_back(
         assert not one.screen().cursor.hidden
 
 
-def test_every_id_is_printed_above(
+def test_every_task_id_is_printed_once_above_the_display(
     new_output: Callable[..., OutputHarness],
     started: Callable[..., Event],
     task_for: Callable[..., Task],
 ) -> None:
     one = new_output(terminal=True, lines=10)
     with one.output.progress(100, 12.0) as progress:
-        crowd(one, progress, started, task_for)
+        report_a_hundred(one, progress, started, task_for)
     for number in range(1, 31):
         assert one.err.count(f"task fluxkontext_{number:032} accepted\n") == 1
 
 
-def test_answers_stand_above_the_display(
+def test_the_display_is_cleared_for_an_answer_and_a_question(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    """On a terminal the display steps aside for stdout, and for a question."""
-    stdout = Witness(terminal=True)
+    """Where stdout is the same terminal."""
+    stdout = WatchedStream(terminal=True)
     one = new_output(terminal=True, typed=b"y\n", stdout=stdout)
     stdout.look = lambda: (one.shown(), one.screen().cursor.hidden)
     with one.output.progress(1, 12.0) as progress:
@@ -487,7 +491,7 @@ def test_answers_stand_above_the_display(
         assert one.screen().cursor.hidden
 
 
-def test_a_pipe_does_not_disturb_the_display(
+def test_an_answer_in_a_pipe_does_not_clear_the_display(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     one = new_output(terminal=True, stdout_terminal=False)
@@ -498,10 +502,10 @@ def test_a_pipe_does_not_disturb_the_display(
         assert one.err == before
 
 
-def test_nothing_is_redrawn_without_need(
+def test_the_display_is_redrawn_four_times_a_second_at_most(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    """At most four frames a second however much happens; one a second when nothing does."""
+    """And once a second when nothing happens."""
     one = new_output(terminal=True)
     with one.output.progress(2, 12.0) as progress:
         progress.see(started())
@@ -522,7 +526,7 @@ def test_nothing_is_redrawn_without_need(
         assert len(one.err) > written
 
 
-def test_a_resized_terminal_is_followed(
+def test_the_display_follows_the_width_of_the_terminal(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
     one = new_output(terminal=True, color="never")
@@ -534,10 +538,10 @@ def test_a_resized_terminal_is_followed(
         assert max(map(cells, one.frame())) < 30
 
 
-def test_the_key_is_cut_out_before_the_prompt_is_cut(
+def test_the_key_is_redacted_before_the_prompt_is_shortened(
     new_output: Callable[..., OutputHarness], started: Callable[..., Event]
 ) -> None:
-    """Half a key in a shortened prompt would be half a leak."""
+    """Otherwise half of the key could be shown."""
     key = "0123456789abcdef0123456789abcdef"
     one = new_output(terminal=True, columns=60, secrets=lambda: [key])
     with one.output.progress(1, 12.0) as progress:
@@ -546,10 +550,10 @@ def test_the_key_is_cut_out_before_the_prompt_is_cut(
         assert key[:6] not in one.err
 
 
-def test_a_build_names_its_assets(
+def test_the_rows_of_a_build_have_the_assets_names(
     new_output: Callable[..., OutputHarness], request_for: Any
 ) -> None:
-    """Names align at their widest, but never take more than a quarter of the line."""
+    """In a column of a quarter of the line at most."""
     one = new_output(terminal=True, color="never")
     with one.output.progress(2, 12.0) as progress:
         progress.see(events.Started(key="hero", ref="k7", request=request_for("dawn")))
@@ -563,7 +567,7 @@ def test_a_build_names_its_assets(
         ]
 
 
-def test_a_failure_is_in_the_last_line(
+def test_the_summary_counts_a_failure(
     new_output: Callable[..., OutputHarness], task_for: Any
 ) -> None:
     one = new_output(terminal=True, color="never")
@@ -576,7 +580,7 @@ def test_a_failure_is_in_the_last_line(
     assert one.shown() == ["✗ 1 of 2 saved, 1 failed, in 1 s"]
 
 
-def test_tasks_that_were_only_submitted(
+def test_the_summary_counts_submitted_tasks(
     new_output: Callable[..., OutputHarness], task_for: Any
 ) -> None:
     one = new_output(terminal=True, color="never")
@@ -587,7 +591,7 @@ def test_tasks_that_were_only_submitted(
     assert one.shown()[-1] == "✓ 2 of 2 submitted, in 0 s"
 
 
-def test_one_that_was_only_submitted_leaves_its_id(
+def test_one_submitted_task_has_no_summary_but_its_id(
     new_output: Callable[..., OutputHarness], task_for: Any
 ) -> None:
     one = new_output(terminal=True, color="never")

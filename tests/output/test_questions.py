@@ -1,4 +1,4 @@
-"""Prompts appear only on a terminal; stdin is read with a limit."""
+"""Questions are asked on a terminal only; stdin is read up to a limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "agreed"),
     [
         (b"y\n", True),
         (b" YES \r\n", True),
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
         (b"\xff\xfe\n", False),
     ],
 )
-def test_only_a_plain_yes_is_yes(
+def test_only_y_and_yes_mean_yes(
     new_output: Callable[..., OutputHarness],
     typed: bytes,
-    meant: bool,  # noqa: FBT001 - a column of the table
+    agreed: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     one = new_output(terminal=True, typed=typed)
-    assert one.output.confirm("spend about 100 credits?") is meant
+    assert one.output.confirm("spend about 100 credits?") is agreed
     assert one.err.startswith("spend about 100 credits? [y/N] ")
     assert one.out == ""
 
@@ -52,7 +52,7 @@ def test_only_a_plain_yes_is_yes(
         {"terminal": True, "stderr": None},
     ],
 )
-def test_no_terminal_means_no_answer(
+def test_without_a_terminal_nothing_is_asked(
     new_output: Callable[..., OutputHarness], setting: dict[str, object]
 ) -> None:
     one = new_output(typed=b"y\n", **setting)
@@ -64,31 +64,33 @@ def test_no_terminal_means_no_answer(
 
 
 @pytest.mark.parametrize("off", ["", "0", "false"])
-def test_a_ci_that_is_none(new_output: Callable[..., OutputHarness], off: str) -> None:
+def test_a_ci_variable_that_is_off_does_not_prevent_questions(
+    new_output: Callable[..., OutputHarness], off: str
+) -> None:
     assert new_output(terminal=True, env={"CI": off}).output.interactive
 
 
 class Typist:
-    """A terminal with a person who types once echo is off, and what the terminal echoed."""
+    """A pseudo-terminal on which text is typed as soon as its echo is off."""
 
     def __init__(self) -> None:
-        self.hand, terminal = os.openpty()
+        self.master, terminal = os.openpty()
         self.stdin = os.fdopen(terminal, "r")
         self.before = termios.tcgetattr(self.stdin)
 
-    def types(self, data: bytes) -> None:
+    def type_hidden(self, data: bytes) -> None:
         threading.Thread(target=self._type, args=(data,), daemon=True).start()
 
     def _type(self, data: bytes) -> None:
         for _ in range(2000):
             if not termios.tcgetattr(self.stdin)[3] & termios.ECHO:
-                os.write(self.hand, data)
+                os.write(self.master, data)
                 return
             threading.Event().wait(0.005)
 
     def close(self) -> None:
         self.stdin.close()
-        os.close(self.hand)
+        os.close(self.master)
 
 
 @pytest.fixture
@@ -96,10 +98,12 @@ def typist() -> Typist:
     return Typist()
 
 
-def test_a_secret_is_not_shown(new_output: Callable[..., OutputHarness], typist: Typist) -> None:
-    """Nothing is echoed, the question is ended by a line end, and echo comes back."""
+def test_a_typed_secret_is_not_echoed(
+    new_output: Callable[..., OutputHarness], typist: Typist
+) -> None:
+    """Afterwards the terminal echoes again."""
     one = new_output(terminal=True, stdin=typist.stdin)
-    typist.types(b" s3cret \n")
+    typist.type_hidden(b" s3cret \n")
     assert one.output.ask_secret("API key") == "s3cret"
     assert one.err == "API key: \n"
     assert termios.tcgetattr(typist.stdin) == typist.before
@@ -111,7 +115,7 @@ def test_an_empty_secret_is_refused(
     new_output: Callable[..., OutputHarness], typist: Typist, typed: bytes
 ) -> None:
     one = new_output(terminal=True, stdin=typist.stdin)
-    typist.types(typed)
+    typist.type_hidden(typed)
     with pytest.raises(FluxError, match="nothing was typed"):
         one.output.ask_secret("API key")
     assert termios.tcgetattr(typist.stdin) == typist.before
@@ -124,15 +128,15 @@ def test_stdin_is_utf_8_in_any_locale(new_output: Callable[..., OutputHarness]) 
     assert one.err == ""
 
 
-def test_stdin_as_bytes(new_output: Callable[..., OutputHarness]) -> None:
+def test_stdin_can_be_read_as_bytes(new_output: Callable[..., OutputHarness]) -> None:
     assert new_output(typed=b"\x89PNG\r\n").output.read_stdin_bytes(6) == b"\x89PNG\r\n"
 
 
-def test_stdin_without_bytes_beneath(new_output: Callable[..., OutputHarness]) -> None:
+def test_a_stdin_without_a_buffer_can_be_read(new_output: Callable[..., OutputHarness]) -> None:
     assert new_output(stdin=io.StringIO("灯")).output.read_stdin(10) == "灯"
 
 
-def test_the_way_to_end_is_printed(new_output: Callable[..., OutputHarness]) -> None:
+def test_the_key_that_ends_typed_input_is_printed(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output(terminal=True, typed=b"words")
     assert one.output.read_stdin(10) == "words"
     assert one.err == "reading from the terminal: end with Ctrl-D\n"
@@ -154,7 +158,7 @@ class Unreadable(io.StringIO):
         (io.TextIOWrapper(io.BytesIO(b"a\xff")), r"stdin is not UTF-8 text \(byte 1\)"),
     ],
 )
-def test_what_cannot_be_read_is_an_error(
+def test_a_stdin_that_cannot_be_read_is_an_error(
     new_output: Callable[..., OutputHarness], stdin: io.TextIOBase | None, message: str
 ) -> None:
     with pytest.raises(FluxError, match=message) as caught:

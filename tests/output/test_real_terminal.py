@@ -1,4 +1,4 @@
-"""The same in real processes: on a pseudo-terminal, with signals; and what is imported."""
+"""Progress in real processes on a pseudo-terminal, with signals; and what is imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
 
-SETTING = """
+PROGRAM = """
 import os, queue, signal, sys
 from fluxcli import events
 from fluxcli.prices_and_limits import PRO
@@ -55,8 +55,8 @@ with output.progress(3, 12.0) as progress:
 """
 
 
-class Shell:
-    """A process on a pseudo-terminal, and the screen that it draws."""
+class TerminalProcess:
+    """A process on a pseudo-terminal, and its screen."""
 
     def __init__(self, argv: list[str], *, columns: int, lines: int) -> None:
         env = {k: v for k, v in os.environ.items() if k not in {"CI", "COLUMNS", "LINES"}}
@@ -74,17 +74,17 @@ class Shell:
         self.seen = ""
 
     def until(self, text: str) -> None:
-        """Draw what comes until `text` has come."""
+        """Read and draw until `text` was written."""
         self.child.expect_exact(text)
         self._draw(self.child.before + self.child.after)
 
     def until_like(self, pattern: str) -> None:
-        """Draw what comes until something like `pattern` has come."""
+        """Read and draw until something that matches `pattern` was written."""
         self.child.expect(pattern)
         self._draw(self.child.before + self.child.after)
 
     def end(self) -> list[str]:
-        """Draw the rest and return the screen."""
+        """Read and draw to the end; return the lines of the screen."""
         self.child.expect(pexpect.EOF)
         self._draw(self.child.before)
         self.child.wait()
@@ -96,16 +96,16 @@ class Shell:
 
 
 @pytest.fixture
-def shell() -> Iterator[Callable[..., Shell]]:
-    shells: list[Shell] = []
+def start() -> Iterator[Callable[..., TerminalProcess]]:
+    started: list[TerminalProcess] = []
 
-    def make(*argv: str, columns: int = 80, lines: int = 24) -> Shell:
-        command = [*argv, sys.executable, "-c", SETTING]
-        shells.append(Shell(command, columns=columns, lines=lines))
-        return shells[-1]
+    def make(*argv: str, columns: int = 80, lines: int = 24) -> TerminalProcess:
+        command = [*argv, sys.executable, "-c", PROGRAM]
+        started.append(TerminalProcess(command, columns=columns, lines=lines))
+        return started[-1]
 
     yield make
-    for one in shells:
+    for one in started:
         one.child.close(force=True)
 
 
@@ -113,10 +113,10 @@ def shell() -> Iterator[Callable[..., Shell]]:
     ("columns", "lines", "number"), [(80, 24, signal.SIGTERM), (40, 12, signal.SIGINT)]
 )
 def test_a_signal_leaves_the_terminal_clean(
-    shell: Callable[..., Shell], columns: int, lines: int, number: int
+    start: Callable[..., TerminalProcess], columns: int, lines: int, number: int
 ) -> None:
-    """The ids stay, the rows go, the cursor is back; the prompt starts on a line of its own."""
-    one = shell(columns=columns, lines=lines)
+    """The ids stay, the rows are removed, the cursor is shown."""
+    one = start(columns=columns, lines=lines)
     one.until("ready")
     one.until(HIDE)
     one.until("of 3 saved · 1 s")
@@ -132,9 +132,9 @@ def test_a_signal_leaves_the_terminal_clean(
     assert one.seen.rindex(SHOW) > one.seen.rindex(HIDE)
 
 
-def test_an_end_at_once_leaves_the_terminal_clean(shell: Callable[..., Shell]) -> None:
-    """A second Ctrl-C is handled where a write may just be under way: no buffer is used."""
-    one = shell()
+def test_an_immediate_exit_leaves_the_terminal_clean(start: Callable[..., TerminalProcess]) -> None:
+    """As after a second Ctrl-C, which may interrupt a write."""
+    one = start()
     one.until("ready")
     one.until("of 3 saved")
     one.child.kill(signal.SIGHUP)
@@ -142,11 +142,13 @@ def test_an_end_at_once_leaves_the_terminal_clean(shell: Callable[..., Shell]) -
     assert not one.screen.cursor.hidden
 
 
-def test_ctrl_z_gives_the_terminal_back(shell: Callable[..., Shell]) -> None:
-    """Stopped, the cursor is there and the rows are gone; woken, they are drawn again. Twice."""
-    # A shell with job control, which can stop and continue a process as a person does.
+def test_ctrl_z_restores_the_terminal_and_fg_draws_again(
+    start: Callable[..., TerminalProcess],
+) -> None:
+    """Twice: stopped, the cursor is shown and the rows are removed."""
+    # A start with job control, which can stop and continue a process as a person does.
     again = "echo stopped; read; fg"
-    one = shell("bash", "-c", f'set -m; "$@"; {again}; {again}', "-")
+    one = start("bash", "-c", f'set -m; "$@"; {again}; {again}', "-")
     one.until("of 3 saved · 1 s")
     for _ in range(2):
         one.child.sendcontrol("z")
@@ -162,8 +164,8 @@ def test_ctrl_z_gives_the_terminal_back(shell: Callable[..., Shell]) -> None:
     assert not one.screen.cursor.hidden
 
 
-def test_a_narrower_window_is_followed(shell: Callable[..., Shell]) -> None:
-    one = shell()
+def test_the_rows_fit_a_window_that_became_narrower(start: Callable[..., TerminalProcess]) -> None:
+    one = start()
     one.until("of 3 saved · 1 s")
     one.child.setwinsize(24, 40)
     # What stands now has no time beside it: at 80 columns, the usual one stood there.
@@ -175,15 +177,15 @@ def test_a_narrower_window_is_followed(shell: Callable[..., Shell]) -> None:
 
 
 def modules(program: str) -> set[str]:
-    """What a program that says something imports."""
+    """Return the modules that a program has imported at its end."""
     source = textwrap.dedent(program) + "\nprint(*sys.modules)"
     argv = [sys.executable, "-c", "import sys\n" + source]
     done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT)
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_an_error_does_not_pay_for_rich() -> None:
-    """Plain text is measured and coloured without any library; so are rows, and a run in a pipe."""
+def test_errors_tables_and_plain_progress_do_not_import_rich() -> None:
+    """Nor any other library that is slow to import."""
     loaded = modules("""
         from fluxcli.clock import SystemClock
         from fluxcli.errors import Code, FluxError

@@ -35,8 +35,8 @@ def test_every_encoding_of_the_key_is_hidden(key: str, dress: object) -> None:
 
 
 @given(st.binary(max_size=8), st.binary(max_size=8))
-def test_base64_is_known_at_every_alignment(before: bytes, after: bytes) -> None:
-    """What stands around the key in the encoded bytes does not hide it.
+def test_the_key_is_hidden_in_base64_at_every_alignment(before: bytes, after: bytes) -> None:
+    """Whatever bytes surround it.
 
     All letters that are of the key alone go: each stands for 6 of its bits.
     """
@@ -46,7 +46,7 @@ def test_base64_is_known_at_every_alignment(before: bytes, after: bytes) -> None
     assert len(encoded) - len(shown.replace("***", "")) == len(KEY) * 8 // 6
 
 
-def test_a_key_that_comes_later_is_hidden_from_then_on() -> None:
+def test_a_key_that_becomes_known_later_is_hidden_from_then_on() -> None:
     secrets: list[str] = []
     redact = Redactor(lambda: secrets)
     assert redact(KEY) == KEY
@@ -54,13 +54,13 @@ def test_a_key_that_comes_later_is_hidden_from_then_on() -> None:
     assert redact(KEY) == "***"
 
 
-def test_words_are_not_taken_for_keys() -> None:
-    """What a stand-in takes for a key would tear every path apart."""
+def test_a_short_key_is_not_redacted() -> None:
+    """The sandbox accepts `sandbox` as a key; redacting it would damage paths."""
     assert Redactor(lambda: ["", "a", "test"])("/home/a/test/a.png") == "/home/a/test/a.png"
 
 
-def test_a_key_of_any_bytes_is_hidden() -> None:
-    """A value of the environment need not be text; all encodings of its bytes are hidden."""
+def test_a_key_that_is_not_text_is_hidden() -> None:
+    """A variable may hold any bytes; all encodings of them are hidden."""
     raw = b"\xff\xfe0123456789\x80"
     key = os.fsdecode(raw)
     redact = Redactor([key].copy)
@@ -69,13 +69,13 @@ def test_a_key_of_any_bytes_is_hidden() -> None:
     assert "***" in redact(base64.b64encode(raw).decode())
 
 
-def test_from_twelve_characters_on_it_is_a_key() -> None:
+def test_a_key_of_twelve_characters_is_redacted() -> None:
     assert Redactor(lambda: [KEY[:12]])(f"at {KEY[:12]}.") == "at ***."
     assert Redactor(lambda: [KEY[:11]])(f"at {KEY[:11]}.") == f"at {KEY[:11]}."
 
 
-def test_no_tail_is_left_of_a_key_that_begins_like_another() -> None:
-    """Whichever of them is known first, the longer one goes whole."""
+def test_of_two_keys_with_the_same_beginning_the_longer_one_is_hidden_whole() -> None:
+    """In whatever order they become known."""
     longer = KEY + "and-more"
     for first, second in ((KEY, longer), (longer, KEY)):
         redact = Redactor([first, second].copy)

@@ -34,10 +34,10 @@ class Unwritable(io.StringIO):
         raise OSError(self.number, os.strerror(self.number))
 
 
-# The answer.
+# Answers.
 
 
-def test_an_answer_is_raw_in_a_pipe_and_harmless_on_a_terminal(
+def test_an_answer_is_unchanged_in_a_pipe_and_escaped_on_a_terminal(
     new_output: Callable[..., OutputHarness],
 ) -> None:
     pipe, terminal = new_output(), new_output(terminal=True)
@@ -55,21 +55,21 @@ def test_a_long_answer_is_never_wrapped_nor_coloured(
     assert one.out == "x" * 500 + "\n"
 
 
-def test_a_path_keeps_its_bytes_in_a_pipe(new_output: Callable[..., OutputHarness]) -> None:
-    """A name that is not UTF-8, or holds a line end, arrives as the file system knows it."""
+def test_a_path_in_a_pipe_keeps_its_bytes(new_output: Callable[..., OutputHarness]) -> None:
+    """Also where it is not UTF-8, or has a line end."""
     one = new_output(encoding="ascii")
     one.output.answer_path(os.fsdecode(b"caf\xe9\n\xe7\x81\xaf.png"))
     assert one.stdout.memory.getvalue() == b"caf\xe9\n\xe7\x81\xaf.png\n"
 
 
-def test_a_path_is_harmless_on_a_terminal(new_output: Callable[..., OutputHarness]) -> None:
+def test_a_path_on_a_terminal_is_escaped(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output(terminal=True)
     one.output.answer_path("a\x1b[2J\n[/].png")
     assert one.out == "a\\x1b[2J\\n[/].png\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_narrow_encoding_is_escaped(
+def test_characters_that_the_encoding_lacks_are_escaped(
     new_output: Callable[..., OutputHarness], encoding: str
 ) -> None:
     one = new_output(encoding=encoding)
@@ -78,13 +78,13 @@ def test_a_narrow_encoding_is_escaped(
     assert (one.out, one.err) == ("\\u706f\\ud800\n", "\\u706f\n")
 
 
-def test_a_record_is_one_line(new_output: Callable[..., OutputHarness]) -> None:
+def test_a_record_is_printed_as_one_line(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output(encoding="ascii")
     one.output.record({"prompt": "灯\n台"})
     assert one.out == '{"prompt": "\\u706f\\n\\u53f0"}\n'
 
 
-def test_streams_without_bytes_beneath_serve_too(new_output: Callable[..., OutputHarness]) -> None:
+def test_streams_without_a_buffer_can_be_written(new_output: Callable[..., OutputHarness]) -> None:
     stdout, stderr = io.StringIO(), io.StringIO()
     output = new_output(stdout=stdout, stderr=stderr).output
     output.answer("灯")
@@ -92,8 +92,8 @@ def test_streams_without_bytes_beneath_serve_too(new_output: Callable[..., Outpu
     assert (stdout.getvalue(), stderr.getvalue()) == ("灯\n", "warning: dim\n")
 
 
-def test_image_bytes_pass_untouched(new_output: Callable[..., OutputHarness]) -> None:
-    """Not even the key is sought in them: a picture must stay whole."""
+def test_image_bytes_are_written_unchanged(new_output: Callable[..., OutputHarness]) -> None:
+    """They are not redacted either: the image would be damaged."""
     data = KEY.encode() + bytes(range(256)) * 600
     one = new_output(secrets=lambda: [KEY])
     one.output.answer_bytes(io.BytesIO(data))
@@ -110,14 +110,18 @@ def test_image_bytes_are_refused_on_a_terminal(new_output: Callable[..., OutputH
     assert one.out == ""
 
 
-def test_image_bytes_are_refused_without_stdout(new_output: Callable[..., OutputHarness]) -> None:
+def test_image_bytes_are_refused_if_stdout_is_closed(
+    new_output: Callable[..., OutputHarness],
+) -> None:
     with pytest.raises(FluxError) as caught:
         new_output(stdout=None).output.check_bytes()
     assert caught.value.code is Code.OUTPUT_UNWRITABLE
 
 
-def test_a_table_is_aligned_by_cells(new_output: Callable[..., OutputHarness]) -> None:
-    """The same on a terminal as in a pipe, at any width; no cell breaks the line."""
+def test_a_table_is_aligned_by_the_width_of_its_characters(
+    new_output: Callable[..., OutputHarness],
+) -> None:
+    """On a terminal as in a pipe, and no cell breaks the line."""
     rows = [["e730", "灯台", "saved"], ["k7", "a\nb " + "x" * 60, ""]]
     tables = [new_output(terminal=terminal, columns=20) for terminal in (False, True)]
     for one in tables:
@@ -130,10 +134,10 @@ def test_a_table_is_aligned_by_cells(new_output: Callable[..., OutputHarness]) -
     ]
 
 
-# The words for people.
+# Messages.
 
 
-def test_notes_go_to_stderr_only(new_output: Callable[..., OutputHarness]) -> None:
+def test_messages_go_to_stderr_only(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output(verbose=True)
     one.output.note("saved [/] \x1b[31m")
     one.output.detail("asked twice")
@@ -150,28 +154,28 @@ def test_notes_go_to_stderr_only(new_output: Callable[..., OutputHarness]) -> No
     ]
 
 
-def test_quiet_leaves_errors_only(new_output: Callable[..., OutputHarness]) -> None:
-    """Quiet wins over verbose; an error keeps its hint."""
+def test_quiet_prints_errors_only(new_output: Callable[..., OutputHarness]) -> None:
+    """Also with `--verbose`; an error keeps its hint."""
     one = new_output(quiet=True, verbose=True)
-    for say in (one.output.note, one.output.detail, one.output.warn, one.output.hint):
-        say("hidden")
+    for method in (one.output.note, one.output.detail, one.output.warn, one.output.hint):
+        method("hidden")
     one.output.error(FluxError(Code.USAGE, "no prompt", hint="fluxcli generate PROMPT"))
     assert one.err == "error: no prompt\nhint: fluxcli generate PROMPT\n"
 
 
-def test_details_are_shown_with_verbose(new_output: Callable[..., OutputHarness]) -> None:
+def test_details_are_not_printed_without_verbose(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output()
     one.output.detail("hidden")
     assert one.err == ""
 
 
-def test_an_error_names_the_image(new_output: Callable[..., OutputHarness]) -> None:
+def test_an_error_names_its_image(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output()
     one.output.error(FluxError(Code.MODERATED, "refused"), key="hero")
     assert one.err == "error: hero: refused\n"
 
 
-def test_json_makes_an_error_a_record_as_well(new_output: Callable[..., OutputHarness]) -> None:
+def test_with_json_an_error_is_also_a_record(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output(json=True)
     one.output.error(FluxError(Code.NETWORK, "no route", ref="k7"))
     assert one.err == "error: no route\n"
@@ -187,7 +191,7 @@ def test_json_makes_an_error_a_record_as_well(new_output: Callable[..., OutputHa
     }
 
 
-def test_several_problems_are_listed_and_make_one_record(
+def test_several_problems_are_printed_one_by_one_and_are_one_record(
     new_output: Callable[..., OutputHarness],
 ) -> None:
     one = new_output(json=True)
@@ -198,7 +202,7 @@ def test_several_problems_are_listed_and_make_one_record(
     assert (record["code"], record["message"], record["hint"]) == ("usage", "a; c", "b")
 
 
-def test_colour_is_only_an_addition(new_output: Callable[..., OutputHarness]) -> None:
+def test_labels_are_coloured_on_a_terminal(new_output: Callable[..., OutputHarness]) -> None:
     one = new_output(terminal=True)
     one.output.error(FluxError(Code.USAGE, "no prompt", hint="try"))
     assert one.err == "\x1b[1;31merror:\x1b[0m no prompt\n\x1b[36mhint:\x1b[0m try\n"
@@ -218,7 +222,7 @@ def test_colour_is_only_an_addition(new_output: Callable[..., OutputHarness]) ->
         (True, {"FORCE_COLOR": "1"}, "never", False),
     ],
 )
-def test_who_decides_about_colour(
+def test_colour_follows_flag_environment_and_terminal(
     terminal: bool,  # noqa: FBT001 - a column of the table
     env: dict[str, str],
     mode: Any,
@@ -239,11 +243,11 @@ def test_the_key_appears_in_no_output_and_no_file(new_output: Callable[..., Outp
     assert one.out.count("***") == 6
 
 
-# Broken streams.
+# Streams that are closed or fail.
 
 
-def test_missing_streams_swallow_what_is_reported(new_output: Callable[..., OutputHarness]) -> None:
-    """A shell may close them: `>&- 2>&-`. What was asked for is done all the same."""
+def test_closed_streams_are_not_an_error(new_output: Callable[..., OutputHarness]) -> None:
+    """A shell may close them: `>&- 2>&-`."""
     output = new_output(stdin=None, stdout=None, stderr=None, json=True).output
     output.answer("a")
     output.answer_path("b")
@@ -255,7 +259,9 @@ def test_missing_streams_swallow_what_is_reported(new_output: Callable[..., Outp
         progress.tick()
 
 
-def test_a_stream_closed_later_is_a_missing_one(new_output: Callable[..., OutputHarness]) -> None:
+def test_a_stream_closed_during_the_run_is_not_an_error(
+    new_output: Callable[..., OutputHarness],
+) -> None:
     one = new_output(terminal=True)
     one.stdout.close()
     one.stderr.close()
@@ -264,15 +270,19 @@ def test_a_stream_closed_later_is_a_missing_one(new_output: Callable[..., Output
     assert not one.output.stdout_is_terminal
 
 
-def test_a_reader_that_exits_gets_nothing_more(new_output: Callable[..., OutputHarness]) -> None:
-    """`| head -1` ends the answers, not the saving of what is paid for."""
+def test_nothing_is_written_after_the_reader_has_exited(
+    new_output: Callable[..., OutputHarness],
+) -> None:
+    """`| head -1` must not end a run that is paid for."""
     one = new_output(stdout=Unwritable(errno.EPIPE))
     one.output.answer("a")
     one.output.answer("b")
     assert one.err == ""
 
 
-def test_an_image_whose_reader_is_gone_is_unsaved(new_output: Callable[..., OutputHarness]) -> None:
+def test_an_image_whose_reader_has_exited_is_unsaved(
+    new_output: Callable[..., OutputHarness],
+) -> None:
     output = new_output(stdout=Unwritable(errno.EPIPE)).output
     with pytest.raises(FluxError, match="before the whole image was written") as caught:
         output.answer_bytes(io.BytesIO(b"data"))
@@ -280,11 +290,11 @@ def test_an_image_whose_reader_is_gone_is_unsaved(new_output: Callable[..., Outp
 
 
 @pytest.mark.parametrize("picture", [False, True])
-def test_a_full_disk_is_an_error_of_its_own(
+def test_a_full_disk_behind_stdout_is_an_error(
     new_output: Callable[..., OutputHarness],
     picture: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    """Only a picture that was lost on the way is paid and unsaved: status 6."""
+    """Status 6 if it was to hold the image, else 1."""
     output = new_output(stdout=Unwritable(errno.ENOSPC)).output
     answer = output.answer_bytes if picture else output.answer_path
     with pytest.raises(FluxError, match="cannot write to stdout: no space left") as caught:
@@ -292,15 +302,15 @@ def test_a_full_disk_is_an_error_of_its_own(
     assert caught.value.status == (Status.UNSAVED if picture else Status.FAILURE)
 
 
-def test_losing_stderr_is_not_a_failure(new_output: Callable[..., OutputHarness]) -> None:
-    """A paid task must not be dropped because stderr has no reader."""
+def test_a_stderr_that_fails_is_not_an_error(new_output: Callable[..., OutputHarness]) -> None:
+    """A paid task must not be lost because stderr has no reader."""
     output = new_output(stderr=Unwritable(errno.EPIPE)).output
     output.note("a")
     output.error(FluxError(Code.USAGE, "b"))
 
 
-def test_an_abandoned_pipe_stays_silent() -> None:
-    """After the reader has gone, not even the interpreter's last flush may complain."""
+def test_an_abandoned_pipe_causes_no_error_at_exit() -> None:
+    """The interpreter flushes its streams once more."""
     reader, writer = os.pipe()
     os.close(reader)
     stream = os.fdopen(writer, "w")
@@ -312,10 +322,10 @@ def test_an_abandoned_pipe_stays_silent() -> None:
     stream.close()
 
 
-class TestTheBell:
+class TestBell:
     @pytest.mark.parametrize("terminal", [True, False])
     @pytest.mark.parametrize("wanted", [True, False])
-    def test_it_rings_at_the_end_only_on_a_terminal_and_if_wanted(
+    def test_the_bell_rings_at_the_end_on_a_terminal_if_it_is_set(
         self, world: World, *, wanted: bool, terminal: bool
     ) -> None:
         env = {"FLUXCLI_SANDBOX": "1", "FLUXCLI_BELL": "true" if wanted else ""}

@@ -1,4 +1,4 @@
-"""The summary of a run: what is paid, what is not, and nothing alive counted as failed."""
+"""The summary of a run: images are counted by what is paid for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         (State.FAILED, Code.MODERATED, "1 failed"),
     ],
 )
-def test_each_end_is_counted_by_what_is_paid(
+def test_an_unsaved_image_is_counted_by_what_is_paid(
     new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     state: State,
@@ -48,7 +48,7 @@ def test_each_end_is_counted_by_what_is_paid(
     assert f"1 of 2 saved, {counted}, in 0 s" in one.shown()[-1]
 
 
-def test_an_interrupted_run_counts_what_is_paid(
+def test_the_summary_of_an_interrupted_run_counts_what_is_paid(
     new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
     one = new_output(color="never")
@@ -64,10 +64,10 @@ def test_an_interrupted_run_counts_what_is_paid(
     )
 
 
-def test_a_submission_that_is_to_be_repeated_is_not_unknown(
+def test_a_submission_that_will_be_retried_is_not_unknown(
     new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
-    """The service has answered, or was not reached: nothing is awaited, nothing may be paid."""
+    """It was provably not accepted, so no answer is awaited."""
     one = new_output(color="never", interrupted=lambda: True)
     error = FluxError(Code.NETWORK, "cannot connect")
     with one.output.progress(2, None) as progress:
@@ -81,12 +81,12 @@ def test_a_submission_that_is_to_be_repeated_is_not_unknown(
     assert "unknown" not in shown
 
 
-def test_many_images_get_a_counter(
+def test_many_images_are_reported_by_a_counter(
     new_output: Callable[..., OutputHarness],
     task_for: Callable[..., Task],
     request_for: Callable[..., Request],
 ) -> None:
-    """Warnings stay; the three lines about each image do not."""
+    """Warnings are still printed; the lines about each image are not."""
     one = new_output()
     with one.output.progress(200, None) as progress:
         for number in range(1, 201):
@@ -103,7 +103,7 @@ def test_many_images_get_a_counter(
     assert len(lines) < 60
 
 
-def test_what_failed_is_always_shown(
+def test_a_failed_image_is_shown_among_many(
     new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
     """Thirty images on a terminal of 24 lines."""
@@ -120,7 +120,7 @@ def test_what_failed_is_always_shown(
 
 
 @pytest.mark.parametrize("setting", [{}, {"terminal": True}, {"quiet": True}])
-def test_after_ctrl_c_waiting_for_the_answer_is_reported(
+def test_after_ctrl_c_the_wait_for_the_answer_is_reported_once(
     new_output: Callable[..., OutputHarness],
     request_for: Callable[..., Request],
     setting: dict[str, bool],
@@ -141,7 +141,7 @@ def test_after_ctrl_c_waiting_for_the_answer_is_reported(
 
 
 @pytest.mark.parametrize("accepted", [False, True])
-def test_an_interrupted_run_says_that_nothing_was_sent(
+def test_an_interrupted_run_reports_whether_anything_was_sent(
     new_output: Callable[..., OutputHarness],
     request_for: Callable[..., Request],
     accepted: bool,  # noqa: FBT001 - both ways

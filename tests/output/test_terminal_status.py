@@ -1,4 +1,4 @@
-"""Progress and title outside the text: where the terminal knows them, and always taken back."""
+"""Progress in the terminal's tab and title, where the terminal supports it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CLEARED = "\x1b]9;4;0\x07\x1b[23;2t"
 
 
-def test_a_terminal_that_knows_it_shows_the_progress(
+def test_progress_and_title_are_set_and_reset(
     new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
     one = new_output(terminal=True, env={"TERM_PROGRAM": "ghostty"})
@@ -29,7 +29,7 @@ def test_a_terminal_that_knows_it_shows_the_progress(
     assert CLEARED in one.err.rpartition("\x1b]2;")[2]
 
 
-def test_a_signal_takes_it_back(
+def test_restore_terminal_resets_progress_and_title(
     new_output: Callable[..., OutputHarness], task_for: Callable[..., Task]
 ) -> None:
     one = new_output(terminal=True, env={"WT_SESSION": "1"})
@@ -42,7 +42,7 @@ def test_a_signal_takes_it_back(
 @pytest.mark.parametrize(
     "env", [{}, {"WT_SESSION": "1", "TMUX": "x"}, {"CI": "1", "WT_SESSION": "1"}]
 )
-def test_elsewhere_nothing_is_written(
+def test_terminals_without_support_get_no_sequences(
     new_output: Callable[..., OutputHarness], task_for: Callable[..., Task], env: dict[str, str]
 ) -> None:
     one = new_output(terminal=True, env=env)

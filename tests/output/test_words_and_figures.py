@@ -1,4 +1,4 @@
-"""Text as it is shown: nothing acts on a terminal, and everything fits its width."""
+"""Text as it is printed: escaped for a terminal, shortened to a width; figures with units."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
         ("no-break\xa0space, private \ue000", "no-break\xa0space, private \ue000"),
     ],
 )
-def test_what_would_act_is_written_out(raw: str, shown: str) -> None:
+def test_control_characters_are_escaped(raw: str, shown: str) -> None:
     assert text.visible(raw) == shown
 
 
-def test_what_is_kept_passes() -> None:
+def test_kept_characters_are_not_escaped() -> None:
     assert text.visible("a\nb\x1b", keep="\n") == "a\nb\\x1b"
 
 
 @given(ANY_TEXT)
-def test_nothing_that_acts_ever_remains(raw: str) -> None:
+def test_no_control_character_ever_remains(raw: str) -> None:
     """For any input, no control, format, surrogate or separator comes out."""
     shown = text.visible(raw)
     assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -64,16 +64,16 @@ def test_a_shortened_text_fits(raw: str, width: int) -> None:
         ("lighthouse", 0, ""),
     ],
 )
-def test_long_text_is_cut_by_cells(long: str, width: int, short: str) -> None:
-    """A wide character counts twice; no blank stands before the ellipsis."""
+def test_long_text_is_shortened_by_width_not_by_length(long: str, width: int, short: str) -> None:
+    """A wide character counts twice; there is no blank before the ellipsis."""
     assert text.shorten(long, width) == short
 
 
-def test_an_ellipsis_that_does_not_fit_is_dots() -> None:
+def test_where_the_ellipsis_does_not_fit_there_are_dots() -> None:
     assert text.shorten("lighthouse", 2, ellipsis="...") == ".."
 
 
-def test_padding_counts_cells() -> None:
+def test_padding_counts_the_width() -> None:
     assert text.pad("灯台", 6) == "灯台  "
     assert text.pad("7", 3, right=True) == "  7"
 
@@ -92,7 +92,7 @@ def test_padding_counts_cells() -> None:
         (7500, "2 h 05 m"),
     ],
 )
-def test_durations(seconds: float, words: str) -> None:
+def test_durations_have_one_or_two_units(seconds: float, words: str) -> None:
     assert text.duration(seconds) == words
 
 
@@ -109,7 +109,7 @@ def test_durations(seconds: float, words: str) -> None:
         (2e5, "2 d ago"),
     ],
 )
-def test_ages(seconds: float, words: str) -> None:
+def test_ages_have_one_unit(seconds: float, words: str) -> None:
     assert text.age(seconds) == words
 
 
@@ -125,7 +125,7 @@ def test_ages(seconds: float, words: str) -> None:
         (5e9, "5.0 GB"),
     ],
 )
-def test_sizes(count: float, words: str) -> None:
+def test_sizes_have_decimal_units(count: float, words: str) -> None:
     assert text.size(count) == words
 
 
@@ -133,7 +133,7 @@ def test_sizes(count: float, words: str) -> None:
     ("amount", "words"),
     [(0, "0 credits"), (1, "1 credit"), (5.0, "5 credits"), (12.5, "12.5 credits")],
 )
-def test_credits(amount: float, words: str) -> None:
+def test_credits_are_singular_only_for_one(amount: float, words: str) -> None:
     assert text.credits(amount) == words
 
 

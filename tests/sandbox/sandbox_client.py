@@ -1,4 +1,4 @@
-"""A client of the sandbox for tests: calls on a clock set by hand."""
+"""A client of the sandbox for tests, on a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ AS_JSON = {**KEYED, "content-type": "application/json"}
 
 
 class SandboxClient:
-    """One client of one stand-in; `now` is its clock, `slept` the seconds it was made to wait."""
+    """A client with a sandbox of its own.
+
+    `now` is the sandbox's clock, `slept` how long the sandbox waited, in seconds.
+    """
 
     def __init__(self, *, store: Path | None = None, **more: Any) -> None:
         self.now = NOON
@@ -46,7 +49,7 @@ class SandboxClient:
     def call(
         self, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> HttpAnswer:
-        """Send one call."""
+        """Send a call and return the answer."""
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query))
         sent = KEYED if headers is None else headers
@@ -55,15 +58,15 @@ class SandboxClient:
         )
 
     def get(self, url: str) -> Any:
-        """Return what JSON a GET is answered."""
+        """Return the JSON that answers a GET."""
         return json.loads(self.call("GET", url).body)
 
     def post(self, url: str, value: object) -> Any:
-        """Return what JSON a POST of JSON is answered."""
+        """Return the JSON that answers a POST of JSON."""
         return json.loads(self.call("POST", url, json.dumps(value).encode(), AS_JSON).body)
 
     def generate(self, prompt: str = "a cat", **fields: object) -> str:
-        """Return the id of a new task."""
+        """Submit a request and return the task id."""
         answer = self.post(GENERATE, {"prompt": prompt, **fields})
         assert answer["code"] == 200, answer
         return str(answer["data"]["taskId"])
@@ -80,11 +83,11 @@ class SandboxClient:
         return self.record(task)
 
     def picture(self, prompt: str = "a cat", **fields: object) -> bytes:
-        """Return the picture of a new task."""
+        """Return the image of a new task."""
         return self.fetch(self.finished(prompt, **fields)["response"]["resultImageUrl"]).body
 
     def fetch(self, url: str) -> HttpAnswer:
-        """Ask the result host."""
+        """Read a URL of the result host, without the key."""
         return self.call("GET", url, headers=AGENT)
 
     def credits(self) -> float:
@@ -92,12 +95,12 @@ class SandboxClient:
         return float(self.get(CREDIT)["data"])
 
     def upload(self, data: bytes, *, name: str = "in.png", folder: str = "images") -> Any:
-        """Store a file by the multipart way; return the whole answer."""
+        """Upload a file as multipart form data; return the JSON that answers it."""
         return json.loads(self.call("POST", STREAM, *multipart(data, folder, name)).body)
 
 
 def multipart(data: bytes, folder: str | None, name: str | None) -> tuple[bytes, dict[str, str]]:
-    """Return a multipart body and the headers that go with it."""
+    """Return a multipart body and its headers."""
     parts = [
         b'Content-Disposition: form-data; name="file"; filename="a;b.png"\r\n'
         b"Content-Type: image/png\r\n\r\n" + data
@@ -112,7 +115,7 @@ def multipart(data: bytes, folder: str | None, name: str | None) -> tuple[bytes,
 
 @contextmanager
 def new_client(*, store: Path | None = None, **more: Any) -> Iterator[SandboxClient]:
-    """A client that is closed afterwards."""
+    """A client with a new sandbox, which is closed afterwards."""
     one = SandboxClient(store=store, **more)
     try:
         yield one
@@ -122,7 +125,7 @@ def new_client(*, store: Path | None = None, **more: Any) -> Iterator[SandboxCli
 
 @contextmanager
 def faulty(*faults: str, **more: Any) -> Iterator[SandboxClient]:
-    """A client of a sandbox with faults."""
+    """A client with a new sandbox that has these faults."""
     specs: Sequence[str] = faults
     with new_client(faults=specs, **more) as one:
         yield one

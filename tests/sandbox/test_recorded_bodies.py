@@ -1,4 +1,4 @@
-"""The recorded bodies of the service: the sandbox answers in their form, the client reads them."""
+"""The recorded answers of the service: the sandbox answers in their form, the client reads them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def form(value: object, name: str = "") -> object:
     return type(value).__name__
 
 
-def test_every_recorded_body_is_compared() -> None:
+def test_every_recorded_answer_is_compared() -> None:
     assert {path.stem for path in RECORDED.glob("*.json")} == set(ANSWERS)
 
 

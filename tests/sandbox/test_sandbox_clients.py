@@ -79,7 +79,9 @@ def result_of(client: Client, api_url: str, api: str, task_id: str) -> str:
 
 
 @pytest.mark.parametrize("api", ["kontext", "jobs"])
-def test_upload_create_poll_download_credits(served: Served, client: Client, api: str) -> None:
+def test_a_client_can_upload_create_poll_and_download(
+    served: Served, client: Client, api: str
+) -> None:
     credit = f"{served.api_url}/api/v1/chat/credit"
     before = data_of(client("GET", credit))
     fields = {"uploadPath": "images", "fileName": "input.png"}
@@ -106,7 +108,7 @@ def test_a_key_at_the_result_host_is_counted_and_not_refused(
     assert served.sandbox_service._account.counted("leaks") == 1
 
 
-def test_a_program_in_the_manner_of_the_published_sample(served: Served) -> None:
+def test_a_program_like_the_published_sample_works(served: Served) -> None:
     """A class around python-requests with its default agent: generate, wait, save."""
     requests = pytest.importorskip("requests", reason=missing("requests"))
 

@@ -1,4 +1,4 @@
-"""`fluxcli sandbox` and `--sandbox`: the same stand-in, as a user meets it."""
+"""`fluxcli sandbox` and `--sandbox`: the same sandbox, as a process and inside the command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT = Path(fluxcli.__file__).parent.parent
 
 
 @contextmanager
-def shell(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def served(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """Run the server as a process; yield the variables that it prints."""
     command = [sys.executable, "-m", "fluxcli", "sandbox", "-q", "--port", "0", *arguments]
     env = {**os.environ, **world.env, "PYTHONPATH": str(ROOT)}
@@ -49,15 +49,17 @@ def ledger(url: str) -> Any:
     return json.loads(ran.stdout)
 
 
-def test_what_is_served_can_be_used_from_another_shell(world: World) -> None:
+def test_a_served_sandbox_can_be_used_from_another_shell(world: World) -> None:
     """The exported variables are all that a pipeline needs; Ctrl-C ends it with 130."""
-    with shell(world, "--seconds", "0", "--fault", "download:truncate") as (running, exported):
+    with served(world, "--seconds", "0", "--fault", "download:truncate") as (running, exported):
         assert exported.keys() == {*("FLUXCLI_BASE_URL", "FLUXCLI_UPLOAD_URL", "FLUXCLI_API_KEY")}
         ran = world.run("generate", "a [cat] on a [/open] mat", "-o", "cat.png", env=exported)
         assert (ran.status, ran.lines) == (0, [str(world.cwd / "cat.png")]), ran.err
-        judged = ledger(exported["FLUXCLI_BASE_URL"])
-        assert [charge["prompt"] for charge in judged["charges"]] == ["a [cat] on a [/open] mat"]
-        assert (judged["tasks"], judged["leaks"]) == (1, 0)
+        ledger_found = ledger(exported["FLUXCLI_BASE_URL"])
+        assert [charge["prompt"] for charge in ledger_found["charges"]] == [
+            "a [cat] on a [/open] mat"
+        ]
+        assert (ledger_found["tasks"], ledger_found["leaks"]) == (1, 0)
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
         assert running.stderr is not None
@@ -65,7 +67,7 @@ def test_what_is_served_can_be_used_from_another_shell(world: World) -> None:
 
 
 @pytest.mark.parametrize("port", ["8787", "9000"])
-def test_the_variables_of_a_port_can_be_had_without_serving(world: World, port: str) -> None:
+def test_print_env_prints_the_variables_without_serving(world: World, port: str) -> None:
     ran = world.run("sandbox", "--print-env", *(["--port", port] if port != "8787" else []))
     assert ran.lines == [
         f"export FLUXCLI_BASE_URL=http://127.0.0.1:{port}",
@@ -74,7 +76,7 @@ def test_the_variables_of_a_port_can_be_had_without_serving(world: World, port: 
     ]
 
 
-def test_a_free_port_cannot_be_named_in_advance(world: World) -> None:
+def test_print_env_refuses_port_0(world: World) -> None:
     assert world.run("sandbox", "--print-env", "--port", "0").status == 2
 
 
@@ -92,9 +94,9 @@ def test_the_help_names_every_place_and_fault(world: World) -> None:
     assert named | set(faults.PLACES) <= words
 
 
-def test_what_is_served_remembers_and_counts_its_faults_again(world: World) -> None:
+def test_a_restarted_sandbox_keeps_its_tasks_and_counts_faults_anew(world: World) -> None:
     for number in (1, 2):
-        with shell(world, "--fault", "credits:455") as (_, exported):
+        with served(world, "--fault", "credits:455") as (_, exported):
             ran = world.run("credits", "--json", env=exported)
             assert ran.code == "maintenance"
             assert world.run("credits", env=exported).status == 0
@@ -119,7 +121,7 @@ def test_a_port_that_is_taken_is_reported(world: World) -> None:
         (["credits", "--sandbox"], {"FLUXCLI_SANDBOX_SECONDS": "soon"}, "soon"),
     ],
 )
-def test_what_cannot_be_asked_of_it_is_reported(
+def test_an_invalid_fault_or_duration_is_a_usage_error(
     world: World, arguments: list[str], env: dict[str, str], says: str
 ) -> None:
     ran = world.run(*arguments, env=env)
@@ -127,8 +129,8 @@ def test_what_cannot_be_asked_of_it_is_reported(
     assert says in ran.err
 
 
-def test_it_works_without_key_or_network(world: World) -> None:
-    """Nothing but `--sandbox` is needed; tasks and money are kept between runs."""
+def test_sandbox_works_without_a_key(world: World) -> None:
+    """Nothing but `--sandbox` is needed; tasks and balance are kept between runs."""
     del world.env["FLUXCLI_API_KEY"]
     for count in (1, 2):
         ran = world.run("generate", "a cat", "--sandbox", "--json", "--new", "-n", "1")
@@ -141,7 +143,7 @@ def test_a_lost_answer_of_the_sandbox_is_found_in_its_own_list(
     world: World, *, is_served: bool
 ) -> None:
     """No hint of a stand-in's task names the paid service's page."""
-    with shell(world, "--seconds", "0", "--fault", "submit:reset") as (_, exported):
+    with served(world, "--seconds", "0", "--fault", "submit:reset") as (_, exported):
         flag = [] if is_served else ["--sandbox"]
         env = exported if is_served else {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
         make = ["generate", "a fox\tand a hen", "-o", "k.png", *flag]

@@ -1,4 +1,4 @@
-"""Every fault that can be asked for: how it is written, when it strikes, what it does."""
+"""Every fault that can be asked for: how it is written, when it calls_with, what it does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def submitted(client: SandboxClient) -> HttpAnswer:
     return client.call("POST", urls.GENERATE, b'{"prompt":"a"}', AS_JSON)
 
 
-def requested(client: SandboxClient, place: str) -> HttpAnswer:
+def call_of(client: SandboxClient, place: str) -> HttpAnswer:
     """Make one successful call of this place, with everything that it needs first."""
     if place == "submit":
         return submitted(client)
@@ -52,7 +52,7 @@ def requested(client: SandboxClient, place: str) -> HttpAnswer:
     return client.call("POST", urls.DOWNLOAD_URL, json.dumps({"url": link}).encode(), AS_JSON)
 
 
-# -- how a fault is written -------------------------------------------------------------
+# How a fault is written.
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def requested(client: SandboxClient, place: str) -> HttpAnswer:
         ("poll:503%20", Fault("poll:503%20", "poll", "503", percent=20)),
     ],
 )
-def test_a_fault_is_read(spec: str, expected: Fault) -> None:
+def test_a_fault_is_parsed(spec: str, expected: Fault) -> None:
     assert parse(spec) == expected
 
 
-def test_every_word_is_known_where_it_makes_sense() -> None:
+def test_every_kind_is_accepted_at_its_places() -> None:
     for place in PLACES:
         for word in [*EVERYWHERE, *ONLY.get(place, [])]:
             assert parse(f"{place}:{word}").kind == word
@@ -94,7 +94,7 @@ def test_every_word_is_known_where_it_makes_sense() -> None:
         ("submit:reset%101", "from 1 to 100"),
     ],
 )
-def test_an_unknown_fault_is_refused_with_the_known_ones(spec: str, says: str) -> None:
+def test_an_invalid_fault_is_refused_with_what_is_expected(spec: str, says: str) -> None:
     with (
         pytest.raises(ValueError, match=re.escape(f"`{spec}`")) as raised,
         new_client(faults=[spec]),
@@ -103,33 +103,33 @@ def test_an_unknown_fault_is_refused_with_the_known_ones(spec: str, says: str) -
     assert says in str(raised.value)
 
 
-def test_the_same_fault_twice_is_one() -> None:
+def test_a_repeated_fault_counts_once() -> None:
     assert len(parse_all(["submit:reset", "submit:reset", "poll:500"])) == 2
 
 
-# -- when it strikes --------------------------------------------------------------------
+# Which calls have it.
 
 
-def strikes(spec: str, calls: int = 8) -> list[int]:
-    return [number for number in range(1, calls + 1) if parse(spec).strikes(number)]
+def calls_with(spec: str, calls: int = 8) -> list[int]:
+    return [number for number in range(1, calls + 1) if parse(spec).applies_to(number)]
 
 
-def test_a_fault_strikes_the_calls_it_names() -> None:
-    assert strikes("submit:reset") == [1]
-    assert strikes("submit:reset@3") == [3]
-    assert strikes("submit:resetx2") == [1, 2]
-    assert strikes("submit:reset@3x4") == [3, 4, 5, 6]
+def test_a_fault_applies_to_the_calls_that_it_names() -> None:
+    assert calls_with("submit:reset") == [1]
+    assert calls_with("submit:reset@3") == [3]
+    assert calls_with("submit:resetx2") == [1, 2]
+    assert calls_with("submit:reset@3x4") == [3, 4, 5, 6]
 
 
-def test_a_share_of_calls_is_always_the_same() -> None:
-    found = strikes("poll:500%20", 1000)
-    assert found == strikes("poll:500%20", 1000)
+def test_a_percentage_selects_the_same_calls_each_time() -> None:
+    found = calls_with("poll:500%20", 1000)
+    assert found == calls_with("poll:500%20", 1000)
     assert 150 < len(found) < 250
-    assert found != strikes("poll:502%20", 1000)
-    assert strikes("poll:500%100") == list(range(1, 9))
+    assert found != calls_with("poll:502%20", 1000)
+    assert calls_with("poll:500%100") == list(range(1, 9))
 
 
-def test_only_calls_of_its_place_count() -> None:
+def test_a_fault_counts_the_calls_of_its_place_only() -> None:
     with faulty("credits:500@2") as client:
         submitted(client)
         assert client.get(urls.CREDIT)["code"] == 200
@@ -138,13 +138,13 @@ def test_only_calls_of_its_place_count() -> None:
         assert client.get(urls.CREDIT)["code"] == 200
 
 
-def test_several_faults_strike_each_in_its_turn() -> None:
+def test_several_faults_of_one_place_apply_in_turn() -> None:
     with faulty("submit:500", "submit:455@2", "submit:429") as client:
         codes = [json.loads(submitted(client).body)["code"] for _ in range(3)]
     assert codes == [500, 455, 200]
 
 
-def test_counting_goes_on_in_the_next_process(tmp_path: Path) -> None:
+def test_calls_are_counted_across_processes(tmp_path: Path) -> None:
     store = tmp_path / "book"
     with faulty("credits:500@2", store=store) as client:
         assert client.get(urls.CREDIT)["code"] == 200
@@ -156,14 +156,14 @@ def test_counting_goes_on_in_the_next_process(tmp_path: Path) -> None:
         assert client.get(urls.CREDIT)["code"] == 200
 
 
-def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
+def test_the_count_of_calls_can_be_reset(tmp_path: Path) -> None:
     for _ in range(2):
         with faulty("credits:500", store=tmp_path / "book") as client:
             client.sandbox_service.reset_fault_counts()
             assert client.get(urls.CREDIT)["code"] == 500
 
 
-# -- what it does -----------------------------------------------------------------------
+# What it does.
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -171,9 +171,9 @@ def test_counting_begins_again_when_asked(tmp_path: Path) -> None:
     ("what", "broken"),
     [("refuse", "refused"), ("drop", "dropped"), ("reset", "reset"), ("timeout", "silent")],
 )
-def test_connections_break(place: str, what: str, broken: str) -> None:
+def test_a_connection_breaks_as_the_fault_names(place: str, what: str, broken: str) -> None:
     with faulty(f"{place}:{what}") as client:
-        assert requested(client, place).broken == broken
+        assert call_of(client, place).broken == broken
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_connections_break(place: str, what: str, broken: str) -> None:
         *[(what, 1) for what in ("truncated", "moderated", "failed", "expired")],
     ],
 )
-def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> None:
-    """Charges are known at the moment of the answer, so that double billing is found."""
+def test_a_faulty_submission_is_charged_as_documented(what: str, tasks: int) -> None:
+    """The ledger knows the charge at the time of the answer."""
     with faulty(f"submit:{what}") as client:
         submitted(client)
         assert len(client.sandbox_service.charges()) == tasks
@@ -200,9 +200,9 @@ def test_the_work_is_done_or_not_as_the_table_says(what: str, tasks: int) -> Non
     ],
 )
 @pytest.mark.parametrize("place", ["submit", "poll", "credits", "link", "upload"])
-def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
+def test_an_error_code_is_answered_in_http_200(place: str, what: str, code: int) -> None:
     with faulty(f"{place}:{what}") as client:
-        answer = requested(client, place)
+        answer = call_of(client, place)
     body: Any = json.loads(answer.body)
     assert (answer.status, body["code"]) == (200, code)
     assert body.get("success") is (False if place == "upload" else None)
@@ -210,20 +210,20 @@ def test_codes_come_as_http_200(place: str, what: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [401, 402, 429, 433, 455, 500, 502, 503, 521])
-def test_a_download_fails_by_its_status(code: int) -> None:
+def test_a_failed_download_has_its_http_status(code: int) -> None:
     with faulty(f"download:{code}") as client:
-        assert requested(client, "download").status == code
+        assert call_of(client, "download").status == code
 
 
 @pytest.mark.parametrize("what", ["502", "503", "521"])
-def test_the_edge_answers_with_its_status_and_a_page(what: str) -> None:
+def test_gateway_errors_have_their_http_status_and_an_html_page(what: str) -> None:
     with faulty(f"submit:{what}") as client:
         answer = submitted(client)
     assert answer.status == int(what)
     assert answer.body.startswith(b"<!DOCTYPE html>")
 
 
-def test_answers_without_meaning() -> None:
+def test_unreadable_answers_are_of_the_named_kind() -> None:
     with faulty("submit:html", "submit:garbage@2", "submit:truncated@3", "submit:1010@4") as client:
         page, garbage, cut, blocked = (submitted(client) for _ in range(4))
         whole = submitted(client)
@@ -235,16 +235,16 @@ def test_answers_without_meaning() -> None:
     assert (blocked.status, blocked.body) == (403, b"error code: 1010")
 
 
-def test_a_slow_answer_is_whole_and_late() -> None:
+def test_a_slow_answer_is_complete_after_its_delay() -> None:
     with faulty("download:slow", "credits:slow") as client:
-        download, balance = requested(client, "download"), requested(client, "credits")
+        download, balance = call_of(client, "download"), call_of(client, "credits")
     assert (download.delay, balance.delay) == (5.0, 5.0)
     assert len(balance.pieces()) == 1
     assert len(download.pieces()) > 4
     assert b"".join(download.pieces()) == download.body
 
 
-def test_a_task_that_is_not_known_yet() -> None:
+def test_a_new_task_may_be_unknown_for_some_reads() -> None:
     with faulty("poll:unknownx2") as client:
         task = client.generate()
         url = f"{urls.RECORD}?taskId={task}"
@@ -253,8 +253,8 @@ def test_a_task_that_is_not_known_yet() -> None:
 
 @pytest.mark.parametrize("place", ["submit", "poll"])
 @pytest.mark.parametrize(("what", "flag"), [("moderated", 2), ("failed", 3)])
-def test_a_task_fails(place: str, what: str, flag: int) -> None:
-    """It stays failed, and its price is given back."""
+def test_a_failed_task_stays_failed_and_is_refunded(place: str, what: str, flag: int) -> None:
+    """Its price is refunded, and the next task succeeds."""
     with faulty(f"{place}:{what}") as client:
         task = client.generate()
         client.now += 11 * (place == "submit")
@@ -264,12 +264,12 @@ def test_a_task_fails(place: str, what: str, flag: int) -> None:
         assert client.finished()["successFlag"] == 1
 
 
-def test_a_task_that_is_over_does_not_fail_any_more() -> None:
+def test_a_finished_task_does_not_fail() -> None:
     with faulty("poll:failed") as client:
         assert client.finished()["successFlag"] == 1
 
 
-def test_a_result_that_is_gone_can_be_had_by_a_new_link() -> None:
+def test_an_expired_result_link_can_be_renewed() -> None:
     with faulty("submit:expired") as client:
         link = client.finished()["response"]["resultImageUrl"]
         assert client.fetch(link).status == 404
@@ -277,20 +277,20 @@ def test_a_result_that_is_gone_can_be_had_by_a_new_link() -> None:
         assert client.fetch(again).status == 200
 
 
-def test_a_download_that_expires_once() -> None:
+def test_a_download_may_be_missing_once() -> None:
     with faulty("download:expired") as client:
         link = client.finished()["response"]["resultImageUrl"]
         assert [client.fetch(link).status for _ in range(2)] == [404, 200]
 
 
-def test_a_link_that_is_dead_when_it_comes() -> None:
+def test_a_renewed_link_may_be_expired() -> None:
     with faulty("link:expired") as client:
         link = client.finished()["response"]["resultImageUrl"]
         links = [client.post(urls.DOWNLOAD_URL, {"url": link})["data"] for _ in range(2)]
         assert [client.fetch(one).status for one in links] == [404, 200]
 
 
-def test_a_record_that_is_forgotten_stays_so_and_stays_paid() -> None:
+def test_an_expired_record_stays_unknown_and_paid() -> None:
     with faulty("poll:expired") as client:
         task = client.generate()
         for _ in range(2):
@@ -300,14 +300,14 @@ def test_a_record_that_is_forgotten_stays_so_and_stays_paid() -> None:
         assert len(client.sandbox_service.charges()) == 1
 
 
-def test_a_download_that_breaks_off() -> None:
+def test_a_truncated_download_has_half_the_bytes() -> None:
     with faulty("download:truncate") as client:
-        answer = requested(client, "download")
+        answer = call_of(client, "download")
     assert answer.broken == "truncated"
     assert b"".join(answer.pieces()) == answer.body[: len(answer.body) // 2]
 
 
-def test_a_download_of_damaged_bytes_looks_whole() -> None:
+def test_a_corrupt_download_has_the_right_length_and_headers() -> None:
     with faulty("download:corrupt") as client:
         link = client.finished(outputFormat="png")["response"]["resultImageUrl"]
         bad, good = client.fetch(link), client.fetch(link)
@@ -317,14 +317,14 @@ def test_a_download_of_damaged_bytes_looks_whole() -> None:
     assert zlib.crc32(bad.body) != zlib.crc32(good.body)
 
 
-def test_a_download_that_claims_to_be_an_image() -> None:
+def test_a_download_that_is_no_image_is_declared_as_one() -> None:
     with faulty("download:not-image") as client:
-        answer = requested(client, "download")
+        answer = call_of(client, "download")
     assert answer.header("content-type") == "image/jpeg"
     assert answer.body.isascii()
 
 
-def test_a_leak_is_reported_even_if_another_check_fails() -> None:
+def test_a_leaked_key_is_counted_in_a_faulty_answer_too() -> None:
     with faulty("download:500") as client:
         answer = client.call("GET", f"{urls.RESULTS}/results/x.png", headers=AS_JSON)
         assert answer.status == 500

@@ -1,4 +1,4 @@
-"""The pages about models: prices, schema, success rate."""
+"""The endpoints about models: list, price, schema, success rate."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def test_the_list_names_the_model_and_its_price(client: SandboxClient) -> None:
     assert list(listed["models"][0]) == names.split()
 
 
-def test_the_price_is_a_text_that_the_client_reads_with_certainty(client: SandboxClient) -> None:
+def test_the_client_reads_the_price_text(client: SandboxClient) -> None:
     data = page(client, f"{MODEL}/price")["data"]
     assert data.keys() == {"model", "pricingDesc"}
     assert prices_of(data).credits == {"flux-kontext-pro": 5.0, "flux-kontext-max": 10.0}
 
 
-def test_the_schema_describes_the_input_and_no_tier(client: SandboxClient) -> None:
+def test_the_schema_accepts_a_request_and_names_no_tier(client: SandboxClient) -> None:
     data = page(client, f"{MODEL}/schema")["data"]
     assert data.keys() == {"model", "openapi"}
     assert tiers_of(data) == {}
@@ -47,7 +47,7 @@ def test_the_schema_describes_the_input_and_no_tier(client: SandboxClient) -> No
     Draft202012Validator(schema).validate({"model": "flux1-kontext", "input": {"prompt": "a"}})
 
 
-def test_the_success_rate_is_a_day_of_points(client: SandboxClient) -> None:
+def test_the_success_rate_is_a_list_of_past_intervals(client: SandboxClient) -> None:
     points = page(client, f"{MODEL}/success-rate")["data"]["points"]
     assert {tuple(point) for point in points} == {
         ("start", "end", "successRate", "errorRate", "isNormal")
@@ -59,7 +59,7 @@ def test_the_success_rate_is_a_day_of_points(client: SandboxClient) -> None:
     "path",
     ["/flux-kontext-pro/price", "/black-forest/flux1-kontext/schema", "/flux1-kontext", "/x"],
 )
-def test_an_unknown_model_or_page_is_code_404_in_a_200(client: SandboxClient, path: str) -> None:
+def test_an_unknown_model_or_page_is_code_404_in_http_200(client: SandboxClient, path: str) -> None:
     client.now += 1
     answer = client.call("GET", MODELS + path)
     assert answer.status == 200
@@ -67,7 +67,7 @@ def test_an_unknown_model_or_page_is_code_404_in_a_200(client: SandboxClient, pa
     assert page(client, MODELS + path)["code"] == 404
 
 
-def test_one_read_a_second_for_all_four_together_with_any_key(client: SandboxClient) -> None:
+def test_one_read_a_second_is_allowed_for_all_of_them_together(client: SandboxClient) -> None:
     other = {**urls.KEYED, "authorization": "Bearer another"}
     assert page(client, f"{MODEL}/price")["code"] == 200
     for url in (MODELS, f"{MODEL}/schema", f"{MODEL}/success-rate"):
@@ -76,14 +76,14 @@ def test_one_read_a_second_for_all_four_together_with_any_key(client: SandboxCli
     assert page(client, MODELS)["code"] == 200
 
 
-def test_they_need_a_key(client: SandboxClient) -> None:
+def test_the_endpoints_need_a_key(client: SandboxClient) -> None:
     answer = client.call("GET", f"{MODEL}/price", headers=AGENT)
     assert b'"code":401' in answer.body
 
 
 @pytest.mark.parametrize("path", ["/api/v1/veo/generate", "/api/v2/models", "/nothing", "/"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_unknown_path_is_code_404_in_a_200(
+def test_an_unknown_path_is_code_404_in_http_200(
     client: SandboxClient, method: str, path: str
 ) -> None:
     answer = client.call(method, f"{urls.API}{path}", b"{}", AS_JSON)
@@ -124,7 +124,7 @@ def submitted(
         ),
     ],
 )
-def test_a_refusal_at_creation_has_the_chosen_code_and_text(
+def test_a_fault_at_submission_has_the_given_code_and_text(
     fault: str, status: int, body: bytes
 ) -> None:
     with faulty(fault) as client:
@@ -133,7 +133,7 @@ def test_a_refusal_at_creation_has_the_chosen_code_and_text(
         assert client.sandbox_service.charges() == []
 
 
-def test_every_documented_code_can_be_requested_at_creation() -> None:
+def test_every_documented_code_can_be_a_fault_at_submission() -> None:
     codes = (400, 401, 402, 404, 408, 422, 429, 433, 455, 500, 501, 505)
     for code in codes:
         with faulty(f"submit:{code}=text", f"submit:http{code}@2") as client:
@@ -142,13 +142,13 @@ def test_every_documented_code_can_be_requested_at_creation() -> None:
 
 
 @pytest.mark.parametrize("spec", ["submit:reset=text", "poll:unknown=text", "agent:gone"])
-def test_only_a_refusal_takes_a_text(spec: str) -> None:
+def test_only_an_error_code_takes_a_text(spec: str) -> None:
     with pytest.raises(ValueError, match=r"takes a text|has no fault"), faulty(spec):
         pass
 
 
 @pytest.mark.parametrize("api", ["kontext", "jobs"])
-def test_a_late_task_is_unknown_for_ninety_seconds_and_then_there(api: str) -> None:
+def test_a_late_task_is_unknown_for_ninety_seconds(api: str) -> None:
     url, read, body = (
         (urls.GENERATE, urls.RECORD, b'{"prompt":"a"}')
         if api == "kontext"
@@ -169,7 +169,7 @@ def test_a_late_task_is_unknown_for_ninety_seconds_and_then_there(api: str) -> N
         assert len(client.sandbox_service.charges()) == 1
 
 
-def test_an_unknown_task_answers_in_the_words_of_its_api() -> None:
+def test_an_unknown_task_has_the_message_of_its_api() -> None:
     with faulty("poll:unknownx2") as client:
         first = client.get(f"{urls.RECORD}?taskId=a")
         second = client.get(f"{urls.API}/api/v1/jobs/recordInfo?taskId=a")
@@ -177,7 +177,7 @@ def test_an_unknown_task_answers_in_the_words_of_its_api() -> None:
     assert second["msg"] == "recordInfo is null"
 
 
-def test_blocked_agents_get_the_edge_s_refusal_at_every_host() -> None:
+def test_a_blocked_agent_is_refused_at_every_host() -> None:
     with faulty("agent:blocked") as client:
         for url in (urls.CREDIT, urls.STREAM, f"{urls.RESULTS}/results/a.jpeg"):
             for _ in range(2):
@@ -199,7 +199,7 @@ def test_blocked_agents_get_the_edge_s_refusal_at_every_host() -> None:
         ("", 200),
     ],
 )
-def test_only_one_agent_is_blocked_in_exactly_its_spelling(
+def test_only_the_agent_of_urllib_is_blocked_case_sensitively(
     client: SandboxClient, agent: str, status: int
 ) -> None:
     headers = {**urls.KEYED, "user-agent": agent}

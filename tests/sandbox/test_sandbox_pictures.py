@@ -55,14 +55,14 @@ def check_size(size: tuple[int, int] | None, ratio: str) -> None:
     assert 0.95e6 < size[0] * size[1] < 1.1e6
 
 
-def test_all_are_there() -> None:
+def test_there_is_an_image_of_every_ratio_and_format() -> None:
     names = {path.name for path in DRAWINGS.iterdir()}
     assert names == {f"{ratio.replace(':', 'x')}.{form}" for ratio, form in EVERY}
     assert RATIOS == ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_every_png_is_whole(ratio: str) -> None:
+def test_every_png_is_complete(ratio: str) -> None:
     """Every chunk's sum holds, and the rows inflate to just what the header promises."""
     png = draw(ratio, "png", task="id", prompt="words")
     parts = chunks(png)
@@ -76,7 +76,7 @@ def test_every_png_is_whole(ratio: str) -> None:
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_every_jpeg_is_whole(ratio: str) -> None:
+def test_every_jpeg_is_complete(ratio: str) -> None:
     """Its segments lead to a scan; tables and frame are there; the size is right."""
     jpeg = draw(ratio, "jpeg", task="id", prompt="words")
     kinds = [kind for kind, _ in segments(jpeg)]

@@ -25,7 +25,7 @@ def test_a_submission_is_answered_with_an_opaque_id(client: SandboxClient) -> No
     assert len(task) == 32
 
 
-def test_a_running_record(client: SandboxClient) -> None:
+def test_a_running_task_has_the_recorded_form(client: SandboxClient) -> None:
     """Recorded: an echo of the request as a string, times in milliseconds, nulls."""
     task = client.generate("Turn", uploadCn=False)
     assert client.record(task) == {
@@ -40,7 +40,7 @@ def test_a_running_record(client: SandboxClient) -> None:
     }
 
 
-def test_a_finished_record(client: SandboxClient) -> None:
+def test_a_finished_task_has_the_reported_form(client: SandboxClient) -> None:
     """Reported: flag 1, both links under `response`, the times as whole milliseconds."""
     record = client.finished()
     assert record["successFlag"] == 1
@@ -63,7 +63,7 @@ def test_a_finished_record(client: SandboxClient) -> None:
         ("[fails]", 3, 501, "Generation failed, please try again later."),
     ],
 )
-def test_a_failed_record(
+def test_a_failed_task_has_the_recorded_form(
     client: SandboxClient, prompt: str, flag: int, code: int, message: str
 ) -> None:
     """Recorded: a failed task still answers code 200, with no response."""
@@ -75,14 +75,14 @@ def test_a_failed_record(
 
 
 @pytest.mark.parametrize("query", ["?taskId=none", "?taskId=", "", "?taskid=none"])
-def test_an_unknown_task(client: SandboxClient, query: str) -> None:
+def test_an_unknown_task_is_code_422(client: SandboxClient, query: str) -> None:
     """Recorded: code 422 in HTTP 200, data null."""
     answer = client.call("GET", urls.RECORD + query)
     assert answer.status == 200
     assert answer.body == b'{"code":422,"msg":"The record does not exist","data":null}'
 
 
-def test_the_balance_is_a_bare_float() -> None:
+def test_the_balance_is_a_float() -> None:
     """Recorded: `5916.25`."""
     with new_client(credits=5916.25) as client:
         body = client.call("GET", urls.CREDIT).body
@@ -101,7 +101,7 @@ def test_the_balance_is_a_bare_float() -> None:
         {"authorization": "0123456789abcdef"},
     ],
 )
-def test_a_bad_key(client: SandboxClient, headers: dict[str, str]) -> None:
+def test_a_bad_key_is_code_401(client: SandboxClient, headers: dict[str, str]) -> None:
     """Recorded: code 401 in HTTP 200, without `data`."""
     sent = {**urls.AGENT, "content-type": "application/json", **headers}
     answer = client.call("POST", urls.GENERATE, b'{"prompt":"a"}', sent)
@@ -110,14 +110,14 @@ def test_a_bad_key(client: SandboxClient, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_wrong_content_type_reads_as_a_bad_key(client: SandboxClient, kind: str | None) -> None:
+def test_a_wrong_content_type_is_code_401_too(client: SandboxClient, kind: str | None) -> None:
     """Documented: the same 401 for both."""
     sent = KEYED | ({"content-type": kind} if kind else {})
     assert client.call("POST", urls.GENERATE, b'{"prompt":"a"}', sent).body.decode() == UNAUTHORIZED
     assert client.sandbox_service.charges() == []
 
 
-def test_a_content_type_with_a_charset_is_fine(client: SandboxClient) -> None:
+def test_a_content_type_with_a_charset_is_accepted(client: SandboxClient) -> None:
     sent = {**KEYED, "content-type": "Application/JSON; charset=utf-8"}
     assert b'"code":200' in client.call("POST", urls.GENERATE, b'{"prompt":"a"}', sent).body
 
@@ -125,21 +125,21 @@ def test_a_content_type_with_a_charset_is_fine(client: SandboxClient) -> None:
 @pytest.mark.parametrize(
     "url", ["https://example.com/a.png", "nonsense", "", f"{urls.RESULTS}/results/none.png", None]
 )
-def test_a_foreign_link_cannot_be_reissued(client: SandboxClient, url: str | None) -> None:
+def test_a_link_of_another_host_cannot_be_renewed(client: SandboxClient, url: str | None) -> None:
     """Recorded: 422 `url is wrong`."""
     answer = client.post(urls.DOWNLOAD_URL, {"url": url})
     assert answer == {"code": 422, "msg": "url is wrong", "data": None}
 
 
 @pytest.mark.parametrize("body", [b'{"prompt":""}', b"{}", b'{"prompt":null}', b'{"prompt":7}'])
-def test_a_missing_prompt(client: SandboxClient, body: bytes) -> None:
-    """Recorded: code 500, of all codes, and no name of the field."""
+def test_a_missing_prompt_is_code_500(client: SandboxClient, body: bytes) -> None:
+    """Recorded: code 500, and the field is not named."""
     answer = client.call("POST", urls.GENERATE, body, AS_JSON)
     assert answer.body == b'{"code":500,"msg":"This field is required","data":null}'
 
 
-def test_an_empty_balance() -> None:
-    """Reported: the 402 and its words; nothing is charged."""
+def test_too_low_a_balance_is_code_402() -> None:
+    """Reported: code 402 and its message; nothing is charged."""
     with new_client(credits=4.9) as client:
         assert client.post(urls.GENERATE, {"prompt": "a"}) == {
             "code": 402,
@@ -150,8 +150,8 @@ def test_an_empty_balance() -> None:
         assert client.sandbox_service.charges() == []
 
 
-def test_too_many_submissions(client: SandboxClient) -> None:
-    """Reported: the words of the 429."""
+def test_too_many_submissions_are_code_429(client: SandboxClient) -> None:
+    """Reported: the message of code 429."""
     for _ in range(20):
         client.generate()
     assert client.post(urls.GENERATE, {"prompt": "a"}) == {
@@ -161,8 +161,8 @@ def test_too_many_submissions(client: SandboxClient) -> None:
     }
 
 
-def test_an_upload_with_a_name(client: SandboxClient) -> None:
-    """Recorded: success is said twice, and the link names the account and the path."""
+def test_an_upload_with_a_name_has_the_recorded_form(client: SandboxClient) -> None:
+    """Recorded: `success` is there twice, and the link has the account and the path."""
     client.now = 1776323952.862
     url = f"{urls.RESULTS}/kieai/10001/images/test-uploads/test-base64.png"
     sent = {
@@ -188,8 +188,8 @@ def test_an_upload_with_a_name(client: SandboxClient) -> None:
     }
 
 
-def test_an_upload_without_a_name(client: SandboxClient) -> None:
-    """Recorded: the service makes one up, `1777534514383-w5dsj9ctw1.jpg`."""
+def test_an_upload_without_a_name_gets_one(client: SandboxClient) -> None:
+    """Recorded: a name such as `1777534514383-w5dsj9ctw1.jpg`."""
     client.now = 1777534514.383
     body, headers = multipart(b"\xff\xd8\xff rest", "images/test-uploads", None)
     data: Any = json.loads(client.call("POST", urls.STREAM, body, headers).body)["data"]
@@ -199,7 +199,7 @@ def test_an_upload_without_a_name(client: SandboxClient) -> None:
     assert data["filePath"] == f"kieai/10001/images/test-uploads/{data['fileName']}"
 
 
-def test_an_upload_that_misses_its_parameter(client: SandboxClient) -> None:
+def test_an_upload_without_its_parameter_is_code_400(client: SandboxClient) -> None:
     """Recorded: HTTP 200, `success` false, no `data`."""
     answer = client.call("POST", urls.FROM_URL, b'{"uploadPath":"images"}', AS_JSON)
     assert answer.status == 200
@@ -230,10 +230,10 @@ def test_an_upload_that_misses_its_parameter(client: SandboxClient) -> None:
         ),
     ],
 )
-def test_the_body_of_a_callback(
+def test_a_callback_has_the_documented_form(
     client: SandboxClient, prompt: str, expected: dict[str, Any]
 ) -> None:
-    """Documented: the links lie under `data.info`."""
+    """Documented: the links are in `data.info`."""
     from fluxcli.sandbox.creation import callback  # noqa: PLC0415 - only here
 
     tasks: list[Any] = []

@@ -1,4 +1,4 @@
-"""The rules of the API: what is refused, what it costs, how long things live."""
+"""The rules of the API: what is refused, what is charged, how long data is kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fluxcli.sandbox.stock_images import size_of
 from tests.sandbox import sandbox_client as urls
 from tests.sandbox.sandbox_client import AGENT, AS_JSON, DAY, KEYED, SandboxClient, new_client
 
-MOVED = {"16:9": (1360, 768), "1:1": (1024, 1024), "9:16": (768, 1360), "21:9": (1568, 672)}
+SIZES = {"16:9": (1360, 768), "1:1": (1024, 1024), "9:16": (768, 1360), "21:9": (1568, 672)}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ MOVED = {"16:9": (1360, 768), "1:1": (1024, 1024), "9:16": (768, 1360), "21:9": 
         ({"inputImage": "https://host:port/a.png"}, 422, "inputImage"),
     ],
 )
-def test_a_bad_value_is_refused_by_name_and_costs_nothing(
+def test_an_invalid_value_is_refused_with_its_name_and_not_charged(
     client: SandboxClient, fields: dict[str, Any], code: int, names: str
 ) -> None:
     answer = client.post(urls.GENERATE, {"prompt": "a", **fields})
@@ -62,13 +62,13 @@ def test_a_body_that_is_not_an_object_is_refused(client: SandboxClient, body: by
         {"enableTranslation": False, "uploadCn": True, "promptUpsampling": True},
     ],
 )
-def test_what_is_allowed_is_taken(client: SandboxClient, fields: dict[str, Any]) -> None:
+def test_valid_values_are_accepted(client: SandboxClient, fields: dict[str, Any]) -> None:
     assert client.finished(**fields)["successFlag"] == 1
 
 
 @pytest.mark.parametrize("prompt", ["a [cat] on a [/open] mat", "\U0001f431 猫", "x" * 9999, "\0"])
-def test_any_words_are_an_ordinary_prompt(client: SandboxClient, prompt: str) -> None:
-    """Brackets, other scripts, length and control characters come back as they went."""
+def test_any_text_is_accepted_as_a_prompt(client: SandboxClient, prompt: str) -> None:
+    """Brackets, other scripts, control characters and long texts are echoed unchanged."""
     record = client.finished(prompt)
     assert record["successFlag"] == 1
     assert json.loads(record["paramJson"]) == {"prompt": prompt}
@@ -77,7 +77,7 @@ def test_any_words_are_an_ordinary_prompt(client: SandboxClient, prompt: str) ->
 
 @pytest.mark.parametrize("form", ["jpeg", "png"])
 @pytest.mark.parametrize("ratio", ["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"])
-def test_the_image_is_of_the_ratio_and_format_requested(
+def test_the_image_has_the_requested_ratio_and_format(
     client: SandboxClient, ratio: str, form: str
 ) -> None:
     record = client.finished(aspectRatio=ratio, outputFormat=form)
@@ -90,31 +90,31 @@ def test_the_image_is_of_the_ratio_and_format_requested(
     assert answer.body[:4] == {"jpeg": b"\xff\xd8\xff\xe0", "png": b"\x89PNG"}[form]
 
 
-def test_the_defaults_are_a_wide_jpeg_by_the_cheap_model(client: SandboxClient) -> None:
-    assert size_of(client.picture()) == MOVED["16:9"]
+def test_the_defaults_are_16_9_jpeg_and_the_pro_model(client: SandboxClient) -> None:
+    assert size_of(client.picture()) == SIZES["16:9"]
     assert client.credits() == 995.0
 
 
-def test_all_images_differ(client: SandboxClient) -> None:
+def test_two_images_of_one_prompt_differ(client: SandboxClient) -> None:
     for form in ("jpeg", "png"):
         first, second = (client.picture(prompt="same", outputFormat=form) for _ in range(2))
         assert first != second
 
 
-def test_an_edit_keeps_its_inputs_ratio_unless_it_is_set(client: SandboxClient) -> None:
-    """An upload of ours and a result of ours can be looked at."""
+def test_an_edit_keeps_the_ratio_of_its_input_unless_one_is_given(client: SandboxClient) -> None:
+    """The sandbox can read its own uploads and results."""
     tall = client.finished(aspectRatio="9:16", outputFormat="png")["response"]["resultImageUrl"]
     uploaded = client.upload(client.fetch(tall).body)["data"]["downloadUrl"]
     for image in (tall, uploaded):
-        assert size_of(client.picture(inputImage=image)) == MOVED["9:16"]
-        assert size_of(client.picture(inputImage=image, aspectRatio="21:9")) == MOVED["21:9"]
+        assert size_of(client.picture(inputImage=image)) == SIZES["9:16"]
+        assert size_of(client.picture(inputImage=image, aspectRatio="21:9")) == SIZES["21:9"]
 
 
-def test_an_edit_of_an_unreadable_input_is_square(client: SandboxClient) -> None:
-    """A stranger's link, and a file of ours that is no PNG or JPEG."""
+def test_an_edit_of_an_input_that_cannot_be_read_is_square(client: SandboxClient) -> None:
+    """A link of another host, and an upload that is neither PNG nor JPEG."""
     text = client.upload(b"no picture", name="a.bin")["data"]["downloadUrl"]
     for image in ("https://example.com/a.png", "http://example.com:80/b", text):
-        assert size_of(client.picture(inputImage=image)) == MOVED["1:1"]
+        assert size_of(client.picture(inputImage=image)) == SIZES["1:1"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_edit_of_an_unreadable_input_is_square(client: SandboxClient) -> None
         f"{urls.UPLOADS}/a.png",
     ],
 )
-def test_an_unreachable_input_is_accepted_and_fails_later(
+def test_a_missing_input_of_the_sandbox_is_accepted_and_fails_later(
     client: SandboxClient, image: str
 ) -> None:
     record = client.finished(inputImage=image)
@@ -135,7 +135,7 @@ def test_an_unreachable_input_is_accepted_and_fails_later(
     assert client.credits() == 1000.0
 
 
-def test_an_image_takes_its_seconds_give_or_take_a_quarter(client: SandboxClient) -> None:
+def test_an_image_takes_the_set_seconds_plus_or_minus_a_quarter(client: SandboxClient) -> None:
     """The same task always takes the same time, and tasks differ."""
     tasks = [client.generate() for _ in range(20)]
     client.now += 4.9
@@ -150,8 +150,8 @@ def test_an_image_takes_its_seconds_give_or_take_a_quarter(client: SandboxClient
     assert len(spans) > 10
 
 
-def test_the_original_link_is_absent_in_every_known_way(client: SandboxClient) -> None:
-    """`null`, an empty text, the text `null`, and a link that lives ten minutes."""
+def test_the_original_link_is_absent_in_all_reported_ways(client: SandboxClient) -> None:
+    """`null`, an empty text, the text `null`; else a link."""
     seen = set()
     for _ in range(80):
         link = client.finished()["response"]["originImageUrl"]
@@ -161,7 +161,7 @@ def test_the_original_link_is_absent_in_every_known_way(client: SandboxClient) -
     assert seen == {None, "", "null", "link"}
 
 
-def test_the_original_link_is_valid_ten_minutes(client: SandboxClient) -> None:
+def test_the_original_link_is_valid_for_ten_minutes(client: SandboxClient) -> None:
     record = client.finished()
     link = f"{urls.RESULTS}/origin/{record['taskId']}.jpeg"
     client.now = record["completeTime"] / 1000 + 599
@@ -170,8 +170,8 @@ def test_the_original_link_is_valid_ten_minutes(client: SandboxClient) -> None:
     assert client.fetch(link).status == 404
 
 
-def test_the_limit_of_submissions_is_the_account_s_and_slides(client: SandboxClient) -> None:
-    """Twenty in ten seconds, with any key; what was refused does not count."""
+def test_twenty_submissions_are_accepted_in_any_ten_seconds(client: SandboxClient) -> None:
+    """With any key of the account; refused ones do not count."""
     for number in range(20):
         client.now = urls.NOON + number * 0.4
         client.generate()
@@ -184,14 +184,14 @@ def test_the_limit_of_submissions_is_the_account_s_and_slides(client: SandboxCli
     assert client.post(urls.GENERATE, {"prompt": "a"})["code"] == 429
 
 
-def test_the_limit_outlives_a_clock_that_is_set_back(client: SandboxClient) -> None:
+def test_a_clock_set_back_does_not_block_submissions(client: SandboxClient) -> None:
     for _ in range(20):
         client.generate()
     client.now -= 3600
     client.generate()
 
 
-def test_status_reads_are_limited_to_ten_a_second(client: SandboxClient) -> None:
+def test_reads_are_limited_to_ten_a_second(client: SandboxClient) -> None:
     task = client.generate()
     url = f"{urls.RECORD}?taskId={task}"
     codes = [client.get(url)["code"] for _ in range(12)]
@@ -200,7 +200,7 @@ def test_status_reads_are_limited_to_ten_a_second(client: SandboxClient) -> None
     assert client.get(url)["code"] == 200
 
 
-def test_prices_are_charged_at_once_and_failures_are_given_back(client: SandboxClient) -> None:
+def test_prices_are_charged_at_once_and_failures_refunded(client: SandboxClient) -> None:
     client.generate("one")
     client.generate("two", model="flux-kontext-max")
     client.generate("[moderated]")
@@ -214,7 +214,7 @@ def test_prices_are_charged_at_once_and_failures_are_given_back(client: SandboxC
     assert kept == [("one", 5.0, urls.NOON), ("two", 10.0, urls.NOON)]
 
 
-def test_credits_given_back_can_be_spent() -> None:
+def test_refunded_credits_can_be_spent() -> None:
     with new_client(credits=5) as client:
         client.generate("[fails]")
         assert client.post(urls.GENERATE, {"prompt": "a"})["code"] == 402
@@ -223,7 +223,7 @@ def test_credits_given_back_can_be_spent() -> None:
         assert client.credits() == 0.0
 
 
-def test_a_result_is_kept_fourteen_days(client: SandboxClient) -> None:
+def test_a_result_is_kept_for_fourteen_days(client: SandboxClient) -> None:
     link = client.finished()["response"]["resultImageUrl"]
     client.now += 14 * DAY - 60
     assert client.fetch(link).status == 200
@@ -233,8 +233,8 @@ def test_a_result_is_kept_fourteen_days(client: SandboxClient) -> None:
     assert client.post(urls.DOWNLOAD_URL, {"url": link})["code"] == 422
 
 
-def test_a_reissued_link_is_valid_twenty_minutes(client: SandboxClient) -> None:
-    """It is a bare string, and leads to the same bytes."""
+def test_a_renewed_link_is_valid_for_twenty_minutes(client: SandboxClient) -> None:
+    """It is a string, and leads to the same bytes."""
     link = client.finished()["response"]["resultImageUrl"]
     again = client.post(urls.DOWNLOAD_URL, {"url": link})["data"]
     assert again != link
@@ -246,12 +246,12 @@ def test_a_reissued_link_is_valid_twenty_minutes(client: SandboxClient) -> None:
     assert client.fetch(again).status == 404
 
 
-def test_a_link_of_the_right_path_on_another_host_is_wrong(client: SandboxClient) -> None:
+def test_a_link_with_another_host_cannot_be_renewed(client: SandboxClient) -> None:
     link = client.finished()["response"]["resultImageUrl"].replace("results.", "evil.")
     assert client.post(urls.DOWNLOAD_URL, {"url": link})["code"] == 422
 
 
-def test_a_record_is_forgotten_after_two_months(client: SandboxClient) -> None:
+def test_a_record_is_kept_for_two_months(client: SandboxClient) -> None:
     task = client.generate()
     client.now += 60 * DAY
     assert client.record(task)["successFlag"] == 1
@@ -259,7 +259,7 @@ def test_a_record_is_forgotten_after_two_months(client: SandboxClient) -> None:
     assert client.get(f"{urls.RECORD}?taskId={task}")["code"] == 422
 
 
-def test_a_result_is_not_there_before_it_is_made(client: SandboxClient) -> None:
+def test_a_result_does_not_exist_before_the_task_has_finished(client: SandboxClient) -> None:
     task = client.generate()
     assert client.fetch(f"{urls.RESULTS}/results/{task}.jpeg").status == 404
     client.now += 11
@@ -278,18 +278,18 @@ def test_a_result_is_not_there_before_it_is_made(client: SandboxClient) -> None:
         ("POST", urls.CREDIT, 405),
     ],
 )
-def test_an_unknown_path_is_reported_in_the_envelope(
+def test_an_unknown_path_or_method_is_a_code_in_http_200(
     client: SandboxClient, method: str, url: str, code: int
 ) -> None:
-    """The two hosts know nothing of each other's paths."""
+    """Neither host has the paths of the other."""
     answer = client.call(method, url, headers=AS_JSON)
     assert answer.status == 200
     assert json.loads(answer.body)["code"] == code
     assert json.loads(answer.body)["data"] is None
 
 
-def test_one_origin_takes_both() -> None:
-    """As when it is served on a port."""
+def test_api_and_uploads_may_share_an_origin() -> None:
+    """As when the sandbox is served on a port."""
     with new_client(api_url=urls.API, upload_url=urls.API) as client:
         body, headers = urls.multipart(b"x", "a", "b")
         assert (
@@ -303,8 +303,10 @@ def test_one_origin_takes_both() -> None:
     "agent",
     ["Python-urllib/3.11", "Python-urllib/3.14"],
 )
-def test_the_edge_refuses_urllib_on_every_host(client: SandboxClient, agent: str | None) -> None:
-    """HTTP 403 and a plain text; that is no judgement of the key."""
+def test_the_agent_of_urllib_is_refused_at_every_host(
+    client: SandboxClient, agent: str | None
+) -> None:
+    """HTTP 403 and plain text, whatever the key is."""
     sent = {key: value for key, value in KEYED.items() if key != "user-agent"}
     sent |= {"user-agent": agent} if agent is not None else {}
     for url in (urls.CREDIT, urls.STREAM):
@@ -314,20 +316,20 @@ def test_the_edge_refuses_urllib_on_every_host(client: SandboxClient, agent: str
     assert client.call("GET", f"{urls.RESULTS}/results/a.png", headers=sent).status == 403
 
 
-def test_a_key_at_a_strange_host_is_a_leak(client: SandboxClient) -> None:
+def test_a_key_sent_to_another_host_is_a_leak(client: SandboxClient) -> None:
     client.call("GET", "https://elsewhere.invalid/", headers=AS_JSON)
     assert client.get(f"{urls.API}/sandbox/ledger")["leaks"] == 1
 
 
 @pytest.mark.parametrize("header", ["authorization", "cookie"])
-def test_a_key_at_the_result_host_is_a_leak(client: SandboxClient, header: str) -> None:
+def test_a_key_sent_to_the_result_host_is_a_leak(client: SandboxClient, header: str) -> None:
     link = client.finished()["response"]["resultImageUrl"]
     answer = client.call("GET", link, headers={**AGENT, header: "Bearer k"})
     assert answer.status == 200
     assert client.get(f"{urls.API}/sandbox/ledger")["leaks"] == 1
 
 
-def test_the_result_host_gives_and_takes_nothing(client: SandboxClient) -> None:
+def test_the_result_host_lists_nothing_and_accepts_no_uploads(client: SandboxClient) -> None:
     link = client.finished()["response"]["resultImageUrl"]
     assert client.call("HEAD", link, headers=AGENT).status == 200
     assert client.call("PUT", link, b"x", AGENT).status == 405
@@ -335,8 +337,8 @@ def test_the_result_host_gives_and_takes_nothing(client: SandboxClient) -> None:
         assert client.fetch(urls.RESULTS + path).status == 404
 
 
-def test_the_judges_see_everything(client: SandboxClient) -> None:
-    """No key and no agent is asked of them."""
+def test_the_ledger_lists_charges_tasks_and_refusals(client: SandboxClient) -> None:
+    """It is read without key and agent."""
     task = client.generate("a cat")
     client.generate("[fails]")
     for _ in range(19):
@@ -352,7 +354,7 @@ def test_the_judges_see_everything(client: SandboxClient) -> None:
     }
 
 
-def test_json_is_packed_for_who_can_take_it(client: SandboxClient) -> None:
+def test_json_is_compressed_where_the_client_accepts_it(client: SandboxClient) -> None:
     import gzip  # noqa: PLC0415 - only here
 
     sent = {**KEYED, "accept-encoding": "gzip, br"}
@@ -398,8 +400,8 @@ def created(client: SandboxClient, **more: object) -> Any:
     return client.post(f"{urls.API}/api/v1/jobs/createTask", body)
 
 
-def test_a_task_of_the_jobs_api(client: SandboxClient) -> None:
-    """Created, read while it runs and when it is done, and unknown to the other API."""
+def test_a_task_of_the_jobs_api_is_known_to_that_api_only(client: SandboxClient) -> None:
+    """Created, read while it runs and when it has finished, and unknown to the other API."""
     task = created(client, aspect_ratio="1:1")["data"]["taskId"]
     url = f"{urls.API}/api/v1/jobs/recordInfo?taskId={task}"
     running = client.get(url)["data"]
@@ -410,7 +412,7 @@ def test_a_task_of_the_jobs_api(client: SandboxClient) -> None:
     assert (done["state"], done["successFlag"], done["creditsConsumed"]) == ("success", 1, 5.0)
     assert json.loads(json.loads(done["param"])["input"])["aspect_ratio"] == "1:1"
     (link,) = json.loads(done["resultJson"])["resultUrls"]
-    assert size_of(client.fetch(link).body) == MOVED["1:1"]
+    assert size_of(client.fetch(link).body) == SIZES["1:1"]
     assert client.get(f"{urls.RECORD}?taskId={task}")["code"] == 422
     other = client.generate()
     unknown = client.get(f"{urls.API}/api/v1/jobs/recordInfo?taskId={other}")
@@ -439,7 +441,7 @@ def test_a_failed_task_of_the_jobs_api_is_refunded(client: SandboxClient) -> Non
         ("input_image", "data:image/png;base64,AAAA"),
     ],
 )
-def test_a_jobs_request_is_refused_by_the_name_that_was_sent(
+def test_the_jobs_api_names_a_refused_field_as_it_was_sent(
     client: SandboxClient, name: str, value: object
 ) -> None:
     body = {"model": "flux1-kontext", "input": {"prompt": "a", name: value}}
@@ -449,7 +451,7 @@ def test_a_jobs_request_is_refused_by_the_name_that_was_sent(
     assert client.sandbox_service.charges() == []
 
 
-def test_a_jobs_request_for_another_model_is_refused(client: SandboxClient) -> None:
+def test_the_jobs_api_refuses_another_model(client: SandboxClient) -> None:
     answer = client.post(
         f"{urls.API}/api/v1/jobs/createTask", {"model": "flux-kontext-pro", "input": {}}
     )
@@ -457,7 +459,7 @@ def test_a_jobs_request_for_another_model_is_refused(client: SandboxClient) -> N
     assert "not supported" in answer["msg"]
 
 
-def test_one_api_can_be_gone() -> None:
+def test_a_fault_can_switch_one_api_off() -> None:
     with new_client(faults=["kontext:gone"]) as client:
         assert client.post(urls.GENERATE, {"prompt": "a"})["code"] == 404
         assert created(client)["code"] == 200
@@ -467,7 +469,7 @@ def test_one_api_can_be_gone() -> None:
 
 
 @pytest.mark.parametrize("code", [400, 408, 422, 501, 505])
-def test_any_documented_code_can_be_answered_at_creation(code: int) -> None:
+def test_documented_codes_can_be_faults_at_submission(code: int) -> None:
     with new_client(faults=[f"submit:{code}", "submit:http503@2"]) as client:
         assert client.post(urls.GENERATE, {"prompt": "a"})["code"] == code
         answer = client.call("POST", urls.GENERATE, b'{"prompt":"a"}', AS_JSON)

@@ -46,7 +46,7 @@ class ManualClock:
 
 @contextmanager
 def served(*faults: str) -> Iterator[tuple[Served, ManualClock]]:
-    """A stand-in on ports of its own."""
+    """A sandbox served on free ports."""
     clock = ManualClock()
     sandbox_service = SandboxService(
         store=None, wall=clock.wall, sleep=clock.sleep, seconds=4, faults=faults
@@ -59,13 +59,13 @@ def served(*faults: str) -> Iterator[tuple[Served, ManualClock]]:
 
 
 def curl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run curl on this machine only, for ten seconds at most."""
+    """Run curl without a proxy, for ten seconds at most."""
     fixed = ["curl", "-sS", "--noproxy", "*", "--max-time", "10"]
     return subprocess.run([*fixed, *arguments], capture_output=True, check=False, timeout=30)
 
 
-def output_lines(*arguments: str) -> Any:
-    """Return what JSON curl is answered."""
+def json_from(*arguments: str) -> Any:
+    """Return the JSON that curl receives."""
     ran = curl(*arguments)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
@@ -73,24 +73,24 @@ def output_lines(*arguments: str) -> Any:
 
 def generate(one: Served, **fields: object) -> str:
     body = json.dumps({"prompt": "a", **fields})
-    return str(output_lines(*AS_JSON, "-d", body, one.api_url + GENERATE)["data"]["taskId"])
+    return str(json_from(*AS_JSON, "-d", body, one.api_url + GENERATE)["data"]["taskId"])
 
 
 def result(one: Served, clock: ManualClock, **fields: object) -> str:
-    """Return the link to a new result."""
+    """Return the link of a new result."""
     task = generate(one, **fields)
     clock.now += 6
     url = f"{one.api_url}/api/v1/flux/kontext/record-info?taskId={task}"
-    return str(output_lines(*KEY, url)["data"]["response"]["resultImageUrl"])
+    return str(json_from(*KEY, url)["data"]["response"]["resultImageUrl"])
 
 
-def test_an_image_from_request_to_file(tmp_path: Path) -> None:
-    """API and uploads share a port; results have one of their own."""
+def test_upload_edit_and_download_work_over_http(tmp_path: Path) -> None:
+    """API and uploads share a port; results have another one."""
     with served() as (one, clock):
         source = tmp_path / "in.png"
         source.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9000)
         form = ["-F", f"file=@{source}", "-F", "uploadPath=a", "-F", "fileName=b.png"]
-        upload = output_lines(*KEY, *form, f"{one.upload_url}/api/file-stream-upload")["data"]
+        upload = json_from(*KEY, *form, f"{one.upload_url}/api/file-stream-upload")["data"]
         assert upload["fileSize"] == source.stat().st_size
         assert upload["downloadUrl"].startswith(one.result_url + "/kieai/")
         assert curl(upload["downloadUrl"]).stdout == source.read_bytes()
@@ -101,7 +101,7 @@ def test_an_image_from_request_to_file(tmp_path: Path) -> None:
         assert curl(link).stdout.endswith(b"IEND\xaeB`\x82")
 
 
-def test_json_comes_in_chunks_and_gzipped_images_with_a_length() -> None:
+def test_json_is_chunked_and_compressed_and_images_have_a_length() -> None:
     with served() as (one, clock):
         link = result(one, clock)
         head = curl("-i", "--compressed", *KEY, f"{one.api_url}/api/v1/chat/credit").stdout.lower()
@@ -115,36 +115,36 @@ def test_json_comes_in_chunks_and_gzipped_images_with_a_length() -> None:
         assert (peek.returncode, b"image/jpeg" in peek.stdout) == (0, True)
 
 
-def test_a_chunked_request_is_understood() -> None:
+def test_a_chunked_request_is_accepted() -> None:
     with served() as (one, _):
         chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", '{"prompt":"a"}']
-        assert output_lines(*AS_JSON, *chunked, one.api_url + GENERATE)["code"] == 200
+        assert json_from(*AS_JSON, *chunked, one.api_url + GENERATE)["code"] == 200
 
 
 def test_one_connection_serves_many_calls() -> None:
     with served() as (one, _):
         url = f"{one.api_url}/api/v1/chat/credit"
         ran = curl("-w", " %{num_connects}\n", *KEY, url, *KEY, url)
-        assert [line.split()[-1] for line in ran.stdout.decode().splitlines()] == [
+        assert [connection.split()[-1] for connection in ran.stdout.decode().splitlines()] == [
             b"1".decode(),
             "0",
         ]
 
 
-def test_a_key_at_the_result_port_is_a_leak() -> None:
+def test_a_key_sent_to_the_result_port_is_a_leak() -> None:
     with served() as (one, clock):
         link = result(one, clock)
         assert b"200" in curl("-i", *KEY, link).stdout.splitlines()[0]
-        ledger = output_lines(f"{one.api_url}/sandbox/ledger")
+        ledger = json_from(f"{one.api_url}/sandbox/ledger")
         assert ledger["leaks"] == 1
         assert ledger["tasks"] == len(ledger["charges"]) == 1
 
 
-def test_an_unknown_path_and_method() -> None:
+def test_an_unknown_path_or_method_is_refused() -> None:
     with served() as (one, _):
-        assert output_lines(f"{one.api_url}/nowhere")["code"] == 404
-        assert output_lines("-X", "DELETE", *KEY, one.api_url + GENERATE)["code"] == 405
-        assert output_lines("-X", "PUT", one.api_url + "/x")["code"] == 404
+        assert json_from(f"{one.api_url}/nowhere")["code"] == 404
+        assert json_from("-X", "DELETE", *KEY, one.api_url + GENERATE)["code"] == 405
+        assert json_from("-X", "PUT", one.api_url + "/x")["code"] == 404
 
 
 @pytest.mark.parametrize(("what", "tasks"), [("refuse", 0), ("drop", 0), ("reset", 1)])
@@ -156,10 +156,10 @@ def test_a_broken_connection_is_reset(what: str, tasks: int) -> None:
         assert len(one.sandbox_service.charges()) == tasks
 
 
-def test_silence_lasts_until_the_caller_gives_up() -> None:
+def test_a_silent_submission_is_charged_after_the_client_has_given_up() -> None:
     with served("submit:timeout") as (one, _):
-        patience = ["--max-time", "0.3"]
-        ran = curl(*AS_JSON, *patience, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
+        limit = ["--max-time", "0.3"]
+        ran = curl(*AS_JSON, *limit, "-d", '{"prompt":"a"}', one.api_url + GENERATE)
         assert ran.returncode == TIMED_OUT
         deadline = time.monotonic() + 10
         while not one.sandbox_service.charges() and time.monotonic() < deadline:
@@ -167,32 +167,32 @@ def test_silence_lasts_until_the_caller_gives_up() -> None:
         assert len(one.sandbox_service.charges()) == 1
 
 
-def test_a_truncated_download_is_short() -> None:
+def test_a_truncated_download_ends_early() -> None:
     with served("download:truncate") as (one, clock):
         link = result(one, clock)
         assert curl(link).returncode == PARTIAL
         assert curl(link).returncode == 0
 
 
-def test_a_slow_answer_is_whole() -> None:
+def test_a_slow_answer_is_complete() -> None:
     with served("download:slow", "credits:slow") as (one, clock):
         link, before = result(one, clock), clock.now
         first, second = curl(link).stdout, curl(link).stdout
         assert first == second
-        output_lines(*KEY, f"{one.api_url}/api/v1/chat/credit")
+        json_from(*KEY, f"{one.api_url}/api/v1/chat/credit")
         assert clock.now == pytest.approx(before + 10)
 
 
 @contextmanager
-def line(url: str) -> Iterator[socket.socket]:
-    """A bare connection."""
+def connection(url: str) -> Iterator[socket.socket]:
+    """A TCP connection to this URL."""
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as opened:
         yield opened
 
 
-def heard(opened: socket.socket) -> bytes:
-    """Return everything until the other side ends."""
+def received(opened: socket.socket) -> bytes:
+    """Return all bytes until the server closes the connection."""
     whole = b""
     while data := opened.recv(65536):
         whole += data
@@ -208,13 +208,13 @@ def heard(opened: socket.socket) -> bytes:
         b"Transfer-Encoding: chunked\r\n\r\n2\r\nab",
     ],
 )
-def test_a_call_that_breaks_off_is_not_a_call(rest: bytes) -> None:
-    """Nothing is charged for half a request."""
-    with served() as (one, _), line(one.api_url) as opened:
+def test_half_a_request_is_ignored(rest: bytes) -> None:
+    """Nothing is answered or charged."""
+    with served() as (one, _), connection(one.api_url) as opened:
         head = f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\n".encode()
         opened.sendall(head + rest)
         opened.shutdown(socket.SHUT_WR)
-        assert heard(opened) == b""
+        assert received(opened) == b""
 
 
 @pytest.mark.parametrize(
@@ -225,25 +225,25 @@ def test_a_call_that_breaks_off_is_not_a_call(rest: bytes) -> None:
         b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-def test_a_call_that_cannot_be_framed_is_refused(rest: bytes) -> None:
-    with served() as (one, _), line(one.api_url) as opened:
+def test_a_request_with_an_invalid_length_is_refused(rest: bytes) -> None:
+    with served() as (one, _), connection(one.api_url) as opened:
         opened.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + rest)
-        assert heard(opened).startswith(b"HTTP/1.1 400")
+        assert received(opened).startswith(b"HTTP/1.1 400")
 
 
-def test_chunk_extensions_and_trailers_are_passed_over() -> None:
-    with served() as (one, _), line(one.api_url) as opened:
+def test_chunk_extensions_and_trailers_are_ignored() -> None:
+    with served() as (one, _), connection(one.api_url) as opened:
         opened.sendall(
             f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nConnection: close\r\n"
             "Authorization: Bearer k\r\nContent-Type: application/json\r\n"
             "Transfer-Encoding: chunked\r\n\r\n"
             '5;a=b\r\n{"pro\r\n9\r\nmpt":"a"}\r\n0\r\nTrailer: x\r\n\r\n'.encode()
         )
-        assert b'"code":200' in heard(opened)
+        assert b'"code":200' in received(opened)
 
 
-def test_closing_ends_idle_and_silent_connections_at_once() -> None:
-    """No thread of it is left behind."""
+def test_closing_the_server_ends_its_connections_and_threads() -> None:
+    """Also idle ones, and those that wait for an answer."""
     before = threading.active_count()
     begun = time.monotonic()
     with served("credits:timeout") as (one, _):
@@ -262,18 +262,18 @@ def test_closing_ends_idle_and_silent_connections_at_once() -> None:
     silent.close()
 
 
-def test_a_client_that_disconnects_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_causes_no_output(capfd: pytest.CaptureFixture[str]) -> None:
     with served() as (one, _):
         for _ in range(3):
-            with line(one.api_url) as opened:
+            with connection(one.api_url) as opened:
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 opened.sendall(b"GET /api/v1/chat/credit HT")
-        output_lines(*KEY, f"{one.api_url}/api/v1/chat/credit")
+        json_from(*KEY, f"{one.api_url}/api/v1/chat/credit")
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_bug_of_the_sandbox_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    """A bug of the sandbox must not look like a broken connection."""
+def test_an_exception_in_the_sandbox_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """Otherwise it would look like a broken connection."""
 
     class Broken(SandboxService):
         def handle(self, call: HttpCall) -> HttpAnswer:
@@ -293,7 +293,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
             pass
 
 
-def test_a_sandbox_can_be_made_for_the_ports() -> None:
+def test_a_sandbox_can_be_made_once_the_ports_are_known() -> None:
     clock = ManualClock()
     made: list[SandboxService] = []
 
@@ -316,7 +316,7 @@ def test_a_sandbox_can_be_made_for_the_ports() -> None:
     made[0].close()
 
 
-def test_waiting_ends_by_what_is_raised_in_the_thread() -> None:
+def test_an_exception_of_a_signal_handler_ends_the_wait() -> None:
 
     def arrived(*_: object) -> None:
         raise InterruptedError
@@ -333,40 +333,40 @@ def test_waiting_ends_by_what_is_raised_in_the_thread() -> None:
         signal.signal(signal.SIGALRM, earlier)
 
 
-# -- callbacks --------------------------------------------------------------------------
+# Callbacks.
 
 
-class Listener(HTTPServer):
-    """Hears callbacks; refuses the first `deaf` of them; `come` is set when `enough` came."""
+class CallbackServer(HTTPServer):
+    """Records callbacks, and refuses the first `refused`; `complete` is set after `expected`."""
 
-    def __init__(self, deaf: int, enough: int) -> None:
-        super().__init__(("127.0.0.1", 0), Ear)
-        self.deaf = deaf
-        self.enough = enough
-        self.heard: list[tuple[str, Any]] = []
+    def __init__(self, refused: int, expected: int) -> None:
+        super().__init__(("127.0.0.1", 0), CallbackHandler)
+        self.refused = refused
+        self.expected = expected
+        self.received: list[tuple[str, Any]] = []
         self.headers: list[dict[str, str]] = []
-        self.come = threading.Event()
+        self.complete = threading.Event()
 
 
-class Ear(BaseHTTPRequestHandler):
-    server: Listener
+class CallbackHandler(BaseHTTPRequestHandler):
+    server: CallbackServer
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.heard.append((self.path, json.loads(body)))
+        self.server.received.append((self.path, json.loads(body)))
         self.server.headers.append(dict(self.headers))
-        self.send_response(500 if len(self.server.heard) <= self.server.deaf else 200)
+        self.send_response(500 if len(self.server.received) <= self.server.refused else 200)
         self.end_headers()
-        if len(self.server.heard) == self.server.enough:
-            self.server.come.set()
+        if len(self.server.received) == self.server.expected:
+            self.server.complete.set()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         pass
 
 
 @contextmanager
-def listening(deaf: int = 0, enough: int = 1) -> Iterator[tuple[Listener, str]]:
-    with Listener(deaf, enough) as listener:
+def callback_server(refused: int = 0, expected: int = 1) -> Iterator[tuple[CallbackServer, str]]:
+    with CallbackServer(refused, expected) as listener:
         thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -377,30 +377,30 @@ def listening(deaf: int = 0, enough: int = 1) -> Iterator[tuple[Listener, str]]:
 
 
 def test_a_callback_is_delivered() -> None:
-    with served() as (one, clock), listening() as (listener, url):
+    with served() as (one, clock), callback_server() as (listener, url):
         task = generate(one, callBackUrl=f"{url}/here?a=b")
-        assert not listener.come.wait(0.2)
+        assert not listener.complete.wait(0.2)
         clock.now += 6
-        assert listener.come.wait(10)
-        ((path, body),) = listener.heard
+        assert listener.complete.wait(10)
+        ((path, body),) = listener.received
         assert path == "/here?a=b"
         assert (body["code"], body["data"]["taskId"]) == (200, task)
         link = body["data"]["info"]["resultImageUrl"]
         assert curl(link).stdout.startswith(b"\xff\xd8")
 
 
-@pytest.mark.parametrize(("deaf", "times"), [(2, 3), (9, 4)])
-def test_a_callback_is_tried_four_times_in_all(deaf: int, times: int) -> None:
-    with served() as (one, clock), listening(deaf, times) as (listener, url):
+@pytest.mark.parametrize(("refused", "times"), [(2, 3), (9, 4)])
+def test_a_refused_callback_is_sent_four_times_at_most(refused: int, times: int) -> None:
+    with served() as (one, clock), callback_server(refused, times) as (listener, url):
         generate(one, callBackUrl=url)
         clock.now += 6
-        assert listener.come.wait(10)
+        assert listener.complete.wait(10)
         time.sleep(0.2)
-        assert len(listener.heard) == times
+        assert len(listener.received) == times
 
 
-def test_a_callback_without_a_listener_is_given_up() -> None:
-    """A closed port, a host elsewhere, another scheme: nothing is asked, nothing breaks."""
+def test_a_callback_that_cannot_be_delivered_is_dropped() -> None:
+    """A closed port, another host, another scheme: the sandbox goes on."""
     with served() as (one, clock):
         urls = ["http://example.invalid/x", "https://127.0.0.1/x", "nonsense", "http://127.0.0.1:1"]
         for url in urls:
@@ -417,15 +417,17 @@ def test_the_signature_is_the_documented_one() -> None:
     }
 
 
-def test_callbacks_of_both_apis_are_signed_where_a_key_is_set() -> None:
-    with served() as (one, clock), listening(enough=2) as (listener, url):
+def test_callbacks_of_both_apis_are_signed_if_a_key_is_set() -> None:
+    with served() as (one, clock), callback_server(expected=2) as (listener, url):
         one.sandbox_service.webhook_key = "secret"
         generate(one, callBackUrl=url)
         body = {"model": "flux1-kontext", "callBackUrl": url, "input": {"prompt": "a"}}
-        output_lines(*AS_JSON, "-d", json.dumps(body), f"{one.api_url}/api/v1/jobs/createTask")
+        json_from(*AS_JSON, "-d", json.dumps(body), f"{one.api_url}/api/v1/jobs/createTask")
         clock.now += 6
-        assert listener.come.wait(10)
-        for (_, sent), headers in zip(listener.heard, listener.headers, strict=True):
+        assert listener.complete.wait(10)
+        for (_, sent), headers in zip(listener.received, listener.headers, strict=True):
             task = sent["data"]["taskId"]
             assert headers.items() >= signature("secret", task, clock.now).items()
-        assert {"info", "resultJson"} <= {key for _, sent in listener.heard for key in sent["data"]}
+        assert {"info", "resultJson"} <= {
+            key for _, sent in listener.received for key in sent["data"]
+        }

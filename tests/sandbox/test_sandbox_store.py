@@ -1,4 +1,4 @@
-"""The store keeps its data between runs, between processes, and with many threads at once."""
+"""The sandbox's store: kept between runs, shared by processes and threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.sandbox.sandbox_client import AS_JSON, new_client
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SPENDER = """
+_SUBMITTER = """
 import sys, time
 from pathlib import Path
 from fluxcli.sandbox.service import SandboxService
@@ -32,7 +32,7 @@ one.close()
 """
 
 
-def test_tasks_uploads_links_and_money_outlive_a_run(tmp_path: Path) -> None:
+def test_tasks_uploads_links_and_balance_are_kept_between_runs(tmp_path: Path) -> None:
     store = tmp_path / "book"
     with new_client(store=store) as client:
         record = client.finished("kept")
@@ -50,8 +50,8 @@ def test_tasks_uploads_links_and_money_outlive_a_run(tmp_path: Path) -> None:
         assert [charge.prompt for charge in client.sandbox_service.charges()] == ["kept"]
 
 
-def test_links_are_named_for_where_the_sandbox_is_served_now(tmp_path: Path) -> None:
-    """A served stand-in gets another port each time."""
+def test_links_have_the_port_of_the_current_run(tmp_path: Path) -> None:
+    """A served sandbox has another port each time."""
     store = tmp_path / "book"
     with new_client(store=store) as client:
         task = client.finished()["taskId"]
@@ -69,7 +69,7 @@ def test_without_a_store_nothing_is_kept() -> None:
         assert client.get(f"{urls.RECORD}?taskId={task}")["code"] == 422
 
 
-def test_the_limit_holds_across_instances(tmp_path: Path) -> None:
+def test_the_submission_limit_is_shared_by_processes(tmp_path: Path) -> None:
     with new_client(store=tmp_path / "book") as one, new_client(store=tmp_path / "book") as other:
         for _ in range(10):
             one.generate()
@@ -78,7 +78,7 @@ def test_the_limit_holds_across_instances(tmp_path: Path) -> None:
             assert client.post(urls.GENERATE, {"prompt": "a"})["code"] == 429
 
 
-def test_many_threads_spend_what_there_is_and_no_more() -> None:
+def test_threads_cannot_overspend_the_balance() -> None:
     """Twelve threads request eight images each; the balance allows ten in all."""
 
     def spend(number: int) -> int:
@@ -92,11 +92,11 @@ def test_many_threads_spend_what_there_is_and_no_more() -> None:
         assert len(client.sandbox_service.charges()) == 10
 
 
-def test_many_processes_share_one_balance(tmp_path: Path) -> None:
-    """They create a new store together, and every charge is counted once."""
+def test_processes_share_one_balance(tmp_path: Path) -> None:
+    """They create the store at the same time, and every charge is counted once."""
     store = tmp_path / "book"
     running = [
-        subprocess.Popen([sys.executable, "-c", _SPENDER, str(store), str(number)])
+        subprocess.Popen([sys.executable, "-c", _SUBMITTER, str(store), str(number)])
         for number in range(3)
     ]
     assert [one.wait(60) for one in running] == [0, 0, 0]
@@ -105,7 +105,7 @@ def test_many_processes_share_one_balance(tmp_path: Path) -> None:
         assert client.credits() == 0.0
 
 
-def test_a_file_that_is_not_a_store_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_text_file_as_store_is_refused_and_kept(tmp_path: Path) -> None:
     store = tmp_path / "book"
     store.write_text("a letter, nothing to do with money, and long enough to be one" * 20)
     with pytest.raises(ValueError, match="remove it"):
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_a_store_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE letters (x)", "PRAGMA user_version = 99"])
-def test_a_foreign_file_as_store_is_refused(tmp_path: Path, statement: str) -> None:
+def test_another_database_as_store_is_refused(tmp_path: Path, statement: str) -> None:
     store = tmp_path / "book"
     base = sqlite3.connect(store)
     base.execute(statement)
@@ -128,7 +128,7 @@ def test_a_store_that_cannot_be_opened_is_an_io_error(tmp_path: Path) -> None:
         SandboxAccount(tmp_path / "missing" / "book", balance=1)
 
 
-def test_a_store_of_an_earlier_version_starts_again(tmp_path: Path) -> None:
+def test_a_store_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
     store = tmp_path / "store"
     database = sqlite3.connect(store)
     database.execute("CREATE TABLE tasks (id TEXT, outcome TEXT)")

@@ -22,7 +22,7 @@ SENT = "http11.send_request_headers.started"
 
 @contextmanager
 def network(*faults: str) -> Iterator[tuple[httpx.Client, SandboxClient]]:
-    """An httpx client whose network is the stand-in."""
+    """An httpx client that is connected to a sandbox in the same process."""
     with (
         new_client(faults=faults) as client,
         httpx.Client(transport=SandboxTransport(client.sandbox_service), headers=KEYED) as http,
@@ -38,7 +38,7 @@ def post(http: httpx.Client, ran: list[str] | None = None, read: float = 30) -> 
     )
 
 
-def test_a_call_and_its_answer() -> None:
+def test_a_request_is_answered_as_by_the_service() -> None:
     with network() as (http, client):
         answer = post(http)
         task = answer.json()["data"]["taskId"]
@@ -51,13 +51,13 @@ def test_a_call_and_its_answer() -> None:
         assert answer.headers["content-encoding"] == "gzip"
 
 
-def test_ids_with_odd_characters_are_decoded() -> None:
+def test_percent_encoded_ids_are_decoded() -> None:
     with network() as (http, _):
         answer = http.get(urls.RECORD, params={"taskId": "a/b c&d"})
         assert answer.json()["code"] == 422
 
 
-def test_the_agent_of_urllib_is_refused_by_the_edge() -> None:
+def test_the_agent_of_urllib_is_refused() -> None:
     with network() as (http, client):
         agent = {"user-agent": "Python-urllib/3.11"}
         plain = httpx.Client(transport=http._transport, headers=agent)
@@ -65,20 +65,20 @@ def test_the_agent_of_urllib_is_refused_by_the_edge() -> None:
         assert client.sandbox_service.charges() == []
 
 
-def test_a_streamed_upload_is_read_to_its_end() -> None:
-    """As multipart http by httpx, in parts without an announced length."""
+def test_a_streamed_upload_is_received_completely() -> None:
+    """As httpx sends multipart: in parts, without a length in advance."""
     data = bytes(range(256)) * 2000
     with network() as (http, client):
         fields = {"uploadPath": "a", "fileName": "b.bin"}
-        made_up = http.build_request("POST", urls.STREAM, data=fields, files={"file": data})
-        portions = (data for data in list(made_up.stream))  # type: ignore[arg-type] # a sync stream
-        headers = {"content-type": made_up.headers["content-type"]}
+        multipart = http.build_request("POST", urls.STREAM, data=fields, files={"file": data})
+        portions = (data for data in list(multipart.stream))  # type: ignore[arg-type] # a sync stream
+        headers = {"content-type": multipart.headers["content-type"]}
         answer = http.post(urls.STREAM, content=portions, headers=headers).json()
         assert answer["data"]["fileSize"] == len(data)
         assert client.fetch(answer["data"]["downloadUrl"]).body == data
 
 
-def test_the_trace_is_reported_in_a_connection_s_order() -> None:
+def test_trace_events_come_in_the_order_of_a_connection() -> None:
     ran: list[str] = []
     with network() as (http, _):
         post(http, ran)
@@ -100,7 +100,7 @@ def test_the_trace_is_reported_in_a_connection_s_order() -> None:
     ]
 
 
-def test_plain_http_has_no_tls_in_its_trace() -> None:
+def test_plain_http_has_no_tls_trace_events() -> None:
     ran: list[str] = []
     with network() as (http, client):
         client.sandbox_service.set_origins(
@@ -112,8 +112,8 @@ def test_plain_http_has_no_tls_in_its_trace() -> None:
 
 
 @pytest.mark.parametrize("moment", ["connection.connect_tcp.started", SENT])
-def test_what_the_trace_raises_stops_the_call_before_it_is_made(moment: str) -> None:
-    """A caller that could not record the call in time must be able to stop it."""
+def test_an_exception_in_the_trace_stops_the_call(moment: str) -> None:
+    """A caller that cannot record the submission must be able to stop it."""
 
     def trace(name: str, _: dict[str, Any]) -> None:
         if name == moment:
@@ -155,7 +155,7 @@ def test_a_broken_answer_fails_after_everything_was_sent(
         assert len(client.sandbox_service.charges()) == tasks
 
 
-def test_silence_lasts_as_long_as_the_caller_s_patience() -> None:
+def test_a_silent_answer_lasts_until_the_client_s_timeout() -> None:
     with network("submit:timeoutx2") as (http, client):
         for extensions in ({"timeout": {"read": 7.0}}, {"timeout": {"read": None}}):
             with pytest.raises(httpx.ReadTimeout):
@@ -163,7 +163,7 @@ def test_silence_lasts_as_long_as_the_caller_s_patience() -> None:
         assert client.slept == [7.0, 60.0]
 
 
-def test_a_slow_answer_comes_if_the_caller_waits() -> None:
+def test_a_slow_answer_arrives_if_the_timeout_allows_it() -> None:
     with network("submit:slowx2") as (http, client):
         assert post(http).json()["code"] == 200
         assert client.slept == [5.0]
@@ -173,7 +173,7 @@ def test_a_slow_answer_comes_if_the_caller_waits() -> None:
         assert len(client.sandbox_service.charges()) == 2
 
 
-def test_a_slow_download_trickles() -> None:
+def test_a_slow_download_arrives_in_parts() -> None:
     with network("download:slow") as (http, client):
         link = client.finished()["response"]["resultImageUrl"]
         with httpx.Client(transport=http._transport, headers=AGENT) as bare:
@@ -183,7 +183,7 @@ def test_a_slow_download_trickles() -> None:
         assert sum(client.slept) == pytest.approx(5)
 
 
-def test_a_truncated_download_breaks_off_half_way() -> None:
+def test_a_truncated_download_ends_half_way() -> None:
     with network("download:truncate") as (http, client):
         link = client.finished()["response"]["resultImageUrl"]
         bare = httpx.Client(transport=http._transport, headers=AGENT)
@@ -196,7 +196,7 @@ def test_a_truncated_download_breaks_off_half_way() -> None:
         assert len(bare.get(link).content) == whole
 
 
-def test_a_leaked_key_is_reported() -> None:
+def test_a_leaked_key_is_counted() -> None:
     with network() as (http, _):
         assert http.get(f"{urls.RESULTS}/x").status_code == 404
         assert json.loads(http.get(f"{urls.API}/sandbox/ledger").text)["leaks"] == 1

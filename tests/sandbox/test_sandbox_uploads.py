@@ -11,7 +11,7 @@ import pytest
 from tests.sandbox import sandbox_client as urls
 from tests.sandbox.sandbox_client import AS_JSON, DAY, KEYED, SandboxClient, multipart
 
-NASTY = bytes(range(256)) * 3 + b"\r\n--edge\r\n\r\n\n\r-- edge7"
+AWKWARD = bytes(range(256)) * 3 + b"\r\n--edge\r\n\r\n\n\r-- edge7"
 
 
 def sent_stream(client: SandboxClient, body: bytes, kind: str) -> Any:
@@ -19,9 +19,9 @@ def sent_stream(client: SandboxClient, body: bytes, kind: str) -> Any:
     return json.loads(client.call("POST", urls.STREAM, body, headers).body)
 
 
-def test_every_byte_of_a_stream_arrives(client: SandboxClient) -> None:
-    """Line ends, near-boundaries and zero bytes are nothing special."""
-    for data in (NASTY, b"", b"\r\n", b"--edge"):
+def test_every_byte_of_a_multipart_upload_is_stored(client: SandboxClient) -> None:
+    """Also line ends, zero bytes, and what looks like a boundary."""
+    for data in (AWKWARD, b"", b"\r\n", b"--edge"):
         answer = client.upload(data, name="x.bin")
         assert answer["data"]["fileSize"] == len(data)
         assert client.fetch(answer["data"]["downloadUrl"]).body == data
@@ -30,16 +30,16 @@ def test_every_byte_of_a_stream_arrives(client: SandboxClient) -> None:
 @pytest.mark.parametrize(
     "head", ["", "data:image/png;base64,", "data:;base64,", "data:text/x;a=b,"]
 )
-def test_base64_comes_raw_or_as_a_data_url(client: SandboxClient, head: str) -> None:
-    text = head + base64.b64encode(NASTY).decode()
+def test_base64_is_accepted_raw_and_as_a_data_url(client: SandboxClient, head: str) -> None:
+    text = head + base64.b64encode(AWKWARD).decode()
     answer = client.post(
         urls.BASE64, {"base64Data": text, "uploadPath": "a/b", "fileName": "c.png"}
     )
     assert answer["data"]["filePath"] == "kieai/10001/a/b/c.png"
-    assert client.fetch(answer["data"]["downloadUrl"]).body == NASTY
+    assert client.fetch(answer["data"]["downloadUrl"]).body == AWKWARD
 
 
-def test_a_link_to_a_file_of_one_s_own_is_copied(client: SandboxClient) -> None:
+def test_an_upload_from_a_link_of_the_sandbox_copies_the_file(client: SandboxClient) -> None:
     link = client.finished(outputFormat="png")["response"]["resultImageUrl"]
     answer = client.post(urls.FROM_URL, {"fileUrl": link, "uploadPath": "a"})
     copy = client.fetch(answer["data"]["downloadUrl"])
@@ -47,7 +47,7 @@ def test_a_link_to_a_file_of_one_s_own_is_copied(client: SandboxClient) -> None:
     assert copy.header("content-type") == "image/png"
 
 
-def test_a_link_to_a_stranger_is_an_image_of_some_kind(client: SandboxClient) -> None:
+def test_an_upload_from_another_host_s_link_stores_a_placeholder(client: SandboxClient) -> None:
     """The sandbox connects to no other machine."""
     sent = {"fileUrl": "https://example.com/a.webp", "uploadPath": "a"}
     answer = client.post(urls.FROM_URL, sent)
@@ -72,7 +72,7 @@ def test_a_link_to_a_stranger_is_an_image_of_some_kind(client: SandboxClient) ->
         (urls.FROM_URL, {"fileUrl": "https://example.com/a"}, "uploadPath"),
     ],
 )
-def test_a_bad_upload_is_refused_in_the_uploads_words(
+def test_an_invalid_upload_is_refused_in_the_form_of_uploads(
     client: SandboxClient, url: str, value: object, says: str
 ) -> None:
     answer = client.post(url, value)
@@ -81,7 +81,7 @@ def test_a_bad_upload_is_refused_in_the_uploads_words(
     assert "data" not in answer
 
 
-def test_a_bad_stream_is_refused(client: SandboxClient) -> None:
+def test_an_invalid_multipart_body_is_refused(client: SandboxClient) -> None:
     """No boundary, no end, no file, no path."""
     whole, _ = multipart(b"x", "a", None)
     kind = "multipart/form-data; boundary=edge7"
@@ -94,14 +94,14 @@ def test_a_bad_stream_is_refused(client: SandboxClient) -> None:
     assert sent_stream(client, whole, 'multipart/form-data; boundary="edge7"')["success"] is True
 
 
-def test_a_bad_key_is_refused_in_the_uploads_words(client: SandboxClient) -> None:
+def test_a_bad_key_is_refused_in_the_form_of_uploads(client: SandboxClient) -> None:
     body, headers = multipart(b"x", "a", None)
     for sent in ({**headers, "authorization": "Bearer refused"}, AS_JSON):
         answer = json.loads(client.call("POST", urls.STREAM, body, sent).body)
         assert (answer["success"], answer["code"]) == (False, 401)
 
 
-def test_the_same_name_overwrites(client: SandboxClient) -> None:
+def test_an_upload_of_the_same_name_replaces_the_earlier_one(client: SandboxClient) -> None:
     first = client.upload(b"first", name="a.bin")["data"]["downloadUrl"]
     second = client.upload(b"second", name="a.bin")["data"]["downloadUrl"]
     assert first == second
@@ -118,8 +118,8 @@ def test_the_same_name_overwrites(client: SandboxClient) -> None:
         ("50%?#.png", "50%?#.png"),
     ],
 )
-def test_a_name_is_only_a_name(client: SandboxClient, name: str, kept: str) -> None:
-    """Its link is percent-encoded and leads back to it."""
+def test_an_upload_s_name_has_no_folder(client: SandboxClient, name: str, kept: str) -> None:
+    """Its link is percent-encoded."""
     data = client.upload(b"bytes", name=name)["data"]
     assert data["fileName"] == kept
     assert data["downloadUrl"].isascii()
@@ -127,7 +127,7 @@ def test_a_name_is_only_a_name(client: SandboxClient, name: str, kept: str) -> N
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/.", "a/"])
-def test_a_name_that_is_none_is_made_up(client: SandboxClient, name: str) -> None:
+def test_an_upload_without_a_usable_name_gets_one(client: SandboxClient, name: str) -> None:
     data = client.upload(b"bytes", name=name)["data"]
     assert data["fileName"].startswith(f"{urls.NOON * 1000:.0f}-")
 
@@ -144,7 +144,7 @@ def test_a_name_that_is_none_is_made_up(client: SandboxClient, name: str) -> Non
         (b"words", "", "application/octet-stream"),
     ],
 )
-def test_the_type_is_what_the_bytes_say(
+def test_the_type_of_an_upload_is_found_in_its_bytes(
     client: SandboxClient, data: bytes, name: str, mime: str
 ) -> None:
     answer = client.upload(data, name=name)
@@ -152,7 +152,7 @@ def test_the_type_is_what_the_bytes_say(
     assert client.fetch(answer["data"]["downloadUrl"]).header("content-type") == mime
 
 
-def test_an_upload_is_kept_a_day_and_is_free(client: SandboxClient) -> None:
+def test_an_upload_is_free_and_kept_for_a_day(client: SandboxClient) -> None:
     link = client.upload(b"x")["data"]["downloadUrl"]
     client.now += DAY - 1
     assert client.fetch(link).status == 200

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def drawn(form: str = "JPEG") -> bytes:
-    """Return a small picture."""
+    """Return a small image."""
     file = io.BytesIO()
     Image.new("RGB", (16, 9), "teal").save(file, form)
     return file.getvalue()

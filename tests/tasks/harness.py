@@ -1,4 +1,4 @@
-"""The work on one image, step by step, with a scripted service and a journal."""
+"""A job on one image with a scripted service, a journal and a simulated clock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def answer(content: bytes, status: int = 200, *, retry_after: str | None = None)
 
 
 def refusal(code: int, message: str = "no") -> httpx.Response:
-    """Return an envelope that refuses."""
+    """Return an answer whose envelope has this error code."""
     return answer(b'{"code":%d,"msg":"%s","data":null}' % (code, message.encode()))
 
 
@@ -56,9 +56,9 @@ def finished(url: str = RESULT, **fields: str) -> httpx.Response:
 
 @dataclass
 class JobHarness:
-    """Everything that the work on one image needs. `answers` maps a part of a path to its acts.
+    """What a job on one image needs. `answers` maps a part of a URL to its answers, in order.
 
-    The last act of a path is repeated for ever.
+    The last answer of a URL is repeated. `requested` lists the parts that were requested.
     """
 
     folder: Path
@@ -69,7 +69,7 @@ class JobHarness:
     services: TaskServices = field(init=False)
 
     def __post_init__(self) -> None:
-        """Set the harness up."""
+        """Add the default answers; make the journal and the services."""
         usual: dict[str, list[Act]] = {
             "kontext/generate": [answer(bodies.GENERATE)],
             "record-info": [finished()],
@@ -96,7 +96,7 @@ class JobHarness:
         if isinstance(act, Exception):
             raise act
         if isinstance(act, httpx.Response):
-            # Another reader may come for the same answer.
+            # An answer is consumed when it is read, and may be needed again.
             return httpx.Response(act.status_code, headers=act.headers, stream=act.stream)
         return act(call)
 
@@ -110,7 +110,7 @@ class JobHarness:
         during: Callable[[Event], None] = lambda _: None,
         **options: Any,
     ) -> list[Event]:
-        """Make one image; return its events. `during` is called with each event."""
+        """Make one image and return its events. `during` is called with each event."""
         requested = request(mode="edit", aspect_ratio=None) if source else request()
         target = parse_target(output, cwd=self.folder)
         run = self.journal.open_run(fingerprint, new=False)
@@ -124,7 +124,7 @@ class JobHarness:
     def drive(
         self, steps: Iterable[JobStep], during: Callable[[Event], None] = lambda _: None
     ) -> list[Event]:
-        """Carry out steps, letting time pass where they wait."""
+        """Run the steps of a job and return its events; a wait advances the clock."""
         events: list[Event] = []
         for step in steps:
             if isinstance(step, Wait):
@@ -135,11 +135,11 @@ class JobHarness:
         return events
 
     def fail_journal(self, condition: str) -> None:
-        """Let the journal fail, as on a full disk, when a row of tasks meets `condition`."""
+        """Let the journal fail, as on a full disk, when a changed task meets `condition`."""
         self._trigger(f"BEFORE UPDATE ON tasks WHEN {condition}")
 
     def fail_limiter(self) -> None:
-        """Let the journal fail when a submission's slot is released."""
+        """Let the journal fail when the slot of a submission is released."""
         self._trigger("BEFORE UPDATE ON submissions")
 
     def _trigger(self, when: str) -> None:

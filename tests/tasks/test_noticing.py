@@ -1,4 +1,4 @@
-"""The end of a hundred tasks is noticed as soon as that of one, on a simulated clock."""
+"""How soon polling notices the end of tasks: one, many, and after refused reads."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def noticed(world: World, count: int, *, after: float, words: tuple[str, ...] = 
         ("jobs", ("--interval", "1"), 5.0),
     ],
 )
-def test_a_hundred_are_noticed_as_soon_as_one(
+def test_the_end_of_a_hundred_tasks_is_noticed_as_soon_as_that_of_one(
     world: World, api: str, words: tuple[str, ...], after: float
 ) -> None:
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "600", "FLUXCLI_API": api}
@@ -52,16 +52,18 @@ def test_a_hundred_are_noticed_as_soon_as_one(
 
 
 @pytest.mark.parametrize("usual", ["8", "60"])
-def test_a_service_that_has_become_quicker_is_noticed_as_soon(world: World, usual: str) -> None:
-    """The schedule has learnt from images that took longer."""
+def test_the_end_is_noticed_as_soon_when_the_service_has_become_faster(
+    world: World, usual: str
+) -> None:
+    """The poll schedule knows only earlier, longer durations."""
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": usual}
     for number in range(6):
         assert world.run("generate", f"cat {number}").status == 0
     assert noticed(world, 20, after=2.2) <= SOON
 
 
-def test_only_a_429_slows_reads_down_and_they_recover(world: World) -> None:
-    """Fifty refused reads, then none: the last task is noticed some seconds late, not minutes."""
+def test_only_429_answers_slow_polling_down_and_it_recovers(world: World) -> None:
+    """After fifty refused reads, the last end is noticed within seconds, not minutes."""
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "600"}
     refused = {"FLUXCLI_SANDBOX_FAULTS": "poll:429x50"}
     world.env |= refused
@@ -70,7 +72,7 @@ def test_only_a_429_slows_reads_down_and_they_recover(world: World) -> None:
     assert noticed(world, 20, after=20.0) <= SOON
 
 
-def test_a_hundred_tasks_take_as_long_as_the_account_s_limit_and_their_own_time(
+def test_a_hundred_tasks_take_no_longer_than_limit_and_service_require(
     world: World,
 ) -> None:
     """The lower bound is 20 submissions in 10 s and the durations of the service."""

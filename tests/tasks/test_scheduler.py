@@ -1,4 +1,4 @@
-"""Many pictures at once: order, waiting, endings, and what a signal may and may not cut short."""
+"""Many jobs at once: order, waits, how a run ends, and what a signal interrupts."""
 
 from __future__ import annotations
 
@@ -32,33 +32,35 @@ def clock() -> SwiftClock:
 
 @pytest.fixture
 def interrupts() -> Iterator[Interrupts]:
-    """Signals, taken over for the test."""
+    """Signal handlers, installed for the test."""
     found = Interrupts()
     with found.installed():
         yield found
 
 
-def err(text: str) -> Warned:
-    """Return an event to recognise."""
+def warning(text: str) -> Warned:
+    """Return an event with a text by which it can be recognised."""
     return Warned(key="1", message=text)
 
 
-def ran(events: Iterable[Event | None]) -> list[str]:
-    """Return the reported events, in order."""
+def messages(events: Iterable[Event | None]) -> list[str]:
+    """Return the texts of the reported events, in order."""
     return [event.message for event in events if isinstance(event, Warned)]
 
 
-class TestCarryingOut:
-    def test_everything_is_reported_and_then_it_ends(
+class TestRun:
+    def test_the_events_of_all_jobs_are_reported(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        jobs = [Job(str(n), iter([err(f"{n}")])) for n in range(10)]
-        assert sorted(ran(Scheduler(clock, interrupts).run(jobs))) == [str(n) for n in range(10)]
+        jobs = [Job(str(n), iter([warning(f"{n}")])) for n in range(10)]
+        assert sorted(messages(Scheduler(clock, interrupts).run(jobs))) == [
+            str(n) for n in range(10)
+        ]
 
-    def test_nothing_to_do(self, clock: SwiftClock, interrupts: Interrupts) -> None:
+    def test_no_jobs_give_no_events(self, clock: SwiftClock, interrupts: Interrupts) -> None:
         assert list(Scheduler(clock, interrupts).run([])) == []
 
-    def test_a_wait_lasts_until_its_moment_and_not_longer(
+    def test_a_wait_lasts_until_its_time_and_no_longer(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         moments: list[float] = []
@@ -71,23 +73,27 @@ class TestCarryingOut:
         list(Scheduler(clock, interrupts).run([Job("1", steps())]))
         assert moments == [pytest.approx(1000 + 100 * n, abs=0.01) for n in (1, 2, 3)]
 
-    def test_who_is_due_first_goes_first(self, clock: SwiftClock, interrupts: Interrupts) -> None:
-        def steps(seconds: float) -> Iterator[JobStep]:
-            yield Wait(1000 + seconds)
-            yield err(f"{seconds:g}")
-
-        jobs = [Job(str(seconds), steps(seconds)) for seconds in (30, 10, 20)]
-        assert ran(Scheduler(clock, interrupts).run(jobs)) == ["10", "20", "30"]
-
-    def test_the_caller_is_woken_while_it_waits(
+    def test_jobs_run_in_the_order_in_which_they_are_due(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """Four times a second, so that it can draw."""
+        def steps(seconds: float) -> Iterator[JobStep]:
+            yield Wait(1000 + seconds)
+            yield warning(f"{seconds:g}")
+
+        jobs = [Job(str(seconds), steps(seconds)) for seconds in (30, 10, 20)]
+        assert messages(Scheduler(clock, interrupts).run(jobs)) == ["10", "20", "30"]
+
+    def test_none_is_yielded_four_times_a_second_during_a_wait(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """So that the caller can redraw its progress."""
         events = list(Scheduler(clock, interrupts).run([Job("1", iter([Wait(1010.0)]))]))
         assert 40 <= events.count(None) <= 50
 
-    def test_so_many_at_a_time(self, clock: SwiftClock, interrupts: Interrupts) -> None:
-        """The others wait until one of these is done; they are not even begun."""
+    def test_no_more_jobs_than_the_limit_run_at_once(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """A job beyond the limit is not started until another one has ended."""
         under_way, most = 0, 0
 
         def steps() -> Iterator[JobStep]:
@@ -101,7 +107,7 @@ class TestCarryingOut:
         list(Scheduler(clock, interrupts, in_flight=3).run(jobs))
         assert (most, under_way) == (3, 0)
 
-    def test_a_few_threads_do_all_work_and_end(
+    def test_a_few_threads_run_all_jobs_and_end_with_the_run(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         before = set(threading.enumerate())
@@ -109,7 +115,7 @@ class TestCarryingOut:
 
         def steps() -> Iterator[JobStep]:
             seen.add(threading.get_ident())
-            yield err("x")
+            yield warning("x")
 
         list(Scheduler(clock, interrupts).run(Job(str(n), steps()) for n in range(50)))
         assert 1 <= len(seen) <= WORKERS
@@ -118,10 +124,10 @@ class TestCarryingOut:
             thread.join(10)
             assert not thread.is_alive()
 
-    def test_jobs_may_be_made_while_it_runs(
+    def test_jobs_may_be_added_during_the_run(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """A finished job may add another one."""
+        """The iterator of jobs may depend on jobs that have ended."""
         found: list[str] = []
 
         def steps(name: str) -> Iterator[JobStep]:
@@ -144,8 +150,8 @@ class TestCarryingOut:
         assert found == ["a", "b"]
 
 
-class Paid:
-    """A submission that is answered when the test says so."""
+class PaidJob:
+    """A job whose submission is answered when the test sets `answer`."""
 
     def __init__(self, key: str = "1") -> None:
         self.key = key
@@ -165,11 +171,11 @@ class Paid:
 
 
 class TestSignals:
-    def test_it_waits_for_a_submission_that_is_under_way(
+    def test_a_signal_waits_for_the_answer_to_an_open_submission(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """The id arrives and is reported, and the run ends before anything else happens."""
-        paid = Paid()
+        """The task id is still reported; then the run ends."""
+        paid = PaidJob()
         events: list[Event | None] = []
         run = Scheduler(clock, interrupts).run([Job("1", paid.steps())])
         events.append(next(run))
@@ -184,15 +190,15 @@ class TestSignals:
         assert caught.value.message == "stopped by SIGINT; 1 task is already paid and still running"
         assert caught.value.hint == "fluxcli download --unsaved"
 
-    def test_it_does_not_wait_for_ever(self, interrupts: Interrupts) -> None:
-        """After five seconds the outcome stays unknown, and is reported as such."""
+    def test_a_signal_waits_five_seconds_at_most(self, interrupts: Interrupts) -> None:
+        """A submission without an answer by then is reported as such."""
 
         class Hurried(SwiftClock):
             def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> None:
                 del box, busy
                 self.sleep(seconds)
 
-        clock, paid = Hurried(), Paid()
+        clock, paid = Hurried(), PaidJob()
         scheduler = Scheduler(clock, interrupts)
         run = scheduler.run([Job("1", paid.steps())])
         next(run)
@@ -207,19 +213,21 @@ class TestSignals:
         assert "1 submitted without an answer" in caught.value.message
         assert caught.value.hint == "fluxcli status"
 
-    def test_nothing_more_is_paid_for(self, clock: SwiftClock, interrupts: Interrupts) -> None:
-        """Neither by what was about to submit, nor by what was not yet begun."""
-        late = Paid("2")
+    def test_after_a_signal_nothing_is_submitted(
+        self, clock: SwiftClock, interrupts: Interrupts
+    ) -> None:
+        """Neither by a job that was about to submit, nor by one that was not started."""
+        late = PaidJob("2")
         late.answer.set()
 
         def waiting() -> Iterator[JobStep]:
             yield Wait(1000.0)
-            yield err("here")
+            yield warning("here")
             yield Wait(1001.0)
             yield from late.steps()
 
         run = Scheduler(clock, interrupts, in_flight=1).run(
-            [Job("2", waiting()), Job("3", Paid("3").steps())]
+            [Job("2", waiting()), Job("3", PaidJob("3").steps())]
         )
         for event in run:
             if isinstance(event, Warned):
@@ -230,11 +238,11 @@ class TestSignals:
         assert (late.sent, caught.value.status) == (0, 129)
         assert caught.value.message == "stopped by SIGHUP"
 
-    def test_many_at_once_are_all_waited_for(
+    def test_a_signal_waits_for_all_open_submissions(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        """Even those that have no event yet when the signal arrives."""
-        all_paid = [Paid(str(n)) for n in range(WORKERS)]
+        """Also for those whose events were not read when the signal arrived."""
+        all_paid = [PaidJob(str(n)) for n in range(WORKERS)]
         run = Scheduler(clock, interrupts).run([Job(one.key, one.steps()) for one in all_paid])
         next(run)
         for one in all_paid:
@@ -247,9 +255,7 @@ class TestSignals:
             events.extend(run)
         assert sum(isinstance(event, Accepted) for event in events) in {0, WORKERS}
 
-    def test_a_task_resumed_is_paid_for_too(
-        self, clock: SwiftClock, interrupts: Interrupts
-    ) -> None:
+    def test_a_resumed_task_counts_as_paid(self, clock: SwiftClock, interrupts: Interrupts) -> None:
         task = Task(
             ref="r",
             state=State.RUNNING,
@@ -267,21 +273,21 @@ class TestSignals:
         assert caught.value.hint == "fluxcli download --unsaved"
 
 
-class TestOtherEndings:
-    def test_a_crash_is_raised_where_it_can_be_reported(
+class TestCrash:
+    def test_an_exception_of_a_job_is_raised_by_the_run(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
         def steps() -> Iterator[JobStep]:
-            yield err("before")
+            yield warning("before")
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
             list(Scheduler(clock, interrupts).run([Job("1", steps())]))
 
-    def test_a_crash_does_not_lose_another_s_submission(
+    def test_an_exception_waits_for_the_submissions_of_other_jobs(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        paid = Paid()
+        paid = PaidJob()
 
         def submitting() -> Iterator[JobStep]:
             yield from paid.steps()
@@ -289,7 +295,7 @@ class TestOtherEndings:
         def crashing() -> Iterator[JobStep]:
             assert paid.left.wait(10)
             threading.Timer(0.05, paid.answer.set).start()
-            yield err("now")
+            yield warning("now")
             raise ZeroDivisionError
 
         jobs = [Job("1", submitting()), Job("2", crashing())]
@@ -297,10 +303,10 @@ class TestOtherEndings:
             list(Scheduler(clock, interrupts).run(jobs))
         assert paid.answer.is_set()
 
-    def test_cancelling_waits_for_an_open_submission(
+    def test_closing_the_run_waits_for_an_open_submission(
         self, clock: SwiftClock, interrupts: Interrupts
     ) -> None:
-        paid = Paid()
+        paid = PaidJob()
         run = Scheduler(clock, interrupts).run([Job("1", paid.steps())])
         next(run)
         assert paid.left.wait(10)

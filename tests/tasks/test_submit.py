@@ -1,4 +1,4 @@
-"""From a request to a task: what is recorded when, and what is sent how often."""
+"""From a request to a task: what is recorded when, what is sent, and when it is sent again."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def failure(events: list[Event]) -> Failed:
     return events[-1]
 
 
-class TestTheOrderOfThings:
-    def test_of_an_image_that_goes_well(self, harness: JobHarness) -> None:
+class TestOrder:
+    def test_the_events_of_an_image_come_in_order(self, harness: JobHarness) -> None:
         events = harness.make()
         assert kinds(events) == [
             *("Started", "Submitting", "Accepted", "Succeeded", "Downloading", "Finished")
@@ -56,8 +56,8 @@ class TestTheOrderOfThings:
         assert events[2] == Accepted(key="1", ref=task.ref, task_id=bodies.TASK)
         assert {event.key for event in events} == {"1"}
 
-    def test_the_row_is_there_before_anything_leaves(self, harness: JobHarness) -> None:
-        """Written, then marked as leaving, then given its id: each before the next step."""
+    def test_the_task_is_recorded_before_anything_is_sent(self, harness: JobHarness) -> None:
+        """Written, then marked as sending, then given its id, each before the next step."""
         states: list[tuple[str, State]] = []
 
         def look(event: Event) -> None:
@@ -80,35 +80,43 @@ class TestTheOrderOfThings:
         ]
         assert seen == [State.SENDING]
 
-    def test_without_waiting_it_ends_when_it_is_accepted(self, harness: JobHarness) -> None:
+    def test_without_waiting_the_job_ends_when_the_task_is_accepted(
+        self, harness: JobHarness
+    ) -> None:
         events = harness.make(wait=False, save=False)
         assert isinstance(events[-1], Finished)
         assert events[-1].task.state is State.RUNNING
         assert harness.requested == ["kontext/generate"]
 
 
-class TestAJournalThatFails:
-    """The disk is full at the worst of moments."""
+class TestFullDisk:
+    """The journal cannot be written at one step of a submission."""
 
-    def test_before_the_submission_nothing_leaves(self, harness: JobHarness) -> None:
+    def test_nothing_is_sent_if_it_cannot_be_recorded(self, harness: JobHarness) -> None:
         harness.fail_journal("NEW.sent_at IS NOT NULL")
         error = failure(harness.make()).error
         assert error.code is Code.JOURNAL
         assert harness.requested == []
 
-    def test_after_the_acceptance_the_id_is_reported(self, harness: JobHarness) -> None:
-        """The id is needed to find the paid task again."""
+    def test_the_id_of_a_task_that_cannot_be_recorded_is_reported(
+        self, harness: JobHarness
+    ) -> None:
+        """It is needed to download the paid image."""
         harness.fail_journal("NEW.task_id IS NOT NULL")
         error = failure(harness.make()).error
         assert (error.code, error.task_id) == (Code.JOURNAL, bodies.TASK)
         assert f"task `{bodies.TASK}` is paid for" in error.message
         assert error.hint == f"fluxcli download {bodies.TASK}"
 
-    def test_a_slot_that_is_not_given_back_hides_no_result(self, harness: JobHarness) -> None:
+    def test_a_slot_that_cannot_be_released_does_not_stop_the_job(
+        self, harness: JobHarness
+    ) -> None:
         harness.fail_limiter()
         assert isinstance(harness.make()[-1], Finished)
 
-    def test_an_unknown_outcome_is_unknown_all_the_same(self, harness: JobHarness) -> None:
+    def test_an_unknown_outcome_that_cannot_be_recorded_is_not_sent_again(
+        self, harness: JobHarness
+    ) -> None:
         harness.fail_journal("NEW.state = 'unknown'")
         harness.answers["kontext/generate"] = [httpx.ReadError("reset")]
         assert failure(harness.make()).error.code is Code.OUTCOME_UNKNOWN
@@ -116,8 +124,8 @@ class TestAJournalThatFails:
         assert harness.requested == ["kontext/generate"]
 
 
-class TestAnUnknownOutcome:
-    def test_says_what_happened_and_how_a_person_settles_it(self, harness: JobHarness) -> None:
+class TestUnknownOutcome:
+    def test_the_error_names_the_cause_and_how_to_settle_it(self, harness: JobHarness) -> None:
         harness.answers["kontext/generate"] = [httpx.ReadError("reset")]
         error = failure(harness.make()).error
         (task,) = harness.journal.recent(None)
@@ -131,13 +139,13 @@ class TestAnUnknownOutcome:
         assert "https://kie.ai/logs" in (error.hint or "")
         assert f"`fluxcli status {task.ref} --settle TASKID`" in (error.hint or "")
 
-    def test_of_which_nothing_more_is_known(self) -> None:
+    def test_without_a_cause_the_error_reports_that_no_answer_came(self) -> None:
         error = unsettled("abc", None, API_URL)
         assert (error.ref, error.message[-14:]) == ("abc", "no answer came")
 
 
-class TestSendingAgain:
-    def test_what_was_refused_in_passing(self, harness: JobHarness) -> None:
+class TestRetry:
+    def test_a_passing_refusal_is_sent_again(self, harness: JobHarness) -> None:
         harness.answers["kontext/generate"] = [refusal(455), refusal(455), answer(bodies.GENERATE)]
         events = harness.make()
         pauses = [event.seconds for event in events if isinstance(event, Trouble)]
@@ -145,7 +153,7 @@ class TestSendingAgain:
         assert isinstance(events[-1], Finished)
         assert len(harness.journal.recent(None)) == 1
 
-    def test_after_the_pause_that_the_service_asks_for(self, harness: JobHarness) -> None:
+    def test_the_pause_is_the_one_in_retry_after(self, harness: JobHarness) -> None:
         later = answer(b'{"code":455,"msg":"x"}', retry_after="33")
         harness.answers["kontext/generate"] = [later, answer(bodies.GENERATE)]
         (trouble,) = (event for event in harness.make() if isinstance(event, Trouble))
@@ -153,7 +161,7 @@ class TestSendingAgain:
 
     @pytest.mark.parametrize("retry_after", ["0", "-3", "0.2", "soon"])
     @pytest.mark.parametrize("timeout", [12.0, 900.0])
-    def test_at_most_once_a_second_even_if_the_service_asks_for_more(
+    def test_it_is_sent_once_a_second_at_most_whatever_retry_after_is(
         self, harness: JobHarness, retry_after: str, timeout: float
     ) -> None:
         content = b'{"code":455,"msg":"x"}'
@@ -169,14 +177,14 @@ class TestSendingAgain:
         assert min(pauses) >= 1.0
         assert moments[-1] - moments[0] <= min(timeout, 120.0)
 
-    def test_not_if_that_is_beyond_the_time(self, harness: JobHarness) -> None:
+    def test_a_pause_beyond_the_timeout_is_not_waited_for(self, harness: JobHarness) -> None:
         later = answer(b'{"code":455,"msg":"x"}', retry_after="300")
         harness.answers["kontext/generate"] = [later]
         assert failure(harness.make()).error.code is Code.MAINTENANCE
         assert harness.requested == ["kontext/generate"]
 
     @pytest.mark.parametrize(("timeout", "most"), [(900.0, 120.0), (30.0, 30.0), (0.5, 0.5)])
-    def test_within_two_minutes_and_within_the_timeout(
+    def test_retries_end_after_two_minutes_and_at_the_timeout(
         self, harness: JobHarness, timeout: float, most: float
     ) -> None:
         harness.answers["kontext/generate"] = [refusal(455)]
@@ -190,28 +198,32 @@ class TestSendingAgain:
         assert moments[-1] - moments[0] <= most
         assert harness.journal.recent(None)[0].state is State.REFUSED
 
-    def test_a_reached_limit_delays_every_process(self, harness: JobHarness) -> None:
-        """The refusal shows that another machine uses the account; its window is waited for."""
+    def test_a_429_fills_the_submission_limit_of_the_account(self, harness: JobHarness) -> None:
+        """Another machine must be using the account, so the whole window is waited for."""
         harness.answers["kontext/generate"] = [refusal(429), answer(bodies.GENERATE)]
         events = harness.make()
         (trouble,) = (event for event in events if isinstance(event, Trouble))
         assert (trouble.error.code, trouble.seconds) == (Code.RATE_LIMITED, 10.0)
         assert isinstance(events[-1], Finished)
 
-    def test_not_after_its_time_though_a_slot_comes_late(self, harness: JobHarness) -> None:
-        """Others took all slots while it paused: what waits past its time is not sent."""
+    def test_nothing_is_sent_after_the_timeout_even_with_a_free_slot(
+        self, harness: JobHarness
+    ) -> None:
+        """Other processes took all slots during the pause."""
         harness.answers["kontext/generate"] = [refusal(455), answer(bodies.GENERATE)]
 
-        def crowd(event: Event) -> None:
+        def take_all_slots(event: Event) -> None:
             if isinstance(event, Trouble):
                 harness.journal.submission_limiter.saturate("a", 10.0)
 
-        assert failure(harness.make(timeout=3.0, during=crowd)).error.code is Code.MAINTENANCE
+        assert (
+            failure(harness.make(timeout=3.0, during=take_all_slots)).error.code is Code.MAINTENANCE
+        )
         assert harness.requested == ["kontext/generate"]
         harness.clock.sleep(10)
         assert all(harness.journal.submission_limiter.acquire("a")[0] for _ in range(20))
 
-    def test_what_was_refused_for_good_is_not(self, harness: JobHarness) -> None:
+    def test_a_final_refusal_is_not_sent_again(self, harness: JobHarness) -> None:
         harness.answers["kontext/generate"] = [refusal(402)]
         found = failure(harness.make())
         assert found.error.code is Code.CREDITS_INSUFFICIENT
@@ -220,10 +232,8 @@ class TestSendingAgain:
         assert harness.requested == ["kontext/generate"]
 
 
-class TestTheLimit:
-    def test_waiting_for_a_slot_is_reported_once_and_is_not_a_failure(
-        self, harness: JobHarness
-    ) -> None:
+class TestLimit:
+    def test_waiting_for_a_slot_is_reported_once_and_is_no_error(self, harness: JobHarness) -> None:
         harness.journal.submission_limiter.saturate("a", 10.0)
         events = harness.make()
         assert kinds(events)[:3] == ["Started", "Held", "Submitting"]
@@ -231,15 +241,15 @@ class TestTheLimit:
         assert held.key == "1"
         assert held.seconds == pytest.approx(10.0)
 
-    def test_a_submission_that_never_left_gives_its_slot_back(self, harness: JobHarness) -> None:
+    def test_a_submission_that_was_not_sent_releases_its_slot(self, harness: JobHarness) -> None:
         harness.fail_journal("NEW.sent_at IS NOT NULL")
         harness.make()
         taken = [harness.journal.submission_limiter.acquire("a")[0] for _ in range(20)]
         assert all(taken)
 
 
-class TestEarlierResults:
-    """The image of an earlier task as the input: by its link, a renewed link, or its file."""
+class TestResultAsInput:
+    """The image of an earlier task as the input: its link, a renewed link, or its file."""
 
     LINK = "https://earlier.invalid/r.png"
 
@@ -249,16 +259,14 @@ class TestEarlierResults:
     def used(self, harness: JobHarness) -> str | None:
         return harness.journal.recent(None)[0].request.input_image
 
-    def test_a_link_that_works_is_used_and_requested_once(
-        self, harness: JobHarness, png: bytes
-    ) -> None:
+    def test_a_working_link_is_used_and_checked_once(self, harness: JobHarness, png: bytes) -> None:
         harness.answers["earlier.invalid"] = [answer(png)]
         harness.make(source=self.source())
         harness.make(source=self.source(), output="b.jpg", fingerprint="g")
         assert self.used(harness) == self.LINK
         assert harness.requested.count("earlier.invalid") == 1
 
-    def test_a_link_whose_host_cannot_be_asked_is_used(self, harness: JobHarness) -> None:
+    def test_a_link_that_cannot_be_checked_is_used(self, harness: JobHarness) -> None:
         harness.answers["earlier.invalid"] = [answer(b"", 503)]
         harness.make(source=self.source())
         assert self.used(harness) == self.LINK
@@ -269,7 +277,9 @@ class TestEarlierResults:
         harness.make(source=self.source())
         assert self.used(harness) == "https://renewed.invalid/r.png"
 
-    def test_else_the_saved_file_is_uploaded(self, harness: JobHarness, png: bytes) -> None:
+    def test_a_link_that_cannot_be_renewed_is_replaced_by_an_upload(
+        self, harness: JobHarness, png: bytes
+    ) -> None:
         saved = harness.folder / "earlier.png"
         saved.write_bytes(png)
         harness.answers |= {
@@ -280,7 +290,7 @@ class TestEarlierResults:
         assert harness.requested.count("file-stream-upload") == 1
         assert (self.used(harness) or "").endswith("w5dsj9ctw1.jpg")
 
-    def test_without_either_nothing_is_sent(self, harness: JobHarness) -> None:
+    def test_without_link_and_file_nothing_is_sent(self, harness: JobHarness) -> None:
         harness.answers |= {
             "earlier.invalid": [answer(b"", 404)],
             "download-url": [refusal(422, "url is wrong")],
@@ -290,7 +300,7 @@ class TestEarlierResults:
         assert "nothing was sent" in failed.error.message
         assert "kontext/generate" not in harness.requested
 
-    def test_a_renewal_that_fails_in_passing_is_tried_again(self, harness: JobHarness) -> None:
+    def test_a_renewal_is_retried_after_a_passing_error(self, harness: JobHarness) -> None:
         renewed = answer(b'{"code":200,"data":"https://renewed.invalid/r.png"}')
         harness.answers |= {
             "earlier.invalid": [answer(b"", 404)],
@@ -298,7 +308,7 @@ class TestEarlierResults:
         }
         assert isinstance(harness.make(source=self.source())[-1], Finished)
 
-    def test_a_refused_key_ends_it_before_anything_is_sent(self, harness: JobHarness) -> None:
+    def test_a_refused_key_ends_the_job_before_anything_is_sent(self, harness: JobHarness) -> None:
         harness.answers |= {"earlier.invalid": [answer(b"", 404)], "download-url": [refusal(401)]}
         assert failure(harness.make(source=self.source())).error.code is Code.AUTH_REFUSED
         assert "kontext/generate" not in harness.requested
@@ -306,17 +316,17 @@ class TestEarlierResults:
 
 @pytest.fixture
 def source(harness: JobHarness, png: bytes) -> Source:
-    """A local picture to edit."""
+    """A local image to edit."""
     (harness.folder / "photo.png").write_bytes(png)
     picture = read_input(harness.folder / "photo.png")
     return Source(identity=f"sha256:{picture.sha256}", input=picture)
 
 
-class TestUploading:
-    def test_before_the_submission_under_a_name_of_its_own(
+class TestUpload:
+    def test_the_input_is_uploaded_first_under_a_unique_name(
         self, harness: JobHarness, source: Source
     ) -> None:
-        """The same name would overwrite, and may serve stale bytes."""
+        """The same name would overwrite an earlier upload, and a cache may serve that one."""
         sent: list[bytes] = []
 
         def act(call: httpx.Request) -> httpx.Response:
@@ -336,31 +346,35 @@ class TestUploading:
         assert task.request.input_image.endswith("w5dsj9ctw1.jpg")
         assert task.source == source.identity
 
-    def test_again_after_what_passes(self, harness: JobHarness, source: Source) -> None:
+    def test_an_upload_is_retried_after_passing_errors(
+        self, harness: JobHarness, source: Source
+    ) -> None:
         good = answer(bodies.UPLOADED)
         harness.answers["file-stream-upload"] = [httpx.ReadError("reset"), refusal(500), good]
         events = harness.make(source=source)
         assert kinds(events).count("Uploading") == 3
         assert isinstance(events[-1], Finished)
 
-    def test_not_for_ever(self, harness: JobHarness, source: Source) -> None:
+    def test_retries_of_an_upload_end(self, harness: JobHarness, source: Source) -> None:
         harness.answers["file-stream-upload"] = [httpx.ReadError("reset")]
         began = harness.clock.monotonic()
         assert failure(harness.make(source=source)).error.code is Code.NETWORK
         assert harness.clock.monotonic() - began <= 120
         assert "kontext/generate" not in harness.requested
 
-    def test_once_for_many(self, harness: JobHarness, source: Source) -> None:
+    def test_an_input_is_uploaded_once_for_several_images(
+        self, harness: JobHarness, source: Source
+    ) -> None:
         harness.make(source=source)
         events = harness.make(source=source, output="other.jpg", fingerprint="g")
         (uploaded,) = (event for event in events if isinstance(event, Uploaded))
         assert uploaded == Uploaded(key="1", reused=True)
         assert not any(isinstance(event, Uploading) for event in events)
 
-    def test_not_if_another_did_it_meanwhile(
+    def test_an_upload_by_another_process_is_reused(
         self, harness: JobHarness, source: Source, png: bytes
     ) -> None:
-        """Many begin with the same picture at once; those who waited use the first's."""
+        """Several jobs begin with the same input; those that waited use the first upload."""
         assert source.input is not None
         sha256 = source.input.sha256
 
@@ -374,7 +388,7 @@ class TestUploading:
         assert harness.journal.recent(None)[0].request.input_image == "https://h.invalid/x.png"
 
     @pytest.mark.parametrize("http", [403, 404, 410])
-    def test_again_if_the_host_no_longer_has_it(
+    def test_an_upload_that_the_host_no_longer_has_is_repeated(
         self, harness: JobHarness, source: Source, http: int
     ) -> None:
         assert source.input is not None
@@ -386,17 +400,17 @@ class TestUploading:
         assert harness.requested.count("file-stream-upload") == 1, "the new one is used from now on"
 
     @pytest.mark.parametrize("trouble", [answer(b"", 503), httpx.ConnectError("no route")])
-    def test_not_if_its_host_cannot_be_asked(
+    def test_an_upload_that_cannot_be_checked_is_reused(
         self, harness: JobHarness, source: Source, trouble: Act
     ) -> None:
-        """The service may be able to read what this machine cannot."""
+        """The service may reach a host that this machine cannot."""
         assert source.input is not None
         harness.journal.uploads.keep("a", source.input.sha256, "https://h.invalid/x.png")
         harness.answers["h.invalid"] = [trouble]
         harness.make(source=source)
         assert "file-stream-upload" not in harness.requested
 
-    def test_a_webp_keeps_its_ending(self, harness: JobHarness) -> None:
+    def test_an_uploaded_webp_keeps_its_ending(self, harness: JobHarness) -> None:
         sent: list[bytes] = []
 
         def act(call: httpx.Request) -> httpx.Response:
@@ -413,7 +427,7 @@ class TestUploading:
         ("size", "way"),
         [(1_000_000, "file-base64-upload"), (1_000_001, "file-stream-upload")],
     )
-    def test_what_was_piped_in_goes_in_one_call_if_it_is_small(
+    def test_a_small_input_from_stdin_is_uploaded_as_base64(
         self, harness: JobHarness, jpeg: bytes, size: int, way: str
     ) -> None:
         sent: list[bytes] = []
@@ -432,28 +446,30 @@ class TestUploading:
         assert f"{picture.sha256[:16]}-{task.ref}.jpg".encode() in sent[0]
         assert b"image/jpeg" in sent[0]
 
-    def test_a_file_that_went_away(self, harness: JobHarness, source: Source) -> None:
+    def test_an_input_removed_before_the_upload_is_an_error(
+        self, harness: JobHarness, source: Source
+    ) -> None:
         (harness.folder / "photo.png").unlink()
         error = failure(harness.make(source=source)).error
         assert (error.code, error.status) == (Code.INPUT_UNREADABLE, 2)
         assert "cannot be read any more" in error.message
         assert harness.requested == []
 
-    def test_a_url_is_passed_on(self, harness: JobHarness) -> None:
+    def test_a_url_as_input_is_not_uploaded(self, harness: JobHarness) -> None:
         url = "https://example.com/a.png"
         harness.make(source=Source(identity=url, url=url))
         assert "file-stream-upload" not in harness.requested
         assert harness.journal.recent(None)[0].request.input_image == url
 
 
-class TestTakingUp:
-    def test_an_accepted_task(self, harness: JobHarness) -> None:
+class TestResume:
+    def test_an_accepted_task_is_not_submitted_again(self, harness: JobHarness) -> None:
         accepted(harness.journal, "e730")
         events = harness.make()
         assert kinds(events)[0] == "Resumed"
         assert "kontext/generate" not in harness.requested
 
-    def test_a_lost_one_asks_for_a_person(self, harness: JobHarness) -> None:
+    def test_a_submission_without_a_recorded_answer_is_unknown(self, harness: JobHarness) -> None:
         run = harness.journal.open_run("f", new=False)
         request_for = accepted(harness.journal, "other", "g")
         task = harness.journal.begin(run, request_for.request, source=None, output="/x")
@@ -464,7 +480,9 @@ class TestTakingUp:
         assert "the process ended while the answer was awaited" in error.message
         assert harness.requested == []
 
-    def test_one_that_never_left_goes_on_under_its_name(self, harness: JobHarness) -> None:
+    def test_a_task_that_was_never_sent_is_submitted_under_its_ref(
+        self, harness: JobHarness
+    ) -> None:
         run = harness.journal.open_run("f", new=False)
         request_for = accepted(harness.journal, "other", "g")
         task = harness.journal.begin(
