@@ -142,12 +142,12 @@ def test_sandbox_works_without_a_key(world: World) -> None:
 def test_a_lost_answer_of_the_sandbox_is_found_in_its_own_list(
     world: World, *, is_served: bool
 ) -> None:
-    """No hint of a stand-in's task names the paid service's page."""
+    """No hint about a task of the sandbox names the paid service's page."""
     with served(world, "--seconds", "0", "--fault", "submit:reset") as (_, exported):
         flag = [] if is_served else ["--sandbox"]
         env = exported if is_served else {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
         make = ["generate", "a fox\tand a hen", "-o", "k.png", *flag]
-        # The command, and what is said of it later.
+        # The first error, and the one of the same command run again.
         errors = [world.run(*make, env=env) for _ in range(2)]
         assert [ran.status for ran in errors] == [11, 11]
         ref = world.run("status", "--offline", "--json", *flag, env=env).records[0]["ref"]
