@@ -39,6 +39,13 @@ class Resumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitingInput(Event):
+    """The input is the image of a task that still runs."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uploading(Event):
     """The input image is being uploaded to the service."""
 

@@ -188,7 +188,10 @@ class Journal(RunRecords):
         seconds: float | None,
         credits: float | None = None,  # noqa: A002 - the column's name
     ) -> Task:
-        """Record that the service has finished it; the service can be read again."""
+        """Record that the service has finished it; the service can be read again.
+
+        Another process, that polled the same task, may have saved it since: it stays saved.
+        """
         return self._set(
             ref,
             lasting=False,
@@ -214,8 +217,13 @@ class Journal(RunRecords):
         )
 
     def _set(self, ref: str, *, lasting: bool = True, **values: object) -> Task:
+        """Write values of a task; return it. A saved task that is `succeeded` stays saved."""
         names = ", ".join(f"{name} = ?" for name in values)
         with self._store.writing(lasting=lasting) as db:
+            if values.get("state") is State.SUCCEEDED:
+                query = "SELECT state FROM tasks WHERE ref = ?"
+                (state,) = db.execute(query, (ref,)).fetchone()
+                values["state"] = state if state == State.SAVED else State.SUCCEEDED
             db.execute(f"UPDATE tasks SET {names} WHERE ref = ?", (*values.values(), ref))  # noqa: S608 - our own names
             row = db.execute("SELECT * FROM tasks WHERE ref = ?", (ref,)).fetchone()
         return task_of(row, held=True)

@@ -249,6 +249,8 @@ def _warning(event: events.Warned, style: Style) -> str:
 def _plain(event: Event, stage: Stage, elapsed: float) -> str:
     """A stage in plain words, with what only its event knows."""
     match event:
+        case events.AwaitingInput(task_id=task_id):
+            return f"waiting for task {visible(task_id)}, the input"
         case events.Uploading():
             return f"uploading {visible(event.name)} ({size(event.bytes)})"
         case events.Held(seconds=seconds):

@@ -28,10 +28,12 @@ _NARROW_STAGE_WIDTH: Final = 11
 _TIME_WIDTH: Final = len("59 s of about 59 s")
 _BRIEF_TIME_WIDTH: Final = len("59 m 59 s")
 _SHORTEST_LABEL: Final = 6
-_NARROW_WORDS: Final = {Stage.HELD: "waiting", Stage.RUNNING: "running"}
+_NARROW_WORDS: Final = {Stage.AWAITING: "waiting", Stage.HELD: "waiting", Stage.RUNNING: "running"}
 # The kinds: 0 is working, 1 waits, 2 needs attention, 3 is done.
 _KINDS: Final = {
-    **dict.fromkeys((Stage.PREPARING, Stage.HELD, Stage.RETRYING, Stage.RUNNING), 1),
+    **dict.fromkeys(
+        (Stage.PREPARING, Stage.AWAITING, Stage.HELD, Stage.RETRYING, Stage.RUNNING), 1
+    ),
     **dict.fromkeys(BAD, 2),
     **dict.fromkeys(DONE, 3),
 }

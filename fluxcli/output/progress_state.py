@@ -20,6 +20,7 @@ class Stage(StrEnum):
     """The stage of an image, in the words that people read."""
 
     PREPARING = "preparing"
+    AWAITING = "waiting for input"
     UPLOADING = "uploading"
     HELD = "waiting for a slot"
     SUBMITTING = "submitting"
@@ -60,6 +61,7 @@ _SUMMARY: Final = {
 
 _STAGES: Final[dict[type[Event], Stage]] = {
     events.Started: Stage.PREPARING,
+    events.AwaitingInput: Stage.AWAITING,
     events.Uploading: Stage.UPLOADING,
     events.Uploaded: Stage.PREPARING,
     events.Held: Stage.HELD,

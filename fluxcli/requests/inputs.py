@@ -234,7 +234,8 @@ def _earlier(name: str, environment: RequestEnvironment) -> Source:
     """Return the result of an earlier task: its URL, and the file that it was saved to.
 
     Whether the service still has it, the service reports when it is needed; our clock may be
-    wrong. With neither, the source has the error: a run that is paid for needs no input.
+    wrong. One that still runs is waited for. With none of these, the source has the error: a run
+    that is paid for needs no input.
     """
     task = environment.find(name)
     if task is None:
@@ -247,6 +248,8 @@ def _earlier(name: str, environment: RequestEnvironment) -> Source:
     path = task.picture.path if task.picture else None
     if task.url is not None:
         return Source(identity=identity, url=task.url, is_result=True, saved=path)
+    if task.state is State.RUNNING:
+        return Source(identity=identity, unfinished=task)
     try:
         if path is None or not path.exists():
             raise _no_image(task)
@@ -256,11 +259,5 @@ def _earlier(name: str, environment: RequestEnvironment) -> Source:
 
 
 def _no_image(task: Task) -> FluxError:
-    if task.state is State.RUNNING:
-        return FluxError(
-            Code.INPUT_UNREADABLE,
-            f"task `{task.task_id}` is not finished yet",
-            hint=f"fluxcli download {task.task_id}",
-        )
     named = task.task_id or task.ref
     return FluxError(Code.EXPIRED, f"the image of task `{named}` is no longer available")

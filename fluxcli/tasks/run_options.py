@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxcli.files.image_check import Input
     from fluxcli.files.output_path import OutputTarget
     from fluxcli.journal.journal import Journal
-    from fluxcli.task_types import Picture, Request
+    from fluxcli.task_types import Picture, Request, Task
 
 PASSING: Final = (Code.NETWORK, Code.SERVICE_ERROR, Code.MAINTENANCE, Code.RATE_LIMITED)
 """Errors that may pass, in calls that are free and may be repeated."""
@@ -51,6 +51,7 @@ class Source:
     `identity` identifies it: the URL, `sha256:…` of the bytes, or `task:…`. With neither,
     `error` is the reason, and nothing can be made from it. `is_result`: the URL is the result of
     an earlier task, which the service may have dropped; `saved` is the file it was saved to.
+    `unfinished` is the earlier task while it still runs: its image is waited for.
     """
 
     identity: str
@@ -59,6 +60,7 @@ class Source:
     error: FluxError | None = None
     is_result: bool = False
     saved: Path | None = None
+    unfinished: Task | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,8 @@ class RunOptions:
 class TaskServices:
     """Client, journal and clock, shared by all images of a run. `account` is a short hash.
 
-    `available` are the links to inputs that were found to work in this run.
+    `available` are the links to inputs that were found to work in this run, `polled_inputs` the
+    tasks that an edit of this run polls for their images: by the ref, the edit's key.
     """
 
     service: Service
@@ -107,6 +110,7 @@ class TaskServices:
     account: str
     uploading: threading.Lock = field(default_factory=threading.Lock)
     available: set[str] = field(default_factory=set)
+    polled_inputs: dict[str, str] = field(default_factory=dict)
 
 
 class RetryBudget:

@@ -17,6 +17,7 @@ from fluxcli.events import Accepted, Held, Submitting, Warned
 from fluxcli.journal.lookup import where_listed
 from fluxcli.prices_and_limits import WINDOW_SECONDS
 from fluxcli.tasks.input_link import InputLink
+from fluxcli.tasks.input_task import finished_source
 from fluxcli.tasks.run_options import RetryBudget, Wait
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Submitter:
     def __init__(self, key: str, services: TaskServices, options: RunOptions) -> None:
         self._key = key
         self._services = services
+        self._options = options
         self._seconds = min(options.timeout, RESEND_SECONDS)
 
     def submit(
@@ -49,6 +51,7 @@ class Submitter:
             FluxError: it was refused, or its outcome is unknown (OUTCOME_UNKNOWN).
         """
         if source is not None:
+            source = yield from finished_source(self._key, self._services, self._options, source)
             link = InputLink(self._key, self._services, self._seconds)
             request = replace(request, input_image=(yield from link.resolve(task, source)))
         return (yield from self._submitted(task, request))

@@ -129,12 +129,6 @@ class TestWhereTheInputComesFrom:
         ran = box.run("edit", "@last", "night", "--json")
         assert (ran.status, ran.code) == (8, "expired")
 
-    def test_a_result_that_is_not_there_yet(self, box: World) -> None:
-        (task_id,) = box.run("generate", "a fox", "--no-wait").lines
-        ran = box.run("edit", f"@{task_id}", "night", "--json")
-        assert (ran.status, ran.code) == (2, "input_unreadable")
-        assert f"hint: fluxcli download {task_id}" in ran.err
-
     def edited(self, box: World, path: str) -> str | None:
         """Return the image that an edit was made from, from the sandbox's store."""
         task_id = path.rpartition("-")[2].partition(".")[0]
@@ -255,3 +249,59 @@ def test_both_words_are_needed(box: World) -> None:
     assert ran.status == 2
     assert "there is no prompt" in ran.err
     assert 'hint: fluxcli edit photo.png "make it night"' in ran.err
+
+
+class TestAnInputThatIsStillMade:
+    """The image of a task that runs is waited for, at no cost."""
+
+    @pytest.fixture(params=["@last", "@{id}", "@{start}"])
+    def named(self, box: World, request: pytest.FixtureRequest) -> str:
+        """Return how the task is named."""
+        (task,) = box.run("generate", "a fox", "--no-wait").lines
+        return str(request.param).format(id=task, start=task[:8])
+
+    def test_the_edit_waits_for_it(self, box: World, named: str) -> None:
+        ran = box.run("edit", named, "make it night", "-o", "night.png")
+        assert (ran.status, spent(box)) == (0, 10)
+        task = box.run("status", "--json").records[1]["task_id"]
+        assert f"waiting for task {task}, the input" in ran.err
+        assert box.run("edit", named, "make it night", "-o", "night.png").status == 0
+        assert spent(box) == 10
+
+    def test_with_no_wait_the_edit_is_submitted_once_the_input_is_there(
+        self, box: World, named: str
+    ) -> None:
+        ran = box.run("edit", named, "make it night", "--no-wait")
+        assert (ran.status, len(ran.lines), spent(box)) == (0, 1, 10)
+        assert box.run("download", "--unsaved").status == 0
+
+    def test_the_timeout_ends_the_waiting_and_nothing_is_sent(self, box: World, named: str) -> None:
+        make = ("edit", named, "make it night", "-o", "night.png")
+        ran = box.run(*make, "--timeout", "2", "--json")
+        assert (ran.status, ran.code, spent(box)) == (4, "timed_out", 5)
+        error = ran.record["error"]
+        assert f"fluxcli download {error['task_id']}" in error["hint"]
+        assert "its edit was not sent" in error["message"]
+        for _ in range(8):
+            if not (ran := box.run(*make, "--timeout", "2")).status:
+                break
+        assert (ran.status, spent(box)) == (0, 10)
+
+    @pytest.mark.parametrize("count", ["3", "20"])
+    def test_several_edits_poll_it_once_between_them(
+        self, box: World, named: str, count: str
+    ) -> None:
+        box.clock.sleep(60.0)  # The limit of submissions.
+        ran = box.run("edit", named, "night", "-n", count, "-o", "{n}.png", "--yes", "--debug")
+        assert (ran.status, spent(box)) == (0, 5 + 5 * int(count))
+
+    def test_a_failed_input_costs_nothing_and_is_named(self, box: World) -> None:
+        box.run("generate", "a fox", "--no-wait", env={"FLUXCLI_SANDBOX_FAULTS": "submit:failed"})
+        ran = box.run("edit", "@last", "make it night", "-o", "night.png", "--json")
+        assert (ran.status, ran.code, spent(box)) == (8, "generation_failed", 0)
+        assert "the input, task" in ran.record["error"]["message"]
+
+    def test_a_refused_key_ends_the_waiting(self, box: World, named: str) -> None:
+        faults = {"FLUXCLI_SANDBOX_FAULTS": "poll:401"}
+        assert box.run("edit", named, "night", env=faults).status == 3
+        assert spent(box) == 5

@@ -72,10 +72,16 @@ class TestEarlierImagesByName:
             assert box.run(*edit).lines == [str(box.cwd / "night.png")]
         assert spent(box) == 2 * PRICE
 
-    def test_an_edit_of_the_unfinished_edit_costs_nothing(self, box: World, first: str) -> None:
-        assert box.run("edit", f"@{first}", "make it night", "--no-wait").status == 0
-        assert box.run("edit", "@last", "make it day", "-o", "day.png").status == 2
-        assert spent(box) == 2 * PRICE
+    def test_an_edit_of_the_unfinished_edit_waits_for_it(self, box: World, first: str) -> None:
+        (second,) = box.run("edit", f"@{first}", "make it night", "--no-wait").lines
+        day = ("edit", "@last", "make it day", "-o", "day.png")
+        # The loop of a script ends by itself.
+        ended = [box.run(*day, "--timeout", "3").status for _ in range(6)]
+        assert ended[0] == 4
+        assert ended[-1] == 0
+        assert spent(box) == 3 * PRICE
+        (made,) = (one for one in box.run("status", "--json").records if one["prompt"][8:] == "day")
+        assert made["input"] == f"task:{second}"
 
 
 class TestSettling:

@@ -47,6 +47,15 @@ def test_a_whole_life(journal: Journal, clock: SwiftClock) -> None:
     assert journal.get(task.ref) == task
 
 
+def test_a_saved_task_stays_saved_when_another_process_reads_that_it_is_finished(
+    journal: Journal,
+) -> None:
+    task = journal.saved(accepted(journal, "e730").ref, picture())
+    again = journal.succeeded(task.ref, url="https://h/new", completed_at=NOON + 9, seconds=8.0)
+    assert (again.state, again.picture, again.url) == (State.SAVED, picture(), "https://h/new")
+    assert journal.unsaved() == []
+
+
 def test_a_ref_is_eight_unambiguous_letters(journal: Journal) -> None:
     """It is read aloud and typed in: no `0` that may be an `o`, no `1`, `i`, `l` or `u`."""
     run = journal.open_run("f", new=False)

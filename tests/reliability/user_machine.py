@@ -582,10 +582,6 @@ class UserMachine(RuleBasedStateMachine):
             statuses.append(ran.status)
             if ran.status == 0 or "there is no task yet" in ran.err:
                 return
-            if "is not finished yet" in ran.err:
-                # `@last` is another command's task; the hint is followed.
-                self.run("download", "--unsaved")
-                continue
             if ran.status == 2:
                 for place in slot.places:
                     (self.world.cwd / place).unlink(missing_ok=True)
