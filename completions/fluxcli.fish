@@ -147,7 +147,7 @@ complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new -f --force" -s f -l force -d 'Replace a file that exists; if the request is done, pay again for it'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --metadata" -l metadata -x -a 'none sidecar embed' -d 'Keep request, task and version in FILE.json or inside the image'
 complete -c fluxcli -n "__fluxcli_in generate edit download" -n "__fluxcli_new --skip-existing" -l skip-existing -d 'Make no image whose file exists'
-complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --timeout" -l timeout -x -d 'How long to wait for the result, as 90s, 15m or 2h; 0: no limit. A finished image may take up to 2 minutes more to download. [15m]'
+complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --timeout" -l timeout -x -d 'How long to wait for the result, as 90s, 15m or 2h; 0: no limit. The answer to a submission that was sent, and the download of a finished image, may each take up to 2 minutes more. [15m]'
 complete -c fluxcli -n "__fluxcli_in generate edit status download build" -n "__fluxcli_new --interval" -l interval -x -d 'The polling interval; adaptive if not given'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new -n --count" -s n -l count -x -d 'Number of images, 1 to 100'
 complete -c fluxcli -n "__fluxcli_in generate edit" -n "__fluxcli_new --new" -l new -d 'Pay again, even if this request is unfinished or done'

@@ -137,7 +137,7 @@ Register-ArgumentCompleter -Native -CommandName fluxcli -ScriptBlock {
         @{ Names = @('--skip-existing'); In = @('generate', 'edit', 'download')
             Again = $false; Help = 'Make no image whose file exists' }
         @{ Names = @('--timeout'); Takes = @(); In = @('generate', 'edit', 'status', 'download', 'build')
-            Again = $false; Help = 'How long to wait for the result, as 90s, 15m or 2h; 0: no limit. A finished image may take up to 2 minutes more to download. [15m]' }
+            Again = $false; Help = 'How long to wait for the result, as 90s, 15m or 2h; 0: no limit. The answer to a submission that was sent, and the download of a finished image, may each take up to 2 minutes more. [15m]' }
         @{ Names = @('--interval'); Takes = @(); In = @('generate', 'edit', 'status', 'download', 'build')
             Again = $false; Help = 'The polling interval; adaptive if not given' }
         @{ Names = @('-n', '--count'); Takes = @(); In = @('generate', 'edit')

@@ -64,8 +64,9 @@ class WaitOptions:
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="How long to wait for the result, as 90s, 15m or 2h; 0: no limit. A finished "
-            "image may take up to 2 minutes more to download. [15m]",
+            help="How long to wait for the result, as 90s, 15m or 2h; 0: no limit. The answer to a "
+            "submission that was sent, and the download of a finished image, may each take up to "
+            "2 minutes more. [15m]",
         ),
     ] = None
     interval: Annotated[

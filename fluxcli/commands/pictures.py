@@ -96,6 +96,8 @@ def _show_plan(
         resolved.names(),
         resolved.credits(selection.unpaid),
         _input_of(resolved),
+        images=len(resolved.pictures),
+        unpaid=selection.unpaid,
         preset=context.settings.text("preset"),
         again=flags.again,
         metadata=chosen_metadata(context),

@@ -63,7 +63,12 @@ def make_list(
         from fluxcli.output.dry_run import show_list_plan
 
         rows = [
-            (line.key, line.resolved.names()[0], line.resolved.first.request)
+            (
+                line.key,
+                line.resolved.names()[0],
+                line.resolved.first.request,
+                batch.selections[line.key].unpaid,
+            )
             for line in batch.lines
         ]
         show_list_plan(

@@ -160,7 +160,9 @@ def _money() -> Iterator[str]:
     yield "$ fluxcli status"
     yield "$ fluxcli download --unsaved"
     yield (
-        f"A timeout ends the waiting, never the task. The service keeps results for {RESULT_DAYS} "
+        "A timeout ends the waiting, never the task. The answer to a submission that was sent is "
+        "waited for beyond `--timeout`, up to 2 minutes: without it, it would be unknown "
+        f"whether the image is charged. The service keeps results for {RESULT_DAYS} "
         "days. Status 11 means that an answer was lost: the task may be charged. `fluxcli status "
         "REF` shows it; once you know from the account's log, `fluxcli status REF --settle TASKID` "
         "or `--settle not-charged` records it. Do not submit again before."

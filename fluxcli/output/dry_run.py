@@ -24,14 +24,27 @@ def show_dry_run(
     estimate: float,
     source: str | None,
     *,
+    images: int,
+    unpaid: int,
     preset: str | None = None,
     again: str | None = None,
     metadata: str = "none",
 ) -> None:
-    """Print what would be sent, one field a line; with `--json` as one object."""
+    """Print what would be sent, one field a line; with `--json` as one object.
+
+    `estimate` is for the `unpaid` ones of the `images`.
+    """
     if output.json:
         record = plan_record(
-            request, paths, estimate, source, preset=preset, again=again, metadata=metadata
+            request,
+            paths,
+            estimate,
+            source,
+            images=images,
+            unpaid=unpaid,
+            preset=preset,
+            again=again,
+            metadata=metadata,
         )
         output.record(record)
         return
@@ -42,6 +55,8 @@ def show_dry_run(
         ("input", source),
         *(("output", path) for path in paths),
         ("metadata", None if metadata == "none" else metadata),
+        ("images", images),
+        ("unpaid", None if unpaid == images else unpaid),
         ("estimated_credits", estimate),
     ]
     width = max(len(name) for name, _ in fields)
@@ -52,7 +67,7 @@ def show_dry_run(
 
 def show_list_plan(
     output: Output,
-    rows: Sequence[tuple[str, str, Request]],
+    rows: Sequence[tuple[str, str, Request, int]],
     estimate: float,
     *,
     unpaid: int,
@@ -61,18 +76,21 @@ def show_list_plan(
 ) -> None:
     """Print what a prompt list would make: number, output path and request of each image.
 
-    `estimate` is for the `unpaid` ones; with `--json` there is an object for each image.
+    A row ends with 1 if its image is still to be paid for, else 0. `estimate` is for the `unpaid`
+    ones; with `--json` there is an object for each image.
     """
     if output.json:
-        for _, path, request in rows:
-            estimate = output.prices()[request.model]
-            record = plan_record(request, [path], estimate, preset=preset, metadata=metadata)
+        for _, path, request, left in rows:
+            price = output.prices()[request.model] * left
+            record = plan_record(
+                request, [path], price, unpaid=left, preset=preset, metadata=metadata
+            )
             output.record(record)
         return
     fields = [field for field in asdict(rows[0][2]) if field not in {"mode", "prompt"}]
-    values = {field: {getattr(request, field) for *_, request in rows} for field in fields}
+    values = {field: {getattr(request, field) for *_, request, _ in rows} for field in fields}
     shared = [field for field in fields if len(values[field]) == 1]
-    for key, path, request in rows:
+    for key, path, request, _ in rows:
         chosen = [f for f in fields if f not in shared and getattr(request, f) is not None]
         own = [f"{field} {_text(getattr(request, field))}" for field in chosen]
         output.answer(f"{key}  {visible(path)}  {visible('  '.join([request.prompt, *own]))}")

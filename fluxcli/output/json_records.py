@@ -101,12 +101,15 @@ def plan_record(
     estimate: float,
     source: str | None = None,
     *,
+    images: int = 1,
+    unpaid: int = 1,
     preset: str | None = None,
     again: str | None = None,
     metadata: str | None = None,
 ) -> Record:
     """Return the object for a `--dry-run`: the request, its input, the outputs, the estimate.
 
+    `images` are asked for, `unpaid` of them are neither made nor paid for.
     `preset` is the name of the preset in use, `again` the task whose request is made again,
     `metadata` where the request is kept with the image.
     """
@@ -118,6 +121,8 @@ def plan_record(
         "preset": preset,
         "again": again,
         "metadata": metadata,
+        "images": images,
+        "unpaid": unpaid,
     }
 
 

@@ -86,6 +86,8 @@ DRY_RUN: Final = _document(
         "preset": _TEXT_OR_NULL,
         "again": _TEXT_OR_NULL,
         "metadata": _TEXT_OR_NULL,
+        "images": {"type": "integer", "minimum": 1},
+        "unpaid": {"type": "integer", "minimum": 0},
     },
 )
 

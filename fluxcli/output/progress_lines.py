@@ -124,9 +124,8 @@ class ProgressReporter(Progress):
         answers, images = (
             ("the answer", "image") if waiting == 1 else (f"{waiting} answers", "images")
         )
-        self._print(
-            f"waiting up to 5 s for {answers}; Ctrl-C again quits, and the {images} may be charged"
-        )
+        # 79 columns at most, so that it is one line of a terminal.
+        self._print(f"waiting up to 5 s for {answers}; Ctrl-C again quits, {images} may be charged")
 
     def _print(self, line: str) -> None:
         self._printed_at = self._run.clock.monotonic()

@@ -101,10 +101,25 @@ class TestDryRun:
 
     def test_as_json(self, box: World) -> None:
         record = box.run("generate", "a fox", "--dry-run", "-m", "max", "--json").record
-        fields = ["request", "outputs", "estimated_credits", "input", "preset", "again", "metadata"]
-        assert list(record) == fields
+        later = ["input", "preset", "again", "metadata", "images", "unpaid"]
+        assert list(record) == ["request", "outputs", "estimated_credits", *later]
         assert record["outputs"] == [str(box.cwd / "{prompt}-{id}.{ext}")]
         assert record["estimated_credits"] == 10
+
+    def test_it_counts_the_images_even_where_one_path_stands_for_all(self, box: World) -> None:
+        ran = box.run("generate", "a fox", "-n", "30", "--dry-run")
+        assert ["images", "30"] in [line.split() for line in ran.lines]
+        box.run("generate", "-p", "a fox", "-n", "2", "-o", "{n}.png", "--no-wait")
+        more = box.run("generate", "a fox", "-n", "2", "-o", "{n}.png", "--dry-run", "--json")
+        assert (more.record["images"], more.record["unpaid"]) == (2, 0)
+
+    def test_a_list_estimates_what_is_still_to_be_paid_line_by_line(self, box: World) -> None:
+        (box.cwd / "list").write_text("a fox\n")
+        make = ("generate", "--prompts", "list", "-o", "{n}.png")
+        assert box.run(*make).status == 0
+        (box.cwd / "list").write_text("a fox\na cat\n")
+        records = box.run(*make, "--dry-run", "--json").records
+        assert [(one["unpaid"], one["estimated_credits"]) for one in records] == [(0, 0), (1, 5)]
 
     def test_what_is_paid_for_already_is_not_estimated_again(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox.png", "--no-wait")

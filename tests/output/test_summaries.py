@@ -136,8 +136,23 @@ def test_after_ctrl_c_the_wait_for_the_answer_is_reported_once(
         progress.see(events.Submitting(key="1"))
         for _ in range(3):
             progress.tick()
-    text = "waiting up to 5 s for the answer; Ctrl-C again quits, and the image may be charged\n"
+    text = "waiting up to 5 s for the answer; Ctrl-C again quits, image may be charged\n"
     assert one.err.count(text) == 1
+    assert len(text) < 80
+
+
+def test_after_ctrl_c_a_hundred_awaited_answers_are_one_line_of_80_columns(
+    desk: Callable[..., Desk], request_for: Callable[..., Request]
+) -> None:
+    one = desk(color="never", interrupted=lambda: True)
+    with one.output.progress(100, None) as progress:
+        for number in range(1, 101):
+            progress.see(events.Started(key=str(number), ref="k7", request=request_for()))
+            progress.see(events.Submitting(key=str(number)))
+        progress.tick()
+    (line,) = [line for line in one.err.splitlines() if "waiting up to" in line]
+    assert line.startswith("waiting up to 5 s for 100 answers; Ctrl-C again quits")
+    assert len(line) < 80
 
 
 @pytest.mark.parametrize("accepted", [False, True])
