@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.output.display import Display
     from fluxcli.output.progress_lines import Progress
+    from fluxcli.system.terminal_query import Terminal, TerminalQuery
 
 _CHUNK = 64 * 1024
 
@@ -85,6 +86,8 @@ class Output:
         self.stdout_style = Style(terminal and is_colored(terminal=terminal, env=env, mode=color))
         self.stdout_marks = Marks.choose(self._out.can_show)
         self._display: Display | None = None
+        self._terminal: Terminal | None = None
+        self._query: TerminalQuery | None = None
 
     @property
     def stdout_is_terminal(self) -> bool:
@@ -290,18 +293,37 @@ class Output:
         If the terminal cannot, or the file is not an image, a note is printed; it is not a failure.
         """
         from fluxcli.output import preview
+        from fluxcli.system.terminal_query import cell_size
 
         if not self._err.is_terminal:
             self.note("`--preview` needs a terminal")
             return
-        try:
-            drawing = preview.draw(path, self._env, self._size(), colored=self._style.colored)
-        except preview.UnshowableError as error:
-            self.note(f"no preview: {error}")
-            self.hint("`--open` shows the image in the system's viewer")
-            return
+        canvas = preview.Canvas(
+            size=self._size(),
+            cell=cell_size(self._err.handle),
+            colored=self._style.colored,
+            unicode=self._err.can_show("▀"),
+            ask=self._ask_terminal,
+        )
         with self._cleared(), contextlib.suppress(OSError):
-            self._err.write_bytes(drawing)
+            try:
+                self._err.write_bytes(preview.draw(path, self._env, canvas))
+            except preview.UnshowableError as error:
+                self.note(f"no preview: {error}")
+                self.hint("`--open` shows the image in the system's viewer")
+
+    def _ask_terminal(self) -> Terminal:
+        """Return what the terminal reports of itself; it is asked once."""
+        if self._terminal is None:
+            from fluxcli.system.terminal_query import Terminal, TerminalQuery
+
+            handle = self._err.handle
+            if handle is None:
+                self._terminal = Terminal()
+            else:
+                self._query = TerminalQuery(handle, self._clock.monotonic)
+                self._terminal = self._query.ask()
+        return self._terminal
 
     # Prompts, printed on stderr and answered on stdin.
 
@@ -350,6 +372,8 @@ class Output:
 
     def restore_terminal(self) -> None:
         """Clear the live display at once, in a signal handler: the process is ending."""
+        if self._query is not None:
+            self._query.restore()
         if self._display is not None:
             self._display.clear_at_once()
 

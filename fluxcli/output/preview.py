@@ -3,6 +3,8 @@
 Four ways, the best one first: kitty's graphics protocol (PNG only), iTerm2's inline images,
 Sixel, and coloured half blocks, which any colour terminal has. All but a PNG for kitty and a
 file for iTerm2 need Pillow to read the image.
+
+The environment decides where it is certain; otherwise the terminal itself is asked.
 """
 
 from __future__ import annotations
@@ -11,77 +13,139 @@ import base64
 import io
 import os
 import re
+import struct
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from fluxcli.dataclass import dataclass
+from fluxcli.system.upgrade import install_command
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from fluxcli.system.terminal_query import Terminal
 
 Way = Literal["kitty", "iterm", "sixel", "blocks"]
 
 _WIDEST: Final = 60
 """Columns of a preview, at most."""
 
-_CELL_WIDTH: Final = 8
-"""Pixels of a column, for Sixel, which counts pixels; most terminals have more."""
+_CELL: Final = (8, 16)
+"""Pixels of a cell, where the terminal has not set them; most terminals have more."""
 
-_CELL_HEIGHT: Final = 16
 _SIXEL_COLORS: Final = 128
 _BAND: Final = 6
 _CHUNK: Final = 4096
 """Characters of base64 in one escape sequence: the kitty protocol's limit."""
 
+_PNG_HEAD: Final = 24
+"""The bytes of a PNG up to its width and height."""
+
+_GREYISH: Final = 16
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_KITTY_PROGRAMS: Final = frozenset({"ghostty"})
-_ITERM_PROGRAMS: Final = frozenset({"iTerm.app", "WezTerm", "vscode"})
+_KITTY_TERMS: Final = frozenset({"xterm-kitty", "xterm-ghostty"})
+_KITTY_NAMES: Final = ("kitty", "ghostty")
+_ITERM_NAMES: Final = ("iTerm", "WezTerm", "mintty")
 _SIXEL_TERMS: Final = ("foot", "mlterm", "contour", "yaft")
+_SILENT_TERMS: Final = frozenset({"dumb", "linux", "unknown"})
 _ITERM_SIGNATURES: Final = (_PNG, b"\xff\xd8\xff")
+_DIRECT_TERMS: Final = ("xterm-kitty", "xterm-ghostty", "foot", "alacritty", "contour", "wezterm")
+_DIRECT_NAMES: Final = (*_KITTY_NAMES, *_ITERM_NAMES, "vscode", "Hyper", "rio", "WarpTerminal")
 
 
 class UnshowableError(Exception):
     """The image cannot be shown in this terminal; the text is the reason."""
 
 
-def draw(path: Path, env: Mapping[str, str], size: tuple[int, int], *, colored: bool) -> bytes:
-    """Return what shows the image at `path` in a terminal of `size` (columns, lines).
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Where an image is drawn.
+
+    `size` is in columns and lines, `cell` the pixels of one if they are known. `colored` and
+    `unicode` are whether colours are wanted, and whether the encoding has a half block. `ask`
+    queries the terminal; it is called only where the environment leaves it open.
+    """
+
+    size: tuple[int, int]
+    cell: tuple[int, int] | None
+    colored: bool
+    unicode: bool
+    ask: Callable[[], Terminal]
+
+
+def draw(path: Path, env: Mapping[str, str], canvas: Canvas) -> bytes:
+    """Return what shows the image at `path` on a terminal.
 
     Raises:
         UnshowableError: the terminal cannot, or the file is not an image.
     """
-    columns = max(1, min(size[0] - 1, _WIDEST))
+    columns = max(1, min(canvas.size[0] - 1, _WIDEST))
+    lines = max(1, canvas.size[1] - 2)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UnshowableError((error.strerror or str(error)).lower()) from error
-    way = choose(env)
+    way = choose(env, canvas.ask)
     if way == "kitty":
-        return kitty(data if data.startswith(_PNG) else _as_png(path), columns)
+        png = data if data.startswith(_PNG) else _as_png(path)
+        return kitty(png, columns, lines)
     if way == "iterm" and data.startswith(_ITERM_SIGNATURES):
-        return iterm(data, columns)
+        return iterm(data, columns, lines)
     if way == "sixel":
-        return sixel(path, columns, max(1, size[1] - 2))
-    if not colored:
+        return sixel(path, columns, lines, canvas.cell or _CELL)
+    if not canvas.colored:
         raise UnshowableError("this terminal needs colour to show it, and colour is off")
-    return blocks(path, columns, max(1, size[1] - 2))
+    return blocks(path, columns, lines, direct=has_direct_color(env), unicode=canvas.unicode)
 
 
-def choose(env: Mapping[str, str]) -> Way:
-    """Return the best way that this terminal is known to have."""
-    if env.get("TMUX") or env.get("STY"):
-        # A multiplexer drops images, though it passes the variables of the terminal on.
+def choose(env: Mapping[str, str], ask: Callable[[], Terminal]) -> Way:
+    """Return the best way that this terminal is known to have.
+
+    A multiplexer passes the variables of the terminal on, but not its images: what it can show
+    itself is its own answer. GNU screen and Emacs show none.
+    """
+    program, term = env.get("TERM_PROGRAM", ""), env.get("TERM", "")
+    if env.get("STY") or env.get("INSIDE_EMACS") or term in _SILENT_TERMS:
         return "blocks"
-    program, term = env.get("TERM_PROGRAM"), env.get("TERM", "")
-    if env.get("KITTY_WINDOW_ID") or term in {"xterm-kitty", "xterm-ghostty"}:
+    nested = bool(env.get("TMUX") or env.get("ZELLIJ"))
+    known = None if nested else _known("kitty" if env.get("KITTY_WINDOW_ID") else program, term)
+    if known is not None:
+        return known
+    if not term:
+        return "blocks"
+    terminal = ask()
+    way = None if nested else _known(terminal.name, "")
+    if way is None and terminal.sixel:
+        # Visual Studio Code has iTerm2's images and Sixel, or, if they are switched off, neither.
+        way = "iterm" if program == "vscode" and not nested else "sixel"
+    return way or "blocks"
+
+
+def _known(name: str, term: str) -> Way | None:
+    """The way of a terminal by its name or `TERM`, where one of them makes it certain."""
+    if name.startswith(_KITTY_NAMES) or term in _KITTY_TERMS:
         return "kitty"
-    if program in _KITTY_PROGRAMS:
-        return "kitty"
-    if program in _ITERM_PROGRAMS:
+    if name.startswith(_ITERM_NAMES):
         return "iterm"
-    return "sixel" if term.startswith(_SIXEL_TERMS) else "blocks"
+    return "sixel" if term.startswith(_SIXEL_TERMS) else None
 
 
-def kitty(png: bytes, columns: int) -> bytes:
+def has_direct_color(env: Mapping[str, str]) -> bool:
+    """Return whether the terminal is known to have 24-bit colours, rather than 256."""
+    if env.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or env.get("WT_SESSION"):
+        return True
+    program, term = env.get("TERM_PROGRAM", ""), env.get("TERM", "")
+    nested = bool(env.get("TMUX") or env.get("STY"))
+    return term.startswith(_DIRECT_TERMS) or (not nested and program.startswith(_DIRECT_NAMES))
+
+
+def kitty(png: bytes, columns: int, lines: int) -> bytes:
     """Return a PNG in kitty's graphics protocol; the terminal sends no answer."""
+    if len(png) >= _PNG_HEAD:
+        width, height = struct.unpack(">II", png[16:_PNG_HEAD])
+        if width and height:
+            # A cell is about twice as high as it is wide.
+            columns, _ = _fitted(width, height, columns, lines * 2)
     text = base64.standard_b64encode(png)
     pieces = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
     last = len(pieces) - 1
@@ -92,20 +156,20 @@ def kitty(png: bytes, columns: int) -> bytes:
     return b"".join(parts) + b"\n"
 
 
-def iterm(data: bytes, columns: int) -> bytes:
-    """Return an image file in iTerm2's inline protocol."""
-    head = b"\x1b]1337;File=inline=1;size=%d;width=%d;preserveAspectRatio=1:"
-    return head % (len(data), columns) + base64.standard_b64encode(data) + b"\x07\n"
+def iterm(data: bytes, columns: int, lines: int) -> bytes:
+    """Return an image file in iTerm2's inline protocol; it keeps its shape within the size."""
+    head = b"\x1b]1337;File=inline=1;size=%d;width=%d;height=%d;preserveAspectRatio=1:"
+    return head % (len(data), columns, lines) + base64.standard_b64encode(data) + b"\x07\n"
 
 
-def sixel(path: Path, columns: int, lines: int) -> bytes:
+def sixel(path: Path, columns: int, lines: int, cell: tuple[int, int] = _CELL) -> bytes:
     """Return an image as Sixel, in bands of six rows of pixels, one layer a colour.
 
     Raises:
         UnshowableError: Pillow is not installed, or cannot read the file.
     """
     image = _loaded(path)
-    width, height = _fitted(image.width, image.height, columns * _CELL_WIDTH, lines * _CELL_HEIGHT)
+    width, height = _fitted(image.width, image.height, columns * cell[0], lines * cell[1])
     reduced = image.resize((width, height)).quantize(_SIXEL_COLORS)
     palette = reduced.getpalette()
     colors = len(palette) // 3
@@ -134,16 +198,44 @@ def _sixel_band(pixels: bytes, width: int, top: int, bottom: int) -> bytes:
     return b"$".join(shortened) + b"-"
 
 
-def blocks(path: Path, columns: int, lines: int) -> bytes:
+def blocks(path: Path, columns: int, lines: int, *, direct: bool, unicode: bool) -> bytes:
     """Return an image drawn in half blocks, two pixels a cell.
+
+    `direct` colours have 24 bits, others are of the 256 of xterm. Without `unicode` there is no
+    half block, and a pixel is a blank cell.
 
     Raises:
         UnshowableError: Pillow is not installed, or cannot read the file.
     """
     image = _loaded(path)
     width, height = _fitted(image.width, image.height, columns, lines * 2)
-    pixels = image.resize((width, height)).tobytes()
-    return _half_blocks(pixels, width, height)
+    pixels = image.resize((width, height if unicode else height // 2)).tobytes()
+    color = _direct_color if direct else _palette_color
+    stride = width * 3
+    below = stride if unicode else 0
+    rows = []
+    for top in range(0, len(pixels), stride + below):
+        cells = []
+        for at in range(top, top + stride, 3):
+            upper, lower = pixels[at : at + 3], pixels[at + below : at + below + 3]
+            ink = b"38;%s;" % color(upper) if unicode else b""
+            cell = b"\xe2\x96\x80" if unicode else b" "
+            cells.append(b"\x1b[%s48;%sm%s" % (ink, color(lower), cell))
+        rows.append(b"".join(cells) + b"\x1b[0m")
+    return os.linesep.encode().join(rows) + b"\n"
+
+
+def _direct_color(rgb: bytes) -> bytes:
+    return b"2;%d;%d;%d" % (rgb[0], rgb[1], rgb[2])
+
+
+def _palette_color(rgb: bytes) -> bytes:
+    """The nearest colour of xterm's cube of 6 x 6 x 6, or of its 24 greys."""
+    if max(rgb) - min(rgb) < _GREYISH:
+        grey = (sum(rgb) // 3 - 3) // 10
+        return b"5;%d" % (16 if grey < 0 else 231 if grey > 23 else 232 + grey)  # noqa: PLR2004 - xterm's palette
+    red, green, blue = (0 if part < 48 else 1 if part < 115 else (part - 35) // 40 for part in rgb)  # noqa: PLR2004 - xterm's palette
+    return b"5;%d" % (16 + 36 * red + 6 * green + blue)
 
 
 def _as_png(path: Path) -> bytes:
@@ -157,7 +249,7 @@ def _loaded(path: Path, *, reason: str = "drawing an image in this terminal") ->
     try:
         from PIL import Image
     except ImportError as error:
-        raise UnshowableError(f"{reason} needs Pillow: `pip install 'fluxcli[preview]'`") from error
+        raise UnshowableError(f"{reason} needs Pillow: `{install_command('preview')}`") from error
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
@@ -169,17 +261,3 @@ def _fitted(width: int, height: int, columns: int, rows: int) -> tuple[int, int]
     """The largest size of the same shape that fits; a whole number of pairs of rows."""
     scale = min(columns / width, rows / height)
     return max(1, round(width * scale)), max(2, round(height * scale / 2) * 2)
-
-
-def _half_blocks(pixels: bytes, width: int, height: int) -> bytes:
-    """Draw RGB `pixels`: of two, the upper one is a block's foreground, the lower one its back."""
-    stride = width * 3
-    lines = []
-    for top in range(0, height * stride, stride * 2):
-        cells = [
-            b"\x1b[38;2;%d;%d;%d;48;2;%d;%d;%dm\xe2\x96\x80"
-            % (*pixels[at : at + 3], *pixels[at + stride : at + stride + 3])
-            for at in range(top, top + stride, 3)
-        ]
-        lines.append(b"".join(cells) + b"\x1b[0m")
-    return os.linesep.encode().join(lines) + b"\n"

@@ -21,7 +21,7 @@ class TerminalStatus:
     """The sequences for one terminal; all are empty where it does not know them."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        nested = bool(env.get("TMUX") or env.get("STY"))
+        nested = bool(env.get("TMUX") or env.get("STY") or env.get("ZELLIJ"))
         known = bool(env.get("WT_SESSION")) or env.get("ConEmuANSI") == "ON"
         self._known = not nested and (known or env.get("TERM_PROGRAM") in _PROGRAMS)
         self.begin = _PUSH_TITLE if self._known else ""

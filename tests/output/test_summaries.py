@@ -142,9 +142,9 @@ def test_after_ctrl_c_the_wait_for_the_answer_is_reported_once(
 
 
 def test_after_ctrl_c_a_hundred_awaited_answers_are_one_line_of_80_columns(
-    desk: Callable[..., Desk], request_for: Callable[..., Request]
+    new_output: Callable[..., OutputHarness], request_for: Callable[..., Request]
 ) -> None:
-    one = desk(color="never", interrupted=lambda: True)
+    one = new_output(color="never", interrupted=lambda: True)
     with one.output.progress(100, None) as progress:
         for number in range(1, 101):
             progress.see(events.Started(key=str(number), ref="k7", request=request_for()))

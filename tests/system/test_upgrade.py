@@ -1,4 +1,4 @@
-"""The command that upgrades fluxcli is that of the program which installed it."""
+"""The commands that upgrade fluxcli or add an extra are those of the program which installed it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fluxcli.system.upgrade import upgrade_command
+from fluxcli.system.upgrade import install_command, upgrade_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,3 +23,16 @@ if TYPE_CHECKING:
 def test_the_installer_upgrades(tmp_path: Path, file: str, command: str) -> None:
     (tmp_path / file).write_text("")
     assert upgrade_command(str(tmp_path)) == command
+
+
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        ("uv-receipt.toml", "uv tool install 'fluxcli[preview]'"),
+        ("pipx_metadata.json", "pipx install --force 'fluxcli[preview]'"),
+        ("pyvenv.cfg", "pip install 'fluxcli[preview]'"),
+    ],
+)
+def test_the_installer_adds_an_extra(tmp_path: Path, file: str, command: str) -> None:
+    (tmp_path / file).write_text("")
+    assert install_command("preview", str(tmp_path)) == command

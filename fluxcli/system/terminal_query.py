@@ -1,0 +1,155 @@
+"""Which terminal this is and whether it draws Sixel, by its own answer, and the size of a cell.
+
+The variables of the environment do not reach through ssh, and many terminals call themselves
+xterm. XTVERSION asks for the name; DA1, which every terminal answers, ends the wait. On Windows
+nothing is asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxcli.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QUERY: Final = b"\x1b[>q\x1b[c"
+"""XTVERSION, then DA1."""
+
+ANSWER_SECONDS: Final = 2.0
+"""How long an answer is waited for: ssh from the other side of the earth takes half a second."""
+
+_LONGEST: Final = 4096
+_DA1: Final = re.compile(rb"\x1b\[\?([\d;]*)c")
+_XTVERSION: Final = re.compile(rb"\x1bP>\|([\x20-\x7e]*)(?:\x1b\\|\x9c)")
+_SIXEL: Final = b"4"
+_CELL_WIDTHS: Final = range(4, 65)
+_CELL_HEIGHTS: Final = range(6, 129)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What a terminal has reported: its `name`, empty if unknown, and whether it draws Sixel."""
+
+    name: str = ""
+    sixel: bool = False
+
+
+def parsed(answer: bytes) -> Terminal | None:
+    """Return what an answer reports, or None if it is not complete; anything else is skipped."""
+    attributes = _DA1.search(answer)
+    if attributes is None:
+        return None
+    # The first parameter is the level of the terminal; 4 means Sixel only after it.
+    sixel = _SIXEL in attributes[1].split(b";")[1:]
+    name = _XTVERSION.search(answer)
+    return Terminal(name=name[1].decode("ascii") if name else "", sixel=sixel)
+
+
+if sys.platform == "win32":  # pragma: no cover - nothing is asked
+
+    class TerminalQuery:
+        """A query that nothing answers."""
+
+        def __init__(self, handle: int, monotonic: Callable[[], float]) -> None:
+            """Do nothing."""
+
+        def ask(self, seconds: float = ANSWER_SECONDS) -> Terminal:  # noqa: ARG002 - nothing is asked
+            """Return a terminal of which nothing is known."""
+            return Terminal()
+
+        def restore(self, *, flush: bool = True) -> None:
+            """Do nothing."""
+
+    def cell_size(handle: int | None) -> tuple[int, int] | None:  # noqa: ARG001 - the console has no answer
+        """Return None: the size in pixels is not known."""
+        return None
+
+else:
+    import fcntl
+    import os
+    import select
+    import struct
+    import termios
+
+    class TerminalQuery:
+        """One query of the terminal at `handle`, whose modes are changed until it is answered."""
+
+        def __init__(self, handle: int, monotonic: Callable[[], float]) -> None:
+            self._handle = handle
+            self._monotonic = monotonic
+            self._changed: tuple[int, list[Any]] | None = None
+
+        def ask(self, seconds: float = ANSWER_SECONDS) -> Terminal:
+            """Return what the terminal reports within `seconds`.
+
+            Nothing is sent by a process in the background, or when something was typed already:
+            it would be mixed with the answer, and lost. Then nothing is known of the terminal.
+            """
+            try:
+                own = os.open(os.ttyname(self._handle), os.O_RDWR | os.O_NOCTTY)
+            except OSError:
+                return Terminal()
+            try:
+                if os.tcgetpgrp(own) != os.getpgrp():
+                    return Terminal()
+                return self._ask(own, seconds)
+            except (OSError, termios.error):
+                return Terminal()
+            finally:
+                self.restore()
+                os.close(own)
+
+        def restore(self, *, flush: bool = True) -> None:
+            """Restore the terminal's modes; a signal's handler may call this, too.
+
+            `flush` discards what has come of an answer, which the shell would take as typed.
+            """
+            changed, self._changed = self._changed, None
+            if changed is None:
+                return
+            own, modes = changed
+            with contextlib.suppress(OSError, termios.error):
+                if flush:
+                    termios.tcflush(own, termios.TCIFLUSH)
+                termios.tcsetattr(own, termios.TCSANOW, modes)
+
+        def _ask(self, own: int, seconds: float) -> Terminal:
+            before = termios.tcgetattr(own)
+            raw = [*before[:6], [*before[6]]]
+            raw[3] &= ~(termios.ECHO | termios.ICANON)
+            raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
+            self._changed = own, before
+            termios.tcsetattr(own, termios.TCSANOW, raw)
+            if select.select([own], [], [], 0)[0]:
+                self.restore(flush=False)
+                return Terminal()
+            os.write(own, QUERY)
+            deadline = self._monotonic() + seconds
+            data = b""
+            while len(data) < _LONGEST and (left := deadline - self._monotonic()) > 0:
+                if not select.select([own], [], [], left)[0]:
+                    break
+                data += os.read(own, _LONGEST)
+                if (terminal := parsed(data)) is not None:
+                    self.restore(flush=False)
+                    return terminal
+            return Terminal()
+
+    def cell_size(handle: int | None) -> tuple[int, int] | None:
+        """Return the width and height of a cell in pixels, if the terminal has set them."""
+        if handle is None:
+            return None
+        try:
+            packed = fcntl.ioctl(handle, termios.TIOCGWINSZ, b"\0" * 8)
+        except OSError:
+            return None
+        lines, columns, width, height = struct.unpack("HHHH", packed)
+        if not lines or not columns:
+            return None
+        cell = width // columns, height // lines
+        return cell if cell[0] in _CELL_WIDTHS and cell[1] in _CELL_HEIGHTS else None
