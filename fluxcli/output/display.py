@@ -38,7 +38,7 @@ class Display:
     """The rows that stand below everything else that is written to one terminal.
 
     A terminal that is gone is not a failure. The methods may be called from any thread, but
-    `clear_at_once` and `suspended` are for signals' handlers: these may interrupt rich while it
+    `restore` and `suspended` are for signals' handlers: these may interrupt rich while it
     draws, so they write past it, and leave the terminal as rich believes it to be.
     """
 
@@ -141,7 +141,7 @@ class Display:
                 self.open()
                 self.show(rows)
 
-    def clear_at_once(self) -> None:
+    def restore(self) -> None:
         """Clear the rows for good, from a signal's handler: the process is ending."""
         self._console.quiet = True
         self._take_away()

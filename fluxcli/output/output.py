@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.output.display import Display
     from fluxcli.output.progress_lines import Progress
-    from fluxcli.system.terminal_query import Terminal, TerminalQuery
+    from fluxcli.system.terminal_query import TerminalQuery
 
 _CHUNK = 64 * 1024
 
@@ -86,7 +86,6 @@ class Output:
         self.stdout_style = Style(terminal and is_colored(terminal=terminal, env=env, mode=color))
         self.stdout_marks = Marks.choose(self._out.can_show)
         self._display: Display | None = None
-        self._terminal: Terminal | None = None
         self._query: TerminalQuery | None = None
 
     @property
@@ -283,47 +282,25 @@ class Output:
 
     def ring(self) -> None:
         """Ring the bell of the terminal behind stderr, if the user wants that."""
-        if self._bell and self._err.is_terminal:
-            with contextlib.suppress(OSError):
-                self._err.write("\a")
+        with contextlib.suppress(OSError):
+            self._err.write("\a" if self._bell and self._err.is_terminal else "")
 
     def preview(self, path: Path) -> None:
-        """Show a saved image in the terminal behind stderr, as well as it can; never in a pipe.
-
-        If the terminal cannot, or the file is not an image, a note is printed; it is not a failure.
-        """
+        """Show a saved image in the terminal behind stderr; a note, if it cannot or is none."""
         from fluxcli.output import preview
-        from fluxcli.system.terminal_query import cell_size
+        from fluxcli.system.terminal_query import TerminalQuery
 
         if not self._err.is_terminal:
             self.note("`--preview` needs a terminal")
             return
-        canvas = preview.Canvas(
-            size=self._size(),
-            cell=cell_size(self._err.handle),
-            colored=self._style.colored,
-            unicode=self._err.can_show("▀"),
-            ask=self._ask_terminal,
-        )
+        self._query = self._query or TerminalQuery(self._err.handle, self._clock.monotonic)
         with self._cleared(), contextlib.suppress(OSError):
             try:
+                canvas = preview.canvas(self._err, self._env, self._query, self._style)
                 self._err.write_bytes(preview.draw(path, self._env, canvas))
             except preview.UnshowableError as error:
                 self.note(f"no preview: {error}")
                 self.hint("`--open` shows the image in the system's viewer")
-
-    def _ask_terminal(self) -> Terminal:
-        """Return what the terminal reports of itself; it is asked once."""
-        if self._terminal is None:
-            from fluxcli.system.terminal_query import Terminal, TerminalQuery
-
-            handle = self._err.handle
-            if handle is None:
-                self._terminal = Terminal()
-            else:
-                self._query = TerminalQuery(handle, self._clock.monotonic)
-                self._terminal = self._query.ask()
-        return self._terminal
 
     # Prompts, printed on stderr and answered on stdin.
 
@@ -372,10 +349,10 @@ class Output:
 
     def restore_terminal(self) -> None:
         """Clear the live display at once, in a signal handler: the process is ending."""
-        if self._query is not None:
+        if self._query:
             self._query.restore()
-        if self._display is not None:
-            self._display.clear_at_once()
+        if self._display:
+            self._display.restore()
 
     def _cleared(self) -> AbstractContextManager[None]:
         """Clear the display, if there is one, while something else writes to the terminal."""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from fluxcli.system.terminal_query import Terminal
+    from fluxcli.output.stream import Stream
+    from fluxcli.output.style import Style
+    from fluxcli.system.terminal_query import Terminal, TerminalQuery
 
 Way = Literal["kitty", "iterm", "sixel", "blocks"]
 
@@ -73,29 +75,42 @@ class Canvas:
     ask: Callable[[], Terminal]
 
 
-def draw(path: Path, env: Mapping[str, str], canvas: Canvas) -> bytes:
+def canvas(stream: Stream, env: Mapping[str, str], query: TerminalQuery, style: Style) -> Canvas:
+    """Return where `stream`, a terminal, is drawn to; `query` is asked only if need be."""
+    from fluxcli.system.terminal_query import cell_size
+
+    return Canvas(
+        size=stream.size(env),
+        cell=cell_size(stream.handle),
+        colored=style.colored,
+        unicode=stream.can_show("▀"),
+        ask=query.ask,
+    )
+
+
+def draw(path: Path, env: Mapping[str, str], place: Canvas) -> bytes:
     """Return what shows the image at `path` on a terminal.
 
     Raises:
         UnshowableError: the terminal cannot, or the file is not an image.
     """
-    columns = max(1, min(canvas.size[0] - 1, _WIDEST))
-    lines = max(1, canvas.size[1] - 2)
+    columns = max(1, min(place.size[0] - 1, _WIDEST))
+    lines = max(1, place.size[1] - 2)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UnshowableError((error.strerror or str(error)).lower()) from error
-    way = choose(env, canvas.ask)
+    way = choose(env, place.ask)
     if way == "kitty":
         png = data if data.startswith(_PNG) else _as_png(path)
         return kitty(png, columns, lines)
     if way == "iterm" and data.startswith(_ITERM_SIGNATURES):
         return iterm(data, columns, lines)
     if way == "sixel":
-        return sixel(path, columns, lines, canvas.cell or _CELL)
-    if not canvas.colored:
+        return sixel(path, columns, lines, place.cell or _CELL)
+    if not place.colored:
         raise UnshowableError("this terminal needs colour to show it, and colour is off")
-    return blocks(path, columns, lines, direct=has_direct_color(env), unicode=canvas.unicode)
+    return blocks(path, columns, lines, direct=has_direct_color(env), unicode=place.unicode)
 
 
 def choose(env: Mapping[str, str], ask: Callable[[], Terminal]) -> Way:

@@ -55,10 +55,10 @@ if sys.platform == "win32":  # pragma: no cover - nothing is asked
     class TerminalQuery:
         """A query that nothing answers."""
 
-        def __init__(self, handle: int, monotonic: Callable[[], float]) -> None:
+        def __init__(self, handle: int | None, monotonic: Callable[[], float]) -> None:
             """Do nothing."""
 
-        def ask(self, seconds: float = ANSWER_SECONDS) -> Terminal:  # noqa: ARG002 - nothing is asked
+        def ask(self) -> Terminal:
             """Return a terminal of which nothing is known."""
             return Terminal()
 
@@ -79,25 +79,31 @@ else:
     class TerminalQuery:
         """One query of the terminal at `handle`, whose modes are changed until it is answered."""
 
-        def __init__(self, handle: int, monotonic: Callable[[], float]) -> None:
+        def __init__(self, handle: int | None, monotonic: Callable[[], float]) -> None:
             self._handle = handle
             self._monotonic = monotonic
             self._changed: tuple[int, list[Any]] | None = None
+            self._terminal: Terminal | None = None
 
-        def ask(self, seconds: float = ANSWER_SECONDS) -> Terminal:
-            """Return what the terminal reports within `seconds`.
+        def ask(self) -> Terminal:
+            """Return what the terminal reports within `ANSWER_SECONDS`; it is asked once.
 
             Nothing is sent by a process in the background, or when something was typed already:
             it would be mixed with the answer, and lost. Then nothing is known of the terminal.
             """
+            if self._terminal is None:
+                self._terminal = Terminal() if self._handle is None else self._asked(self._handle)
+            return self._terminal
+
+        def _asked(self, handle: int) -> Terminal:
             try:
-                own = os.open(os.ttyname(self._handle), os.O_RDWR | os.O_NOCTTY)
+                own = os.open(os.ttyname(handle), os.O_RDWR | os.O_NOCTTY)
             except OSError:
                 return Terminal()
             try:
                 if os.tcgetpgrp(own) != os.getpgrp():
                     return Terminal()
-                return self._ask(own, seconds)
+                return self._answered(own)
             except (OSError, termios.error):
                 return Terminal()
             finally:
@@ -118,7 +124,7 @@ else:
                     termios.tcflush(own, termios.TCIFLUSH)
                 termios.tcsetattr(own, termios.TCSANOW, modes)
 
-        def _ask(self, own: int, seconds: float) -> Terminal:
+        def _answered(self, own: int) -> Terminal:
             before = termios.tcgetattr(own)
             raw = [*before[:6], [*before[6]]]
             raw[3] &= ~(termios.ECHO | termios.ICANON)
@@ -129,7 +135,7 @@ else:
                 self.restore(flush=False)
                 return Terminal()
             os.write(own, QUERY)
-            deadline = self._monotonic() + seconds
+            deadline = self._monotonic() + ANSWER_SECONDS
             data = b""
             while len(data) < _LONGEST and (left := deadline - self._monotonic()) > 0:
                 if not select.select([own], [], [], left)[0]:

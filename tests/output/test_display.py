@@ -128,7 +128,7 @@ def test_a_display_that_was_not_opened_writes_nothing(terminal: Terminal) -> Non
     terminal.display.close()
     with terminal.display.cleared(), terminal.display.suspended():
         pass
-    terminal.display.clear_at_once()
+    terminal.display.restore()
     assert terminal.written == []
 
 
@@ -159,7 +159,7 @@ def test_clear_at_once_removes_the_rows_for_good(opened: Terminal) -> None:
     """Rows that the interrupted code shows afterwards are not drawn."""
     opened.write("prompt\n")
     opened.display.show(rows("row", "total"))
-    opened.display.clear_at_once()
+    opened.display.restore()
     assert opened.cursor == "visible"
     assert opened.shown == ["prompt"]
     opened.display.show(rows("row", "total"))
@@ -197,6 +197,6 @@ def test_a_closed_terminal_is_not_an_error(opened: Terminal) -> None:
     opened.display.print_above("a note")
     with opened.display.cleared(), opened.display.suspended():
         pass
-    opened.display.clear_at_once()
+    opened.display.restore()
     opened.display.close()
     assert opened.written == ["\x1b[?25l"]
