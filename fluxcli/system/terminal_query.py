@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.dataclass import dataclass
 
+if sys.platform != "win32":
+    import fcntl
+    import os
+    import select
+    import struct
+    import termios
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,112 +57,91 @@ def parsed(answer: bytes) -> Terminal | None:
     return Terminal(name=name[1].decode("ascii") if name else "", sixel=sixel)
 
 
-if sys.platform == "win32":  # pragma: no cover - nothing is asked
+class TerminalQuery:
+    """One query of the terminal at `handle`, whose modes are changed until it is answered."""
 
-    class TerminalQuery:
-        """A query that nothing answers."""
+    def __init__(self, handle: int | None, monotonic: Callable[[], float]) -> None:
+        self._handle = handle
+        self._monotonic = monotonic
+        self._changed: tuple[int, list[Any]] | None = None
+        self._terminal: Terminal | None = None
 
-        def __init__(self, handle: int | None, monotonic: Callable[[], float]) -> None:
-            """Do nothing."""
+    def ask(self) -> Terminal:
+        """Return what the terminal reports within `ANSWER_SECONDS`; it is asked once.
 
-        def ask(self) -> Terminal:
-            """Return a terminal of which nothing is known."""
+        Nothing is sent by a process in the background, or when something was typed already:
+        it would be mixed with the answer, and lost. Then nothing is known of the terminal.
+        """
+        if self._terminal is None:
+            self._terminal = Terminal() if self._handle is None else self._asked(self._handle)
+        return self._terminal
+
+    def _asked(self, handle: int) -> Terminal:
+        if sys.platform == "win32":
             return Terminal()
-
-        def restore(self, *, flush: bool = True) -> None:
-            """Do nothing."""
-
-    def cell_size(handle: int | None) -> tuple[int, int] | None:  # noqa: ARG001 - the console has no answer
-        """Return None: the size in pixels is not known."""
-        return None
-
-else:
-    import fcntl
-    import os
-    import select
-    import struct
-    import termios
-
-    class TerminalQuery:
-        """One query of the terminal at `handle`, whose modes are changed until it is answered."""
-
-        def __init__(self, handle: int | None, monotonic: Callable[[], float]) -> None:
-            self._handle = handle
-            self._monotonic = monotonic
-            self._changed: tuple[int, list[Any]] | None = None
-            self._terminal: Terminal | None = None
-
-        def ask(self) -> Terminal:
-            """Return what the terminal reports within `ANSWER_SECONDS`; it is asked once.
-
-            Nothing is sent by a process in the background, or when something was typed already:
-            it would be mixed with the answer, and lost. Then nothing is known of the terminal.
-            """
-            if self._terminal is None:
-                self._terminal = Terminal() if self._handle is None else self._asked(self._handle)
-            return self._terminal
-
-        def _asked(self, handle: int) -> Terminal:
-            try:
-                own = os.open(os.ttyname(handle), os.O_RDWR | os.O_NOCTTY)
-            except OSError:
-                return Terminal()
-            try:
-                if os.tcgetpgrp(own) != os.getpgrp():
-                    return Terminal()
-                return self._answered(own)
-            except (OSError, termios.error):
-                return Terminal()
-            finally:
-                self.restore()
-                os.close(own)
-
-        def restore(self, *, flush: bool = True) -> None:
-            """Restore the terminal's modes; a signal's handler may call this, too.
-
-            `flush` discards what has come of an answer, which the shell would take as typed.
-            """
-            changed, self._changed = self._changed, None
-            if changed is None:
-                return
-            own, modes = changed
-            with contextlib.suppress(OSError, termios.error):
-                if flush:
-                    termios.tcflush(own, termios.TCIFLUSH)
-                termios.tcsetattr(own, termios.TCSANOW, modes)
-
-        def _answered(self, own: int) -> Terminal:
-            before = termios.tcgetattr(own)
-            raw = [*before[:6], [*before[6]]]
-            raw[3] &= ~(termios.ECHO | termios.ICANON)
-            raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
-            self._changed = own, before
-            termios.tcsetattr(own, termios.TCSANOW, raw)
-            if select.select([own], [], [], 0)[0]:
-                self.restore(flush=False)
-                return Terminal()
-            os.write(own, QUERY)
-            deadline = self._monotonic() + ANSWER_SECONDS
-            data = b""
-            while len(data) < _LONGEST and (left := deadline - self._monotonic()) > 0:
-                if not select.select([own], [], [], left)[0]:
-                    break
-                data += os.read(own, _LONGEST)
-                if (terminal := parsed(data)) is not None:
-                    self.restore(flush=False)
-                    return terminal
-            return Terminal()
-
-    def cell_size(handle: int | None) -> tuple[int, int] | None:
-        """Return the width and height of a cell in pixels, if the terminal has set them."""
-        if handle is None:
-            return None
         try:
-            packed = fcntl.ioctl(handle, termios.TIOCGWINSZ, b"\0" * 8)
+            own = os.open(os.ttyname(handle), os.O_RDWR | os.O_NOCTTY)
         except OSError:
-            return None
-        lines, columns, width, height = struct.unpack("HHHH", packed)
-        if not lines or not columns:
-            return None
-        cell = width // columns, height // lines
-        return cell if cell[0] in _CELL_WIDTHS and cell[1] in _CELL_HEIGHTS else None
+            return Terminal()
+        try:
+            if os.tcgetpgrp(own) != os.getpgrp():
+                return Terminal()
+            return self._answered(own)
+        except (OSError, termios.error):
+            return Terminal()
+        finally:
+            self.restore()
+            os.close(own)
+
+    def restore(self, *, flush: bool = True) -> None:
+        """Restore the terminal's modes; a signal's handler may call this, too.
+
+        `flush` discards what has come of an answer, which the shell would take as typed.
+        """
+        changed, self._changed = self._changed, None
+        if sys.platform == "win32" or changed is None:
+            return
+        own, modes = changed
+        with contextlib.suppress(OSError, termios.error):
+            if flush:
+                termios.tcflush(own, termios.TCIFLUSH)
+            termios.tcsetattr(own, termios.TCSANOW, modes)
+
+    def _answered(self, own: int) -> Terminal:
+        if sys.platform == "win32":
+            return Terminal()
+        before = termios.tcgetattr(own)
+        raw = [*before[:6], [*before[6]]]
+        raw[3] &= ~(termios.ECHO | termios.ICANON)
+        raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
+        self._changed = own, before
+        termios.tcsetattr(own, termios.TCSANOW, raw)
+        if select.select([own], [], [], 0)[0]:
+            self.restore(flush=False)
+            return Terminal()
+        os.write(own, QUERY)
+        deadline = self._monotonic() + ANSWER_SECONDS
+        data = b""
+        while len(data) < _LONGEST and (left := deadline - self._monotonic()) > 0:
+            if not select.select([own], [], [], left)[0]:
+                break
+            data += os.read(own, _LONGEST)
+            if (terminal := parsed(data)) is not None:
+                self.restore(flush=False)
+                return terminal
+        return Terminal()
+
+
+def cell_size(handle: int | None) -> tuple[int, int] | None:
+    """Return the width and height of a cell in pixels, if the terminal has set them."""
+    if sys.platform == "win32" or handle is None:
+        return None
+    try:
+        packed = fcntl.ioctl(handle, termios.TIOCGWINSZ, b"\0" * 8)
+    except OSError:
+        return None
+    lines, columns, width, height = struct.unpack("HHHH", packed)
+    if not lines or not columns:
+        return None
+    cell = width // columns, height // lines
+    return cell if cell[0] in _CELL_WIDTHS and cell[1] in _CELL_HEIGHTS else None
