@@ -50,7 +50,9 @@ def credits(  # noqa: A001 - the word that the user types
         return
     context.output.answer(f"{balance:.2f}".rstrip("0").rstrip("."))
     known = {**context.prices(), **prices}
-    enough = (f"{int(balance // price)} with {model}" for model, price in known.items())
+    enough = (
+        f"{int(balance // price)} with {model.rpartition('-')[2]}" for model, price in known.items()
+    )
     context.output.note(f"credits, enough for an estimated {' or '.join(enough)}")
 
 

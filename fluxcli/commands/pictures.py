@@ -278,9 +278,12 @@ def _report_existing(
         reporter.finished(task)
     if selection.made:
         first, *others = selection.made
-        more = f" and {len(others)} more" if others else ""
         named = first.task_id or first.ref
-        context.output.note(f"already made (task {named}{more}); --new makes another")
+        context.output.note(
+            f"{len(selection.made)} images are already made; --new makes others"
+            if others
+            else f"already made (task {named}); --new makes another"
+        )
 
 
 def keep_sidecar(context: Context, task: Task) -> None:

@@ -125,8 +125,7 @@ class TaskReporter:
     def _fitted(self, tasks: Sequence[Task], width: int) -> list[str]:
         """Return the list in lines of at most `width` columns."""
         output, marks = self._output, self._output.stdout_marks
-        length = _id_length(tasks)
-        columns = [c for c in self._columns(tasks, length, marks) if width >= c.at_least]
+        columns = [c for c in self._columns(tasks, width, marks) if width >= c.at_least]
         cells = [[output.shown(column.cell(task)) for column in columns] for task in tasks]
         widths = [
             max([len(column.heading), *(len(row[index]) for row in cells)])
@@ -146,7 +145,8 @@ class TaskReporter:
             lines.append(_joined([*texts, prompt]))
         return lines
 
-    def _columns(self, tasks: Sequence[Task], length: int, marks: Marks) -> list[_Column]:
+    def _columns(self, tasks: Sequence[Task], width: int, marks: Marks) -> list[_Column]:
+        length = _id_length(tasks)
         edits = any((task.source or "").startswith("task:") for task in tasks)
         unsaved = any(task.state is State.SUCCEEDED for task in tasks)
         arrow = "←" if marks.good == "✓" else "<"
@@ -161,7 +161,8 @@ class TaskReporter:
         if unsaved:
             columns.append(_Column("KEPT UNTIL", 80, kept_until))
         columns.append(_Column("CREDITS", 100, self._price))
-        columns.append(_Column("FILE", 120, _file_name))
+        longest = max(_PROMPT_WIDTH, width // 3)
+        columns.append(_Column("FILE", 120, lambda task: _file_name(task, longest)))
         return columns
 
     def _price(self, task: Task) -> str:
@@ -186,9 +187,9 @@ def _parent(task: Task, arrow: str, length: int) -> str:
     return f"{arrow} {name[:length]}" if kind == "task" else ""
 
 
-def _file_name(task: Task) -> str:
+def _file_name(task: Task, longest: int) -> str:
     path = task.picture.path if task.picture and task.state is State.SAVED else None
-    return shorten(path.name, _PROMPT_WIDTH) if path else ""
+    return shorten(path.name, longest) if path else ""
 
 
 def _id_length(tasks: Sequence[Task]) -> int:

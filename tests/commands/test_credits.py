@@ -67,7 +67,7 @@ def test_prices_that_the_service_states_are_announced_once_and_used(world: World
         thread.join(5)
         server.server_close()
     assert "7 credits for flux-kontext-pro (before: 5)" in first.err
-    assert "enough for an estimated 10 with flux-kontext-pro" in first.err
+    assert "enough for an estimated 10 with pro" in first.err
     assert second.err == ""
     assert second.record["prices"] == {"flux-kontext-pro": 7.0, "flux-kontext-max": 10.0}
     plan = world.run("generate", "a fox", "-n", "3", "--dry-run", "--json").record

@@ -99,7 +99,7 @@ def test_a_terminal_that_calls_itself_xterm_is_known_by_its_answer(
     ],
 )
 def test_a_terminal_is_not_asked_where_the_environment_decides(env: dict[str, str]) -> None:
-    """Some of them would show the question, or answer nothing."""
+    """Some of them would show the query, or answer nothing."""
 
     def ask() -> Terminal:
         pytest.fail("asked")
@@ -114,7 +114,7 @@ def test_an_incomplete_or_garbled_answer_is_none(answer: bytes) -> None:
     assert parsed(answer) is None
 
 
-def test_an_answer_is_found_amid_what_else_comes() -> None:
+def test_an_answer_is_found_between_other_bytes() -> None:
     assert parsed(b"x\x1b]0;\xff\x07\x1b[?62;4c\r") == Terminal(name="", sixel=True)
 
 
