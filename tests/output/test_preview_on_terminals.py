@@ -194,7 +194,7 @@ def test_a_terminal_that_would_show_the_query_is_not_asked(
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 def test_in_tmux_nothing_but_the_image_is_seen(image: Path, tmp_path: Path) -> None:
-    """Tmux answers for itself, whatever terminal it runs in."""
+    """Tmux answers for itself, not for the terminal it runs in."""
     script = tmp_path / "run"
     script.write_text(f"{sys.executable} -c '{PREVIEW}' {image}; echo $?ok; sleep 20\n")
     tmux = ["tmux", "-S", str(tmp_path / "socket"), "-f", os.devnull]
