@@ -98,7 +98,7 @@ def _show_list(context: Context, filters: ListOptions, *, offline: bool) -> None
         _write_page(context, context.cwd / filters.html, found)
         return
     _reporter(context).show(found, none="no task matches" if filters.is_any else "no tasks yet")
-    if not offline:
+    if not offline or not found:
         note_elsewhere(context, unsaved=False)
 
 
