@@ -71,8 +71,8 @@ _FOLDER: Final = "fluxcli"
 _PASSING: Final = (Code.NETWORK, Code.RATE_LIMITED, Code.SERVICE_ERROR, Code.MAINTENANCE)
 _SHORTEST_KEY: Final = 8
 _NO_PATH: Final = frozenset({404, 505})
-_API_PATH: Final = re.compile(r"/api(?:/v[0-9]+)?(?:/.*)?$")
-_ESCAPED: Final = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+_API_PATH: Final = r"/api(?:/v[0-9]+)?(?:/.*)?$"
+_ESCAPED: Final = rb"\\u00([2-7][0-9a-fA-F])"
 _SCHEMA_PATH: Final = f"/api/v1/models/{MODEL}/schema"
 _PRICE_PATH: Final = f"/api/v1/models/{MODEL}/price"
 
@@ -340,7 +340,7 @@ def redacted(body: bytes, key: str) -> bytes:
         return body
     if b"\\u" in body:
         # Escaped letters could spell it too.
-        body = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), body)
+        body = re.sub(_ESCAPED, lambda found: bytes([int(found[1], 16)]), body)
     return re.sub(re.escape(key.encode()), b"[redacted]", body, flags=re.IGNORECASE)
 
 
@@ -350,7 +350,7 @@ def check_address(name: str, url: str) -> None:
     Raises:
         FluxError: CONFIG_INVALID, with the right address in the hint.
     """
-    found = _API_PATH.search(url)
+    found = re.search(_API_PATH, url)
     if found:
         raise FluxError(
             Code.CONFIG_INVALID,

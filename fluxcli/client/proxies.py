@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEMES: Final = ("http", "https", "socks5", "socks5h")
-_PORTED: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})")
+_PORTED: Final = r"(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})"
 
 
 def proxy_for(url: str, env: Mapping[str, str]) -> tuple[str, str] | None:
@@ -71,7 +71,7 @@ def _matches(entry: str, host: str, port: int, variable: str) -> bool:
     if entry == "*":
         return True
     plain = entry
-    if ported := _PORTED.fullmatch(entry):
+    if ported := re.fullmatch(_PORTED, entry):
         plain = ported[1]
         if int(ported[2]) != port:
             return False

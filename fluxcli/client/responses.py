@@ -30,7 +30,7 @@ HTTP_REFUSALS: Final = frozenset({411, 413, 414, 415, 431})
 GONE: Final = frozenset({404, 505})
 """Codes at creation that mean that the whole API at this path is not offered (any more)."""
 
-_CREDITS = re.compile(r"\bcredits?\b|\bbalance\b|\btop[ -]?up\b|余额|积分", re.IGNORECASE)
+_CREDITS = r"(?i)\bcredits?\b|\bbalance\b|\btop[ -]?up\b|余额|积分"
 _NO_CREDITS: Final = (
     "Credits insufficient",
     (
@@ -51,8 +51,8 @@ _RULES: Final = (
 Recorded or reported word by word. Similar words also occur in failures after a task was created
 (`String index out of range: -1`), so a text counts only as a whole.
 """
-_POLICY = re.compile(r"polic|flagged|moderat|sensitive|nsfw|safety system", re.IGNORECASE)
-_EDGE_BLOCK = re.compile(rb"error code: ?10(?!15)\d\d")
+_POLICY = r"(?i)polic|flagged|moderat|sensitive|nsfw|safety system"
+_EDGE_BLOCK = rb"error code: ?10(?!15)\d\d"
 CHECK: Final = "fluxcli config check"
 _AGAIN: Final = "run the same command again; failed tasks are reported as not billed"
 
@@ -157,11 +157,11 @@ def _error_of(reply: Reply) -> FluxError:
     if _is_paused(reply):
         message = f"the service has paused this model: {description}"
         return FluxError(Code.MAINTENANCE, message, hint=CHECK)
-    no_credits = reply.code == 429 and _CREDITS.search(reply.message)  # noqa: PLR2004 - HTTP
+    no_credits = reply.code == 429 and re.search(_CREDITS, reply.message)  # noqa: PLR2004 - HTTP
     meaning = _MEANINGS.get(402 if no_credits or _is_out_of_credits(reply) else reply.code)
     if meaning is not None:
         return FluxError(meaning.code, f"{meaning.words}: {description}", hint=meaning.hint)
-    if _POLICY.search(reply.message) and reply.code in {400, 422}:
+    if re.search(_POLICY, reply.message) and reply.code in {400, 422}:
         return FluxError(Code.MODERATED, f"the content policy refused the request: {description}")
     if _is_validation(reply) or reply.code in REFUSALS or reply.http in HTTP_REFUSALS:
         return FluxError(Code.REJECTED, f"the service refused the request: {description}")
@@ -187,7 +187,7 @@ def failure_of(record: Record) -> FluxError:
     description = (
         f"{record.error_message or 'no reason given'} (code {record.error_code or 'none'})"
     )
-    if record.error_code == 400 or _POLICY.search(record.error_message):  # noqa: PLR2004 - HTTP
+    if record.error_code == 400 or re.search(_POLICY, record.error_message):  # noqa: PLR2004 - HTTP
         return FluxError(
             Code.MODERATED,
             f"the content policy stopped the image: {description}",
@@ -212,7 +212,7 @@ def described(reply: Reply) -> str:
 
 
 def _is_edge_block(reply: Reply) -> bool:
-    return not reply.enveloped and bool(_EDGE_BLOCK.search(reply.body[:2000]))
+    return not reply.enveloped and bool(re.search(_EDGE_BLOCK, reply.body[:2000]))
 
 
 def _is_paused(reply: Reply) -> bool:

@@ -26,9 +26,9 @@ UPLOAD_PATH: Final = "/api/file-stream-upload"
 UPLOAD_TEXT_PATH: Final = "/api/file-base64-upload"
 UPLOAD_LINK_PATH: Final = "/api/file-url-upload"
 
-_TASK_ID = re.compile(
-    rb'\\*"task_?id\\*"\s*:\s*(?:\\*"([\x21\x23-\x5b\x5d-\x7e]{1,200})\\*"|([0-9]{1,40}))',
-    re.IGNORECASE,
+_TASK_ID: Final = (
+    rb'(?i)\\*"task_?id\\*"\s*:\s*'
+    rb'(?:\\*"([\x21\x23-\x5b\x5d-\x7e]{1,200})\\*"|([0-9]{1,40}))'
 )
 _ID_NAMES: Final = frozenset({"taskid", "task_id"})
 _DEEPEST: Final = 8
@@ -180,7 +180,7 @@ def task_id_of(reply: Reply) -> str | None:
 
 def salvage_task_id(body: bytes) -> str | None:
     """Return the task id in the bytes that arrived of an answer, even if it is broken."""
-    for found in _TASK_ID.finditer(body):
+    for found in re.finditer(_TASK_ID, body):
         if task_id := named((found[1] or found[2]).decode()):
             return task_id
     return None

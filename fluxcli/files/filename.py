@@ -24,9 +24,7 @@ HARD_LIMIT = 255
 
 _PROMPT_LEAST = 16
 _VALUE_MOST = 100
-_RESERVED = re.compile(
-    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\..*)?", re.IGNORECASE
-)
+_RESERVED = r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\..*)?"
 _APOSTROPHES = str.maketrans(
     "", "", "'\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
 )
@@ -100,7 +98,7 @@ def numbered(name: str, number: int) -> str:
 
 def portable(name: str) -> str:
     """Return a generated name that no system reserves and every file system can hold."""
-    if _RESERVED.fullmatch(name):
+    if re.fullmatch(_RESERVED, name):
         name = f"_{name}"
     if size(name) <= HARD_LIMIT:
         return name
@@ -113,7 +111,7 @@ def portability_problem(name: str) -> str | None:
 
     Source: Windows' naming rules (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
     """
-    if _RESERVED.fullmatch(name):
+    if re.fullmatch(_RESERVED, name):
         return f"`{name}` is a reserved name on Windows"
     if name not in {".", ".."} and name.endswith((".", " ")):
         return f"`{name}` ends in a dot or a blank, which Windows removes"

@@ -38,7 +38,7 @@ _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_LARGEST: Final = 65_000
 _LONGEST_PROMPT: Final = 4_000
 _NAMESPACE: Final = "https://github.com/fluxcli/fluxcli/ns/1.0/"
-_ENTRY: Final = re.compile(r"<fluxcli:request>(.*?)</fluxcli:request>|fluxcli:request='([^']*)'")
+_ENTRY: Final = r"<fluxcli:request>(.*?)</fluxcli:request>|fluxcli:request='([^']*)'"
 
 
 def embedded(chunks: Iterable[bytes], form: str, record: Mapping[str, object]) -> Iterator[bytes]:
@@ -245,7 +245,7 @@ def _text_in_jpeg(data: bytes) -> str | None:
         length = int.from_bytes(data[at + 2 : at + 4])
         body = data[at + 4 : at + 2 + length]
         if data[at + 1] == 0xE1 and body.startswith(_XMP):  # noqa: PLR2004 - application data 1
-            found = _ENTRY.search(body.decode(errors="replace"))
+            found = re.search(_ENTRY, body.decode(errors="replace"))
             if found is not None:
                 return html.unescape(found[1] or found[2])
         at += 2 + max(length, 2)

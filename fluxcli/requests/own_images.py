@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fluxcli.task_types import Task
 
-_NUMBER: Final = re.compile(r"-[0-9]+")
+_NUMBER: Final = r"-[0-9]+"
 
 
 def own_images(paths: Mapping[int, Path], history: Iterable[Task]) -> dict[int, Task]:
@@ -66,4 +66,4 @@ def _is_beside(recorded: Path, path: Path) -> bool:
         return False
     stem, other = split_image_ending(path.name)[0], split_image_ending(recorded.name)[0]
     rest = other.removeprefix(stem) if other.startswith(stem) else None
-    return rest == "" or (rest is not None and _NUMBER.fullmatch(rest) is not None)
+    return rest == "" or (rest is not None and re.fullmatch(_NUMBER, rest) is not None)

@@ -63,8 +63,9 @@ _ONLY: Final = {
     "models": ("tiers",),
 }
 _WITH_TEXT: Final = frozenset({*_CODES, *_SUBMIT_CODES, *_STATUSES})
-_SPEC: Final = re.compile(
-    r"(?P<place>[^:]+):(?P<kind>.+?)(?:(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?|%(?P<percent>\d+))",
+_SPEC: Final = (
+    r"(?P<place>[^:]+):(?P<kind>.+?)"
+    r"(?:(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?|%(?P<percent>\d+))"
 )
 _ALL: Final = 100
 
@@ -97,7 +98,7 @@ def parse(spec: str) -> Fault:
     Raises:
         ValueError: it is not one; the message lists the valid ones.
     """
-    found = _SPEC.fullmatch(spec)
+    found = re.fullmatch(_SPEC, spec)
     if found is None:
         raise ValueError(f"`{spec}` is not a fault; write `PLACE:FAULT[@N][xM]` or `PLACE:FAULT%P`")
     place = found["place"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fluxcli.sandbox.http_messages import HttpCall
 
 ACCOUNT: Final = "10001"
-_DATA_URL: Final = re.compile(r"data:(?P<mime>[\w.+/-]*)(?:;[^,;]*)*,(?P<data>.*)", re.DOTALL)
+_DATA_URL: Final = r"(?s)data:(?P<mime>[\w.+/-]*)(?:;[^,;]*)*,(?P<data>.*)"
 _SNIFFS: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
     (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
@@ -60,7 +60,7 @@ def read_base64(call: HttpCall) -> Sent:
     text = fields.get("base64Data")
     if not isinstance(text, str) or not text:
         raise Invalid(400, "Missing required parameter: base64Data (Base64 encoded file data)")
-    found = _DATA_URL.fullmatch(text)
+    found = re.fullmatch(_DATA_URL, text)
     try:
         data = base64.b64decode(found["data"] if found else text, validate=True)
     except (binascii.Error, ValueError):

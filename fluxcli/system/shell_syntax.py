@@ -18,7 +18,7 @@ POSIX: Final = sys.platform != "win32" or "MSYSTEM" in os.environ
 END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
 """The keys that end what is typed into a terminal."""
 
-_PLAIN: Final = re.compile(r"[\w./\\:=+-]+", re.ASCII)
+_PLAIN: Final = r"(?a)[\w./\\:=+-]+"
 _SPECIAL: Final = frozenset('"$`%!\\')
 """What some shell changes between double quotes."""
 
@@ -30,7 +30,7 @@ def quote(word: str, *, posix: bool = POSIX) -> str:
 
         if shlex.quote(word) == word:
             return word
-    elif _PLAIN.fullmatch(word):
+    elif re.fullmatch(_PLAIN, word):
         return word
     if word and _SPECIAL.isdisjoint(word):
         return f'"{word}"'

@@ -46,9 +46,7 @@ _FETCH_SECONDS: Final = 600.0
 _PASSING: Final = (Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE)
 """Failures that are tried again until the time is up."""
 
-_EXPIRED: Final = re.compile(
-    r"\bexpired?\b|\bno longer (?:available|exists?|kept|stored)\b", re.IGNORECASE
-)
+_EXPIRED: Final = r"(?i)\bexpired?\b|\bno longer (?:available|exists?|kept|stored)\b"
 """How a service reports that a result is gone for good."""
 
 _UNMADE: Final = {"webp", "gif", "avif", "heic"}
@@ -190,7 +188,7 @@ class Downloader:
                     raise paid(error, task) from error
                 self._trouble = f"; the link was not renewed: {error.message}"
                 refusal = error
-                if gone and _EXPIRED.search(error.message):
+                if gone and re.search(_EXPIRED, error.message):
                     raise self._expired(task, error) from error
         try:
             record = service.read(task.task_id or "", form=task.wire)
