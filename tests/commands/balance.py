@@ -1,4 +1,4 @@
-"""What a user of the sandbox has spent."""
+"""The credits that were spent in the sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A world whose service is the sandbox, unless a test asks for another."""
+"""A machine whose commands use the sandbox."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def drawn(color: str) -> bytes:
 
 @pytest.fixture
 def png() -> bytes:
-    """Return a whole image."""
+    """Return a complete image."""
     return drawn("red")
 
 
 @pytest.fixture
 def other_png() -> bytes:
-    """Return another whole image."""
+    """Return another complete image."""
     return drawn("blue")
 
 

@@ -1,4 +1,4 @@
-"""What the sandbox was asked for, in either wire format."""
+"""The requests that the sandbox received, in either wire format."""
 
 from __future__ import annotations
 

@@ -40,13 +40,13 @@ class TestGenerate:
         return task_id
 
     @pytest.mark.parametrize("name", ["id", "@id", "prefix", "ref", "@last"])
-    def test_it_is_the_earlier_request(self, box: World, task: str, name: str) -> None:
+    def test_the_request_is_the_earlier_one(self, box: World, task: str, name: str) -> None:
         ref = box.run("status", "--json", "--offline").record["ref"]
         names = {"id": task, "@id": f"@{task}", "prefix": task[:6], "ref": ref, "@last": "@last"}
         again = request(box, "generate", "--again", names[name])
         assert again == request(box, "generate", *self.WORDS, "--output-format", "png")
 
-    def test_flags_change_it_and_settings_do_not(self, box: World, task: str) -> None:
+    def test_flags_change_the_request_and_settings_do_not(self, box: World, task: str) -> None:
         box.run("config", "set", "generate.model", "pro")
         box.env["FLUXCLI_ASPECT_RATIO"] = "3:4"
         changed = request(box, "generate", "a dog", "--again", task, "--no-prompt-upsampling")
@@ -64,7 +64,7 @@ class TestGenerate:
         assert request(box, *words)["prompt"] == "a fox"
         assert request(box, *words, "-p", "a dog")["prompt"] == "a dog, on film"
 
-    def test_it_is_paid_again_and_a_rerun_is_not(self, box: World, task: str) -> None:
+    def test_again_is_charged_and_a_rerun_of_it_is_not(self, box: World, task: str) -> None:
         words = ("generate", "--again", task, "-o", "b.png")
         assert box.run(*words).status == 0
         assert box.run(*words).status == 0
@@ -78,7 +78,9 @@ class TestGenerate:
         assert spent(box) == 10
 
     @pytest.mark.parametrize("faults", ["download:503x9999", "poll:500x9999", "submit:reset"])
-    def test_again_of_the_last_one_is_resumed(self, box: World, task: str, faults: str) -> None:
+    def test_an_unfinished_again_of_last_is_resumed(
+        self, box: World, task: str, faults: str
+    ) -> None:
         words = ("generate", "--again", "@last", "-o", "b.png")
         env = {"FLUXCLI_SANDBOX_FAULTS": faults}
         first = box.run(*words, env=env)
@@ -87,7 +89,9 @@ class TestGenerate:
         assert task
         assert spent(box) <= 20
 
-    def test_another_image_made_meanwhile_changes_nothing(self, box: World, task: str) -> None:
+    def test_an_image_made_in_between_does_not_change_what_last_means(
+        self, box: World, task: str
+    ) -> None:
         assert task
         words = ("generate", "--again", "@last", "--no-wait")
         first = box.run(*words).lines
@@ -95,7 +99,7 @@ class TestGenerate:
         assert box.run(*words).lines == first
         assert spent(box) == 25
 
-    def test_an_edit_made_meanwhile_changes_nothing_even_if_its_input_is_gone(
+    def test_an_edit_made_in_between_changes_nothing_even_if_its_input_is_gone(
         self, box: World, task: str, photo: Path
     ) -> None:
         assert task
@@ -106,9 +110,7 @@ class TestGenerate:
         box.clock.step(3 * DAY)
         assert box.run(*words).lines == first
 
-    def test_a_finished_one_of_another_request_is_not_passed_off(
-        self, box: World, task: str
-    ) -> None:
+    def test_a_finished_again_of_another_request_is_not_reused(self, box: World, task: str) -> None:
         assert task
         words = ("generate", "--again", "@last", "-o", "b.png")
         assert box.run(*words).status == 0
@@ -124,17 +126,19 @@ class TestGenerate:
         assert box.run(*words, stdin=b"a dog\n").record["request"]["prompt"] == "a dog"
 
     @pytest.mark.parametrize("name", ["nothing", "abcd1234"])
-    def test_an_unknown_task_sends_nothing(self, box: World, name: str) -> None:
+    def test_an_unknown_task_is_an_error_before_anything_is_sent(
+        self, box: World, name: str
+    ) -> None:
         ran = box.run("generate", "--again", name)
         assert ran.status == 8
         assert spent(box) == 0
 
-    def test_it_has_no_input_to_edit(self, box: World, task: str) -> None:
+    def test_edit_again_of_a_generated_image_needs_an_input(self, box: World, task: str) -> None:
         ran = box.run("edit", "--again", task, "make it night")
         assert ran.status == 2
         assert f"fluxcli generate --again {task}" in ran.err
 
-    def test_an_image_can_be_edited_with_its_fields(
+    def test_edit_again_takes_the_fields_of_a_generated_image(
         self, box: World, task: str, photo: Path
     ) -> None:
         ran = box.run("edit", photo.name, "blue", "--again", task, "--dry-run", "--json")
@@ -155,7 +159,7 @@ class TestEdit:
         return box.run("edit", "--again", task, "-o", "b.png", "--json", *words)
 
     @pytest.mark.parametrize("command", ["edit", "generate"])
-    def test_it_has_the_earlier_input(self, box: World, task: str, command: str) -> None:
+    def test_the_input_is_the_earlier_one(self, box: World, task: str, command: str) -> None:
         earlier = box.run("status", task, "--json").record
         ran = box.run(command, "--again", task, "make it red", "-o", "b.png", "--json")
         assert ran.record["input"] == earlier["input"]
@@ -174,14 +178,14 @@ class TestEdit:
         box.clock.step(3 * DAY)
         assert self.again(box, task).status == 0
 
-    def test_a_lost_file_costs_nothing_while_its_upload_is_kept(
+    def test_a_removed_input_is_not_needed_while_its_upload_is_kept(
         self, box: World, task: str, photo: Path
     ) -> None:
         photo.unlink()
         assert self.again(box, task).status == 0
 
     @pytest.mark.parametrize("change", ["removed", "changed", "folder"])
-    def test_a_lost_file_and_upload_are_an_error_before_anything_is_paid(
+    def test_a_removed_input_without_an_upload_is_an_error_before_anything_is_paid(
         self, box: World, task: str, photo: Path, change: str, other_png: bytes
     ) -> None:
         box.clock.step(3 * DAY)
@@ -195,7 +199,7 @@ class TestEdit:
         assert f"fluxcli edit IMAGE --again {task}" in ran.record["error"]["hint"]
         assert spent(box) == 10
 
-    def test_another_image_may_take_its_place(
+    def test_another_image_may_replace_the_input(
         self, box: World, task: str, other_png: bytes
     ) -> None:
         (box.cwd / "other.png").write_bytes(other_png)
@@ -209,7 +213,7 @@ class TestEdit:
         again = self.again(box, second["task_id"]).record
         assert again["input"] == second["input"] == f"task:{task}"
 
-    def test_what_came_from_stdin_is_used_while_its_upload_is_kept(
+    def test_an_input_from_stdin_can_be_used_while_its_upload_is_kept(
         self, box: World, png: bytes
     ) -> None:
         words = ("edit", "-", "make it blue", "-o", "blue.png", "--json")
@@ -219,12 +223,12 @@ class TestEdit:
         assert box.run("edit", "--again", task, "-o", "c.png").status == 2
 
 
-def test_a_list_cannot_be_made_again(box: World) -> None:
+def test_again_does_not_go_with_a_prompt_list(box: World) -> None:
     (box.cwd / "l.txt").write_text("a fox\n")
     assert box.run("generate", "--prompts", "l.txt", "--again", "@last").status == 2
 
 
-def test_an_edit_needs_an_image(box: World) -> None:
+def test_edit_again_needs_an_image(box: World) -> None:
     ran = box.run("edit")
     assert ran.status == 2
     assert "missing argument `IMAGE`" in ran.err

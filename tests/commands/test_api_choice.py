@@ -1,4 +1,4 @@
-"""Which wire format is used: the choice, the switch, and what is refused."""
+"""Which wire format is used: the setting, the switch from one to the other, and what is refused."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_unknown_api_in_the_environment_is_refused_before_a_dry_run(world: Wo
     assert (ran.status, ran.out) == (2, b"")
 
 
-def test_auto_switches_once_and_remembers_for_a_day(world: World) -> None:
+def test_auto_switches_once_and_remembers_it_for_a_day(world: World) -> None:
     with service(world, "kontext:gone") as made:
         first = world.run("generate", "a fox", "-o", "a.jpg")
         again = world.run("generate", "a cat", "-o", "b.jpg")
@@ -74,7 +74,7 @@ def test_auto_switches_once_and_remembers_for_a_day(world: World) -> None:
         assert len(made.charges()) == 4
 
 
-def test_what_is_remembered_belongs_to_one_origin(world: World) -> None:
+def test_the_remembered_format_belongs_to_one_origin(world: World) -> None:
     with service(world, "kontext:gone"):
         assert ANNOUNCED in world.run("generate", "a fox", "-o", "a.jpg").err
     with service(world, "jobs:gone"):
@@ -92,7 +92,7 @@ def test_what_is_remembered_belongs_to_one_origin(world: World) -> None:
         (("submit:http505x9",), "jobs"),
     ],
 )
-def test_with_nothing_left_it_is_status_5_and_names_base_url(
+def test_without_either_api_it_is_status_5_and_names_base_url(
     world: World, faults: tuple[str, ...], api: str
 ) -> None:
     with service(world, *faults) as made:
@@ -126,10 +126,10 @@ def test_with_nothing_left_it_is_status_5_and_names_base_url(
         ("1010", 5),
     ],
 )
-def test_only_a_closed_path_leads_to_the_other_format(
+def test_only_a_missing_path_leads_to_the_other_format(
     world: World, fault: str, status: int
 ) -> None:
-    """With any other answer, auto calls no other API and pays at most once."""
+    """With any other answer, `auto` does not try the other API and pays at most once."""
     world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": f"submit:{fault}x99"}
     ran = world.run("generate", "a fox", "-o", "a.jpg", "--debug")
     assert ran.status == status, ran.err
@@ -150,18 +150,18 @@ def test_a_paused_interface_is_status_5_and_nothing_is_charged(
 
 
 class TestMax:
-    def test_jobs_refuses_it_before_spending(self, world: World) -> None:
+    def test_jobs_refuses_max_before_anything_is_sent(self, world: World) -> None:
         with service(world) as made:
             ran = world.run("generate", "a fox", "-o", "a.jpg", "--api", "jobs", "-m", "max")
             assert (ran.status, made.charges()) == (2, [])
 
-    def test_auto_with_the_old_path_gone_is_status_8(self, world: World) -> None:
+    def test_auto_without_the_kontext_path_is_status_8(self, world: World) -> None:
         with service(world, "kontext:gone") as made:
             ran = world.run("generate", "a fox", "-o", "a.jpg", "-m", "max")
             assert (ran.status, made.charges()) == (8, [])
 
     @pytest.mark.parametrize("api", ["jobs", "auto"])
-    def test_a_schema_with_the_tiers_lets_it_be_requested(self, world: World, api: str) -> None:
+    def test_max_can_be_requested_if_the_schema_has_the_tiers(self, world: World, api: str) -> None:
         with service(world, "kontext:gone", "models:tiers") as made:
             ran = world.run("generate", "a fox", "-o", "a.jpg", "-m", "max", "--api", api, "--json")
             assert (ran.status, ran.record["credits"]) == (0, 10.0)
@@ -171,9 +171,7 @@ class TestMax:
 class TestIds:
     @pytest.mark.parametrize("made_in", ["kontext", "jobs"])
     @pytest.mark.parametrize("api", ["auto", "kontext", "jobs"])
-    def test_a_typed_id_is_looked_for_in_both_formats(
-        self, world: World, made_in: str, api: str
-    ) -> None:
+    def test_a_typed_id_is_read_in_both_formats(self, world: World, made_in: str, api: str) -> None:
         with service(world):
             (task_id,) = world.run("generate", "a fox", "--no-wait", "--api", made_in).lines
             for file in world.state.glob("journal.sqlite3*"):
@@ -182,7 +180,7 @@ class TestIds:
             assert (ran.status, ran.lines) == (0, [str(world.cwd / "a.jpg")])
 
     @pytest.mark.parametrize("api", ["auto", "kontext", "jobs"])
-    def test_an_id_that_neither_knows_is_not_found(self, world: World, api: str) -> None:
+    def test_an_id_that_neither_api_knows_is_not_found(self, world: World, api: str) -> None:
         with service(world):
             ran = world.run("download", "0123456789abcdef", "--api", api, "--json")
         assert (ran.status, ran.code) == (8, "task_not_found")
@@ -210,17 +208,15 @@ class TestIds:
             assert (ran.status, len(made.charges())) == (0, 1)
 
     @pytest.mark.parametrize("api", ["kontext", "jobs"])
-    def test_a_task_that_is_known_late_is_waited_for(self, world: World, api: str) -> None:
-        """For 90 seconds the service answers that it does not exist; it is paid for and saved."""
+    def test_a_task_that_is_unknown_at_first_is_saved(self, world: World, api: str) -> None:
+        """For 90 seconds the service answers that it does not exist."""
         world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": "submit:late"}
         ran = world.run("generate", "a fox", "-o", "a.jpg", "--api", api)
         assert (ran.status, ran.lines) == (0, [str(world.cwd / "a.jpg")])
         assert "does not know" not in ran.err
 
     @pytest.mark.parametrize("api", ["kontext", "jobs"])
-    def test_a_task_that_stays_unknown_ends_the_waiting_with_4(
-        self, world: World, api: str
-    ) -> None:
+    def test_a_task_that_stays_unknown_ends_with_status_4(self, world: World, api: str) -> None:
         world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": "poll:unknownx999"}
         ran = world.run("generate", "a fox", "-o", "a.jpg", "--api", api, "--timeout", "5m")
         assert ran.status == 4
@@ -234,14 +230,16 @@ class TestFailuresByCode:
 
     @pytest.mark.parametrize("code", ["408", "501"])
     @pytest.mark.parametrize("times", [1, 3, 20])
-    def test_in_passing_it_ends_nothing(self, world: World, code: str, times: int) -> None:
+    def test_for_some_seconds_it_is_a_failed_read(
+        self, world: World, code: str, times: int
+    ) -> None:
         fault = f"poll:{code}x{times}"
         world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": fault}
         ran = world.run(*self.MAKE)
         assert (ran.status, ran.lines) == (0, [str(world.cwd / "a.jpg")]), ran.err
 
     @pytest.mark.parametrize("code", ["408", "501"])
-    def test_for_a_minute_it_is_a_failure(self, world: World, code: str) -> None:
+    def test_for_a_minute_it_is_a_failed_task(self, world: World, code: str) -> None:
         fault = f"poll:{code}x999"
         world.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_FAULTS": fault}
         begun = world.clock.monotonic()
@@ -252,7 +250,7 @@ class TestFailuresByCode:
 
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/", "/api/v1/flux/kontext"])
 @pytest.mark.parametrize("words", [("generate", "a fox"), ("credits",), ("status", "abcdef")])
-def test_an_address_with_the_path_names_the_right_one(
+def test_an_address_with_a_path_is_refused_with_the_right_one(
     world: World, path: str, words: tuple[str, ...]
 ) -> None:
     with service(world):

@@ -1,4 +1,4 @@
-"""`fluxcli assets`: the example and git's files, explanations, the schema; nothing is paid."""
+"""`fluxcli assets`: init, explain, the schema, the merge driver. Nothing is paid."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_init_writes_what_git_needs_once(world: World) -> None:
     assert world.run("build", "--plan").status == 0
 
 
-def test_git_takes_the_attribute_that_init_writes(world: World) -> None:
+def test_git_accepts_the_attribute_that_init_writes(world: World) -> None:
     world.run("assets", "init")
     subprocess.run(["git", "init", "-q"], cwd=world.cwd, check=True)
     command = ["git", "check-attr", "merge", "assets.lock"]
@@ -65,14 +65,14 @@ def test_git_takes_the_attribute_that_init_writes(world: World) -> None:
     assert done.stdout == "assets.lock: merge: union\n"
 
 
-def test_init_writes_through_no_link(world: World) -> None:
+def test_init_does_not_write_through_a_link(world: World) -> None:
     (world.root / "outside").write_text("mine")
     (world.cwd / ".gitignore").symlink_to(world.root / "outside")
     ran = world.run("assets", "init")
     assert (ran.status, (world.root / "outside").read_text()) == (2, "mine")
 
 
-def test_an_explanation_has_where_each_value_is_set(project: World) -> None:
+def test_explain_names_where_each_value_is_set(project: World) -> None:
     ran = project.run("assets", "explain", "hero", "--json")
     assert ran.status == 0, ran.err
     sources = ran.record["sources"]
@@ -84,7 +84,7 @@ def test_an_explanation_has_where_each_value_is_set(project: World) -> None:
     assert ran.record["declared"] == "assets.toml:7"
 
 
-def test_an_explanation_of_a_member_in_an_included_file_from_a_folder_below(
+def test_explain_of_a_member_in_an_included_file_from_a_subfolder(
     project: World,
 ) -> None:
     project.cwd = project.cwd / "icons"
@@ -97,7 +97,7 @@ def test_an_explanation_of_a_member_in_an_included_file_from_a_folder_below(
     assert "icons/icon-mail.jpg" in text
 
 
-def test_a_build_below_finds_the_manifest_above(project: World) -> None:
+def test_a_build_in_a_subfolder_finds_the_manifest(project: World) -> None:
     (project.cwd / "deep" / "er").mkdir(parents=True)
     project.cwd = project.cwd / "deep" / "er"
     ran = project.run("build", "--yes", "--sandbox")
@@ -121,14 +121,14 @@ def test_a_build_below_finds_the_manifest_above(project: World) -> None:
         (("explane", "hero"), "explain"),
     ],
 )
-def test_a_call_that_cannot_work_is_refused(
+def test_an_invalid_command_line_is_a_usage_error(
     project: World, words: tuple[str, ...], message: str
 ) -> None:
     ran = project.run("assets", *words)
     assert (ran.status, message in ran.err) == (2, True), ran.err
 
 
-def test_without_a_manifest_the_way_to_one_is_named(world: World) -> None:
+def test_without_a_manifest_the_hint_is_init(world: World) -> None:
     for words in (("assets", "explain", "x"), ("build", "--plan")):
         ran = world.run(*words)
         assert ran.status == 2
@@ -139,8 +139,8 @@ def test_the_schema_is_printed(world: World) -> None:
     assert json.loads(world.run("assets", "schema").out)["$id"] == "urn:fluxcli:assets:1"
 
 
-def test_the_merge_driver_needs_no_manifest_where_it_runs(world: World) -> None:
-    """Git runs it in the repository's root; the manifest may lie in a folder below."""
+def test_the_merge_driver_needs_no_manifest_in_its_folder(world: World) -> None:
+    """Git runs it in the repository's root; the manifest may be in a subfolder."""
     names = [f".merge_file_{letter}" for letter in "abc"]
     for name in names:
         (world.cwd / name).write_text('{"fluxcli-lock": 2}\n')

@@ -1,4 +1,4 @@
-"""`fluxcli build` from end to end, in the sandbox: plans, charges, files, statuses."""
+"""`fluxcli build` in the sandbox, end to end: plans, charges, files, statuses."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ MADE = 11
 
 
 class Site:
-    """A project with a manifest, built in the sandbox of a world."""
+    """A project with a manifest, built in the sandbox."""
 
     def __init__(self, world: World, text: str = TWELVE) -> None:
         self.world = world
@@ -99,7 +99,7 @@ class Site:
         return ran
 
     def plan(self, *arguments: str) -> dict[str, str]:
-        """Return what is to be done to each asset; asked without a key."""
+        """Return the action for each asset; no key is set."""
         ran = self.world.run(
             "build", *arguments, "--plan", "--json", "--sandbox", env={"FLUXCLI_API_KEY": ""}
         )
@@ -107,7 +107,7 @@ class Site:
         return {asset["name"]: asset["action"] for asset in ran.record["assets"]}
 
     def todo(self, *arguments: str) -> dict[str, str]:
-        """Return what is not up to date; `--check` has to agree."""
+        """Return the actions of what is not up to date, and check that `--check` agrees."""
         plan = self.plan(*arguments)
         todo = {name: action for name, action in plan.items() if action != "up_to_date"}
         work = {name for name, action in todo.items() if action != "orphan"}
@@ -124,7 +124,7 @@ class Site:
 
     @property
     def root(self) -> Path:
-        """Where builds with `--sandbox` put lock and images."""
+        """The folder of the lock and images of builds with `--sandbox`."""
         return self.folder / ".sandbox"
 
     @property
@@ -138,14 +138,14 @@ def site(world: World) -> Site:
 
 
 def picture_from(site: Site, path: Path) -> None:
-    """Put a picture made elsewhere at `path`."""
+    """Write an image that was made elsewhere to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ran = site.world.run("generate", "made elsewhere", "-o", str(path), "--sandbox")
     assert ran.status == 0, ran.err
 
 
-def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
-    """Built, rebuilt, changed, deleted, edited, renamed, removed: each paid for once at most."""
+def test_a_manifest_of_twelve_assets_is_paid_once_through_all_changes(site: Site) -> None:
+    """Built, rebuilt, changed, deleted, edited, renamed, removed."""
     picture_from(site, site.path("photo.jpg"))
     before = site.charges
     assert site.plan()["photo"] == "edited"
@@ -206,7 +206,7 @@ def test_the_life_of_a_manifest_of_twelve(site: Site) -> None:
     assert site.charges - before == MADE + 3
 
 
-def test_what_is_frozen_is_made_again_only_by_name(site: Site) -> None:
+def test_a_frozen_asset_is_made_again_only_by_name(site: Site) -> None:
     site.build("logo")
     site.change('prompt = "A logo"', 'prompt = "A better logo"')
     assert site.todo("lo*") == {}
@@ -214,7 +214,7 @@ def test_what_is_frozen_is_made_again_only_by_name(site: Site) -> None:
 
 
 def test_nothing_to_do_needs_no_key_and_no_network(site: Site, world: World) -> None:
-    """What was adopted counts for the service too, so that this is not specific to the sandbox."""
+    """An adopted image counts with the real service, too."""
     picture_from(site, site.folder / "img" / "flag.png")
     world.env["FLUXCLI_API_KEY"] = ""
     assert world.run("assets", "adopt", "flag").status == 0
@@ -224,7 +224,7 @@ def test_nothing_to_do_needs_no_key_and_no_network(site: Site, world: World) -> 
     assert world.run("build", "map", "--yes").status == 3
 
 
-def test_a_renamed_asset_is_known_again(site: Site) -> None:
+def test_a_renamed_asset_keeps_its_image(site: Site) -> None:
     site.build()
     charged = site.charges
     site.change("[assets.flag]", "[assets.banner]")
@@ -235,7 +235,7 @@ def test_a_renamed_asset_is_known_again(site: Site) -> None:
     assert not site.path("flag.png").exists()
 
 
-def test_two_files_may_change_places(site: Site) -> None:
+def test_two_outputs_may_be_swapped(site: Site) -> None:
     site.build("map", "flag")
     old = site.path("map.png").read_bytes()
     site.change('prompt = "A map"', 'prompt = "A map"\noutput = "flag.png"')
@@ -247,13 +247,13 @@ def test_two_files_may_change_places(site: Site) -> None:
     assert (site.charges, site.todo("map", "flag")) == (charged, {})
 
 
-def test_without_a_terminal_nothing_is_spent_without_consent(site: Site) -> None:
+def test_without_a_terminal_and_consent_nothing_is_spent(site: Site) -> None:
     ran = site.run("--json")
     assert (ran.status, ran.code, site.charges) == (7, Code.NO_CONSENT, 0)
     assert not (site.lock).exists()
 
 
-def test_on_a_terminal_it_asks_once_and_no_is_the_default(site: Site) -> None:
+def test_on_a_terminal_a_build_asks_once_and_no_is_the_default(site: Site) -> None:
     requested = site.run("flag", terminal=True, stdin=b"\n")
     assert (requested.status, site.charges) == (7, 0)
     assert "spend an estimated 5 credits? [y/N]" in requested.err
@@ -261,8 +261,8 @@ def test_on_a_terminal_it_asks_once_and_no_is_the_default(site: Site) -> None:
     assert site.charges == 1
 
 
-def test_at_the_cap_nothing_more_is_requested(site: Site) -> None:
-    """Running tasks are finished, and the next run continues from there."""
+def test_at_the_cap_nothing_more_is_submitted(site: Site) -> None:
+    """Running tasks are finished, and the next build continues."""
     ran = site.run("--max-credits", "22", "--json")
     assert ran.status == 9
     assert site.charges == 4
@@ -288,7 +288,7 @@ def test_one_moderated_asset_stops_only_what_is_made_from_it(world: World) -> No
     assert site.charges == 20
 
 
-def test_fail_fast_begins_nothing_new(world: World) -> None:
+def test_fail_fast_submits_nothing_more(world: World) -> None:
     text = "version = 1\n[assets.a]\nprompt = 'x [moderated]'\n"
     text += "".join(f"[assets.b{n}]\nprompt = 'picture {n}'\n" for n in range(5))
     site = Site(world, text)
@@ -297,7 +297,7 @@ def test_fail_fast_begins_nothing_new(world: World) -> None:
     assert site.charges == 0
 
 
-def test_ten_mistakes_are_ten_messages(world: World) -> None:
+def test_ten_problems_are_reported_at_once(world: World) -> None:
     text = "version = 1\n" + "".join(f"[assets.a{n}]\nprmpt = 'x'\nprompt='x'\n" for n in range(10))
     ran = Site(world, text).run("--check")
     assert ran.status == 2
@@ -336,7 +336,7 @@ def test_an_unreadable_lock_is_never_treated_as_empty(
     assert (lock.read_bytes(), site.charges) == (broken, 1)
 
 
-def test_a_part_by_name_pattern_and_tag(site: Site) -> None:
+def test_assets_are_selected_by_name_pattern_and_tag(site: Site) -> None:
     assert set(site.plan("icon[1:1,mail]")) == {"icon[1:1,mail]"}
     assert set(site.plan("storm")) == {"hero", "night", "storm"}
     assert set(site.plan("--tag", "landing", "fl*")) == {"hero", "flag"}
@@ -344,7 +344,7 @@ def test_a_part_by_name_pattern_and_tag(site: Site) -> None:
     assert (ran.status, "did you mean `flag`?" in ran.err) == (2, True)
 
 
-def test_an_asset_is_explained(site: Site) -> None:
+def test_explain_describes_an_asset(site: Site) -> None:
     site.build("night")
     site.change("Make it night", "Make it dusk")
     ran = site.assets("explain", "night", "--json")
@@ -355,7 +355,7 @@ def test_an_asset_is_explained(site: Site) -> None:
     assert record["request_hash"] != record["locked_hash"]
 
 
-def test_the_document_has_these_fields(site: Site) -> None:
+def test_the_json_document_has_these_fields(site: Site) -> None:
     document = site.build("flag", "--json").record
     assert set(document) == {"assets", "summary"}
     (asset,) = document["assets"]
@@ -375,7 +375,7 @@ def test_the_document_has_these_fields(site: Site) -> None:
     assert document["summary"]["sandbox"] is True
 
 
-def test_locked_fetches_but_changes_nothing(site: Site) -> None:
+def test_locked_downloads_and_submits_nothing(site: Site) -> None:
     site.build("flag", "map")
     lock = (site.lock).read_bytes()
     site.path("flag.png").unlink()
@@ -386,7 +386,7 @@ def test_locked_fetches_but_changes_nothing(site: Site) -> None:
     assert (site.lock).read_bytes() == lock
 
 
-def test_another_machine_fetches_what_the_lock_knows(site: Site, world: World) -> None:
+def test_another_machine_downloads_what_the_lock_names(site: Site, world: World) -> None:
     """A fresh checkout without the images, and with an empty journal."""
     site.build("night")
     (world.state / "journal.sqlite3").unlink()
@@ -396,7 +396,7 @@ def test_another_machine_fetches_what_the_lock_knows(site: Site, world: World) -
     assert (site.charges, site.todo("night")) == (2, {})
 
 
-def test_what_is_not_acceptable_replaces_nothing(site: Site) -> None:
+def test_an_unacceptable_image_replaces_nothing(site: Site) -> None:
     site.build("flag")
     old = site.path("flag.png").read_bytes()
     site.change('prompt = "A flag"', 'prompt = "A flag!"\naccept = { max_kb = 1 }')
@@ -410,7 +410,7 @@ def test_what_is_not_acceptable_replaces_nothing(site: Site) -> None:
     assert site.charges == 2
 
 
-def test_an_image_that_became_unacceptable_waits_for_a_person(site: Site) -> None:
+def test_an_image_that_became_unacceptable_is_held(site: Site) -> None:
     site.build("flag")
     site.change('prompt = "A flag"', 'prompt = "A flag"\naccept = { min_width = 9000 }')
     assert site.todo("flag") == {"flag": "held"}
@@ -419,7 +419,7 @@ def test_an_image_that_became_unacceptable_waits_for_a_person(site: Site) -> Non
     assert site.todo("flag") == {}
 
 
-def test_a_file_in_the_way_is_kept(site: Site) -> None:
+def test_an_existing_file_is_kept(site: Site) -> None:
     path = site.path("flag.png")
     picture_from(site, path)
     mine = path.read_bytes()
@@ -431,7 +431,7 @@ def test_a_file_in_the_way_is_kept(site: Site) -> None:
 
 
 def test_nothing_is_made_from_an_image_that_was_edited_by_hand(site: Site) -> None:
-    """Adopting it says that it is meant; then its dependents are due."""
+    """After it is adopted, its dependents are due."""
     site.build("night")
     picture_from(site, site.folder / "other.png")
     site.path("hero.png").write_bytes((site.folder / "other.png").read_bytes())
@@ -441,8 +441,8 @@ def test_nothing_is_made_from_an_image_that_was_edited_by_hand(site: Site) -> No
     assert site.todo("night") == {"night": "changed"}
 
 
-def test_shards_merged_equal_the_whole(site: Site) -> None:
-    """Each asset is in one shard, families stay together, and no two locks disagree."""
+def test_merged_shards_equal_one_build(site: Site) -> None:
+    """Each asset is in one shard, an edit in the shard of its parent."""
     for number in range(1, 5):
         site.build("--shard", f"{number}/4")
     locks = sorted(site.root.glob("*.lock.*"))
@@ -458,8 +458,8 @@ def test_shards_merged_equal_the_whole(site: Site) -> None:
     assert site.todo() == {}
 
 
-def test_a_lock_that_git_breaks_during_a_build_is_not_overwritten(site: Site) -> None:
-    """What was paid for by then is collected once the conflict is resolved."""
+def test_a_lock_with_a_merge_conflict_is_not_overwritten_by_a_build(site: Site) -> None:
+    """What was paid for is collected once the conflict is resolved."""
     lock, conflict = site.lock, b"<<<<<<< HEAD\n"
 
     class Merging(SwiftClock):
@@ -480,7 +480,7 @@ def test_a_lock_that_git_breaks_during_a_build_is_not_overwritten(site: Site) ->
     assert paid == MADE + 1 - 3, "all that are not made from others were under way"
 
 
-def test_two_builds_of_one_manifest_do_not_meet(site: Site) -> None:
+def test_two_builds_of_one_manifest_do_not_run_at_once(site: Site) -> None:
     site.root.mkdir()
     with held(site.folder / "assets.toml", site.lock):
         ran = site.run("--yes", "--json")
@@ -489,7 +489,7 @@ def test_two_builds_of_one_manifest_do_not_meet(site: Site) -> None:
         assert site.run("--plan").status == 0
 
 
-def test_the_schema_and_the_example_are_at_hand(world: World) -> None:
+def test_schema_and_example_are_printed(world: World) -> None:
     ran = world.run("assets", "schema")
     assert json.loads(ran.out) == schema()
     jsonschema.Draft202012Validator.check_schema(json.loads(ran.out))
@@ -505,8 +505,8 @@ def test_a_sandbox_image_does_not_count_as_paid(site: Site, world: World) -> Non
     assert not (site.folder / "img").exists()
 
 
-def test_a_lost_answer_is_never_paid_for_twice(site: Site) -> None:
-    """It is unknown whether the task exists, so a person decides, on this machine or another."""
+def test_a_submission_without_an_answer_is_not_repeated(site: Site) -> None:
+    """Whether the task exists is unknown until it is settled, on this machine or another."""
     lost = {"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
     assert (
         site.build("flag", "--json", status=11, env=lost).record["assets"][0]["state"] == "unknown"
@@ -567,8 +567,8 @@ def test_a_call_that_cannot_work_is_refused(
     assert (ran.status, message in ran.err) == (2, True), ran.err
 
 
-def test_save_as_declares_one_image(world: World) -> None:
-    """What was made by hand is declared, with what the manifest's defaults would not say."""
+def test_save_as_declares_the_image(world: World) -> None:
+    """With the fields that differ from the manifest's defaults."""
     site = Site(world, "version = 1\noutput_dir = 'img'\n[defaults]\nmodel = 'max'\n")
     site.change("[defaults]", "[assets.x]\nprompt = 'x'\n[defaults]")
     made = world.run(
@@ -595,7 +595,7 @@ def test_save_as_declares_one_image(world: World) -> None:
         (("--save-as", "new", "-n", "2"), "declares one image"),
     ],
 )
-def test_what_cannot_be_declared_is_refused_before_it_is_paid(
+def test_save_as_refuses_an_invalid_declaration_before_anything_is_paid(
     site: Site, arguments: tuple[str, ...], message: str
 ) -> None:
     ran = site.world.run("generate", "x", *arguments, "--sandbox")

@@ -1,4 +1,4 @@
-"""`fluxcli callback`: signatures checked, and callbacks received, as a user runs it."""
+"""`fluxcli callback`: verifies signatures and receives callbacks."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ WAIT_SECONDS = 30.0
 
 
 @pytest.fixture
-def hooked(world: World) -> World:
-    """A user's machine with a key for callbacks and none for the service."""
+def machine(world: World) -> World:
+    """A machine with a key for callbacks and none for the service."""
     del world.env["FLUXCLI_API_KEY"]
     world.env["FLUXCLI_WEBHOOK_HMAC_KEY"] = KEY
     return world
@@ -71,17 +71,17 @@ def flags_of(task_id: str, now: float = NOON) -> list[str]:
 
 
 class TestVerify:
-    def test_the_vector_of_the_contract(self, hooked: World) -> None:
-        ran = hooked.run("callback", "verify", "--max-age", "0", *VECTOR, stdin=BODY)
+    def test_the_published_example_is_verified(self, machine: World) -> None:
+        ran = machine.run("callback", "verify", "--max-age", "0", *VECTOR, stdin=BODY)
         assert (ran.status, ran.lines, ran.err) == (0, ["task  task12345"], "")
 
-    def test_a_replay_and_a_stale_callback_are_status_3(self, hooked: World) -> None:
+    def test_replayed_and_stale_callbacks_are_status_3(self, machine: World) -> None:
         command = ["callback", "verify", "--json", *VECTOR]
-        stale = hooked.run(*command, stdin=BODY)
+        stale = machine.run(*command, stdin=BODY)
         assert (stale.status, stale.record["fresh"]) == (3, False)
         assert "stale" in stale.err
-        first = hooked.run(*command, "--max-age", "3000d", stdin=BODY)
-        again = hooked.run(*command, "--max-age", "3000d", stdin=BODY)
+        first = machine.run(*command, "--max-age", "3000d", stdin=BODY)
+        again = machine.run(*command, "--max-age", "3000d", stdin=BODY)
         assert (first.status, again.status) == (0, 3)
         assert first.record == {
             "signature_valid": True,
@@ -95,27 +95,29 @@ class TestVerify:
         Draft202012Validator(SCHEMAS["callback"]).validate(again.record)
 
     @pytest.mark.parametrize(("age", "status"), [(0, 0), (299, 0), (-299, 0), (301, 3), (-301, 3)])
-    def test_five_minutes_of_age_are_fresh(self, hooked: World, age: int, status: int) -> None:
-        ran = hooked.run("callback", "verify", *flags_of("task12345", NOON - age), stdin=BODY)
+    def test_a_callback_of_five_minutes_ago_is_fresh(
+        self, machine: World, age: int, status: int
+    ) -> None:
+        ran = machine.run("callback", "verify", *flags_of("task12345", NOON - age), stdin=BODY)
         assert ran.status == status
 
-    def test_a_forged_callback_does_not_spoil_the_real_one(self, hooked: World) -> None:
+    def test_a_forged_callback_does_not_make_the_real_one_a_replay(self, machine: World) -> None:
         real = flags_of("task12345")
         forged = ["--header", real[1], "--header", "X-Webhook-Signature: AAAA"]
-        ran = hooked.run("callback", "verify", "--json", *forged, stdin=BODY)
+        ran = machine.run("callback", "verify", "--json", *forged, stdin=BODY)
         assert (ran.status, ran.record["signature_valid"]) == (3, False)
-        assert hooked.run("callback", "verify", *real, stdin=BODY).status == 0
+        assert machine.run("callback", "verify", *real, stdin=BODY).status == 0
 
     @pytest.mark.parametrize("kept", [(), (0,), (1,)])
-    def test_a_missing_header_is_status_3(self, hooked: World, kept: tuple[int, ...]) -> None:
+    def test_a_missing_header_is_status_3(self, machine: World, kept: tuple[int, ...]) -> None:
         pairs = flags_of("task12345")
         words = [word for pair in kept for word in pairs[2 * pair : 2 * pair + 2]]
-        ran = hooked.run("callback", "verify", "--json", *words, stdin=BODY)
+        ran = machine.run("callback", "verify", "--json", *words, stdin=BODY)
         assert (ran.status, ran.record["signature_valid"]) == (3, False)
 
     @pytest.mark.parametrize("body", [b"", b"taskId=task12345", b"\xff"])
-    def test_a_body_that_is_not_json_is_status_2(self, hooked: World, body: bytes) -> None:
-        ran = hooked.run("callback", "verify", "--json", *VECTOR, stdin=body)
+    def test_a_body_that_is_not_json_is_status_2(self, machine: World, body: bytes) -> None:
+        ran = machine.run("callback", "verify", "--json", *VECTOR, stdin=body)
         assert (ran.status, ran.code) == (2, "input_unreadable")
 
     @pytest.mark.parametrize(
@@ -128,18 +130,18 @@ class TestVerify:
             ["--body", "."],
         ],
     )
-    def test_what_cannot_be_read_is_status_2(self, hooked: World, words: list[str]) -> None:
-        assert hooked.run("callback", "verify", *words, stdin=BODY).status == 2
+    def test_a_body_that_cannot_be_read_is_status_2(self, machine: World, words: list[str]) -> None:
+        assert machine.run("callback", "verify", *words, stdin=BODY).status == 2
 
-    def test_the_body_may_be_a_file(self, hooked: World) -> None:
-        (hooked.cwd / "body.json").write_bytes(BODY)
+    def test_the_body_may_come_from_a_file(self, machine: World) -> None:
+        (machine.cwd / "body.json").write_bytes(BODY)
         words = ["--body", "body.json", "--max-age", "0"]
-        assert hooked.run("callback", "verify", *words, *VECTOR).status == 0
+        assert machine.run("callback", "verify", *words, *VECTOR).status == 0
 
-    def test_without_a_key_nothing_can_be_checked(self, hooked: World) -> None:
-        del hooked.env["FLUXCLI_WEBHOOK_HMAC_KEY"]
+    def test_without_a_key_it_is_an_error(self, machine: World) -> None:
+        del machine.env["FLUXCLI_WEBHOOK_HMAC_KEY"]
         for words in (["verify", *VECTOR], ["listen", "--port", "0"]):
-            ran = hooked.run("callback", *words, "--json", stdin=BODY)
+            ran = machine.run("callback", *words, "--json", stdin=BODY)
             assert (ran.status, ran.code) == (3, "auth_missing_key")
             assert "fluxcli config set webhook_hmac_key" in ran.err
 
@@ -168,33 +170,33 @@ class TestVerify:
 
 
 class TestKey:
-    def test_it_is_a_setting_that_is_never_shown(self, hooked: World) -> None:
-        del hooked.env["FLUXCLI_WEBHOOK_HMAC_KEY"]
+    def test_the_key_is_a_setting_that_is_not_shown(self, machine: World) -> None:
+        del machine.env["FLUXCLI_WEBHOOK_HMAC_KEY"]
         secret = "one-webhook-key"  # noqa: S105 - a key of this test
-        assert hooked.run("config", "set", "webhook_hmac_key", secret).status == 2
-        kept = hooked.run("config", "set", "webhook_hmac_key", stdin=f"{secret}\n".encode())
-        listed = hooked.run("config", "list")
-        got = hooked.run("config", "get", "webhook_hmac_key")
+        assert machine.run("config", "set", "webhook_hmac_key", secret).status == 2
+        kept = machine.run("config", "set", "webhook_hmac_key", stdin=f"{secret}\n".encode())
+        listed = machine.run("config", "list")
+        got = machine.run("config", "get", "webhook_hmac_key")
         assert (kept.status, listed.status, got.status) == (0, 0, 2)
         for ran in (kept, listed, got):
             assert secret not in ran.out.decode() + ran.err
-        verified = hooked.run("callback", "verify", *flags_of("task12345"), stdin=BODY)
+        verified = machine.run("callback", "verify", *flags_of("task12345"), stdin=BODY)
         assert verified.status == 3
 
-    def test_it_is_redacted_wherever_it_would_be_printed(self, hooked: World) -> None:
+    def test_the_key_is_redacted_in_all_output(self, machine: World) -> None:
         for text in (f"a {KEY} b", f"{KEY}.png"):
-            ran = hooked.run("generate", text, "--dry-run", "--json", "--sandbox")
+            ran = machine.run("generate", text, "--dry-run", "--json", "--sandbox")
             assert KEY not in ran.out.decode() + ran.err
-        hooked.run("config", "set", "webhook_hmac_key", stdin=KEY.encode())
-        del hooked.env["FLUXCLI_WEBHOOK_HMAC_KEY"]
-        ran = hooked.run("callback", "verify", "--header", f"{KEY}: x", "--body", KEY)
+        machine.run("config", "set", "webhook_hmac_key", stdin=KEY.encode())
+        del machine.env["FLUXCLI_WEBHOOK_HMAC_KEY"]
+        ran = machine.run("callback", "verify", "--header", f"{KEY}: x", "--body", KEY)
         assert KEY not in ran.out.decode() + ran.err
 
 
-def listening(
-    world: World, *arguments: str, drive: Callable[[str, Callable[[], Ran]], None]
+def listen_until(
+    world: World, *arguments: str, send: Callable[[str, Callable[[], Ran]], None]
 ) -> Ran:
-    """Run `callback listen` until `drive`, given its URL and what is printed so far, returns."""
+    """Run `callback listen` until `send`, given its URL and what is printed so far, returns."""
     context = world.context()
     failures: list[BaseException] = []
 
@@ -203,7 +205,7 @@ def listening(
 
     def act() -> None:
         try:
-            drive(_until(lambda: _url(so_far().err)), so_far)
+            send(_until(lambda: _url(so_far().err)), so_far)
         except BaseException as failure:  # noqa: BLE001 - raised again in the test's thread
             failures.append(failure)
         finally:
@@ -226,11 +228,11 @@ def _url(err: str) -> str:
     return next((word.rstrip(";") for word in err.split() if word.startswith("http://")), "")
 
 
-def _until(look: Callable[[], Any]) -> Any:
-    """Return what `look` finds, once it finds something."""
+def _until(check: Callable[[], Any]) -> Any:
+    """Return what `check` returns, once that is true."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
-        if found := look():
+        if found := check():
             return found
         time.sleep(0.01)
     raise AssertionError("nothing came")
@@ -251,14 +253,14 @@ def post(url: str, task_id: str, now: float = NOON, headers: dict[str, str] | No
 
 
 class TestListen:
-    def test_one_line_of_json_for_each_callback(self, hooked: World) -> None:
-        def drive(url: str, so_far: Callable[[], Ran]) -> None:
+    def test_each_callback_is_one_line_of_json(self, machine: World) -> None:
+        def send(url: str, so_far: Callable[[], Ran]) -> None:
             assert [post(url, "task1"), post(url, "task1"), post(url, "task2")] == [200] * 3
             assert post(url, "task3", NOON - 301) == 401
             assert post(url, "task3", headers={"x-webhook-signature": "AAAA"}) == 401
             _until(lambda: len(so_far().lines) == 3)
 
-        ran = listening(hooked, "--path", "/kie", drive=drive)
+        ran = listen_until(machine, "--path", "/kie", send=send)
         assert (ran.status, "error" in ran.err) == (130, False)
         seen = [(one["task_id"], one["replayed"]) for one in ran.records]
         assert seen == [("task1", False), ("task1", True), ("task2", False)]
@@ -271,17 +273,17 @@ class TestListen:
         with service(world):
             (task_id,) = world.run("generate", "a fox", "--no-wait", "--api", api).lines
 
-            def drive(url: str, so_far: Callable[[], Ran]) -> None:
+            def send(url: str, so_far: Callable[[], Ran]) -> None:
                 post(url, task_id)
                 _until(lambda: so_far().lines)
 
-            ran = listening(world, drive=drive)
+            ran = listen_until(world, send=send)
         assert ran.record["task"]["prompt"] == "a fox"
         assert ran.record["task"]["state"] == "succeeded"
 
     @pytest.mark.parametrize("api", ["kontext", "jobs"])
     def test_each_image_is_saved_once(self, world: World, api: str) -> None:
-        """Known and unknown ids, delivered twice and at once; a failed and a missing task."""
+        """Known and unknown ids, delivered twice and in parallel; a failed and a missing task."""
         with service(world) as made:
             words = ("--no-wait", "--api", api)
             (known,) = world.run("generate", "a fox", "-o", "fox.jpg", *words).lines
@@ -292,7 +294,7 @@ class TestListen:
             (kept,) = world.run("generate", "kept", "-o", "kept.jpg", *words).lines
             everything = [known, *names, kept]
 
-            def drive(url: str, so_far: Callable[[], Ran]) -> None:
+            def send(url: str, so_far: Callable[[], Ran]) -> None:
                 posts = [
                     threading.Thread(target=post, args=(url, name, NOON + later))
                     for name in (*everything, fails, "task404")
@@ -309,7 +311,7 @@ class TestListen:
                 post(url, "last")
                 _until(lambda: "last" in so_far().err)
 
-            ran = listening(world, "--save", drive=drive)
+            ran = listen_until(world, "--save", send=send)
             charges = len(made.charges())
         paths = sorted(ran.lines)
         assert ran.status == 130
@@ -323,22 +325,22 @@ class TestListen:
             (task_id,) = world.run("generate", "a fox", "-o", "fox.jpg", "--no-wait").lines
             assert world.run("download", task_id).status == 0
 
-            def drive(url: str, so_far: Callable[[], Ran]) -> None:
+            def send(url: str, so_far: Callable[[], Ran]) -> None:
                 post(url, task_id)
                 _until(lambda: "already saved" in so_far().err)
 
-            ran = listening(world, "--save", drive=drive)
+            ran = listen_until(world, "--save", send=send)
         assert (ran.status, ran.lines) == (130, [])
 
-    def test_a_folder_for_the_images(self, world: World) -> None:
+    def test_images_are_saved_to_the_given_folder(self, world: World) -> None:
         with service(world):
             (task_id,) = world.run("generate", "a fox", "--no-wait").lines
 
-            def drive(url: str, so_far: Callable[[], Ran]) -> None:
+            def send(url: str, so_far: Callable[[], Ran]) -> None:
                 post(url, task_id)
                 _until(lambda: so_far().lines)
 
-            ran = listening(world, "--save", "-o", "in/{id}.{ext}", drive=drive)
+            ran = listen_until(world, "--save", "-o", "in/{id}.{ext}", send=send)
         assert ran.lines == [str(world.cwd / "in" / f"{task_id}.jpg")]
 
     @pytest.mark.parametrize(
@@ -352,27 +354,27 @@ class TestListen:
             ["--max-age", "-1"],
         ],
     )
-    def test_what_cannot_work_is_refused_before_listening(
-        self, hooked: World, words: list[str]
+    def test_invalid_options_are_refused_before_listening(
+        self, machine: World, words: list[str]
     ) -> None:
-        hooked.env["FLUXCLI_API_KEY"] = "0" * 32
-        assert hooked.run("callback", "listen", "--port", "0", *words).status == 2
+        machine.env["FLUXCLI_API_KEY"] = "0" * 32
+        assert machine.run("callback", "listen", "--port", "0", *words).status == 2
 
-    def test_saving_needs_the_key_of_the_service(self, hooked: World) -> None:
-        ran = hooked.run("callback", "listen", "--port", "0", "--save")
+    def test_saving_needs_the_key_of_the_service(self, machine: World) -> None:
+        ran = machine.run("callback", "listen", "--port", "0", "--save")
         assert ran.status == 3
 
-    def test_a_port_that_is_taken_is_reported(self, hooked: World) -> None:
+    def test_a_port_that_is_taken_is_reported(self, machine: World) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            ran = hooked.run("callback", "listen", "--port", port)
+            ran = machine.run("callback", "listen", "--port", port)
         assert ran.status == 2
         assert f"port {port} cannot be used" in ran.err
         assert "fluxcli callback listen --port 0" in ran.err
 
 
-def test_a_reader_that_is_gone_ends_the_listener_quietly(hooked: World) -> None:
-    with process(hooked, "callback", "listen", "--port", "0") as (listener, lines):
+def test_a_reader_that_exits_ends_the_listener_without_an_error(machine: World) -> None:
+    with process(machine, "callback", "listen", "--port", "0") as (listener, lines):
         assert listener.stderr is not None
         url = _url(listener.stderr.readline())
         now = time.time()
@@ -397,7 +399,7 @@ def test_a_signal_ends_the_listener_with_its_own_status(
         assert _url(listener.stderr.readline())
         listener.send_signal(number)
         assert listener.wait(WAIT_SECONDS) == status
-        assert listener.stderr.read() == "stopped listening\n"
+        assert listener.stderr.read() == "stopped listen_until\n"
 
 
 @pytest.mark.parametrize("api", ["kontext", "jobs"])

@@ -1,4 +1,4 @@
-"""What a user pays where an answer is odd, an input is broken, or a file changes."""
+"""What is charged when an answer is unexpected, an input is incomplete, or a file changes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_recorded_refusal_is_not_charged_and_may_be_retried(
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_half_an_input_costs_nothing(world: World, form: str) -> None:
+def test_an_incomplete_input_costs_nothing(world: World, form: str) -> None:
     file = io.BytesIO()
     Image.linear_gradient("L").save(file, form)
     for size in (3, len(file.getvalue()) // 2, len(file.getvalue()) - 3):
@@ -114,7 +114,7 @@ def test_half_an_input_costs_nothing(world: World, form: str) -> None:
 def test_an_input_that_changes_before_a_second_upload_is_not_paid_for(
     world: World, account: Account
 ) -> None:
-    """The first upload fails in passing; what would be sent then is another file."""
+    """The first upload fails; by the second, the file is another one."""
     path = world.cwd / "in.png"
     Image.new("RGB", (16, 9), "teal").save(path)
 

@@ -1,4 +1,4 @@
-"""With any clock and any service, a command pays once and finds its tasks."""
+"""A command pays once and finds its tasks, whatever the clock and the service are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PRICE = 5  # one image by the model `pro`, rounded up
 
 @pytest.fixture
 def service(world: World, tmp_path: Path) -> Iterator[SandboxService]:
-    """A served stand-in whose own clock is right, which this world uses."""
+    """A served sandbox with a correct clock of its own."""
     clock = world.clock
     made: list[SandboxService] = []
 
@@ -101,7 +101,7 @@ STORY = [
 def test_a_day_with_a_wrong_clock_at_any_command_costs_three_images(
     world: World, service: SandboxService, step: float, *, lasts: bool
 ) -> None:
-    """The clock is wrong at one command, or from there on, at every fourth of them in turn."""
+    """It is wrong at one command, or from that command on."""
     del service
     one = 0.0
     for wrong in range(int(abs(step)) // 7 % 4, len(STORY), 4):
@@ -137,7 +137,7 @@ ZONES = ["UTC", "Asia/Kolkata", "America/New_York", "right/UTC"]
 def test_a_change_of_the_time_zone_changes_nothing(
     world: World, service: SandboxService, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
-    """The date in a name is another one there."""
+    """The date in a default name differs there."""
     del service
     make = ("generate", "a fox", "-o", "{date}.png")
     with monkeypatch.context() as patch:
@@ -169,10 +169,10 @@ def test_download_unsaved_saves_after_any_change_of_the_clock(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_an_edit_of_an_earlier_result_works_by_any_clock(
+def test_an_edit_of_an_earlier_result_works_with_any_clock(
     world: World, service: SandboxService, step: float
 ) -> None:
-    """Its age by our clock decides nothing, and no saved file is needed."""
+    """Its age by the local clock does not matter, and the saved file is not needed."""
     del service
     assert world.run("generate", "a fox", "-o", "fox.png").status == 0
     (world.cwd / "fox.png").unlink()
@@ -187,10 +187,10 @@ def test_an_edit_of_an_earlier_result_works_by_any_clock(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_status_denies_nothing_by_any_clock(
+def test_status_reports_a_finished_image_as_unsaved_with_any_clock(
     world: World, service: SandboxService, step: float
 ) -> None:
-    """A finished image is unsaved by any date of the local clock."""
+    """It never reports one as expired by the local clock."""
     del service
     assert world.run("generate", "a fox", "-o", "fox.png", "--no-wait").status == 0
     world.clock.step(step)
@@ -203,7 +203,7 @@ def test_status_denies_nothing_by_any_clock(
         assert "expired" not in text
 
 
-def test_tasks_of_a_served_sandbox_are_marked_and_stay_its_own(
+def test_tasks_of_a_served_sandbox_are_marked_and_belong_to_it(
     world: World, service: SandboxService
 ) -> None:
     del service
@@ -247,7 +247,7 @@ def test_status_of_the_id_first_settles_an_unknown_submission(world: World, look
 
 
 def test_an_id_that_was_adopted_first_is_merged_by_settling(world: World) -> None:
-    """Two submissions asked for the same, so that the service's records cannot decide."""
+    """Two submissions had the same request, so that the echo cannot decide."""
     ids: list[tuple[str, str]] = []
     for name in ("a.png", "b.png"):
         ran = world.run(

@@ -1,4 +1,4 @@
-"""`fluxcli config` from the command line: what it prints, what it changes, how it ends."""
+"""`fluxcli config`: what it prints, what it changes, and its exit statuses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ConfigRun:
 
 
 @dataclass
-class Shell:
+class ConfigUser:
     """A user's home folder and environment, in which commands are run."""
 
     home: Path
@@ -62,26 +62,26 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path, {"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
+def user(tmp_path: Path) -> ConfigUser:
+    return ConfigUser(tmp_path, {"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
 
 
-def test_path_is_bare_and_creates_nothing(shell: Shell) -> None:
-    assert shell.run("path") == ConfigRun(0, f"{shell.config}\n", "")
-    assert shell.run("path", "--json").records == [{"path": str(shell.config), "exists": False}]
-    assert list(shell.home.iterdir()) == []
-    assert shell.run("path", FLUXCLI_CONFIG="my.toml").out == "my.toml\n"
+def test_path_prints_the_path_and_creates_nothing(user: ConfigUser) -> None:
+    assert user.run("path") == ConfigRun(0, f"{user.config}\n", "")
+    assert user.run("path", "--json").records == [{"path": str(user.config), "exists": False}]
+    assert list(user.home.iterdir()) == []
+    assert user.run("path", FLUXCLI_CONFIG="my.toml").out == "my.toml\n"
 
 
-def test_a_broken_file_does_not_keep_path_from_answering(shell: Shell) -> None:
+def test_path_works_with_a_broken_file(user: ConfigUser) -> None:
     for text in ("[", 'color = "blu"'):
-        shell.write(text)
-        assert shell.run("path") == ConfigRun(0, f"{shell.config}\n", "")
+        user.write(text)
+        assert user.run("path") == ConfigRun(0, f"{user.config}\n", "")
 
 
-def test_list_shows_where_each_value_comes_from(shell: Shell) -> None:
-    shell.write(f'api_key = "{KEY}"\ntimeout = 90\n')
-    lines = shell.run("list", "--no-input", FLUXCLI_MODEL="max").out.splitlines()
+def test_list_names_the_origin_of_each_value(user: ConfigUser) -> None:
+    user.write(f'api_key = "{KEY}"\ntimeout = 90\n')
+    lines = user.run("list", "--no-input", FLUXCLI_MODEL="max").out.splitlines()
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines}
     assert rows["setting"] == ["value", "from"]
     assert rows["api_key"] == ["***", "config file"]
@@ -91,16 +91,16 @@ def test_list_shows_where_each_value_comes_from(shell: Shell) -> None:
     assert rows["no_input"] == ["true", "--no-input"]
 
 
-def test_list_for_scripts_is_one_object_a_setting(shell: Shell) -> None:
-    records = shell.run("list", "--json", FLUXCLI_TIMEOUT="0", KIE_API_KEY=KEY).records
+def test_list_json_has_one_object_for_each_setting(user: ConfigUser) -> None:
+    records = user.run("list", "--json", FLUXCLI_TIMEOUT="0", KIE_API_KEY=KEY).records
     assert {"name": "api_key", "value": "***", "origin": "KIE_API_KEY"} in records
     assert {"name": "timeout", "value": "0", "origin": "FLUXCLI_TIMEOUT"} in records
     assert {"name": "edit.upload_cn", "value": False, "origin": "default"} in records
     assert {"name": "interval", "value": None, "origin": "default"} in records
 
 
-def test_list_shows_the_good_values_beside_the_bad_one(shell: Shell) -> None:
-    ran = shell.run("list", FLUXCLI_EDIT_MODEL="mx", FLUXCLI_TIMEOUT="soon")
+def test_list_shows_the_valid_values_beside_an_invalid_one(user: ConfigUser) -> None:
+    ran = user.run("list", FLUXCLI_EDIT_MODEL="mx", FLUXCLI_TIMEOUT="soon")
     assert ran.status == 2
     assert "upload_url " in ran.out
     assert "error: `FLUXCLI_TIMEOUT` is `soon`" in ran.err
@@ -109,117 +109,117 @@ def test_list_shows_the_good_values_beside_the_bad_one(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("word", ["list", "check"])
-def test_an_unknown_entry_is_warned_of(shell: Shell, word: str) -> None:
-    """A misspelt name must not look as if it was applied."""
-    shell.write('modle = "max"\n')
-    assert f"warning: `{shell.config}:1`: no setting is called `modle`" in shell.run(word).err
+def test_an_unknown_entry_is_a_warning(user: ConfigUser, word: str) -> None:
+    """A misspelt name must not seem to have an effect."""
+    user.write('modle = "max"\n')
+    assert f"warning: `{user.config}:1`: no setting is called `modle`" in user.run(word).err
 
 
-def test_a_broken_file_is_one_error_with_its_place(shell: Shell) -> None:
-    shell.write("timeout = 5m\n")
-    ran = shell.run("list")
+def test_a_broken_file_is_one_error_with_its_place(user: ConfigUser) -> None:
+    user.write("timeout = 5m\n")
+    ran = user.run("list")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.count("error:") == 1
-    assert f"{shell.config}:1:12" in ran.err
+    assert f"{user.config}:1:12" in ran.err
     assert "hint: fluxcli config edit" in ran.err
 
 
-def test_get_is_the_bare_value(shell: Shell) -> None:
-    assert shell.run("get", "timeout") == ConfigRun(0, "15m\n", "")
-    assert shell.run("get", "interval") == ConfigRun(0, "\n", "")
-    assert shell.run("get", "edit.model", "--json", FLUXCLI_MODEL="max").records == [
+def test_get_prints_the_value_only(user: ConfigUser) -> None:
+    assert user.run("get", "timeout") == ConfigRun(0, "15m\n", "")
+    assert user.run("get", "interval") == ConfigRun(0, "\n", "")
+    assert user.run("get", "edit.model", "--json", FLUXCLI_MODEL="max").records == [
         {"name": "edit.model", "value": "flux-kontext-max", "origin": "FLUXCLI_MODEL"}
     ]
 
 
-def test_get_does_not_show_the_key(shell: Shell) -> None:
-    ran = shell.run("get", "api_key", KIE_API_KEY=KEY)
+def test_get_does_not_show_the_key(user: ConfigUser) -> None:
+    ran = user.run("get", "api_key", KIE_API_KEY=KEY)
     assert (ran.status, ran.out) == (2, "")
     assert "hint: fluxcli config list" in ran.err
 
 
 @pytest.mark.parametrize("word", ["get", "set", "unset"])
-def test_an_unknown_name_gets_the_nearest(shell: Shell, word: str) -> None:
-    ran = shell.run(word, "generate.modle", *(["x"] if word == "set" else []))
+def test_an_unknown_name_suggests_the_nearest(user: ConfigUser, word: str) -> None:
+    ran = user.run(word, "generate.modle", *(["x"] if word == "set" else []))
     assert ran.status == 2
     assert "no setting is called `generate.modle`" in ran.err
     assert "did you mean `generate.model`?" in ran.err
-    assert not shell.config.exists()
+    assert not user.config.exists()
 
 
-def test_set_then_get_then_unset(shell: Shell) -> None:
-    ran = shell.run("set", "generate.model", "max")
+def test_set_then_get_then_unset(user: ConfigUser) -> None:
+    ran = user.run("set", "generate.model", "max")
     assert (ran.status, ran.out) == (0, "")
     assert "`generate.model` is now `flux-kontext-max`" in ran.err
-    assert shell.run("get", "generate.model").out == "flux-kontext-max\n"
-    assert shell.run("set", "timeout", "1h", "--json").records == [
+    assert user.run("get", "generate.model").out == "flux-kontext-max\n"
+    assert user.run("set", "timeout", "1h", "--json").records == [
         {"name": "timeout", "value": "1h", "origin": "config file"}
     ]
-    assert shell.run("unset", "timeout", "--json").records == [{"name": "timeout", "removed": True}]
-    assert "`timeout` was not in" in shell.run("unset", "timeout").err
-    assert shell.run("get", "timeout").out == "15m\n"
+    assert user.run("unset", "timeout", "--json").records == [{"name": "timeout", "removed": True}]
+    assert "`timeout` was not in" in user.run("unset", "timeout").err
+    assert user.run("get", "timeout").out == "15m\n"
 
 
-def test_a_bad_value_is_refused_before_anything_is_written(shell: Shell) -> None:
-    ran = shell.run("set", "base_url", "http://api.kie.ai")
+def test_a_bad_value_is_refused_before_anything_is_written(user: ConfigUser) -> None:
+    ran = user.run("set", "base_url", "http://api.kie.ai")
     assert ran.status == 2
     assert "hint: fluxcli config set base_url https://api.kie.ai" in ran.err
-    ran = shell.run("set", "edit.safety_tolerance", "5")
+    ran = user.run("set", "edit.safety_tolerance", "5")
     assert "hint: fluxcli config set edit.safety_tolerance 2" in ran.err
-    assert not shell.config.exists()
+    assert not user.config.exists()
 
 
-def test_what_is_not_kept_in_the_file_is_reported_where_it_goes(shell: Shell) -> None:
-    ran = shell.run("set", "max_credits", "20")
-    assert (ran.status, shell.config.exists()) == (2, False)
+def test_set_of_a_setting_that_is_not_stored_names_its_place(user: ConfigUser) -> None:
+    ran = user.run("set", "max_credits", "20")
+    assert (ran.status, user.config.exists()) == (2, False)
     assert "hint: export FLUXCLI_MAX_CREDITS=20" in ran.err
 
 
-def test_set_needs_a_value(shell: Shell) -> None:
-    ran = shell.run("set", "timeout")
+def test_set_needs_a_value(user: ConfigUser) -> None:
+    ran = user.run("set", "timeout")
     assert ran.status == 2
     assert "hint: fluxcli config set timeout 15m" in ran.err
 
 
-def test_set_says_when_something_stronger_hides_it_and_when_comments_go(shell: Shell) -> None:
-    shell.write('# lost\n"timeout" = 5\n')
-    ran = shell.run("set", "timeout", "6", FLUXCLI_TIMEOUT="7")
+def test_set_warns_of_a_stronger_value_and_of_lost_comments(user: ConfigUser) -> None:
+    user.write('# lost\n"timeout" = 5\n')
+    ran = user.run("set", "timeout", "6", FLUXCLI_TIMEOUT="7")
     assert ran.status == 0
-    assert f"warning: the comments in `{shell.config}` were lost" in ran.err
+    assert f"warning: the comments in `{user.config}` were lost" in ran.err
     assert "warning: `FLUXCLI_TIMEOUT` is set, and is stronger than the config file" in ran.err
 
 
-def test_set_mends_what_keeps_others_from_working(shell: Shell) -> None:
-    shell.write('color = "blu"\nzzz = 1\n')
-    assert shell.run("list").status == 2
-    assert shell.run("set", "color", "never").status == 0
-    assert shell.run("unset", "zzz").status == 0
-    assert shell.config.read_text() == 'color = "never"\n'
+def test_set_can_replace_an_invalid_value(user: ConfigUser) -> None:
+    user.write('color = "blu"\nzzz = 1\n')
+    assert user.run("list").status == 2
+    assert user.run("set", "color", "never").status == 0
+    assert user.run("unset", "zzz").status == 0
+    assert user.config.read_text() == 'color = "never"\n'
 
 
-def test_the_key_comes_through_a_pipe(shell: Shell) -> None:
-    ran = shell.run("set", "api_key", "--json", stdin=f"{KEY}\n")
+def test_the_key_can_come_from_stdin(user: ConfigUser) -> None:
+    ran = user.run("set", "api_key", "--json", stdin=f"{KEY}\n")
     assert ran.records == [{"name": "api_key", "value": "***", "origin": "config file"}]
-    assert shell.config.read_text() == f'api_key = "{KEY}"\n'
-    assert shell.config.stat().st_mode & 0o777 == 0o600
+    assert user.config.read_text() == f'api_key = "{KEY}"\n'
+    assert user.config.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_key_is_not_taken_from_the_command_line(shell: Shell) -> None:
-    ran = shell.run("set", "api_key", KEY)
+def test_the_key_is_not_taken_from_the_command_line(user: ConfigUser) -> None:
+    ran = user.run("set", "api_key", KEY)
     assert ran.status == 2
-    assert "would stay in the shell's history" in ran.err
-    assert not shell.config.exists()
+    assert "would stay in the user's history" in ran.err
+    assert not user.config.exists()
 
 
 @pytest.mark.parametrize("stdin", ["", " \n", f"{KEY} {KEY}", f"{KEY}\nmore", None])
-def test_a_malformed_key_is_refused_and_not_shown(shell: Shell, stdin: str | None) -> None:
-    assert shell.run("set", "api_key", stdin=stdin).status == 2
-    assert not shell.config.exists()
+def test_a_malformed_key_is_refused_and_not_shown(user: ConfigUser, stdin: str | None) -> None:
+    assert user.run("set", "api_key", stdin=stdin).status == 2
+    assert not user.config.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
-def test_the_key_is_requested_without_echo(shell: Shell) -> None:
-    """The terminal shows the question and never what is typed."""
+def test_the_key_is_asked_for_without_echo(user: ConfigUser) -> None:
+    """The terminal shows the question and not what is typed."""
     near, far = os.openpty()
     shown = bytearray()
 
@@ -231,49 +231,49 @@ def test_the_key_is_requested_without_echo(shell: Shell) -> None:
     with os.fdopen(far, "r+b", buffering=0) as raw, io.TextIOWrapper(raw) as terminal:
         typist = threading.Thread(target=person, daemon=True)
         typist.start()
-        context = Context(shell.env, terminal, io.StringIO(), terminal, shell.home)
+        context = Context(user.env, terminal, io.StringIO(), terminal, user.home)
         status = main(["config", "set", "api_key"], context)
         typist.join(10)
         shown.extend(os.read(near, 1024))
     os.close(near)
     assert status == 0
-    assert shell.config.read_text() == f'api_key = "{KEY}"\n'
+    assert user.config.read_text() == f'api_key = "{KEY}"\n'
     assert b"API key (not shown): " in shown
     assert KEY.encode() not in shown
 
 
-def editor(shell: Shell, text: str) -> str:
+def editor(user: ConfigUser, text: str) -> str:
     """Make an editor that writes `text` into the file it is given."""
-    path = shell.home / "editor"
+    path = user.home / "editor"
     path.write_text(f"#!{sys.executable}\nimport sys\nopen(sys.argv[1], 'w').write({text!r})\n")
     path.chmod(0o755)
     return str(path)
 
 
-def test_edit_keeps_what_was_written_even_if_it_is_wrong(shell: Shell) -> None:
-    ran = shell.run("edit", EDITOR=editor(shell, "timeout = 5m\n"))
+def test_edit_keeps_an_invalid_file_and_reports_it(user: ConfigUser) -> None:
+    ran = user.run("edit", EDITOR=editor(user, "timeout = 5m\n"))
     assert ran.status == 2
-    assert f"{shell.config}:1:12" in ran.err
-    assert shell.config.read_text() == "timeout = 5m\n"
-    ran = shell.run("edit", "--json", EDITOR=editor(shell, "modle = 5\n"))
-    assert ran.records == [{"path": str(shell.config), "exists": True}]
+    assert f"{user.config}:1:12" in ran.err
+    assert user.config.read_text() == "timeout = 5m\n"
+    ran = user.run("edit", "--json", EDITOR=editor(user, "modle = 5\n"))
+    assert ran.records == [{"path": str(user.config), "exists": True}]
     assert "no setting is called `modle`" in ran.err
-    assert shell.run("edit", EDITOR=editor(shell, "timeout = '5m'\n")) == ConfigRun(0, "", "")
+    assert user.run("edit", EDITOR=editor(user, "timeout = '5m'\n")) == ConfigRun(0, "", "")
 
 
-def test_edit_judges_the_file_and_not_the_environment(shell: Shell) -> None:
-    good = editor(shell, "timeout = '5m'\n")
-    assert shell.run("edit", EDITOR=good, FLUXCLI_MODEL="mx").status == 0
+def test_edit_checks_the_file_and_not_the_environment(user: ConfigUser) -> None:
+    good = editor(user, "timeout = '5m'\n")
+    assert user.run("edit", EDITOR=good, FLUXCLI_MODEL="mx").status == 0
 
 
-def test_without_an_editor_edit_says_how_to_choose_one(shell: Shell) -> None:
-    ran = shell.run("edit", PATH="/nowhere")
+def test_without_an_editor_the_hint_is_to_set_one(user: ConfigUser) -> None:
+    ran = user.run("edit", PATH="/nowhere")
     assert ran.status == 2
     assert "hint: export EDITOR=nano" in ran.err
 
 
 def answering(status: int, body: object) -> type[BaseHTTPRequestHandler]:
-    """Make a service that answers everything alike; text is sent as it is."""
+    """Return a service that answers every request alike; text is sent as it is."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -317,18 +317,18 @@ GOOD = {
 }
 
 
-def test_check_says_ok_to_each_and_creates_nothing(shell: Shell) -> None:
+def test_check_reports_ok_for_everything_and_creates_nothing(user: ConfigUser) -> None:
     with service(200, {"code": 200, "msg": "success", "data": 12.5}) as url:
-        ran = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url, FLUXCLI_MODLE="max")
+        ran = user.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url, FLUXCLI_MODLE="max")
         assert ran.status == 0
         assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * len(GOOD)
         assert "from KIE_API_KEY" in ran.out
         assert "12.5 credits left" in ran.out
         assert "warning: `FLUXCLI_MODLE` sets nothing; did you mean `FLUXCLI_MODEL`?" in ran.err
-        ran = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+        ran = user.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
         assert checked(ran) == GOOD
         assert ran.records[0]["error"] is None
-    assert list(shell.home.iterdir()) == []
+    assert list(user.home.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -340,11 +340,11 @@ def test_check_says_ok_to_each_and_creates_nothing(shell: Shell) -> None:
         ((200, {"code": 200, "msg": "", "data": 4}), "credits", "credits_insufficient", 7),
     ],
 )
-def test_check_distinguishes_the_refusals_of_the_service(
-    shell: Shell, answer: tuple[int, object], check: str, code: str, ending: int
+def test_check_distinguishes_the_errors_of_the_service(
+    user: ConfigUser, answer: tuple[int, object], check: str, code: str, ending: int
 ) -> None:
     with service(*answer) as url:
-        ran = shell.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+        ran = user.run("check", "--json", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
     failed = [record for record in ran.records if record["ok"] is False]
     assert [record["check"] for record in failed] == [check]
     error = failed[0]["error"]
@@ -353,46 +353,46 @@ def test_check_distinguishes_the_refusals_of_the_service(
     assert ran.status == ending
 
 
-def test_check_reports_that_nothing_is_listening(shell: Shell) -> None:
+def test_check_reports_that_nothing_is_listening(user: ConfigUser) -> None:
     with service(200, {}) as url:
         pass
-    ran = shell.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
+    ran = user.run("check", KIE_API_KEY=KEY, FLUXCLI_BASE_URL=url)
     assert ran.status == 5
     assert "failed   service" in ran.out
     assert "hint: fluxcli config check" not in ran.err
 
 
-def test_check_without_a_key_sends_nothing(shell: Shell) -> None:
-    ran = shell.run("check")
+def test_check_without_a_key_sends_nothing(user: ConfigUser) -> None:
+    ran = user.run("check")
     assert ran.status == 3
     assert "failed   key" in ran.out
     assert "skipped  service" in ran.out
     assert "hint: fluxcli config set api_key" in ran.err
 
 
-def test_check_reports_folders_that_cannot_be_written(shell: Shell) -> None:
-    (shell.home / "file").touch()
-    ran = shell.run("check", "--json", FLUXCLI_STATE_DIR=str(shell.home / "file" / "state"))
+def test_check_reports_folders_that_cannot_be_written(user: ConfigUser) -> None:
+    (user.home / "file").touch()
+    ran = user.run("check", "--json", FLUXCLI_STATE_DIR=str(user.home / "file" / "state"))
     assert checked(ran)["state folder"] is False
     assert checked(ran)["cache folder"] is True
 
 
-def test_check_ends_with_the_worst_and_names_a_broken_file(shell: Shell) -> None:
-    shell.write("[")
-    ran = shell.run("check", "--json")
+def test_check_has_the_highest_status_and_names_a_broken_file(user: ConfigUser) -> None:
+    user.write("[")
+    ran = user.run("check", "--json")
     assert checked(ran)["config file"] is False
     assert ran.status == 2
 
 
-def test_check_of_the_sandbox_needs_no_key(shell: Shell) -> None:
-    ran = shell.run("check", "--sandbox", "--json")
+def test_check_of_the_sandbox_needs_no_key(user: ConfigUser) -> None:
+    ran = user.run("check", "--sandbox", "--json")
     assert (ran.status, checked(ran)) == (0, GOOD)
 
 
-def _generated(shell: Shell, **env: str) -> tuple[int, str]:
+def _generated(user: ConfigUser, **env: str) -> tuple[int, str]:
     """Run `generate` with these variables; return its status and its errors."""
     out, err = io.StringIO(), io.StringIO()
-    context = Context({**shell.env, **env}, io.StringIO(), out, err, shell.home)
+    context = Context({**user.env, **env}, io.StringIO(), out, err, user.home)
     status = main(["generate", "a fox", "--no-input"], context)
     assert KEY not in out.getvalue() + err.getvalue()
     return status, err.getvalue()
@@ -414,17 +414,17 @@ def _generated(shell: Shell, **env: str) -> tuple[int, str]:
     ],
 )
 def test_a_key_with_quotes_or_a_scheme_is_named_before_anything_is_sent(
-    shell: Shell, variable: str, text: str, named: str
+    user: ConfigUser, variable: str, text: str, named: str
 ) -> None:
-    status, err = _generated(shell, **{variable: text})
+    status, err = _generated(user, **{variable: text})
     assert status == 2
     assert f"`{variable}`: the key " in err
     assert named in err
 
 
 @pytest.mark.parametrize("kind", ["fifo", "device", "folder", "large"])
-def test_what_cannot_be_a_key_file_is_refused_without_waiting(shell: Shell, kind: str) -> None:
-    path = shell.home / "key"
+def test_a_key_file_that_is_no_file_is_refused_at_once(user: ConfigUser, kind: str) -> None:
+    path = user.home / "key"
     if kind == "fifo":
         if not hasattr(os, "mkfifo"):
             pytest.skip("no FIFOs on this system")
@@ -436,6 +436,6 @@ def test_what_cannot_be_a_key_file_is_refused_without_waiting(shell: Shell, kind
     name = "/dev/zero" if kind == "device" else str(path)
     if kind == "device" and not os.path.exists(name):  # noqa: PTH110 - a name, not a path of ours
         pytest.skip("no device files on this system")
-    status, err = _generated(shell, FLUXCLI_API_KEY_FILE=name)
+    status, err = _generated(user, FLUXCLI_API_KEY_FILE=name)
     assert status == 2
     assert f"`{name}`, named by `FLUXCLI_API_KEY_FILE`, cannot be a key file: it is " in err

@@ -1,4 +1,4 @@
-"""`fluxcli credits`: the balance, as a number."""
+"""`fluxcli credits`: the balance of the account."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 
-def test_the_answer_is_the_number(box: World) -> None:
+def test_the_output_is_the_number(box: World) -> None:
     ran = box.run("credits")
     assert (ran.status, ran.lines) == (0, [str(BALANCE)])
     assert ran.err.startswith("credits, enough for an estimated 20000 with ")
 
 
-def test_as_json(box: World) -> None:
+def test_json_has_the_balance(box: World) -> None:
     record = box.run("credits", "--json").record
     assert (record["credits"], record["sandbox"]) == (float(BALANCE), True)
 
 
-def test_as_json_from_a_sandbox_that_is_served(world: World) -> None:
+def test_json_marks_the_balance_of_a_served_sandbox(world: World) -> None:
     service = SandboxService(store=None, wall=lambda: 0.0, sleep=lambda _: None)
     with serve(service) as served:
         world.ask(served.api_url)
@@ -55,7 +55,7 @@ class _Stating(BaseHTTPRequestHandler):
         del format, args
 
 
-def test_prices_that_the_service_states_are_announced_once_and_used(world: World) -> None:
+def test_changed_prices_of_the_service_are_reported_once_and_used(world: World) -> None:
     server = HTTPServer(("127.0.0.1", 0), _Stating)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -76,7 +76,7 @@ def test_prices_that_the_service_states_are_announced_once_and_used(world: World
     assert sandbox["estimated_credits"] == 15
 
 
-def test_quiet(box: World) -> None:
+def test_quiet_prints_nothing_on_stderr(box: World) -> None:
     assert box.run("credits", "-q").err == ""
 
 
@@ -92,26 +92,26 @@ def test_quiet(box: World) -> None:
         ("timeout", 5, "network"),
     ],
 )
-def test_failures(box: World, fault: str, status: int, code: str) -> None:
+def test_a_failed_read_has_its_status(box: World, fault: str, status: int, code: str) -> None:
     ran = box.run("credits", "--json", env={"FLUXCLI_SANDBOX_FAULTS": f"credits:{fault}"})
     assert (ran.status, ran.code) == (status, code)
 
 
-def test_without_a_key(world: World) -> None:
+def test_without_a_key_it_is_status_3(world: World) -> None:
     del world.env["FLUXCLI_API_KEY"]
     ran = world.run("credits", "--json")
     assert (ran.status, ran.code) == (3, "auth_missing_key")
 
 
-def test_a_refused_key(world: World) -> None:
-    """The sandbox takes any key but one; over no network at all."""
+def test_a_refused_key_is_status_3(world: World) -> None:
+    """The sandbox refuses one key."""
     world.ask("http://127.0.0.1:9")
     ran = world.run("credits", "--json")
     assert (ran.status, ran.code) == (5, "network")
     assert "cannot connect to 127.0.0.1" in ran.err
 
 
-def test_an_address_without_the_service_is_status_5_and_named(world: World) -> None:
+def test_an_address_that_is_not_the_service_is_status_5(world: World) -> None:
     made = SandboxService(store=None, wall=world.clock.wall, sleep=world.clock.sleep)
     with serve(made) as served:
         world.ask(f"{served.api_url}/elsewhere")
@@ -146,7 +146,7 @@ def test_remembered_prices_are_used_for_every_estimate(world: World, api: str) -
 
 
 def test_prices_of_a_sandbox_are_never_kept(world: World) -> None:
-    """Nor announced: another service may use its address another day."""
+    """Nor reported: its address may belong to another service later."""
     made = SandboxService(store=None, wall=world.clock.wall, sleep=world.clock.sleep)
     with serve(made) as served:
         world.ask(served.api_url)

@@ -1,4 +1,4 @@
-"""`max_credits_per_day`: a cap over all runs of this machine by local day, which no flag raises."""
+"""`max_credits_per_day`: a cap on all runs of this machine in one local day."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def capped(box: World, credits: int) -> World:  # noqa: A002 - the unit
     return box
 
 
-def test_what_would_exceed_it_is_refused_and_nothing_is_sent(box: World) -> None:
+def test_a_run_that_would_exceed_it_is_refused_before_anything_is_sent(box: World) -> None:
     capped(box, 12)
     for name in ("a", "b"):
         assert box.run("generate", f"a fox {name}", "-o", f"{name}.png").status == 0
@@ -43,7 +43,7 @@ def test_what_would_exceed_it_is_refused_and_nothing_is_sent(box: World) -> None
 
 
 @pytest.mark.parametrize("flags", [("--yes",), ("--max-credits", "1000"), ("--new",), ("--force",)])
-def test_no_flag_raises_it(box: World, flags: tuple[str, ...]) -> None:
+def test_no_flag_raises_the_limit(box: World, flags: tuple[str, ...]) -> None:
     capped(box, 7)
     assert box.run("generate", "a fox", "-o", "a.png").status == 0
     assert box.run("generate", "a dog", "-o", "b.png", *flags).status == 7
@@ -64,7 +64,7 @@ def test_the_lower_of_config_and_environment_holds(
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "5.5"])
-def test_a_bad_value_stops_what_costs_and_nothing_else(box: World, value: str) -> None:
+def test_an_invalid_value_stops_only_commands_that_pay(box: World, value: str) -> None:
     box.env[CAP] = value
     assert box.run("generate", "a fox").status == 2
     assert spent(box) == 0
@@ -77,7 +77,7 @@ def test_zero_allows_nothing(box: World) -> None:
     assert box.run("status", "--json").lines == []
 
 
-def test_it_is_by_local_day(box: World) -> None:
+def test_the_limit_counts_by_local_day(box: World) -> None:
     capped(box, 5)
     assert box.run("generate", "a fox", "-o", "a.png").status == 0
     assert box.run("generate", "a dog", "-o", "b.png").status == 7
@@ -93,7 +93,7 @@ def test_a_clock_that_is_set_back_allows_no_more(box: World, step: float) -> Non
     assert box.run("generate", "a dog", "-o", "b.png").status == 7
 
 
-def test_a_clock_that_was_ahead_once_forbids_nothing_for_ever(box: World) -> None:
+def test_charges_dated_in_the_future_do_not_count_for_ever(box: World) -> None:
     capped(box, 5)
     box.clock.step(3650 * DAY)
     assert box.run("generate", "a fox", "-o", "a.png").status == 0
@@ -110,14 +110,14 @@ def test_a_clock_that_was_ahead_once_forbids_nothing_for_ever(box: World) -> Non
     ("prompt", "fault"),
     [("a [fails] fox", ""), ("a [moderated] fox", ""), ("a fox", "submit:402")],
 )
-def test_what_was_refused_or_refunded_does_not_count(box: World, prompt: str, fault: str) -> None:
+def test_refused_and_refunded_submissions_do_not_count(box: World, prompt: str, fault: str) -> None:
     capped(box, 5)
     ran = box.run("generate", prompt, "-o", "a.png", env={"FLUXCLI_SANDBOX_FAULTS": fault})
     assert ran.status in {7, 8}
     assert box.run("generate", "a dog", "-o", "b.png").status == 0
 
 
-def test_what_may_be_charged_counts(box: World) -> None:
+def test_unknown_submissions_count(box: World) -> None:
     capped(box, 5)
     lost = box.run(
         "generate", "a fox", "-o", "a.png", env={"FLUXCLI_SANDBOX_FAULTS": "submit:drop"}
@@ -129,7 +129,7 @@ def test_what_may_be_charged_counts(box: World) -> None:
     assert box.run("generate", "a dog", "-o", "b.png").status == 0
 
 
-def test_resuming_what_is_paid_for_is_never_refused(box: World) -> None:
+def test_resuming_a_paid_task_is_never_refused(box: World) -> None:
     capped(box, 5)
     assert box.run("generate", "a fox", "-o", "a.png", "--no-wait").status == 0
     capped(box, 0)
@@ -137,14 +137,14 @@ def test_resuming_what_is_paid_for_is_never_refused(box: World) -> None:
     assert box.run("download", "--unsaved").status == 0
 
 
-def test_a_prompt_list_is_refused_whole(box: World) -> None:
+def test_a_prompt_list_over_the_limit_is_refused_as_a_whole(box: World) -> None:
     capped(box, 12)
     (box.cwd / "list.txt").write_text("a fox\na dog\nan owl\n")
     assert box.run("generate", "--prompts", "list.txt", "-o", "x.png").status == 7
     assert spent(box) == 0
 
 
-def test_a_build_makes_what_the_day_allows(box: World) -> None:
+def test_a_build_submits_what_the_limit_allows(box: World) -> None:
     capped(box, 12)
     (box.cwd / "assets.toml").write_text(MANIFEST)
     ran = box.run("build", "--yes", "--max-credits", "100")
@@ -156,22 +156,22 @@ def test_a_build_makes_what_the_day_allows(box: World) -> None:
     assert spent(box) == 20
 
 
-def test_candidates_of_a_build_are_refused_whole(box: World) -> None:
+def test_candidates_over_the_limit_are_refused_as_a_whole(box: World) -> None:
     capped(box, 12)
     (box.cwd / "assets.toml").write_text(MANIFEST)
     assert box.run("build", "a1", "--candidates", "3", "--yes").status == 7
     assert spent(box) == 0
 
 
-class TestTheTransaction:
-    """Processes that all found room before they submitted cannot exceed it together."""
+class TestConcurrency:
+    """Processes that each passed the check cannot exceed the limit together."""
 
     def journal(self, folder: Path, clock: SwiftClock) -> Journal:
         return Journal(
             folder, clock=clock, sandbox=False, cap=lambda: DailyCap(12, {"flux-kontext-pro": 5.0})
         )
 
-    def test_the_third_of_three_is_refused(self, world: World) -> None:
+    def test_the_third_of_three_submissions_is_refused(self, world: World) -> None:
         journals = [self.journal(world.state, world.clock) for _ in range(3)]
         for journal in journals:
             journal.day_limit.check(5)
@@ -189,7 +189,7 @@ class TestTheTransaction:
         for journal in journals:
             journal.close()
 
-    def test_threads_of_many_processes(self, world: World) -> None:
+    def test_many_processes_stay_within_the_limit(self, world: World) -> None:
         admitted: list[str] = []
 
         def work(number: int) -> None:
@@ -212,10 +212,10 @@ class TestTheTransaction:
             thread.join()
         assert len(admitted) == 2
 
-    def test_a_submission_that_another_process_overtook_ends_with_status_7(
+    def test_a_submission_refused_by_the_limit_at_the_last_moment_is_status_7(
         self, box: World
     ) -> None:
-        """It is found out just before the first byte leaves."""
+        """The limit is checked again in the transaction before the first byte is sent."""
         capped(box, 7)
         context = box.context()
         open_run = context.journal.open_run

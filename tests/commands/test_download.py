@@ -24,43 +24,43 @@ def begun(box: World, *flags: str, prompt: str = "a fox") -> str:
     return task_id
 
 
-class TestOneTask:
-    def test_it_is_waited_for_and_saved_where_it_was_meant_to_go(self, box: World) -> None:
+class TestTask:
+    def test_a_running_task_is_waited_for_and_saved_to_its_output(self, box: World) -> None:
         task_id = begun(box, "-o", "fox.png")
         ran = box.run("download", task_id)
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox.png")])
         with Image.open(box.cwd / "fox.png") as picture:
             assert picture.size == (1360, 768)
 
-    def test_from_another_folder_too(self, box: World) -> None:
+    def test_a_task_is_saved_to_its_output_from_another_folder(self, box: World) -> None:
         task_id = begun(box, "-o", "fox.png")
         home, box.cwd = box.cwd, box.root / "other"
         box.cwd.mkdir()
         assert box.run("download", task_id).lines == [str(home / "fox.png")]
 
-    def test_once_is_enough(self, box: World) -> None:
-        """An unchanged saved file is printed again, and not downloaded again."""
+    def test_a_saved_image_is_not_downloaded_again(self, box: World) -> None:
+        """The path of an unchanged file is printed."""
         task_id = begun(box, "-o", "fox.png")
         box.run("download", task_id)
         ran = box.run("download", task_id, "--debug")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox.png")])
         assert "debug: >" not in ran.err
 
-    def test_what_was_lost_is_fetched_again(self, box: World) -> None:
+    def test_a_removed_image_is_downloaded_again(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox.png")
         (box.cwd / "fox.png").unlink()
         assert box.run("download", "@last").status == 0
         assert (box.cwd / "fox.png").exists()
 
-    def test_the_command_it_came_from_is_then_answered(self, box: World) -> None:
-        """The same command means a new picture from now on."""
+    def test_the_run_of_a_downloaded_task_is_closed(self, box: World) -> None:
+        """The same command then makes a new image."""
         begun(box, "-o", "{prompt}-{id}.jpg")
         box.run("download", "@last")
         box.run("generate", "a fox", "-o", "{prompt}-{id}.jpg")
         assert spent(box) == 10
 
     @pytest.mark.parametrize("output", ["copy.jpg", "folder/", "{id}.jpg", "-"])
-    def test_elsewhere(self, box: World, output: str) -> None:
+    def test_an_output_option_overrides_the_place(self, box: World, output: str) -> None:
         task_id = begun(box, "-o", "fox.jpg")
         ran = box.run("download", task_id, "-o", output)
         assert ran.status == 0
@@ -69,36 +69,36 @@ class TestOneTask:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
 
-    def test_what_was_meant_for_stdout_lands_here(self, box: World) -> None:
+    def test_an_image_requested_on_stdout_is_saved_to_the_working_folder(self, box: World) -> None:
         task_id = begun(box, "-o", "-")
         (path,) = box.run("download", task_id).lines
         assert path == str(box.cwd / f"a-fox-{task_id}.jpg")
 
-    def test_by_ref_and_prefix(self, box: World) -> None:
+    def test_a_task_is_found_by_ref_and_prefix(self, box: World) -> None:
         task_id = begun(box, "-o", "fox.jpg")
         ref = box.run("status", "--offline", "--json").record["ref"]
         assert box.run("download", ref).status == 0
         assert box.run("download", task_id[:6]).status == 0
 
-    def test_one_from_elsewhere(self, box: World) -> None:
-        """Known to the service alone; it is saved under the usual name."""
+    def test_a_task_of_another_machine_is_saved(self, box: World) -> None:
+        """Under the default name."""
         task_id = begun(box)
         for file in box.state.glob("journal.sqlite3*"):
             file.unlink()
         assert box.run("download", task_id).lines == [str(box.cwd / f"a-fox-{task_id}.jpg")]
 
-    def test_the_record(self, box: World) -> None:
+    def test_json_prints_the_record(self, box: World) -> None:
         task_id = begun(box, "-o", "fox.jpg")
         record = box.run("download", task_id, "--json").record
         assert (record["task_id"], record["state"]) == (task_id, "saved")
         assert record["path"] == str(box.cwd / "fox.jpg")
 
-    def test_waiting_has_an_end(self, box: World) -> None:
+    def test_the_wait_ends_at_the_timeout(self, box: World) -> None:
         ran = box.run("download", begun(box), "--timeout", "2", "--json")
         assert (ran.status, ran.code) == (4, "timed_out")
 
 
-class TestAFileInTheWay:
+class TestExistingFile:
     @pytest.fixture
     def task_id(self, box: World) -> str:
         """A task whose place was taken since."""
@@ -106,31 +106,31 @@ class TestAFileInTheWay:
         (box.cwd / "fox.jpg").write_bytes(b"precious")
         return name
 
-    def test_is_refused(self, box: World, task_id: str) -> None:
+    def test_an_existing_file_is_refused(self, box: World, task_id: str) -> None:
         ran = box.run("download", task_id, "--json")
         assert (ran.status, ran.code) == (2, "would_overwrite")
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
 
-    def test_is_replaced_by_force(self, box: World, task_id: str) -> None:
+    def test_force_replaces_it(self, box: World, task_id: str) -> None:
         assert box.run("download", task_id, "--force").status == 0
         assert (box.cwd / "fox.jpg").read_bytes() != b"precious"
 
-    def test_is_kept_where_that_is_requested(self, box: World, task_id: str) -> None:
+    def test_skip_existing_keeps_it(self, box: World, task_id: str) -> None:
         ran = box.run("download", task_id, "--skip-existing")
         assert (ran.status, ran.out) == (0, b"")
         assert "already exists and was kept" in ran.err
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
 
-    def test_never_blocks_saving_all(self, box: World, task_id: str) -> None:
+    def test_unsaved_saves_beside_it(self, box: World, task_id: str) -> None:
         assert task_id
         ran = box.run("download", "--unsaved")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox-1.jpg")])
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
 
 
-class TestEverythingUnsaved:
-    def test_the_same_command_repairs_every_interruption(self, box: World) -> None:
-        """Timed out, not fetched, not waited for: all of it lands, and nothing is paid."""
+class TestUnsaved:
+    def test_unsaved_saves_what_any_interruption_left(self, box: World) -> None:
+        """Timed out, not downloaded, not waited for: all is saved and nothing is charged."""
         box.run("generate", "a fox", "-o", "fox.jpg", "--timeout", "2")
         box.run(
             "generate",
@@ -146,14 +146,14 @@ class TestEverythingUnsaved:
         assert spent(box) == 15
         assert box.run("download", "--unsaved").out == b""
 
-    def test_nothing_to_do_needs_no_key(self, world: World) -> None:
+    def test_nothing_unsaved_needs_no_key(self, world: World) -> None:
         del world.env["FLUXCLI_API_KEY"]
         ran = world.run("download", "--unsaved")
         assert (ran.status, ran.out, ran.err) == (0, b"", "nothing is waiting to be saved\n")
         assert not world.state.exists()
 
-    def test_what_cannot_be_fetched_is_reported(self, box: World) -> None:
-        """A submission of unknown outcome has no id to fetch by."""
+    def test_a_submission_without_an_id_is_reported(self, box: World) -> None:
+        """Its outcome is unknown."""
         lost = box.run(
             "generate", "a fox", "--json", env={"FLUXCLI_SANDBOX_FAULTS": "submit:reset"}
         )
@@ -163,22 +163,22 @@ class TestEverythingUnsaved:
         assert f"warning: submission `{ref}` may be paid for; its outcome is unknown" in ran.err
         assert f"hint: fluxcli status {ref}" in ran.err
 
-    def test_some_fail(self, box: World) -> None:
+    def test_a_failed_task_does_not_stop_the_others(self, box: World) -> None:
         begun(box, "-o", "fox.jpg")
         begun(box, prompt="a [moderated] fox")
         ran = box.run("download", "--unsaved", "--json")
         assert ran.status == 9
         assert {record.get("state") for record in ran.records} == {"saved", None}
 
-    def test_into_one_folder(self, box: World) -> None:
+    def test_all_images_can_be_saved_to_one_folder(self, box: World) -> None:
         begun(box, "-o", "fox.jpg")
         begun(box, "-o", "dog.jpg", prompt="a dog")
         ran = box.run("download", "--unsaved", "-o", "all/")
         assert len(list((box.cwd / "all").iterdir())) == len(ran.lines) == 2
 
 
-class TestDeadLinks:
-    def test_a_link_is_renewed(self, box: World) -> None:
+class TestExpiredLink:
+    def test_an_expired_link_is_renewed(self, box: World) -> None:
         task_id = begun(box, "-o", "fox.jpg")
         ran = box.run(
             "download", task_id, "--debug", env={"FLUXCLI_SANDBOX_FAULTS": "download:expired"}
@@ -187,7 +187,7 @@ class TestDeadLinks:
         assert "/api/v1/common/download-url" in ran.err
 
     def test_a_result_older_than_the_service_keeps_is_expired(self, box: World) -> None:
-        """The service's record says when it ended, its `Date` header what time it is."""
+        """By the times of the service: the record's and the `Date` header's."""
         task_id = begun(box, "-o", "fox.jpg")
         box.run("status", task_id, "--wait")
         box.clock.sleep(15 * 86400)
@@ -197,7 +197,7 @@ class TestDeadLinks:
         assert box.run("status", task_id, "--offline", "--json").record["state"] == "failed"
         assert box.run("download", "--unsaved").lines == []
 
-    def test_a_task_that_never_was_accepted(self, box: World) -> None:
+    def test_a_refused_task_has_no_image(self, box: World) -> None:
         box.run("generate", "a fox", env={"FLUXCLI_SANDBOX_FAULTS": "submit:402"})
         ref = box.run("status", "--offline", "--json").record["ref"]
         ran = box.run("download", ref, "--json")
@@ -218,7 +218,7 @@ class TestDeadLinks:
         (["TASK", "-f", "--skip-existing"], "contradict"),
     ],
 )
-def test_bad_usage(box: World, words: list[str], message: str) -> None:
+def test_invalid_arguments_are_usage_errors(box: World, words: list[str], message: str) -> None:
     names = {"TASK": begun(box), "OTHER": begun(box, prompt="a dog")}
     ran = box.run("download", *(names.get(word, word) for word in words))
     assert ran.status == 2
@@ -226,7 +226,7 @@ def test_bad_usage(box: World, words: list[str], message: str) -> None:
     assert list(box.cwd.iterdir()) == []
 
 
-def test_a_line_names_its_task_once(box: World) -> None:
+def test_progress_lines_name_the_task_once(box: World) -> None:
     ids = [begun(box, prompt=prompt) for prompt in ("a fox", "a hare")]
     lines = box.run("download", "--unsaved").err.splitlines()
     assert {f"{one}: resuming; no extra charge" for one in ids} <= set(lines)

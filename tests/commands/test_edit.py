@@ -1,4 +1,4 @@
-"""`fluxcli edit`: makes an image from an image and a prompt; any source of the input works."""
+"""`fluxcli edit`: makes an image from an image and a prompt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 
 
 def photo(form: str = "PNG", size: tuple[int, int] = (300, 400)) -> bytes:
-    """Return a small picture."""
+    """Return a small image."""
     file = io.BytesIO()
     Image.new("RGB", size, "teal").save(file, form)
     return file.getvalue()
@@ -33,61 +33,61 @@ def _photo(box: World) -> None:
 
 
 def sent(err: str) -> set[str]:
-    """Return the addresses that a trace shows."""
+    """Return the URLs in a trace."""
     return {line.split()[3] for line in err.splitlines() if line.startswith("debug: > ")}
 
 
-class TestTheAnswer:
-    def test_a_local_file(self, box: World) -> None:
-        """It is uploaded; the answer is the path of the new picture."""
+class TestOutput:
+    def test_a_local_file_is_uploaded_and_the_new_path_printed(self, box: World) -> None:
+        """With the ratio of the input."""
         ran = box.run("edit", "photo.png", "make it night", "-o", "night.png", "--debug")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "night.png")])
         assert "uploading photo.png (" in ran.err
         assert "https://upload.sandbox.invalid/api/file-stream-upload" in sent(ran.err)
         assert (box.cwd / "photo.png").read_bytes() == photo()
 
-    def test_the_record(self, box: World) -> None:
+    def test_json_prints_the_record(self, box: World) -> None:
         record = box.run("edit", "photo.png", "make it night", "--json").record
         assert (record["mode"], record["aspect_ratio"]) == ("edit", None)
 
     @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-    def test_every_kind_of_input(self, box: World, form: str) -> None:
+    def test_every_image_format_is_accepted(self, box: World, form: str) -> None:
         (box.cwd / "input").write_bytes(photo(form))
         assert box.run("edit", "input", "make it night").status == 0
 
 
-class TestTheRatio:
+class TestRatio:
     def requested(self, box: World, *flags: str) -> object:
-        """Return the ratio that would be asked for."""
+        """Return the ratio that a dry run reports."""
         ran = box.run("edit", "photo.png", "night", "--dry-run", "--json", *flags)
         return ran.record["request"]["aspect_ratio"]
 
-    def test_it_is_not_sent_so_the_input_s_is_kept(self, box: World) -> None:
+    def test_without_a_ratio_none_is_sent(self, box: World) -> None:
         assert self.requested(box) is None
         record = box.run("edit", "photo.png", "night", "--json").record
         assert record["width"] < record["height"]
 
-    def test_it_is_sent_when_requested(self, box: World) -> None:
+    def test_a_given_ratio_is_sent(self, box: World) -> None:
         assert self.requested(box, "-a", "21:9") == "21:9"
         record = box.run("edit", "photo.png", "night", "-a", "21:9", "--json").record
         assert record["width"] > 2 * record["height"]
 
-    def test_generate_s_setting_does_not_touch_it(self, box: World) -> None:
+    def test_the_ratio_of_generate_does_not_apply(self, box: World) -> None:
         box.env["FLUXCLI_ASPECT_RATIO"] = "9:16"
         assert self.requested(box) is None
         box.env["FLUXCLI_EDIT_ASPECT_RATIO"] = "4:3"
         assert self.requested(box) == "4:3"
 
 
-class TestWhereTheInputComesFrom:
-    def test_stdin(self, box: World) -> None:
-        """Small bytes go in one call."""
+class TestInput:
+    def test_a_small_input_from_stdin_is_uploaded_as_base64(self, box: World) -> None:
+        """It takes one call."""
         ran = box.run("edit", "-", "night", "-o", "n.png", "--debug", stdin=photo())
         assert ran.lines == [str(box.cwd / "n.png")]
         assert "uploading stdin (" in ran.err
         assert "https://upload.sandbox.invalid/api/file-base64-upload" in sent(ran.err)
 
-    def test_much_on_stdin_goes_as_a_stream(self, box: World) -> None:
+    def test_a_large_input_from_stdin_is_uploaded_as_multipart(self, box: World) -> None:
         big = photo() + b"\0" * 1_000_000
         ran = box.run("edit", "-", "night", "--debug", stdin=big)
         assert "https://upload.sandbox.invalid/api/file-stream-upload" in sent(ran.err)
@@ -101,28 +101,28 @@ class TestWhereTheInputComesFrom:
         ).record["request"]
         assert result["mode"] == "edit"
 
-    def test_the_last_result_by_its_url(self, box: World) -> None:
+    def test_last_is_the_url_of_the_latest_result(self, box: World) -> None:
         url = box.run("generate", "a fox", "--json").record["url"]
         ran = box.run("edit", "@last", "night", "--debug")
         assert ran.status == 0
         assert not any("upload" in link for link in sent(ran.err))
         assert self.edited(box, ran.lines[0]) == url
 
-    def test_an_earlier_result_by_a_prefix(self, box: World) -> None:
+    def test_an_earlier_result_is_found_by_a_prefix(self, box: World) -> None:
         record = box.run("generate", "a fox", "--json").record
         box.run("generate", "a dog")
         ran = box.run("edit", f"@{record['task_id'][:8]}", "night")
         assert self.edited(box, ran.lines[0]) == record["url"]
 
-    def test_an_old_result_by_its_file(self, box: World) -> None:
-        """Its URL lives 14 days; the file that was saved lives on."""
+    def test_an_old_result_is_uploaded_from_its_file(self, box: World) -> None:
+        """The service keeps a result for 14 days."""
         box.run("generate", "a fox")
         box.clock.sleep(14 * 86400)
         ran = box.run("edit", "@last", "night", "-o", "n.png", "--debug")
         assert ran.status == 0
         assert "https://upload.sandbox.invalid/api/file-stream-upload" in sent(ran.err)
 
-    def test_an_old_result_whose_file_is_gone(self, box: World) -> None:
+    def test_an_old_result_without_a_file_is_an_error(self, box: World) -> None:
         (path,) = box.run("generate", "a fox", "-o", "fox.png").lines
         box.clock.sleep(14 * 86400)
         (box.cwd / path).unlink()
@@ -151,7 +151,7 @@ class TestWhereTheInputComesFrom:
             ("@last", "there is no task yet"),
         ],
     )
-    def test_other_inputs_are_refused(self, box: World, image: str, message: str) -> None:
+    def test_invalid_inputs_are_refused(self, box: World, image: str, message: str) -> None:
         (box.cwd / "empty").touch()
         (box.cwd / "text.png").write_text("this is no picture at all, is it?")
         (box.cwd / "page.png").write_text("<!doctype html><html>")
@@ -161,30 +161,30 @@ class TestWhereTheInputComesFrom:
         assert message.lower() in ran.err.lower()
         assert not (box.state / "journal.sqlite3").exists()
 
-    def test_a_missing_task_may_be_a_file_s_name(self, box: World) -> None:
+    def test_an_unknown_word_is_reported_as_a_missing_file_or_task(self, box: World) -> None:
         ran = box.run("edit", "@photo.png", "night")
         assert "a file of that name is `./@photo.png`" in ran.err
 
-    def test_stdin_is_the_image_or_the_prompt(self, box: World) -> None:
+    def test_stdin_cannot_be_both_image_and_prompt(self, box: World) -> None:
         ran = box.run("edit", "-", "-", stdin=photo())
         assert ran.status == 2
         assert "stdin cannot be both" in ran.err
 
 
-class TestUploads:
+class TestUpload:
     def count(self, err: str) -> int:
-        """Count the uploads that a trace shows."""
+        """Return the number of uploads in a trace."""
         return sum("file-stream-upload" in line for line in err.splitlines() if "> POST" in line)
 
     def test_the_same_bytes_are_uploaded_once(self, box: World) -> None:
-        """By content, not by name, and for twenty hours."""
+        """By content, not by name, for twenty hours."""
         assert self.count(box.run("edit", "photo.png", "night", "--debug").err) == 1
         (box.cwd / "copy.png").write_bytes(photo())
         assert self.count(box.run("edit", "copy.png", "dawn", "--debug").err) == 0
         box.clock.sleep(20 * 3600)
         assert self.count(box.run("edit", "copy.png", "noon", "--debug").err) == 1
 
-    def test_several_images_share_one(self, box: World) -> None:
+    def test_several_images_share_one_upload(self, box: World) -> None:
         ran = box.run("edit", "photo.png", "night", "-n", "4", "-o", "n/", "--debug")
         assert (ran.status, len(ran.lines)) == (0, 4)
         assert self.count(ran.err) == 1
@@ -192,7 +192,7 @@ class TestUploads:
     @pytest.mark.parametrize(
         "fault", ["upload:refusex2", "upload:500", "upload:455", "upload:429", "upload:html"]
     )
-    def test_what_passes_by_itself(self, box: World, fault: str) -> None:
+    def test_a_passing_error_is_retried(self, box: World, fault: str) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
         assert box.run("edit", "photo.png", "night").status == 0
 
@@ -205,8 +205,10 @@ class TestUploads:
             ("upload:500x999", 5, "service_error"),
         ],
     )
-    def test_what_does_not(self, box: World, fault: str, status: int, code: str) -> None:
-        """Nothing was asked for yet, so nothing is paid, and the same command begins again."""
+    def test_a_lasting_error_ends_the_command_before_anything_is_paid(
+        self, box: World, fault: str, status: int, code: str
+    ) -> None:
+        """The same command then starts again."""
         box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
         ran = box.run("edit", "photo.png", "night", "--json")
         assert (ran.status, ran.code) == (status, code)
@@ -215,15 +217,15 @@ class TestUploads:
         assert box.run("edit", "photo.png", "night").status == 0
 
 
-class TestRunningAgain:
-    def test_the_same_bytes_are_the_same_request(self, box: World) -> None:
-        """The input counts by what it holds, wherever it lies."""
+class TestRerun:
+    def test_the_same_input_bytes_are_the_same_command(self, box: World) -> None:
+        """Whatever the file's name is."""
         first = box.run("edit", "photo.png", "night", "--no-wait").lines
         (box.cwd / "copy.png").write_bytes(photo())
         assert box.run("edit", "copy.png", "night", "--no-wait").lines == first
         assert box.run("edit", "-", "night", "--no-wait", stdin=photo()).lines == first
 
-    def test_other_bytes_are_another_request(self, box: World) -> None:
+    def test_other_input_bytes_are_another_command(self, box: World) -> None:
         first = box.run("edit", "photo.png", "night", "--no-wait").lines
         (box.cwd / "photo.png").write_bytes(photo(size=(301, 400)))
         assert box.run("edit", "photo.png", "night", "--no-wait").lines != first
@@ -237,13 +239,13 @@ class TestRunningAgain:
         ("-o x.webp", "cannot make"),
     ],
 )
-def test_values_are_judged_by_the_rules_of_edits(box: World, flags: str, message: str) -> None:
+def test_values_are_checked_by_the_rules_of_edits(box: World, flags: str, message: str) -> None:
     ran = box.run("edit", "photo.png", "night", *flags.split())
     assert ran.status == 2
     assert message in ran.err
 
 
-def test_both_words_are_needed(box: World) -> None:
+def test_image_and_prompt_are_required(box: World) -> None:
     assert box.run("edit").status == 2
     ran = box.run("edit", "photo.png")
     assert ran.status == 2

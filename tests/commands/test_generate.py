@@ -23,14 +23,14 @@ def size_of(data: bytes) -> tuple[int, int]:
         return picture.size
 
 
-class TestTheAnswer:
+class TestOutput:
     def test_stdout_is_the_path_and_nothing_else(self, box: World) -> None:
-        """`out=$(fluxcli generate …)` works with any prompt and any name."""
+        """`out=$(fluxcli generate …)` works with any prompt and name."""
         ran = box.run("generate", "a [cat] on a [/open] mat", "-o", "cat.png")
         assert (ran.status, ran.out.decode()) == (0, f"{box.cwd / 'cat.png'}\n")
         assert size_of((box.cwd / "cat.png").read_bytes()) == (1360, 768)
 
-    def test_stderr_shows_the_id_the_moment_it_exists(self, box: World) -> None:
+    def test_stderr_has_the_id_as_soon_as_it_exists(self, box: World) -> None:
         ran = box.run("generate", "a fox", "--json")
         lines = ran.err.splitlines()
         assert f"task {ran.record['task_id']} accepted" in lines
@@ -42,19 +42,19 @@ class TestTheAnswer:
         record = ran.record
         assert record["path"] == f"{box.cwd}/a-red-fox-at-dawn-{record['task_id']}.jpg"
 
-    def test_quiet_says_nothing(self, box: World) -> None:
+    def test_quiet_prints_nothing_on_stderr(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-q")
         assert (ran.status, ran.err) == (0, "")
         assert ran.lines == [str(box.cwd / "fox.jpg")]
 
-    def test_verbose_says_where_each_value_came_from(self, box: World) -> None:
+    def test_verbose_prints_the_origin_of_each_value(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-v", "-m", "max", env={"FLUXCLI_WATERMARK": "ACME"})
         assert "generate.model: flux-kontext-max (--model)" in ran.err
         assert "generate.watermark: ACME (FLUXCLI_WATERMARK)" in ran.err
         assert "generate.aspect_ratio: 16:9 (default)" in ran.err
 
     def test_a_long_wait_gives_progress_lines(self, box: World) -> None:
-        """At most one every 30 seconds, on stderr."""
+        """One every 30 seconds at most, on stderr."""
         ran = box.run("generate", "a fox", "-o", "fox.jpg", env={"FLUXCLI_SANDBOX_SECONDS": "120"})
         beats = [line for line in ran.err.splitlines() if line.startswith("still working")]
         assert 1 <= len(beats) <= 5
@@ -68,7 +68,7 @@ class TestTheAnswer:
 
 
 class TestJson:
-    def test_the_whole_record(self, box: World, wire_format: str) -> None:
+    def test_json_prints_the_whole_record(self, box: World, wire_format: str) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.png", "-a", "1:1", "-m", "max", "--json")
         record = ran.record
         data = (box.cwd / "fox.png").read_bytes()
@@ -100,13 +100,13 @@ class TestJson:
         assert 6 <= record["seconds"] <= 10
         assert record["seconds"] == round(record["seconds"], 3)
 
-    def test_several_are_one_object_a_line(self, box: World) -> None:
+    def test_several_images_are_one_object_a_line(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-n", "3", "--json", "-o", "f/")
         assert ran.status == 0
         assert len({record["sha256"] for record in ran.records}) == 3
         assert all((box.cwd / "f" / str(record["path"])).exists() for record in ran.records)
 
-    def test_a_failure_is_an_object_on_stdout_too(self, box: World) -> None:
+    def test_an_error_is_an_object_on_stdout(self, box: World) -> None:
         ran = box.run("generate", "a [moderated] fox", "--json")
         error = ran.record["error"]
         assert ran.status == 8
@@ -116,14 +116,14 @@ class TestJson:
         assert "error: the content policy stopped the image" in ran.err
 
 
-class TestTheRequest:
+class TestRequest:
     def requested(self, box: World, *flags: str) -> dict[str, object]:
-        """Return what would be asked for."""
+        """Return the request that a dry run reports."""
         found = box.run("generate", "a fox", "--dry-run", "--json", *flags).record["request"]
         assert isinstance(found, dict)
         return found
 
-    def test_its_defaults(self, box: World) -> None:
+    def test_the_defaults_of_a_request(self, box: World) -> None:
         assert self.requested(box) == {
             "mode": "generate",
             "prompt": "a fox",
@@ -162,15 +162,17 @@ class TestTheRequest:
             ("--callback-url https://example.com/hook", "callback_url", "https://example.com/hook"),
         ],
     )
-    def test_every_flag(self, box: World, flags: str, name: str, value: object) -> None:
+    def test_every_flag_sets_its_field(
+        self, box: World, flags: str, name: str, value: object
+    ) -> None:
         assert self.requested(box, *flags.split())[name] == value
 
-    def test_a_flag_is_stronger_than_the_environment(self, box: World) -> None:
+    def test_a_flag_overrides_the_environment(self, box: World) -> None:
         box.env["FLUXCLI_UPLOAD_CN"] = "1"
         assert self.requested(box)["upload_cn"] is True
         assert self.requested(box, "--no-upload-cn")["upload_cn"] is False
 
-    def test_the_output_s_ending_is_stronger_than_a_setting(self, box: World) -> None:
+    def test_the_ending_of_the_output_overrides_the_format_setting(self, box: World) -> None:
         box.env["FLUXCLI_OUTPUT_FORMAT"] = "png"
         assert self.requested(box)["output_format"] == "png"
         assert self.requested(box, "-o", "x.jpg")["output_format"] == "jpeg"
@@ -186,25 +188,27 @@ class TestTheRequest:
             ("9:16", (768, 1360)),
         ],
     )
-    def test_every_ratio_is_what_comes(self, box: World, ratio: str, size: tuple[int, int]) -> None:
+    def test_the_image_has_the_requested_ratio(
+        self, box: World, ratio: str, size: tuple[int, int]
+    ) -> None:
         record = box.run("generate", "a fox", "-a", ratio, "--json").record
         wide, high = (int(part) for part in ratio.split(":"))
         assert (record["width"], record["height"]) == pytest.approx(size, rel=0.1)
         assert record["width"] / record["height"] == pytest.approx(wide / high, rel=0.03)
 
 
-class TestThePrompt:
-    def test_from_a_file(self, box: World) -> None:
+class TestPrompt:
+    def test_the_prompt_can_come_from_a_file(self, box: World) -> None:
         (box.cwd / "p.txt").write_bytes("\ufeffein Fuchs — 狐\n".encode())
         record = box.run("generate", "--prompt-file", "p.txt", "--json").record
         assert record["prompt"] == "ein Fuchs — 狐"
 
     @pytest.mark.parametrize("words", [("-",), ("--prompt-file", "-")])
-    def test_from_stdin(self, box: World, words: tuple[str, ...]) -> None:
+    def test_the_prompt_can_come_from_stdin(self, box: World, words: tuple[str, ...]) -> None:
         record = box.run("generate", *words, "--json", stdin=b"a fox\r\n").record
         assert record["prompt"] == "a fox"
 
-    def test_that_begins_with_a_dash_needs_the_flag(self, box: World) -> None:
+    def test_a_prompt_that_begins_with_a_dash_needs_the_flag(self, box: World) -> None:
         assert box.run("generate", "--json", "--", "--a fox").status == 2
         ran = box.run("generate", "--json", "-p", "--a fox")
         assert ran.record["prompt"] == "--a fox"
@@ -225,7 +229,7 @@ class TestThePrompt:
             (("--prompt-file", "long.txt"), b"", "is over 1 MB"),
         ],
     )
-    def test_that_is_none(
+    def test_an_empty_or_missing_prompt_is_an_error(
         self, box: World, words: tuple[str, ...], stdin: bytes, message: str
     ) -> None:
         (box.cwd / "p.txt").write_text("a fox")

@@ -1,4 +1,4 @@
-"""Where an image is saved, and what happens to an existing file there."""
+"""Where `generate` saves an image, and what happens to an existing file."""
 
 from __future__ import annotations
 
@@ -26,55 +26,55 @@ def size_of(data: bytes) -> tuple[int, int]:
         return picture.size
 
 
-class TestWhere:
-    def test_a_folder_that_is_there(self, box: World) -> None:
+class TestPlace:
+    def test_an_existing_folder_gets_the_default_name(self, box: World) -> None:
         (box.cwd / "pics").mkdir()
         (path,) = box.run("generate", "a fox", "-o", "pics").lines
         assert path.startswith(f"{box.cwd}/pics/a-fox-")
 
-    def test_folders_that_are_not_there_are_made(self, box: World) -> None:
+    def test_missing_folders_are_created(self, box: World) -> None:
         (path,) = box.run("generate", "a fox", "-o", "a/b/").lines
         assert path.startswith(f"{box.cwd}/a/b/a-fox-")
 
-    def test_a_template(self, box: World) -> None:
+    def test_a_template_is_filled_in(self, box: World) -> None:
         name = "{date}-{model}-{ratio}-{n}-{prompt}.{ext}"
         (path,) = box.run("generate", "A Fox", "-o", name, "-m", "max").lines
         assert path == f"{box.cwd}/2026-11-22-flux-kontext-max-16x9-1-a-fox.jpg"
 
-    def test_several_get_numbers(self, box: World) -> None:
+    def test_several_images_get_numbers(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-n", "3", "-o", "fox.png")
         assert sorted(ran.lines) == [str(box.cwd / f"fox-{n}.png") for n in (1, 2, 3)]
         assert ran.err.splitlines()[-1].startswith("3 of 3 saved")
 
-    def test_a_home_folder_s_sign(self, box: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_tilde_is_the_home_folder(self, box: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(box.root / "home"))
         (path,) = box.run("generate", "a fox", "-o", "~/fox.png").lines
         assert path == str(box.root / "home" / "fox.png")
 
-    def test_stdout_gets_the_bytes_alone(self, box: World) -> None:
+    def test_stdout_gets_the_image_bytes_only(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "-", "--output-format", "png")
         assert ran.status == 0
         assert ran.out.startswith(b"\x89PNG")
         assert size_of(ran.out) == (1360, 768)
         assert list(box.cwd.iterdir()) == []
 
-    def test_a_terminal_gets_no_bytes(self, box: World) -> None:
+    def test_image_bytes_are_refused_on_a_terminal(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "-", terminal=True)
         assert (ran.status, ran.out) == (2, b"")
         assert "cannot be shown on a terminal" in ran.err
         assert not (box.state / "journal.sqlite3").exists()
 
-    def test_stdout_is_one_or_the_other(self, box: World) -> None:
+    def test_stdout_cannot_have_both_image_and_json(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "-", "--json")
         assert (ran.status, ran.code) == (2, "usage")
 
-    def test_stdout_takes_one(self, box: World) -> None:
+    def test_stdout_takes_one_image_only(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "-", "-n", "2")
         assert ran.status == 2
         assert "takes one image" in ran.err
 
-    def test_a_fifo_is_written_into(self, box: World) -> None:
-        """It is there to be read from, not to be replaced by a file."""
+    def test_a_fifo_is_written_to(self, box: World) -> None:
+        """It is not replaced by a file."""
         fifo = box.cwd / "pipe"
         os.mkfifo(fifo)
         got: list[bytes] = []
@@ -86,52 +86,52 @@ class TestWhere:
         assert size_of(got[0]) == (1360, 768)
         assert fifo.is_fifo()
 
-    def test_a_setting_names_the_place(self, box: World) -> None:
+    def test_the_output_setting_is_used(self, box: World) -> None:
         box.env["FLUXCLI_OUTPUT"] = "pics/{prompt}.{ext}"
         assert box.run("generate", "a fox").lines == [str(box.cwd / "pics/a-fox.jpg")]
 
-    def test_a_long_name_is_one_line(self, box: World) -> None:
+    def test_a_long_path_is_printed_on_one_line(self, box: World) -> None:
         name = "n" * 200
         assert box.run("generate", "a fox", "-o", f"{name}.jpg").lines == [
             str(box.cwd / f"{name}.jpg")
         ]
 
 
-class TestAFileInTheWay:
+class TestExistingFile:
     @pytest.fixture(autouse=True)
     def _old(self, box: World) -> None:
         (box.cwd / "fox.jpg").write_bytes(b"precious")
 
-    def test_is_refused_before_anything_is_spent(self, box: World) -> None:
+    def test_an_existing_file_is_refused_before_anything_is_paid(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.code) == (2, "would_overwrite")
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
         assert not (box.state / "journal.sqlite3").exists()
 
-    def test_is_refused_if_it_is_one_of_several(self, box: World) -> None:
+    def test_one_existing_file_of_several_is_refused(self, box: World) -> None:
         (box.cwd / "fox-2.jpg").touch()
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3")
         assert ran.status == 2
         assert "fox-2.jpg" in ran.err
 
-    def test_is_replaced_by_force(self, box: World) -> None:
+    def test_force_replaces_it(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-f")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox.jpg")])
         assert size_of((box.cwd / "fox.jpg").read_bytes()) == (1360, 768)
 
-    def test_flags_that_contradict_each_other(self, box: World) -> None:
+    def test_contradicting_flags_are_refused(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-f", "--skip-existing")
         assert ran.status == 2
         assert "contradict" in ran.err
 
-    def test_that_is_not_an_image_is_not_passed_off_as_one(self, box: World) -> None:
-        """Status 0 would say that everything asked for is on the disk."""
+    def test_skip_existing_refuses_a_file_that_is_no_image(self, box: World) -> None:
+        """Status 0 means that every image is on the disk."""
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--skip-existing", "--json")
         assert (ran.status, ran.code) == (2, "would_overwrite")
         assert "is not a complete image" in ran.err
 
-    def test_that_came_after_a_refusal_is_refused_too(self, box: World) -> None:
-        """An earlier try of this command came to nothing, so the file is not its own."""
+    def test_a_file_written_after_a_refused_submission_is_refused(self, box: World) -> None:
+        """The file cannot be the image of that submission."""
         (box.cwd / "fox.jpg").unlink()
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:402"
         assert box.run("generate", "a fox", "-o", "fox.jpg").status == 7
@@ -139,8 +139,8 @@ class TestAFileInTheWay:
         assert box.run("generate", "a fox", "-o", "fox.jpg").status == 2
         assert spent(box) == 0
 
-    def test_that_appears_meanwhile_is_kept(self, box: World) -> None:
-        """It was not there when money was spent; the picture lands beside it."""
+    def test_a_file_that_appears_during_the_run_is_kept(self, box: World) -> None:
+        """The paid image is saved beside it."""
         (box.cwd / "fox.jpg").unlink()
         assert box.run("generate", "a fox", "-o", "fox.jpg", "--timeout", "1").status == 4
         (box.cwd / "fox.jpg").write_bytes(b"precious")
@@ -150,22 +150,22 @@ class TestAFileInTheWay:
         assert (box.cwd / "fox.jpg").read_bytes() == b"precious"
 
 
-class TestSkipping:
-    def test_what_is_there_is_reported_and_costs_nothing(self, world: World) -> None:
-        """Neither key nor network is needed where there is nothing to do."""
+class TestSkipExisting:
+    def test_an_existing_image_is_reported_and_costs_nothing(self, world: World) -> None:
+        """Neither key nor network is needed."""
         world.run("generate", "a fox", "-o", "fox.jpg", "--sandbox")
         del world.env["FLUXCLI_API_KEY"]
         ran = world.run("generate", "a dog", "-o", "fox.jpg", "--skip-existing")
         assert (ran.status, ran.lines) == (0, [str(world.cwd / "fox.jpg")])
 
-    def test_the_rest_of_several_is_made(self, box: World) -> None:
+    def test_missing_images_of_several_are_made(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox-2.jpg")
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3", "--skip-existing")
         assert ran.lines[0] == str(box.cwd / "fox-2.jpg")
         assert sorted(ran.lines) == [str(box.cwd / f"fox-{n}.jpg") for n in (1, 2, 3)]
         assert spent(box) == 15
 
-    def test_the_record_of_what_was_there(self, box: World) -> None:
+    def test_json_has_a_record_of_an_existing_image(self, box: World) -> None:
         made = box.run("generate", "a fox", "-o", "fox.jpg", "--json").record
         kept = box.run("generate", "a fox", "-o", "fox.jpg", "--skip-existing", "--json").record
         assert (kept["state"], kept["task_id"], kept["ref"]) == ("saved", None, None)
@@ -173,20 +173,20 @@ class TestSkipping:
         same = ("path", "bytes", "width", "height", "sha256")
         assert [kept[name] for name in same] == [made[name] for name in same]
 
-    def test_without_waiting_it_is_reported_by_its_path(self, box: World) -> None:
+    def test_with_no_wait_an_existing_image_is_reported_by_its_path(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox-1.jpg")
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n2", "--skip-existing", "--no-wait")
         assert ran.lines[0] == str(box.cwd / "fox-1.jpg")
         assert len(ran.lines[1]) == 32
 
 
-class TestShowing:
+class TestPreview:
     def test_a_preview_needs_a_terminal(self, box: World) -> None:
         ran = box.run("generate", "a fox", "--preview")
         assert ran.status == 0
         assert "`--preview` needs a terminal" in ran.err
 
-    def test_the_live_display_leaves_the_path_alone(self, box: World) -> None:
+    def test_the_live_display_does_not_change_the_printed_path(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", terminal=True, env={"TERM": "xterm"})
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox.jpg")])
         assert "\x1b[" in ran.err

@@ -1,4 +1,4 @@
-"""What is checked before anything is spent: values, budgets, dry runs."""
+"""What is checked before anything is paid: values, limits, consent; and dry runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 
 
 class TestBadValues:
-    """All that can be checked before spending is checked, and reported together."""
+    """All invalid values are reported together before anything is paid."""
 
     @pytest.mark.parametrize(
         ("flags", "message", "hint"),
@@ -48,7 +48,9 @@ class TestBadValues:
             ("--max-credits lots", "expected a whole number", None),
         ],
     )
-    def test_one(self, box: World, flags: str, message: str, hint: str | None) -> None:
+    def test_an_invalid_value_is_refused(
+        self, box: World, flags: str, message: str, hint: str | None
+    ) -> None:
         (box.cwd / "file").touch()
         ran = box.run("generate", "a fox", *flags.split())
         assert (ran.status, ran.out) == (2, b"")
@@ -57,7 +59,7 @@ class TestBadValues:
         assert hint is None or f"hint: {hint}" in ran.err
         assert not (box.state / "journal.sqlite3").exists()
 
-    def test_several_at_once(self, box: World) -> None:
+    def test_several_invalid_values_are_reported_together(self, box: World) -> None:
         (box.cwd / "fox.png").touch()
         flags = "-a 5:4 -m turbo --safety-tolerance 9 --timeout soon -o fox.png"
         ran = box.run("generate", "", *flags.split(), "--json")
@@ -68,7 +70,7 @@ class TestBadValues:
             assert word in ran.record["error"]["message"]
         assert "already exists" in ran.record["error"]["message"]
 
-    def test_each_is_reported_once(self, box: World) -> None:
+    def test_an_invalid_value_is_reported_once(self, box: World) -> None:
         ran = box.run("generate", "a fox", "--output-format", "webp", "-o", "x.jpg")
         assert ran.err.count("error: ") == 1
 
@@ -84,8 +86,8 @@ class TestBadValues:
 
 
 class TestDryRun:
-    def test_it_needs_nothing_and_leaves_nothing(self, world: World) -> None:
-        """Neither key nor network; nothing is made on the disk."""
+    def test_a_dry_run_needs_no_key_and_creates_nothing(self, world: World) -> None:
+        """Nor network."""
         del world.env["FLUXCLI_API_KEY"]
         world.ask("http://127.0.0.1:9")
         ran = world.run("generate", "a fox", "--dry-run", "-n", "3", "-o", "a/fox.png")
@@ -99,7 +101,7 @@ class TestDryRun:
         assert [entry.name for entry in world.root.iterdir()] == ["work"]
         assert list(world.cwd.iterdir()) == []
 
-    def test_as_json(self, box: World) -> None:
+    def test_json_prints_the_request(self, box: World) -> None:
         record = box.run("generate", "a fox", "--dry-run", "-m", "max", "--json").record
         later = ["input", "preset", "again", "metadata", "images", "unpaid"]
         assert list(record) == ["request", "outputs", "estimated_credits", *later]
@@ -121,24 +123,24 @@ class TestDryRun:
         records = box.run(*make, "--dry-run", "--json").records
         assert [(one["unpaid"], one["estimated_credits"]) for one in records] == [(0, 0), (1, 5)]
 
-    def test_what_is_paid_for_already_is_not_estimated_again(self, box: World) -> None:
+    def test_a_paid_task_is_not_estimated_again(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox.png", "--no-wait")
         ran = box.run("generate", "a fox", "-o", "fox.png", "--dry-run", "--json")
         assert ran.record["estimated_credits"] == 0
 
 
-class TestMoney:
-    def test_over_the_cap_nothing_is_sent(self, box: World) -> None:
+class TestConsent:
+    def test_a_run_over_the_cap_is_refused_before_anything_is_sent(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-n", "3", "--max-credits", "14", "--json")
         assert (ran.status, ran.code) == (7, "over_budget")
         assert ran.record["error"]["hint"] == "--max-credits 15"
         assert not (box.state / "journal.sqlite3").exists()
 
-    def test_within_the_cap_nothing_is_asked(self, box: World) -> None:
+    def test_a_run_within_the_cap_needs_no_consent(self, box: World) -> None:
         assert box.run("generate", "a fox", "-n", "3", "--max-credits", "15").status == 0
         assert spent(box) == 15
 
-    def test_much_needs_consent(self, box: World) -> None:
+    def test_an_expensive_run_needs_consent(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-n", "21", "--json")
         assert (ran.status, ran.code) == (7, "no_consent")
         assert "105 credits" in ran.err
@@ -146,12 +148,12 @@ class TestMoney:
         assert spent(box) == 0
 
     @pytest.mark.parametrize("consent", [("--yes",), ("-y",), ("--max-credits", "110")])
-    def test_consent_may_be_given_beforehand(self, box: World, consent: tuple[str, ...]) -> None:
+    def test_yes_gives_consent(self, box: World, consent: tuple[str, ...]) -> None:
         ran = box.run("generate", "a fox", "-m", "max", "-n", "11", "--no-wait", *consent)
         assert (ran.status, len(ran.lines)) == (0, 11)
 
     @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"\n", 7), (b"n\n", 7), (b"", 7)])
-    def test_consent_is_requested_on_a_terminal(
+    def test_consent_is_asked_for_on_a_terminal(
         self, box: World, answer: bytes, status: int
     ) -> None:
         words = ("generate", "a fox", "-m", "max", "-n", "11", "--no-wait")
@@ -164,7 +166,7 @@ class TestMoney:
         assert ran.status == 0
 
     def test_the_limit_of_submissions_is_kept(self, box: World) -> None:
-        """Twenty in ten seconds; the others wait, and say so, and nothing is refused."""
+        """Twenty in ten seconds; the others wait and report it."""
         began = box.clock.monotonic()
         ran = box.run("generate", "a fox", "-n", "25", "-o", "f/", "-y", "--json")
         assert (ran.status, len(ran.records)) == (0, 25), [r for r in ran.records if "error" in r]
@@ -172,7 +174,7 @@ class TestMoney:
         assert "too many calls" not in ran.err
         assert 10 <= box.clock.monotonic() - began <= 40
 
-    def test_no_key(self, world: World) -> None:
+    def test_without_a_key_it_is_status_3(self, world: World) -> None:
         del world.env["FLUXCLI_API_KEY"]
         ran = world.run("generate", "a fox", "--json")
         assert (ran.status, ran.code) == (3, "auth_missing_key")

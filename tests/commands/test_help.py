@@ -45,14 +45,16 @@ def _unbroken(lines: list[str]) -> str:
 
 class TestPages:
     @each_command
-    def test_they_open_with_one_line_and_examples(self, world: World, command: Command) -> None:
+    def test_a_page_begins_with_one_line_and_examples(self, world: World, command: Command) -> None:
         lines = _page(world, *command.words.split(), "--help")
         assert lines[:3] == [command.help, "", "Examples:"] or len(command.help) > 80
         shown = [line.strip() for line in lines if line.strip() in command.examples]
         assert tuple(shown) == command.examples
 
     @each_command
-    def test_help_command_is_the_same_page(self, world: World, command: Command) -> None:
+    def test_help_and_the_help_flag_print_the_same_page(
+        self, world: World, command: Command
+    ) -> None:
         words = command.words.split()
         page = _page(world, *words, "--help")
         assert _page(world, "help", *words) == page
@@ -60,8 +62,8 @@ class TestPages:
 
     @pytest.mark.parametrize("columns", _WIDTHS)
     @pytest.mark.parametrize("words", _PAGES, ids=" ".join)
-    def test_they_fit(self, world: World, words: list[str], columns: int) -> None:
-        """Only examples and the texts of files may be longer than the line."""
+    def test_pages_fit_the_terminal(self, world: World, words: list[str], columns: int) -> None:
+        """Only examples and the contents of files may have longer lines."""
         lines = _page(world, *words, columns=columns)
         kept = {example for one in _COMMANDS for example in one.examples}
         long = [line for line in lines if len(line) > columns and line.strip() not in kept]
@@ -70,7 +72,7 @@ class TestPages:
 
     @pytest.mark.parametrize("columns", _WIDTHS)
     @each_command
-    def test_nothing_is_cut_or_broken_at_a_hyphen(
+    def test_no_word_is_cut_or_broken_at_a_hyphen(
         self, world: World, command: Command, columns: int
     ) -> None:
         lines = _page(world, *command.words.split(), "--help", columns=columns)
@@ -84,7 +86,7 @@ class TestPages:
             assert below.help in text
 
     @each_command
-    def test_flags_have_groups(self, world: World, command: Command) -> None:
+    def test_flags_are_grouped(self, world: World, command: Command) -> None:
         lines = _page(world, *command.words.split(), "--help")
         headings = [line[:-1] for line in lines if line.endswith(":") and line[0] != " "]
         groups = [one for one in headings if one in {"Flags", *GROUPS}]
@@ -96,7 +98,7 @@ class TestPages:
         assert [line[:-1] for line in lines if line[:-1] in GROUPS] == list(GROUPS)
 
     @each_command
-    def test_they_end_with_statuses_and_what_to_read_on(
+    def test_a_page_ends_with_statuses_and_related_topics(
         self, world: World, command: Command
     ) -> None:
         text = _unbroken(_page(world, *command.words.split(), "--help"))
@@ -136,7 +138,7 @@ class TestTopics:
         assert world.run("help", "agents").out == (SKILL / "SKILL.md").read_bytes()
 
     @pytest.mark.parametrize("topic", TOPICS)
-    def test_each_is_printed_without_a_sound_config(self, world: World, topic: str) -> None:
+    def test_topics_are_printed_with_a_broken_config(self, world: World, topic: str) -> None:
         config = world.root / "config" / "config.toml"
         config.parent.mkdir()
         config.write_text("broken [")
@@ -154,7 +156,9 @@ class TestTopics:
             (["generate\nMake an image"], "hint: fluxcli help"),
         ],
     )
-    def test_an_unknown_word_is_answered(self, world: World, words: list[str], hint: str) -> None:
+    def test_an_unknown_topic_suggests_the_nearest(
+        self, world: World, words: list[str], hint: str
+    ) -> None:
         ran = world.run("help", *words)
         assert (ran.status, ran.out) == (2, b"")
         assert hint in ran.err
@@ -166,8 +170,8 @@ def _document(world: World) -> dict[str, Any]:
     return ran.record
 
 
-class TestTheDocument:
-    def test_its_shape(self, world: World) -> None:
+class TestJson:
+    def test_the_document_has_these_entries(self, world: World) -> None:
         document = _document(world)
         assert list(document) == [
             *("fluxcli", "commands", "exit_statuses", "error_codes", "settings", "schemas")
@@ -188,7 +192,7 @@ class TestTheDocument:
                 keys = ["names", "value", "values", "default", "setting", "group", "help"]
                 assert list(flag) == keys
 
-    def test_it_has_everything(self, world: World) -> None:
+    def test_the_document_has_every_command_and_topic(self, world: World) -> None:
         document = _document(world)
         assert [one["name"] for one in document["commands"]] == [one.words for one in _COMMANDS]
         assert {one["code"] for one in document["error_codes"]} == {code.value for code in TABLE}
@@ -215,13 +219,13 @@ class TestTheDocument:
         assert flags["--timeout"]["setting"] == "timeout"
         assert flags["--force"]["value"] is None
 
-    def test_of_one_command(self, world: World) -> None:
+    def test_the_document_of_one_command(self, world: World) -> None:
         whole = {one["name"]: one for one in _document(world)["commands"]}
         assert world.run("help", "config", "set", "--json").record == whole["config set"]
         assert world.run("--json", "help", "edit").record == whole["edit"]
         assert world.run("help", "generat", "--json").code == "usage"
 
-    def test_its_schemas_are_schemas(self, world: World) -> None:
+    def test_the_schemas_are_valid(self, world: World) -> None:
         schemas = _document(world)["schemas"]
         assert set(schemas) >= {"image", "error", "plan", "build", "credits", "callback"}
         for schema in schemas.values():
@@ -248,7 +252,7 @@ class TestTheDocument:
         ],
         ids=lambda value: value if isinstance(value, str) else " ".join(value),
     )
-    def test_every_document_follows_its_schema(
+    def test_every_document_is_valid_by_its_schema(
         self, world: World, schema: str, words: list[str]
     ) -> None:
         world.run("assets", "init")
@@ -260,8 +264,8 @@ class TestTheDocument:
             validator.validate(record)
 
 
-class TestTheSkill:
-    def test_it_follows_the_published_rules(self) -> None:
+class TestSkill:
+    def test_the_skill_follows_the_published_rules(self) -> None:
         """agentskills.io: front matter with name and description; the folder has its name."""
         text = (SKILL / "SKILL.md").read_text(encoding="utf-8")
         _, front, body = text.split("---\n", 2)
@@ -273,19 +277,19 @@ class TestTheSkill:
         assert 0 < len(entries["compatibility"]) <= 500
         assert len(body.splitlines()) < 500
 
-    def test_the_reference_validator_accepts_it(self) -> None:
+    def test_the_reference_validator_accepts_the_skill(self) -> None:
         skills_ref = pytest.importorskip("skills_ref", reason="pip install skills-ref")
         assert skills_ref.validate(SKILL) == []
 
-    def test_it_names_every_status_and_only_real_flags(self) -> None:
+    def test_the_skill_names_every_status_and_existing_flags_only(self) -> None:
         text = (SKILL / "SKILL.md").read_text(encoding="utf-8")
         cells = re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE)
         assert {int(number) for cell in cells for number in cell.split(",")} == set(STATUSES)
         known = {name for one in _COMMANDS for flag in one.flags for name in flag.names}
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
 
-    def test_its_commands_work_in_the_sandbox(self, world: World) -> None:
-        """An agent that knows only the skill and the document makes, edits, resumes, collects."""
+    def test_the_commands_of_the_skill_work(self, world: World) -> None:
+        """In the sandbox: generate, edit, resume, download."""
         text = world.run("help", "agents").out.decode()
         lines = re.findall(r"^fluxcli .*", text, re.MULTILINE)
         assert len(lines) >= 7
@@ -300,7 +304,7 @@ class TestTheSkill:
                 task = record.get("task_id") or task
                 assert "error" not in record
 
-    def test_a_rerun_of_its_first_command_sends_nothing(self, world: World) -> None:
+    def test_the_first_command_of_the_skill_run_again_sends_nothing(self, world: World) -> None:
         text = world.run("help", "agents").out.decode()
         found = re.search(r"^(fluxcli generate .*--sandbox)$", text, re.MULTILINE)
         assert found
@@ -308,7 +312,9 @@ class TestTheSkill:
         again = world.run(*_words(found[1])).record
         assert (again["task_id"], again["path"]) == (first["task_id"], first["path"])
 
-    def test_an_agent_resumes_after_a_timeout(self, world: World) -> None:
+    def test_the_command_is_resumed_after_a_timeout_as_the_skill_describes(
+        self, world: World
+    ) -> None:
         """Status 4 asks for the same command again: one task is charged."""
         words = ["generate", "a boat", "-o", "boat.png", "--json", "--sandbox"]
         slow = {"FLUXCLI_SANDBOX_SECONDS": "3600"}

@@ -1,4 +1,4 @@
-"""What goes wrong on the way, and the status that says what to do next."""
+"""Faults of the service, and the exit status of each."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 """Everything here holds in both wire formats."""
 
 
-class TestFaults:
-    """What goes wrong on the way, and the status that says what to do next."""
+class TestFault:
+    """Faults of the service, and the exit status of each."""
 
     @pytest.mark.parametrize(
         ("fault", "status", "code"),
@@ -50,13 +50,15 @@ class TestFaults:
             ("download:expiredx9999 link:401", 3, "auth_refused"),
         ],
     )
-    def test_statuses(self, box: World, fault: str, status: int, code: str) -> None:
+    def test_each_fault_has_its_status(
+        self, box: World, fault: str, status: int, code: str
+    ) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.code) == (status, code)
         assert list(box.cwd.iterdir()) == []
 
-    def test_a_damaged_image_is_not_kept(self, box: World) -> None:
+    def test_a_damaged_image_is_not_saved(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "download:corruptx9999"
         ran = box.run("generate", "a fox", "-o", "fox.png", "--json")
         assert (ran.status, ran.code) == (6, "not_an_image")
@@ -80,13 +82,13 @@ class TestFaults:
             "download:expired",
         ],
     )
-    def test_what_passes_by_itself(self, box: World, fault: str) -> None:
+    def test_passing_faults_are_retried(self, box: World, fault: str) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
         ran = box.run("generate", "a fox", "-o", "fox.jpg")
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "fox.jpg")])
         assert spent(box) == 5
 
-    def test_trouble_is_reported(self, box: World) -> None:
+    def test_retries_are_reported(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:455x2"
         ran = box.run("generate", "a fox")
         assert "maintenance" in ran.err
@@ -94,16 +96,14 @@ class TestFaults:
 
     @pytest.mark.parametrize("fault", ["submit:429x99", "submit:455x99", "submit:refusex99"])
     @pytest.mark.parametrize(("timeout", "most"), [("5", 6), ("15m", 121)])
-    def test_trying_again_ends_in_time(
-        self, box: World, fault: str, timeout: str, most: float
-    ) -> None:
+    def test_retries_end_in_time(self, box: World, fault: str, timeout: str, most: float) -> None:
         """Within `--timeout`, and within two minutes."""
         box.env["FLUXCLI_SANDBOX_FAULTS"] = fault
         began = box.clock.monotonic()
         assert box.run("generate", "a fox", "--timeout", timeout).status == 5
         assert box.clock.monotonic() - began <= most
 
-    def test_an_unsaved_image_is_fetched_by_the_same_command(self, box: World) -> None:
+    def test_an_unsaved_image_is_downloaded_by_the_same_command(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "download:503x9999"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.record["error"]["hint"]) == (6, "fluxcli download --unsaved")
@@ -111,7 +111,7 @@ class TestFaults:
         assert box.run("generate", "a fox", "-o", "fox.jpg").status == 0
         assert spent(box) == 5
 
-    def test_several_that_fail_alike_share_their_status(self, box: World) -> None:
+    def test_several_images_with_one_error_have_its_status(self, box: World) -> None:
         ran = box.run("generate", "a [moderated] fox", "-n", "3", "--json")
         assert ran.status == 8
         assert [record["error"]["code"] for record in ran.records] == ["moderated"] * 3

@@ -1,4 +1,4 @@
-"""Neighbours of faults that were once found: each a user's ordinary day, judged by charges."""
+"""Reruns of unfinished commands, spelled differently or after a change of files: the charges."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def faulty(box: World, faults: str, *words: str) -> Ran:
     return box.run(*words, env={"FLUXCLI_SANDBOX_FAULTS": f"{faults} models:tiers"})
 
 
-class TestEarlierImagesByName:
-    """Fault 1: what a name means does not change while its command is unfinished."""
+class TestTaskNames:
+    """What `@last` or an id means does not change while the command is unfinished."""
 
     @pytest.fixture(autouse=True)
     def first(self, box: World) -> str:
-        """An image that exists, and its task's id."""
+        """The task id of an existing image."""
         return str(box.run("generate", "a fox", "-o", "fox.png", "--json").record["task_id"])
 
     @pytest.mark.parametrize("faults", UNFINISHED)
@@ -56,15 +56,15 @@ class TestEarlierImagesByName:
             assert faulty(box, faults, *again).status == UNFINISHED[faults]
         assert spent(box) == 3 * PRICE
 
-    def test_again_last_is_done_when_it_is_done(self, box: World) -> None:
+    def test_a_finished_again_of_last_is_not_charged_again(self, box: World) -> None:
         again = ("generate", "--again", "@last", "-m", "max", "-o", "again.png")
         for _ in range(3):
             assert box.run(*again).lines == [str(box.cwd / "again.png")]
         assert spent(box) == 3 * PRICE
 
     @pytest.mark.parametrize("other", ["download", "status"])
-    def test_another_command_may_name_the_unfinished_edit(self, box: World, other: str) -> None:
-        """`@last` is the unfinished edit there, and that changes nothing here."""
+    def test_another_command_may_use_the_unfinished_edit(self, box: World, other: str) -> None:
+        """`@last` is the unfinished edit there; this command is not affected."""
         edit = ("edit", "@last", "make it night", "-o", "night.png")
         assert faulty(box, "poll:500x9999", *edit).status == 4
         assert box.run(other, "@last").status == 0
@@ -84,8 +84,8 @@ class TestEarlierImagesByName:
         assert made["input"] == f"task:{second}"
 
 
-class TestSettling:
-    """Fault 3: the way out of status 11 takes an id as people paste it, and no other's."""
+class TestSettle:
+    """`--settle` accepts an id as it is pasted, and refuses the id of another submission."""
 
     @pytest.fixture
     def ref(self, box: World) -> str:
@@ -104,9 +104,7 @@ class TestSettling:
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("outcome", ["Not-Charged", " not_charged", "NOT CHARGED\n"])
-    def test_the_words_not_charged_are_known_in_any_case(
-        self, box: World, ref: str, outcome: str
-    ) -> None:
+    def test_not_charged_is_accepted_in_any_case(self, box: World, ref: str, outcome: str) -> None:
         assert box.run("status", ref, "--settle", outcome).status == 0
         assert box.run("status", ref, "--offline", "--json").record["state"] == "refused"
         assert "settled by hand" in box.run("status", ref, "--offline").out.decode()
@@ -123,15 +121,13 @@ class TestSettling:
             "task\x1b[31m",
         ],
     )
-    def test_what_names_no_task_settles_nothing(self, box: World, ref: str, outcome: str) -> None:
+    def test_an_id_of_no_task_is_refused(self, box: World, ref: str, outcome: str) -> None:
         assert box.run("status", ref, "--settle", outcome).status in {2, 8}
         assert box.run(*MAKE).status == 11
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("prompt", ["a fox", "a dog"])
-    def test_the_id_of_another_command_settles_nothing(
-        self, box: World, ref: str, prompt: str
-    ) -> None:
+    def test_the_id_of_another_command_is_refused(self, box: World, ref: str, prompt: str) -> None:
         (other,) = box.run("generate", prompt, "-o", "other.png", "--no-wait").lines
         ran = box.run("status", ref, "--settle", other)
         assert ran.status == 2
@@ -139,11 +135,11 @@ class TestSettling:
         assert spent(box) == 2 * PRICE
 
     def test_the_beginning_of_an_id_is_completed_or_refused(self, box: World, ref: str) -> None:
-        """An incomplete id names no task of the service; nothing is believed of it."""
+        """The service does not know incomplete ids."""
         assert box.run("status", ref, "--settle", only_task(box)[:12]).status in {2, 8}
         assert box.run(*MAKE).status == 11
 
-    def test_it_is_settled_once(self, box: World, ref: str) -> None:
+    def test_a_submission_can_be_settled_once(self, box: World, ref: str) -> None:
         task_id = only_task(box)
         for _ in range(3):
             assert box.run("status", ref, "--settle", task_id).status == 0
@@ -152,8 +148,8 @@ class TestSettling:
         assert spent(box) == PRICE
 
 
-class TestSpellings:
-    """Fault 7: one place is one command, however it is spelt."""
+class TestSpelling:
+    """One output is one command, however its path is written."""
 
     @pytest.mark.parametrize(
         ("first", "second"),
@@ -175,7 +171,7 @@ class TestSpellings:
         ],
     )
     @pytest.mark.parametrize("turned", [False, True])
-    def test_of_an_output(
+    def test_spellings_of_an_output_are_one_command(
         self,
         box: World,
         monkeypatch: pytest.MonkeyPatch,
@@ -213,10 +209,10 @@ class TestSpellings:
             (("--", "a fox"), {"FLUXCLI_ASPECT_RATIO": "16:9", "NO_COLOR": "1"}, b""),
         ],
     )
-    def test_of_a_request(
+    def test_spellings_of_a_request_are_one_command(
         self, box: World, words: tuple[str, ...], env: dict[str, str], stdin: bytes
     ) -> None:
-        """Its prompt by any way, its fields at their defaults, and flags that change nothing."""
+        """The prompt from any source, fields at their defaults, and flags without effect."""
         (box.cwd / "prompt.txt").write_text("a fox\n")
         (task_id,) = box.run(*MAKE, "--no-wait").lines
         first, *rest = words
@@ -227,7 +223,7 @@ class TestSpellings:
         assert task_id in ran.out.decode()
         assert spent(box) == PRICE
 
-    def test_from_another_working_folder(self, box: World) -> None:
+    def test_a_command_is_recognised_from_another_working_folder(self, box: World) -> None:
         (one,) = box.run(*MAKE, "--no-wait").lines
         box.cwd = box.cwd / "below"
         box.cwd.mkdir()
@@ -236,7 +232,7 @@ class TestSpellings:
         assert spent(box) == 2 * PRICE
 
     @pytest.mark.parametrize("change", ["hard link", "copy", "mode", "time"])
-    def test_an_image_that_is_linked_copied_or_touched_is_still_done(
+    def test_an_image_that_was_linked_copied_or_touched_is_recognised(
         self, box: World, change: str
     ) -> None:
         assert box.run(*MAKE).status == 0
@@ -256,19 +252,17 @@ class TestSpellings:
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("form", ["NFC", "NFD"])
-    def test_a_name_of_composed_letters_is_done_under_its_own_spelling(
-        self, box: World, form: str
-    ) -> None:
+    def test_a_decomposed_name_is_recognised(self, box: World, form: str) -> None:
         name = unicodedata.normalize(form, "Füchse-é.png")  # type: ignore[arg-type] # a form
         for _ in range(2):
             assert box.run("generate", "a fox", "-o", name).lines == [str(box.cwd / name)]
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("is_one", [True, False])
-    def test_of_a_name_in_another_case(
+    def test_a_name_in_another_case_follows_the_file_system(
         self, box: World, monkeypatch: pytest.MonkeyPatch, *, is_one: bool
     ) -> None:
-        """Only a file system that takes both for one name makes them one command."""
+        """It is the same command only where both names are the same file."""
         lstat = Path.lstat
 
         def folded(path: Path) -> os.stat_result:
@@ -290,36 +284,38 @@ class TestSpellings:
             "HTTPS://Api.Kie.Ai.:0443//",
         ],
     )
-    def test_of_the_service(self, world: World, address: str) -> None:
-        """Nothing is sent: the journal's row is all that is compared."""
+    def test_spellings_of_the_service_s_address_are_one_service(
+        self, world: World, address: str
+    ) -> None:
+        """Nothing is sent; only the journal is read."""
         plain = world.run("config", "get", "base_url").lines
         assert world.run("config", "get", "base_url", env={"FLUXCLI_BASE_URL": address}).lines == (
             plain
         )
 
 
-class TestFoldersThatChange:
-    """Faults 9 and 10: a place that goes away while the image is made."""
+class TestChangedFolders:
+    """The output's folder is removed or replaced while the image is made."""
 
     OUTPUT: Final = ("generate", "a fox", "-o", "out/k.png")
 
-    def begun(self, box: World) -> Path:
-        """Begin, and return the folder of the image."""
+    def begin(self, box: World) -> Path:
+        """Submit a task, and return the folder of its image."""
         assert box.run(*self.OUTPUT, "--timeout", "1").status == 4
         folder = box.cwd / "out"
         folder.mkdir(exist_ok=True)
         return folder
 
-    def test_a_folder_that_was_removed_is_made_again(self, box: World) -> None:
-        self.begun(box).rmdir()
+    def test_a_removed_folder_is_created_again(self, box: World) -> None:
+        self.begin(box).rmdir()
         assert box.run(*self.OUTPUT).lines == [str(box.cwd / "out/k.png")]
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("collect", [OUTPUT, ("download", "--unsaved")])
-    def test_a_folder_that_became_a_file_is_status_6_until_it_is_mended(
+    def test_a_folder_that_became_a_file_is_status_6_until_it_is_removed(
         self, box: World, collect: tuple[str, ...]
     ) -> None:
-        folder = self.begun(box)
+        folder = self.begin(box)
         folder.rmdir()
         folder.write_text("a file")
         ran = box.run(*collect)
@@ -331,8 +327,10 @@ class TestFoldersThatChange:
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("collect", [OUTPUT, ("download", "--unsaved")])
-    def test_a_place_that_became_a_folder(self, box: World, collect: tuple[str, ...]) -> None:
-        place = self.begun(box) / "k.png"
+    def test_an_output_that_became_a_folder_is_status_6(
+        self, box: World, collect: tuple[str, ...]
+    ) -> None:
+        place = self.begin(box) / "k.png"
         place.mkdir()
         ran = box.run(*collect)
         assert (ran.status, "already" in ran.err or "download" in ran.err) == (6, True)
@@ -341,10 +339,10 @@ class TestFoldersThatChange:
         assert spent(box) == PRICE
 
     @pytest.mark.parametrize("then", ["removed", "a file", "there"])
-    def test_a_folder_of_open_names_that_went_away_is_still_the_same_command(
+    def test_a_removed_folder_with_default_names_is_still_the_same_command(
         self, box: World, then: str
     ) -> None:
-        """`-o shots` is a folder only as long as that exists."""
+        """`-o shots` means a folder only if it exists."""
         folder = box.cwd / "shots"
         folder.mkdir()
         shots = ("generate", "a fox", "-o", "shots")
@@ -359,7 +357,7 @@ class TestFoldersThatChange:
         assert path.startswith(f"{folder}/a-fox-{task_id[:8]}")
         assert spent(box) == PRICE
 
-    def test_a_folder_that_appeared_under_the_name_of_a_file(self, box: World) -> None:
+    def test_a_folder_created_under_the_output_s_name_keeps_the_command(self, box: World) -> None:
         shot = ("generate", "a fox", "-o", "shot")
         box.run(*shot, "--no-wait")
         (box.cwd / "shot").mkdir()
@@ -368,7 +366,7 @@ class TestFoldersThatChange:
         assert box.run(*shot).lines == [str(box.cwd / "shot")]
         assert spent(box) == PRICE
 
-    def test_what_is_paid_for_is_named_where_the_rest_cannot_be_made(self, box: World) -> None:
+    def test_paid_tasks_are_named_where_the_others_cannot_be_made(self, box: World) -> None:
         two = ("generate", "a fox", "-n", "2", "-o", "k.png")
         ran = faulty(box, "submit:402@2", *two, "--timeout", "1", "--json")
         (task_id,) = {record["error"]["task_id"] for record in ran.records} - {None}
@@ -381,8 +379,8 @@ class TestFoldersThatChange:
         assert f"fluxcli download {task_id}" in refused.record["error"]["hint"]
         assert spent(box) == PRICE
 
-    def test_a_working_folder_that_was_moved_is_another_place(self, box: World) -> None:
-        """The paid image is still collected, where it was to go."""
+    def test_a_moved_working_folder_is_another_output(self, box: World) -> None:
+        """`download` saves the paid image to its own output."""
         assert box.run(*MAKE, "--timeout", "1").status == 4
         old = box.cwd
         box.cwd = box.root / "elsewhere"

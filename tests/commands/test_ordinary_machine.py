@@ -1,4 +1,4 @@
-"""Neighbours of faults that were once found: a machine that lacks something, judged by charges."""
+"""A machine that kills processes, or lacks disk space or file handles: the charges."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ PRICE: Final = 5
 MAKE: Final = ("generate", "a fox", "-o", "k.png")
 
 
-class Gone(BaseException):
-    """The process ends here: nothing after it happens, no handler of an error included."""
+class Killed(BaseException):
+    """Ends the command as a kill does: no handler of errors catches it."""
 
 
-class TestEndsAroundTheClosing:
-    """Fault 8: a process that ends before or after its run is closed, and the loop around it."""
+class TestKilledAtTheEnd:
+    """A process is killed just before or after its run is closed."""
 
     @pytest.mark.parametrize("is_before", [True, False])
     @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ class TestEndsAroundTheClosing:
             (("generate", "--again", "@last", "-m", "max", "-o", "k.png"), 2),
         ],
     )
-    def test_the_same_command_is_done_at_no_cost(
+    def test_the_same_command_is_not_charged_again(
         self,
         box: World,
         monkeypatch: pytest.MonkeyPatch,
@@ -69,14 +69,14 @@ class TestEndsAroundTheClosing:
         def ending(journal: Journal, run: Run) -> None:
             if not is_before:
                 close(journal, run)
-            raise Gone
+            raise Killed
 
         with monkeypatch.context() as patch:
             patch.setattr(Journal, "close_run", ending)
             if "--no-wait" in words:
                 box.run(*words)
             else:
-                with pytest.raises(Gone):
+                with pytest.raises(Killed):
                     box.run(*words)
         again = [word for word in words if word != "--no-wait"]
         for _ in range(2):
@@ -84,27 +84,29 @@ class TestEndsAroundTheClosing:
             assert (ran.status, len(ran.lines)) == (0, len(list(box.cwd.glob("k*.png"))))
         assert spent(box) == PRICE * (1 + images)
 
-    def test_a_download_that_ends_there(self, box: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_killed_download_can_be_repeated(
+        self, box: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         box.run(*MAKE, "--no-wait")
 
         def ending(*_: object, **__: object) -> None:
-            raise Gone
+            raise Killed
 
         with monkeypatch.context() as patch:
             patch.setattr(Journal, "close_if_complete", ending)
-            with pytest.raises(Gone):
+            with pytest.raises(Killed):
                 box.run("download", "--unsaved")
         assert box.run("download", "--unsaved").status == 0
         assert box.run(*MAKE).lines == [str(box.cwd / "k.png")]
         assert spent(box) == PRICE
 
 
-class TestDisks:
-    """Fault 10: a disk that fills up while an image is made, and has room again later."""
+class TestDisk:
+    """A disk that is full while an image is made, and has space later."""
 
     @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
     @pytest.mark.parametrize("collect", [MAKE, ("download", "--unsaved"), ("download", "@last")])
-    def test_the_image_is_saved_once_there_is_room(
+    def test_the_image_is_saved_once_there_is_space(
         self, box: World, monkeypatch: pytest.MonkeyPatch, number: int, collect: tuple[str, ...]
     ) -> None:
         def full(_landing: Landing) -> None:
@@ -127,8 +129,8 @@ def encoded(form: str, **more: Any) -> bytes:
     return file.getvalue()
 
 
-class TestInputs:
-    """Fault 11: what is no whole image costs nothing; what is one may come by any way."""
+class TestInput:
+    """An incomplete image costs nothing; a complete one may come from any kind of file."""
 
     @pytest.mark.parametrize(
         ("name", "data"),
@@ -152,14 +154,14 @@ class TestInputs:
             ("swapped.png", encoded("JPEG")[:4] + encoded("PNG")[4:]),
         ],
     )
-    def test_an_incomplete_image(self, box: World, name: str, data: bytes) -> None:
+    def test_an_incomplete_image_is_refused(self, box: World, name: str, data: bytes) -> None:
         (box.cwd / name).write_bytes(data)
         for image, stdin in ((name, b""), ("-", data)):
             assert box.run("edit", image, "make it night", stdin=stdin).status == 2
         assert spent(box) == 0
 
     @pytest.mark.parametrize("size", [1 << 20, 1 << 30])
-    def test_a_sparse_file(self, box: World, size: int) -> None:
+    def test_a_sparse_file_is_refused(self, box: World, size: int) -> None:
         with (box.cwd / "sparse.png").open("wb") as file:
             file.truncate(size)
         assert box.run("edit", "sparse.png", "make it night").status == 2
@@ -175,7 +177,7 @@ class TestInputs:
         assert box.run("edit", name, "make it night").status == 2
         assert spent(box) == 0
 
-    def test_a_fifo_is_read_once_and_its_bytes_are_the_command(self, box: World) -> None:
+    def test_a_fifo_is_read_once_and_its_bytes_identify_the_command(self, box: World) -> None:
         data = encoded("PNG")
         (box.cwd / "same.png").write_bytes(data)
         fifo = box.cwd / "fifo"
@@ -189,7 +191,7 @@ class TestInputs:
         assert box.run("edit", "-", *edit, "--no-wait", stdin=data).lines == ids
         assert spent(box) == PRICE
 
-    def test_a_link_that_is_turned_to_another_image_is_another_command(self, box: World) -> None:
+    def test_a_link_that_leads_to_another_image_is_another_command(self, box: World) -> None:
         link = box.cwd / "in.png"
         for number, form in enumerate(("PNG", "JPEG", "PNG")):
             (box.cwd / f"{number}").write_bytes(encoded(form))
@@ -201,7 +203,7 @@ class TestInputs:
 
 @pytest.fixture
 def service(world: World) -> Iterator[Callable[[], int]]:
-    """A served sandbox that this world uses; returns the number of its charges."""
+    """Return a function that counts the charges of a served sandbox, which this machine uses."""
     own = world.env | {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, "-m", "fluxcli", "sandbox", "--port", "0", "--seconds", "0.3"],
@@ -226,10 +228,10 @@ def service(world: World) -> Iterator[Callable[[], int]]:
             server.terminate()
 
 
-def started(
+def start(
     world: World, *words: str, cwd: Path | None = None, files: int | None = None
 ) -> subprocess.Popen[str]:
-    """Start the program, with so many file handles at most."""
+    """Start the program with a limit on file handles."""
     limit = None if files is None else (files, files)
     return subprocess.Popen(
         [sys.executable, "-m", "fluxcli", *words],
@@ -245,20 +247,20 @@ def started(
     )
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Wait for it; return the status and stderr."""
     _, err = process.communicate(timeout=SECONDS)
     return process.returncode, err
 
 
 @pytest.mark.parametrize("files", [6, 8, 9, 12])
-def test_with_few_file_handles_nothing_is_paid_for_in_vain(
+def test_with_few_file_handles_nothing_is_paid_for_and_lost(
     world: World, service: Callable[[], int], files: int
 ) -> None:
-    status, err = ended(started(world, *MAKE, files=files))
+    status, err = finish(start(world, *MAKE, files=files))
     assert (status, service()) in {(1, 0), (0, 1)}, err
     assert "a bug" not in err
-    assert ended(started(world, *MAKE))[0] == 0
+    assert finish(start(world, *MAKE))[0] == 0
     assert service() == 1
 
 
@@ -266,29 +268,29 @@ def test_with_few_file_handles_nothing_is_paid_for_in_vain(
 def test_three_processes_with_one_command_pay_once(
     world: World, service: Callable[[], int], pause: float
 ) -> None:
-    """From another folder, under another spelling, and with another flag that changes nothing."""
+    """From another folder, with another spelling, and with a flag without effect."""
     below = world.cwd / "below"
     below.mkdir()
-    processes = [started(world, *MAKE)]
+    processes = [start(world, *MAKE)]
     time.sleep(pause)
-    processes.append(started(world, "generate", "a fox", "-o", "../k.png", "-y", cwd=below))
+    processes.append(start(world, "generate", "a fox", "-o", "../k.png", "-y", cwd=below))
     time.sleep(pause)
-    processes.append(started(world, "generate", "a fox", "-o", "below/../k.png", "--no-wait"))
-    statuses = [ended(process)[0] for process in processes]
+    processes.append(start(world, "generate", "a fox", "-o", "below/../k.png", "--no-wait"))
+    statuses = [finish(process)[0] for process in processes]
     assert set(statuses) <= {0, 5}
     assert 0 in statuses
-    assert ended(started(world, *MAKE))[0] == 0
+    assert finish(start(world, *MAKE))[0] == 0
     assert service() == 1
 
 
-class TestWhatATrialOfThePlaceLeft:
-    """A process that ends while it tries its output leaves a hidden file."""
+class TestKilledTrial:
+    """A process that is killed while it tries its output leaves a hidden file."""
 
     @pytest.mark.parametrize(
         "output", ["k.png", "{id}.png", "{prompt}-{id}-{n}.{ext}", "out/", None]
     )
     @pytest.mark.parametrize("collect", ["again", "download", "download elsewhere", "landed"])
-    def test_it_is_removed_when_the_image_is_saved(
+    def test_the_hidden_file_is_removed_when_the_image_is_saved(
         self, box: World, monkeypatch: pytest.MonkeyPatch, output: str | None, collect: str
     ) -> None:
         place = () if output is None else ("-o", output)
@@ -300,8 +302,8 @@ class TestWhatATrialOfThePlaceLeft:
         if collect == "landed":
             # The image is in its place, and its record is lost.
             with monkeypatch.context() as patched:
-                patched.setattr(Journal, "saved", _gone)
-                with pytest.raises(Gone):
+                patched.setattr(Journal, "saved", _kill)
+                with pytest.raises(Killed):
                     box.run(*command)
             left.touch()
         following = {"download": ("download", "@last"), "again": command, "landed": command}
@@ -310,5 +312,5 @@ class TestWhatATrialOfThePlaceLeft:
         assert not list(box.cwd.rglob(".*.part"))
 
 
-def _gone(*_: object) -> None:
-    raise Gone
+def _kill(*_: object) -> None:
+    raise Killed

@@ -1,4 +1,4 @@
-"""Neighbours of faults that were once found: odd answers of the service, judged by charges."""
+"""Unexpected answers of the service: the charges, and what is saved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAKE: Final = ("generate", "a fox", "-o", "k.png")
 
 @pytest.fixture(params=["kontext", "jobs"])
 def server(request: pytest.FixtureRequest, world: World) -> Iterator[FaultServer]:
-    """A service whose next answers can be made odd, in either wire format."""
+    """A service whose next answers can be replaced, in either wire format."""
     with FaultServer() as made:
         world.ask(made.api_url)
         world.env["FLUXCLI_API"] = request.param
@@ -53,11 +53,11 @@ WORDS: Final = (
 )
 
 
-class TestUnclearAnswers:
-    """Fault 2: an answer that does not prove a refusal leaves one charge."""
+class TestUnclearAnswer:
+    """A submission whose answer does not prove a refusal is unknown and not repeated."""
 
-    def unclear(self, world: World, server: FaultServer) -> None:
-        """Run the command three times; one task exists, and nothing was sent again."""
+    def check_unknown(self, world: World, server: FaultServer) -> None:
+        """Run the command three times, and check that it was sent once."""
         for _ in range(3):
             ran = world.run(*MAKE)
             assert (ran.status, "--settle" in ran.err) == (11, True), ran
@@ -67,11 +67,11 @@ class TestUnclearAnswers:
         ("code", "message"),
         [*((500, words) for words in WORDS), *((code, "failed") for code in (501, 408, 520, 599))],
     )
-    def test_of_code_and_text(
+    def test_an_unclear_code_and_text(
         self, world: World, server: FaultServer, code: int, message: str
     ) -> None:
         server.strike("submit", says("odd", envelope(code, message, None)))
-        self.unclear(world, server)
+        self.check_unknown(world, server)
 
     @pytest.mark.parametrize(
         ("http", "body"),
@@ -81,29 +81,27 @@ class TestUnclearAnswers:
             *((200, body) for body in (b"\x1f\x8b\x00garbage", b'{"msg": "ok"}', b"[]")),
         ],
     )
-    def test_of_status_and_body(
+    def test_an_unclear_status_and_body(
         self, world: World, server: FaultServer, http: int, body: bytes
     ) -> None:
         server.strike("submit", says("odd", Answer(http, body)))
-        self.unclear(world, server)
+        self.check_unknown(world, server)
 
     @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "x"])
-    def test_of_a_coding_that_the_body_does_not_have(
+    def test_a_body_that_is_not_in_its_declared_encoding(
         self, world: World, server: FaultServer, coding: str
     ) -> None:
         body = b"\x00\x01\x02 no such thing"
         server.strike("submit", says("odd", Answer(200, body, (("Content-Encoding", coding),))))
-        self.unclear(world, server)
+        self.check_unknown(world, server)
 
     @pytest.mark.parametrize("http", [300, 301, 302, 303, 304, 307, 308])
-    def test_of_a_redirect_which_is_not_followed(
-        self, world: World, server: FaultServer, http: int
-    ) -> None:
+    def test_a_redirect_is_not_followed(self, world: World, server: FaultServer, http: int) -> None:
         """Neither the request nor the key goes to another host."""
         with FaultServer() as other:
             target = (("Location", f"{other.api_url}/api/v1/flux/kontext/generate"),)
             server.strike("submit", says("moved", Answer(http, b"", target)))
-            self.unclear(world, server)
+            self.check_unknown(world, server)
             assert (other.charges, other.heard) == (0, [])
 
     @pytest.mark.parametrize(
@@ -114,26 +112,28 @@ class TestUnclearAnswers:
             b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n",
         ],
     )
-    def test_a_preliminary_answer_is_passed_over(
+    def test_an_informational_answer_is_ignored(
         self, world: World, server: FaultServer, before: bytes
     ) -> None:
         server.strike("submit", altered("hints", lambda right: before + right.raw(), ends=False))
         assert world.run(*MAKE).status == 0
         assert server.charges == 1
 
-    def test_only_a_preliminary_answer_is_unclear(self, world: World, server: FaultServer) -> None:
+    def test_an_informational_answer_alone_is_unclear(
+        self, world: World, server: FaultServer
+    ) -> None:
         server.strike("submit", sends("hints", b"HTTP/1.1 103 Early Hints\r\n\r\n"))
-        self.unclear(world, server)
+        self.check_unknown(world, server)
 
 
-class TestPolling:
-    """Fault 9: no odd answer ends the waiting, and none makes a rerun pay."""
+class TestPoll:
+    """No unexpected answer ends the wait, or makes a rerun pay."""
 
     @pytest.mark.parametrize("enveloped", [True, False])
     @pytest.mark.parametrize(
         "code", [400, 402, 404, 405, 408, 409, 422, 429, 433, 451, 455, 500, 502, 503, 505, 599]
     )
-    def test_an_odd_code_in_mid_poll_passes(
+    def test_an_unexpected_code_is_retried(
         self, world: World, server: FaultServer, code: int, *, enveloped: bool
     ) -> None:
         answer = envelope(code, "odd", None) if enveloped else Answer(code, b"<html>odd</html>")
@@ -142,7 +142,7 @@ class TestPolling:
         assert (ran.status, server.charges) == (0, 1), ran
 
     @pytest.mark.parametrize("code", [401, 403])
-    def test_a_refused_key_in_mid_poll_names_the_paid_task(
+    def test_a_key_refused_during_the_wait_names_the_paid_task(
         self, world: World, server: FaultServer, code: int
     ) -> None:
         server.strike("poll", says("key", envelope(code, "no access", None)), times=99)
@@ -155,7 +155,7 @@ class TestPolling:
         assert server.charges == 1
 
     @pytest.mark.parametrize("code", [402, 404, 422, 433, 455, 500])
-    def test_an_odd_code_for_ever_is_status_4_and_free(
+    def test_an_unexpected_code_for_ever_is_status_4_and_not_charged_again(
         self, world: World, server: FaultServer, code: int
     ) -> None:
         server.strike("poll", says("odd", envelope(code, "odd", None)), times=9999)
@@ -168,8 +168,8 @@ class TestPolling:
         assert server.charges == 1
 
 
-class TestResultLinks:
-    """Fault 5: a link that does not work is renewed, and nothing is booked as gone for it."""
+class TestResultLink:
+    """A link that does not work is renewed; the image is not recorded as lost."""
 
     @pytest.mark.parametrize("http", [400, 401, 402, 403, 404, 405, 410, 416, 418, 451, 499])
     def test_a_refused_link_is_renewed_at_once(
@@ -191,16 +191,16 @@ class TestResultLinks:
             Answer(503, b"busy"),
         ],
     )
-    def test_a_link_that_serves_something_else_is_renewed_in_time(
+    def test_a_link_to_something_else_is_renewed_before_the_timeout(
         self, world: World, server: FaultServer, answer: Answer
     ) -> None:
-        """A link to something else never becomes right by itself."""
+        """Requesting it again would not help."""
         server.strike("result", says("else", answer), times=2)
         ran = world.run(*MAKE)
         assert (ran.status, calls(server, "download-url") > 0, server.charges) == (0, True, 1), ran
 
     @pytest.mark.parametrize("http", [400, 401, 403, 404, 410, 451])
-    def test_a_link_that_is_never_renewed_is_status_6_and_requested_again(
+    def test_a_link_that_is_never_renewed_is_status_6_and_tried_by_a_rerun(
         self, world: World, server: FaultServer, http: int
     ) -> None:
         server.strike("result", says("refused", Answer(http, b"no")), times=9999)
@@ -213,7 +213,7 @@ class TestResultLinks:
         assert server.charges == 1
 
     @pytest.mark.parametrize("length", [b"1", b"99999999", b"-5", b"many", b"1, 2"])
-    def test_a_length_that_is_wrong_saves_nothing_that_is_cut(
+    def test_a_wrong_length_never_saves_a_part_of_an_image(
         self, world: World, server: FaultServer, length: bytes
     ) -> None:
         def lie(right: Answer) -> bytes:
@@ -226,8 +226,8 @@ class TestResultLinks:
         assert server.charges == 1
 
 
-class TestPauses:
-    """Fault 13: `Retry-After` in any form neither hurries a submission nor stops the command."""
+class TestRetryAfter:
+    """`Retry-After` in any form: submissions are paused, and the command goes on."""
 
     @pytest.mark.parametrize(
         "header",
@@ -245,7 +245,7 @@ class TestPauses:
         ],
     )
     @pytest.mark.parametrize("code", [429, 455])
-    def test_of_submissions(
+    def test_submissions_are_at_least_a_second_apart(
         self, world: World, server: FaultServer, code: int, header: str
     ) -> None:
         body = json.dumps({"code": code, "msg": "later", "data": None}).encode()
@@ -264,11 +264,11 @@ class TestPauses:
         assert server.charges == 1
 
 
-class TestOddResults:
-    """Faults 14 and 15: what is an image is saved as what it is; keys and controls stay out."""
+class TestUnexpectedResult:
+    """An image is saved by its real format; keys and control characters are not printed."""
 
     @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
-    def test_a_packed_image_is_saved_unpacked(
+    def test_a_compressed_image_is_saved_decompressed(
         self, world: World, server: FaultServer, coding: str
     ) -> None:
         def packed(right: Answer) -> bytes:
@@ -297,7 +297,7 @@ class TestOddResults:
     @pytest.mark.parametrize(
         "name", ["\x1b[2Jid", "id\r\nerror: x", "\u202eid", "id id", "../../id"]
     )
-    def test_an_odd_id_is_escaped_and_found_again(
+    def test_an_id_with_control_characters_is_escaped_and_found(
         self, world: World, server: FaultServer, name: str
     ) -> None:
         odd = json.dumps({"code": 200, "msg": "ok", "data": {"taskId": name}}).encode()

@@ -1,4 +1,4 @@
-"""Every answer to another tool's word names commands and flags that exist, and is reached."""
+"""Words and flags of other tools: each gets an answer that names what exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money: the same command never pays twice for what it began."""
+"""The same command never pays twice for an unfinished run."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ pytestmark = pytest.mark.usefixtures("wire_format")
 """Everything here holds in both wire formats."""
 
 
-class TestNotWaiting:
-    def test_the_output_is_the_id(self, box: World) -> None:
+class TestNoWait:
+    def test_no_wait_prints_the_id(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait")
         (task_id,) = ran.lines
         assert ran.status == 0
         assert box.run("status", task_id, "--offline", "--json").record["state"] == "running"
         assert list(box.cwd.iterdir()) == []
 
-    def test_several_ids(self, box: World) -> None:
+    def test_no_wait_prints_an_id_for_each_image(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-n", "3", "--no-wait")
         assert len(set(ran.lines)) == 3
 
-    def test_the_record_of_a_running_task(self, box: World) -> None:
+    def test_json_has_the_record_of_a_running_task(self, box: World) -> None:
         record = box.run("generate", "a fox", "--no-wait", "--json").record
         assert (record["state"], record["path"], record["url"]) == ("running", None, None)
 
-    def test_again_is_the_same_task(self, box: World) -> None:
+    def test_no_wait_again_prints_the_same_task(self, box: World) -> None:
         first = box.run("generate", "a fox", "--no-wait").lines
         again = box.run("generate", "a fox", "--no-wait")
         assert again.lines == first
@@ -40,10 +40,10 @@ class TestNotWaiting:
         assert spent(box) == 5
 
 
-class TestRunningAgain:
-    """The same command never pays twice for what it began."""
+class TestRerun:
+    """An unfinished run is resumed."""
 
-    def test_a_timeout_stops_the_waiting_and_not_the_task(self, box: World) -> None:
+    def test_a_task_that_timed_out_is_resumed(self, box: World) -> None:
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--timeout", "2", "--json")
         assert (ran.status, ran.code) == (4, "timed_out")
         error = ran.record["error"]
@@ -54,13 +54,13 @@ class TestRunningAgain:
         assert f"resuming task {error['task_id']}; no extra charge" in again.err
         assert spent(box) == 5
 
-    def test_once_answered_it_means_a_new_image(self, box: World) -> None:
+    def test_after_a_finished_run_a_new_image_is_made(self, box: World) -> None:
         box.run("generate", "a fox")
         box.run("generate", "a fox")
         assert len(list(box.cwd.iterdir())) == 2
         assert spent(box) == 10
 
-    def test_another_request_is_another_image(self, box: World) -> None:
+    def test_another_request_is_another_command(self, box: World) -> None:
         box.run("generate", "a fox", "-o", "fox.jpg", "--no-wait")
         for change in (["-m", "max"], ["-a", "1:1"], ["-n", "2"], ["--watermark", "x"]):
             assert box.run("generate", "a fox", "-o", "f/x.jpg", "--no-wait", *change).status == 0
@@ -72,8 +72,8 @@ class TestRunningAgain:
         assert again.lines != first
         assert spent(box) == 10
 
-    def test_only_what_is_missing_is_paid_for(self, box: World) -> None:
-        """Two of three were made; the refused one is asked for again."""
+    def test_only_the_missing_image_of_several_is_submitted(self, box: World) -> None:
+        """Two of three were made; the third was refused."""
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:402@2"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "3")
         assert (ran.status, len(ran.lines)) == (9, 2)
@@ -83,14 +83,14 @@ class TestRunningAgain:
         assert sorted(again.lines) == [str(box.cwd / f"fox-{n}.jpg") for n in (1, 2, 3)]
         assert spent(box) == 15
 
-    def test_a_failed_task_is_requested_again(self, box: World) -> None:
+    def test_a_failed_task_is_submitted_again(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:failed"
         ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
         assert (ran.status, ran.code) == (8, "generation_failed")
         assert ran.record["error"]["retryable"] is True
         assert box.run("generate", "a fox", "-o", "fox.jpg").status == 0
 
-    def test_a_lost_answer_is_never_sent_again(self, box: World) -> None:
+    def test_a_submission_without_an_answer_is_never_sent_again(self, box: World) -> None:
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:reset"
         for _ in range(3):
             ran = box.run("generate", "a fox", "-o", "fox.jpg", "--json")
@@ -101,8 +101,8 @@ class TestRunningAgain:
         assert f"fluxcli status {error['ref']} --settle" in error["hint"]
         assert spent(box) == 5
 
-    def test_a_file_that_was_lost_since_is_fetched_again(self, box: World) -> None:
-        """One of two failed, so the command is still open, and its answer is both."""
+    def test_a_removed_file_of_an_unfinished_run_is_downloaded_again(self, box: World) -> None:
+        """One of two was refused, so the run is still open."""
         box.env["FLUXCLI_SANDBOX_FAULTS"] = "submit:402@2"
         (path,) = box.run("generate", "a fox", "-o", "fox.jpg", "-n", "2").lines
         (box.cwd / path).unlink()

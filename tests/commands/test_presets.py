@@ -1,4 +1,4 @@
-"""`--preset`: request fields and a style under a name; flag > environment > preset > config."""
+"""`--preset`: named request fields and a style; flag > environment > preset > config."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def planned(world: World, *words: str, env: dict[str, str] | None = None) -> Any
 
 
 @rows
-def test_it_sets_every_request_field(world: World, field: RequestField) -> None:
+def test_a_preset_sets_every_request_field(world: World, field: RequestField) -> None:
     value = json.dumps(example(field)).strip('"')
     assert world.run("config", "set", f"presets.p.{field.name}", value).status == 0
     assert planned(world, "--preset", "p")["request"][field.name] == example(field)
     assert planned(world)["request"][field.name] != example(field)
 
 
-def test_it_stands_between_the_environment_and_the_config(world: World) -> None:
+def test_the_environment_overrides_a_preset_and_a_preset_the_config(world: World) -> None:
     config(world, NIGHT + '[generate]\nmodel = "pro"\naspect_ratio = "1:1"\nsafety_tolerance = 4\n')
     plan = planned(world, "--preset", "night")
     assert plan["request"]["model"] == "flux-kontext-max"
@@ -62,27 +62,27 @@ def test_it_stands_between_the_environment_and_the_config(world: World) -> None:
 
 
 @pytest.mark.parametrize("place", ["variable", "config"])
-def test_it_can_be_chosen_for_all_commands(world: World, place: str) -> None:
+def test_a_preset_can_be_chosen_by_environment_and_config(world: World, place: str) -> None:
     config(world, ('preset = "night"\n' if place == "config" else "") + NIGHT)
     env = {"FLUXCLI_PRESET": "night"} if place == "variable" else {}
     assert planned(world, env=env)["request"]["model"] == "flux-kontext-max"
 
 
-def test_the_style_holds_the_prompt(world: World) -> None:
+def test_the_prompt_is_inserted_into_the_style(world: World) -> None:
     config(world, '[presets.s]\nstyle = "a {medium} of {prompt}; {prompt}"\n')
     plan = planned(world, "--preset", "s")
     assert plan["request"]["prompt"] == "a {medium} of a fox; a fox"
     assert plan["outputs"][0].endswith("{prompt}-{id}.{ext}")
 
 
-def test_a_mark_in_the_prompt_has_no_effect(world: World) -> None:
+def test_a_placeholder_in_the_prompt_has_no_effect(world: World) -> None:
     config(world)
     ran = world.run("generate", "-p", "{prompt}", "--preset", "night", "--dry-run", "--json")
     assert ran.record["request"]["prompt"] == "{prompt}, at night"
 
 
 @pytest.mark.usefixtures("photo")
-def test_it_applies_to_edits_its_ratio_included(world: World) -> None:
+def test_a_preset_applies_to_edits_including_its_ratio(world: World) -> None:
     config(world)
     plan = planned(world, "edit", "photo.png", "make it blue", "--preset", "night")
     assert plan["request"]["aspect_ratio"] == "21:9"
@@ -90,7 +90,7 @@ def test_it_applies_to_edits_its_ratio_included(world: World) -> None:
 
 
 @pytest.mark.usefixtures("photo")
-def test_a_limit_of_edits_names_the_entry(world: World) -> None:
+def test_a_value_beyond_the_limit_of_edits_names_the_entry(world: World) -> None:
     config(world, "[presets.wild]\nsafety_tolerance = 5\n")
     assert planned(world, "--preset", "wild")["request"]["safety_tolerance"] == 5
     ran = world.run("edit", "photo.png", "make it blue", "--preset", "wild", "--dry-run")
@@ -99,7 +99,7 @@ def test_a_limit_of_edits_names_the_entry(world: World) -> None:
     assert "config.toml:2" in ran.err
 
 
-def test_it_applies_to_every_line_of_a_list(world: World) -> None:
+def test_a_preset_applies_to_every_line_of_a_prompt_list(world: World) -> None:
     config(world)
     (world.cwd / "l.txt").write_text("a fox\na dog\n")
     ran = world.run("generate", "--prompts", "l.txt", "--preset", "night", "--dry-run", "--json")
@@ -114,7 +114,7 @@ def test_it_applies_to_every_line_of_a_list(world: World) -> None:
     ("name", "hint"),
     [("nigth", "--preset night"), ("Night", "--preset night"), ("xyz", "presets.xyz.model")],
 )
-def test_an_unknown_one_gets_the_nearest(world: World, name: str, hint: str) -> None:
+def test_an_unknown_preset_suggests_the_nearest(world: World, name: str, hint: str) -> None:
     config(world)
     ran = world.run("generate", "a fox", "--preset", name, "--dry-run")
     assert ran.status == 2
@@ -139,13 +139,13 @@ def test_an_invalid_entry_is_an_error_with_its_line(world: World, text: str, nam
     assert named in ran.err
 
 
-def test_a_wrong_preset_stops_no_command_without_it(world: World) -> None:
+def test_an_invalid_preset_does_not_affect_commands_without_it(world: World) -> None:
     config(world, '[presets.p]\nmodel = "ultra"\n')
     assert world.run("generate", "a fox", "--dry-run").status == 0
 
 
-class TestConfigCommands:
-    def test_set_get_list_and_unset(self, world: World) -> None:
+class TestConfig:
+    def test_entries_can_be_set_read_listed_and_removed(self, world: World) -> None:
         config(world, "# mine\n" + NIGHT)
         assert world.run("config", "set", "presets.night.watermark", "me").status == 0
         assert world.run("config", "get", "presets.night.watermark").lines == ["me"]
@@ -156,7 +156,7 @@ class TestConfigCommands:
         assert world.run("config", "get", "presets.night.watermark").lines == [""]
         assert (world.root / "config" / "config.toml").read_text() == "# mine\n" + NIGHT
 
-    def test_a_first_entry_makes_the_table(self, world: World) -> None:
+    def test_the_first_entry_creates_the_table(self, world: World) -> None:
         world.run("config", "set", "generate.model", "max")
         world.run("config", "set", "presets.my-film.style", "{prompt}, film")
         world.run("config", "set", "presets.my-film.prompt-upsampling", "true")
@@ -173,12 +173,14 @@ class TestConfigCommands:
             ("presets.night", "max", "presets.NAME.model"),
         ],
     )
-    def test_a_slip_gets_the_nearest(self, world: World, name: str, value: str, hint: str) -> None:
+    def test_a_misspelt_entry_suggests_the_nearest(
+        self, world: World, name: str, value: str, hint: str
+    ) -> None:
         ran = world.run("config", "set", name, value)
         assert ran.status == 2
         assert hint in ran.err
 
-    def test_check_and_list_report_what_is_wrong(self, world: World) -> None:
+    def test_check_and_list_report_invalid_entries(self, world: World) -> None:
         config(world, '[presets.p]\nmodel = "ultra"\nmodle = "max"\n')
         for command in ("list", "check"):
             ran = world.run("config", command, "--sandbox")
@@ -192,8 +194,8 @@ class TestConfigCommands:
         assert "`day`" in world.run("config", "list").err
 
 
-def test_the_same_request_is_one_command_however_it_was_set(box: World) -> None:
-    """The identity of a command is its resolved request."""
+def test_a_request_is_one_command_with_and_without_a_preset(box: World) -> None:
+    """The fingerprint covers the resolved request."""
     config(box)
     words = ("-m", "max", "-a", "21:9", "--no-wait")
     first = box.run("generate", "a fox, at night", *words).lines

@@ -1,4 +1,4 @@
-"""`generate --prompts`: one image a line, each paid once, however the list changes."""
+"""`generate --prompts`: an image for each line, paid once however the list changes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plan(box: World, *words: str, name: str = "list.txt") -> list[dict[str, Any]
     return box.run("generate", "--prompts", name, "--dry-run", "--json", *words).records
 
 
-class TestReading:
+class TestRead:
     def test_blank_lines_and_comments_are_skipped(self, box: World) -> None:
         written(box, "", "# a comment", "a fox", "   ", "  # another", " a dog ", "\ta cat")
         assert [one["request"]["prompt"] for one in plan(box)] == ["a fox", "a dog", "a cat"]
@@ -55,7 +55,7 @@ class TestReading:
         (box.cwd / "list.txt").write_bytes(f"\ufeffa fox{end}{end}a dog{end}".encode())
         assert [one["request"]["prompt"] for one in plan(box)] == ["a fox", "a dog"]
 
-    def test_other_separators_of_unicode_do_not_end_a_line(self, box: World) -> None:
+    def test_other_unicode_separators_do_not_end_a_line(self, box: World) -> None:
         written(box, "a fox\u2028on a hill\x0bat night")
         assert len(plan(box)) == 1
 
@@ -118,7 +118,7 @@ class TestReading:
         assert "list.txt:2" in err
         assert "list.txt:3" in err
 
-    def test_a_wrong_flag_is_one_problem_of_no_line(self, box: World) -> None:
+    def test_an_invalid_flag_is_reported_once_without_a_line(self, box: World) -> None:
         written(box, "a fox", "a dog")
         err = made(box, "-m", "ultra").err
         assert err.count("ultra") == 1
@@ -147,12 +147,14 @@ class TestReading:
             ("-n", "101"),
         ],
     )
-    def test_what_contradicts_a_list_is_refused(self, box: World, words: tuple[str, ...]) -> None:
+    def test_flags_that_do_not_go_with_a_list_are_refused(
+        self, box: World, words: tuple[str, ...]
+    ) -> None:
         written(box, "a dog")
         assert made(box, *words).status == 2
         assert spent(box) == 0
 
-    def test_a_line_that_is_an_image_is_refused(self, box: World) -> None:
+    def test_a_line_that_names_an_image_is_refused(self, box: World) -> None:
         (box.cwd / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         written(box, "a fox", "cat.png")
         ran = made(box)
@@ -160,17 +162,19 @@ class TestReading:
         assert "`list.txt:2`" in ran.err
 
 
-class TestOutputs:
+class TestOutput:
     def test_a_fixed_output_is_numbered_even_for_one_line(self, box: World) -> None:
         written(box, "a fox")
         assert made(box, "-o", "x.png").lines == [str(box.cwd / "x-1.png")]
 
     @pytest.mark.parametrize("output", ["{date}.{ext}", "a/{model}.png", "{ratio}"])
-    def test_a_template_that_all_lines_share_is_numbered(self, box: World, output: str) -> None:
+    def test_a_template_without_distinguishing_fields_is_numbered(
+        self, box: World, output: str
+    ) -> None:
         written(box, "a fox", "a dog")
         assert len({one["outputs"][0] for one in plan(box, "-o", output)}) == 2
 
-    def test_names_made_of_prompts_are_not_numbered(self, box: World) -> None:
+    def test_names_with_the_prompt_are_not_numbered(self, box: World) -> None:
         written(box, "a fox", "a dog")
         outputs = [one["outputs"][0] for one in plan(box, "-o", "{prompt}.png")]
         assert outputs == [str(box.cwd / "a-fox.png"), str(box.cwd / "a-dog.png")]
@@ -182,18 +186,18 @@ class TestOutputs:
             ['{"prompt":"a","output":"x.png"}', '{"prompt":"b","output":"./x.png"}'],
         ],
     )
-    def test_two_lines_for_one_file_are_refused(self, box: World, lines: list[str]) -> None:
+    def test_two_lines_with_one_output_are_refused(self, box: World, lines: list[str]) -> None:
         written(box, *lines)
         ran = made(box, "-o", "{prompt}.png")
         assert ran.status == 2
         assert "list.txt:1" in ran.err
         assert "list.txt:2" in ran.err
 
-    def test_one_file_cannot_hold_several_images_of_a_line(self, box: World) -> None:
+    def test_one_output_cannot_hold_several_images_of_a_line(self, box: World) -> None:
         written(box, '{"prompt": "a", "output": "x.png"}')
         assert made(box, "-n", "2").status == 2
 
-    def test_the_numbers_on_the_display_are_those_in_the_names(self, box: World) -> None:
+    def test_progress_has_the_numbers_of_the_names(self, box: World) -> None:
         written(box, "a fox", "a dog", "a cat")
         ran = made(box, "-o", "x.png", faults="submit:402@2")
         failed = next(line for line in ran.err.splitlines() if line.startswith("error"))
@@ -201,7 +205,7 @@ class TestOutputs:
         assert f"{box.cwd}/x-{number}.png" not in ran.lines
         assert "list.txt:" in failed
 
-    def test_a_file_in_the_way_is_refused_before_anything_is_paid(self, box: World) -> None:
+    def test_an_existing_file_is_refused_before_anything_is_paid(self, box: World) -> None:
         (box.cwd / "x-2.png").write_bytes(b"mine")
         written(box, "a fox", "a dog")
         ran = made(box, "-o", "x.png")
@@ -209,15 +213,15 @@ class TestOutputs:
         assert "`list.txt:2`" in ran.err
         assert spent(box) == 0
 
-    def test_each_line_can_be_made_several_times(self, box: World) -> None:
+    def test_several_images_of_each_line_can_be_made(self, box: World) -> None:
         written(box, "a fox", "a dog")
         assert len(made(box, "-o", "x.png", "-n", "2").lines) == 4
         assert len(made(box, "-o", "x.png", "-n", "3").lines) == 6
         assert spent(box) == 30
 
 
-class TestPayingOnce:
-    """However the first run ended and the list was changed, each line is paid for once."""
+class TestRerun:
+    """Each line is paid for once, however the first run ended and the list was changed."""
 
     @pytest.mark.parametrize("output", [(), ("-o", "x.png"), ("-o", "{id}.png"), ("-o", "{n}.jpg")])
     def test_a_finished_list_costs_nothing_again(self, box: World, output: tuple[str, ...]) -> None:
@@ -273,14 +277,14 @@ class TestPayingOnce:
         assert made(box, "-o", "x.png").status == 0
         assert prompts_of_files(box) == {"x-1.png": "a fox", "x-2.png": "a dog", "x-3.png": "a cat"}
 
-    def test_equal_lines_are_images_of_their_own(self, box: World) -> None:
+    def test_equal_lines_are_separate_images(self, box: World) -> None:
         written(box, "a fox", "a fox")
         assert len(set(made(box, "-o", "x.png").lines)) == 2
         written(box, "a fox", "a fox", "a fox")
         assert len(set(made(box, "-o", "x.png").lines)) == 3
         assert spent(box) == 15
 
-    def test_another_name_of_the_list_is_the_same_list(self, box: World) -> None:
+    def test_a_renamed_list_is_the_same_list(self, box: World) -> None:
         written(box, "a fox", "a dog")
         made(box, "-o", "x.png")
         lines = '{"prompt": "a fox"}\n{"prompt": "a dog"}\n'
@@ -288,7 +292,9 @@ class TestPayingOnce:
         assert ran.status == 0
         assert spent(box) == 10
 
-    def test_a_line_with_its_own_output_is_the_command_with_that_output(self, box: World) -> None:
+    def test_a_line_with_an_output_is_the_same_command_as_generate_with_it(
+        self, box: World
+    ) -> None:
         box.run("generate", "a fox", "-o", "fox.png")
         written(box, json.dumps({"prompt": "a fox", "output": "fox.png"}))
         assert made(box).status == 0
@@ -314,7 +320,7 @@ class TestPayingOnce:
         assert len(list(box.cwd.glob("x-*.png"))) == 3
         assert spent(box) == 15
 
-    def test_new_makes_all_of_them_again_beside_the_others(self, box: World) -> None:
+    def test_new_makes_all_images_again_beside_the_others(self, box: World) -> None:
         written(box, "a fox", "a dog")
         made(box, "-o", "x.png")
         ran = made(box, "-o", "x.png", "--new")
@@ -327,7 +333,7 @@ class TestPayingOnce:
         assert made(box, "-o", "x.png").status == 11
         assert spent(box) <= 10
 
-    def test_without_waiting_the_ids_are_printed_and_stay(self, box: World) -> None:
+    def test_no_wait_prints_the_ids_and_a_rerun_prints_the_same(self, box: World) -> None:
         written(box, "a fox", "a dog")
         ids = made(box, "--no-wait").lines
         assert sorted(made(box, "--no-wait").lines) == sorted(ids)
@@ -342,13 +348,13 @@ class TestPayingOnce:
 
 
 class TestConsent:
-    def test_the_whole_list_is_requested_once(self, box: World) -> None:
+    def test_consent_is_asked_for_once_for_the_whole_list(self, box: World) -> None:
         written(box, *(f"fox {n}" for n in range(21)))
         ran = made(box, "--no-input")
         assert (ran.status, spent(box)) == (7, 0)
         assert "105" in ran.err
 
-    def test_the_cap_counts_only_what_is_missing(self, box: World) -> None:
+    def test_the_cap_counts_missing_images_only(self, box: World) -> None:
         written(box, "a fox", "a dog")
         made(box, "-o", "x.png")
         written(box, "a fox", "a dog", "a cat")
@@ -360,7 +366,7 @@ class TestConsent:
         assert made(box, "--max-credits", "14").status == 7
         assert made(box, "--max-credits", "15").status == 0
 
-    def test_a_dry_run_needs_no_key_and_counts_what_is_missing(self, world: World) -> None:
+    def test_a_dry_run_needs_no_key_and_counts_missing_images(self, world: World) -> None:
         del world.env["FLUXCLI_API_KEY"]
         written(world, "a fox", "a dog")
         out = world.run("generate", "--prompts", "list.txt", "--dry-run").out.decode()

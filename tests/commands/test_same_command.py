@@ -1,4 +1,4 @@
-"""The same command in any spelling, at any moment, pays once."""
+"""The same command pays once, however it is written and whenever it is run again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def faulty(box: World, faults: str, *arguments: str) -> Ran:
     return box.run(*arguments, env={"FLUXCLI_SANDBOX_FAULTS": faults})
 
 
-class TestSpellingsOfAnOutput:
+class TestOutputSpelling:
     @pytest.mark.parametrize(
         ("first", "second"),
         [
@@ -56,7 +56,7 @@ class TestSpellingsOfAnOutput:
         ],
     )
     @pytest.mark.parametrize("turned", [False, True])
-    def test_one_place_is_one_command(
+    def test_spellings_of_one_path_are_one_command(
         self,
         box: World,
         first: str,
@@ -79,15 +79,15 @@ class TestSpellingsOfAnOutput:
         assert box.run("generate", "a fox", "-o", spelling, "--no-wait").lines == task
 
     @pytest.mark.parametrize("other", ["y.png", "sub/x.png", "sub/", "{id}.png", "-", "{n}.png"])
-    def test_another_place_is_another_command(self, box: World, other: str) -> None:
+    def test_another_path_is_another_command(self, box: World, other: str) -> None:
         kind = ["--output-format", "png"]
         box.run("generate", "a fox", "-o", "x.png", *kind, "--no-wait")
         box.run("generate", "a fox", "-o", other, *kind, "--no-wait")
         assert spent(box) == 10
 
 
-class TestTheLastImage:
-    """`@last` is resolved when the run begins, and a rerun edits the same image."""
+class TestLast:
+    """`@last` is resolved when the run begins; a rerun edits the same image."""
 
     EDIT = ("edit", "@last", "make it night", "-o", "night.png")
 
@@ -102,28 +102,28 @@ class TestTheLastImage:
         assert spent(box) == 10
 
     @pytest.mark.parametrize("faults", ["download:503x9999", "poll:500x9999"])
-    def test_it_is_finished_once_the_faults_are_gone(self, box: World, faults: str) -> None:
+    def test_an_edit_is_finished_when_the_faults_have_ended(self, box: World, faults: str) -> None:
         faulty(box, faults, *self.EDIT)
         ran = box.run(*self.EDIT)
         assert (ran.status, ran.lines) == (0, [str(box.cwd / "night.png")])
         assert box.run(*self.EDIT).status == 0
         assert spent(box) == 10
 
-    def test_without_waiting_it_is_one_task(self, box: World) -> None:
+    def test_with_no_wait_a_rerun_has_the_same_task(self, box: World) -> None:
         first = box.run(*self.EDIT, "--no-wait").lines
         assert box.run(*self.EDIT, "--no-wait").lines == first
         assert box.run(*self.EDIT, "--timeout", "1").status == 4
         assert spent(box) == 10
 
-    def test_an_image_made_meanwhile_changes_nothing(self, box: World) -> None:
+    def test_an_image_made_in_between_does_not_change_what_last_means(self, box: World) -> None:
         task = box.run(*self.EDIT, "--no-wait").lines
         box.run("generate", "a dog", "-o", "dog.png")
         assert box.run(*self.EDIT, "--no-wait").lines == task
         assert box.run(*self.EDIT).status == 0
         assert spent(box) == 15
 
-    def test_several_of_which_one_was_refused(self, box: World) -> None:
-        """What is missing is made from the image that the others were made from."""
+    def test_a_refused_edit_of_several_is_made_from_the_same_image(self, box: World) -> None:
+        """From the image that the others were made from."""
         faulty(box, "submit:402@2", *self.EDIT, "-n", "2")
         box.run("generate", "a dog", "-o", "dog.png")
         assert box.run(*self.EDIT, "-n", "2").status == 0
@@ -132,27 +132,27 @@ class TestTheLastImage:
         assert len(inputs(box)) == 1
         assert spent(box) == 20
 
-    def test_after_a_refusal_the_latest_image_counts(self, box: World) -> None:
-        """Nothing of the earlier try is left that could be resumed."""
+    def test_after_a_refusal_last_is_resolved_again(self, box: World) -> None:
+        """Nothing of the earlier run can be resumed."""
         assert faulty(box, "submit:402", *self.EDIT).status == 7
         url = box.run("generate", "a dog", "-o", "dog.png", "--json").record["url"]
         assert box.run(*self.EDIT).status == 0
         assert inputs(box) == {url}
 
-    def test_a_finished_edit_of_an_older_image_is_not_passed_off(self, box: World) -> None:
+    def test_a_finished_edit_of_an_older_image_is_not_reused(self, box: World) -> None:
         assert box.run(*self.EDIT).status == 0
         box.run("generate", "a dog", "-o", "dog.png")
         assert box.run(*self.EDIT, "--json").code == "would_overwrite"
         assert spent(box) == 15
 
-    def test_several_that_are_finished_are_done(self, box: World) -> None:
+    def test_several_finished_edits_are_not_charged_again(self, box: World) -> None:
         assert box.run(*self.EDIT, "-n", "3").status == 0
         ran = box.run(*self.EDIT, "-n", "3")
         assert (ran.status, len(ran.lines)) == (0, 3)
         assert spent(box) == 20
 
-    def test_what_is_missing_of_several_has_their_input(self, box: World) -> None:
-        """`@last` is by now an image of that command itself."""
+    def test_a_missing_edit_of_several_has_their_input(self, box: World) -> None:
+        """`@last` is by then an image of that command."""
         box.run(*self.EDIT, "-n", "3")
         (box.cwd / "night-2.png").unlink()
         assert box.run(*self.EDIT, "-n", "3").status == 0
@@ -160,18 +160,18 @@ class TestTheLastImage:
         assert spent(box) == 25
 
     @pytest.mark.parametrize("flag", ["--new", "--force"])
-    def test_another_of_it_is_made_from_the_same_input(self, box: World, flag: str) -> None:
+    def test_one_more_edit_is_made_from_the_same_input(self, box: World, flag: str) -> None:
         box.run(*self.EDIT)
         assert box.run(*self.EDIT, flag).status == 0
         assert len(inputs(box)) == 1
         assert spent(box) == 15
 
-    def test_with_new_an_unfinished_one_is_begun_again_from_its_input(self, box: World) -> None:
+    def test_with_new_an_unfinished_edit_is_made_from_its_input(self, box: World) -> None:
         assert box.run(*self.EDIT, "--timeout", "1").status == 4
         assert box.run(*self.EDIT, "--new").status == 0
         assert len(inputs(box)) == 1
 
-    def test_by_the_default_name_each_edit_is_of_the_one_before(self, box: World) -> None:
+    def test_with_the_default_name_each_edit_is_made_from_the_one_before(self, box: World) -> None:
         for _ in range(3):
             assert box.run("edit", "@last", "more contrast").status == 0
         assert len(inputs(box)) == 3
@@ -185,7 +185,7 @@ class TestTheLastImage:
         assert box.run("edit", f"@{task_id[:length]}", *edit).lines == first
         assert spent(box) == 15
 
-    def test_by_name_or_as_the_last_it_is_one_command(self, box: World) -> None:
+    def test_a_task_by_id_and_as_last_is_one_command(self, box: World) -> None:
         task_id = box.run("generate", "a cat", "--json").record["task_id"]
         first = box.run(*self.EDIT, "--no-wait").lines
         again = box.run("edit", f"@{task_id}", *self.EDIT[2:], "--no-wait").lines
@@ -203,14 +203,14 @@ class TestTheLastImage:
 
 
 def inputs(box: World) -> set[str]:
-    """Return the addresses of the images that edits were made from."""
+    """Return the URLs of the images that edits were made from."""
     with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as book:
         rows = book.execute("SELECT params FROM tasks").fetchall()
     return {url for url in (input_image(text) for (text,) in rows) if url}
 
 
 class TestDone:
-    """A command whose own image lies at its fixed place is done."""
+    """A command whose image exists at its fixed output is not charged again."""
 
     MAKE = ("generate", "a fox", "-o", "k.png")
 
@@ -223,7 +223,7 @@ class TestDone:
             assert f"already made (task {task_id}); --new makes another" in ran.err
         assert spent(box) == 5
 
-    def test_the_record_is_the_image(self, box: World) -> None:
+    def test_json_has_the_record_of_the_image(self, box: World) -> None:
         made = box.run(*self.MAKE, "--json").record
         assert box.run(*self.MAKE, "--json").record == made
 
@@ -233,7 +233,7 @@ class TestDone:
         ran = world.run(*self.MAKE, "--sandbox", env={"FLUXCLI_SANDBOX_FAULTS": "submit:401"})
         assert ran.status == 0
 
-    def test_a_dry_run_costs_nothing_then(self, box: World) -> None:
+    def test_a_dry_run_estimates_nothing(self, box: World) -> None:
         box.run(*self.MAKE)
         record = box.run(*self.MAKE, "--dry-run", "--json").record
         assert record["estimated_credits"] == 0
@@ -246,7 +246,7 @@ class TestDone:
         assert (box.cwd / "k.png").read_bytes() == data
         assert spent(box) == 5
 
-    def test_the_image_of_another_request_is_another_file(self, box: World) -> None:
+    def test_the_image_of_another_request_is_refused(self, box: World) -> None:
         box.run(*self.MAKE)
         for change in (["-m", "max"], ["-a", "1:1"]):
             assert box.run(*self.MAKE, *change).status == 2
@@ -259,7 +259,7 @@ class TestDone:
         assert box.run(*self.MAKE).status == 0
         assert spent(box) == 10
 
-    def test_new_pays_and_loses_nothing(self, box: World) -> None:
+    def test_new_pays_and_keeps_the_earlier_image(self, box: World) -> None:
         box.run(*self.MAKE)
         old = (box.cwd / "k.png").read_bytes()
         ran = box.run(*self.MAKE, "--new")
@@ -273,12 +273,12 @@ class TestDone:
         assert box.run(*self.MAKE, "--force").lines == [str(box.cwd / "k.png")]
         assert spent(box) == 10
 
-    def test_force_resumes_what_is_unfinished(self, box: World) -> None:
+    def test_force_resumes_an_unfinished_run(self, box: World) -> None:
         assert box.run(*self.MAKE, "--timeout", "1").status == 4
         assert box.run(*self.MAKE, "--force").status == 0
         assert spent(box) == 5
 
-    def test_only_what_is_missing_of_several_is_paid_for(self, box: World) -> None:
+    def test_only_the_missing_image_of_several_is_paid_for(self, box: World) -> None:
         several = (*self.MAKE, "-n", "3")
         box.run(*several)
         kept = (box.cwd / "k-1.png").read_bytes()
@@ -290,7 +290,7 @@ class TestDone:
         assert (box.cwd / "k-1.png").read_bytes() == kept
         assert spent(box) == 20
 
-    def test_a_missing_one_that_was_interrupted_is_resumed(self, box: World) -> None:
+    def test_an_interrupted_run_for_a_missing_image_is_resumed(self, box: World) -> None:
         several = (*self.MAKE, "-n", "3")
         box.run(*several)
         (box.cwd / "k-2.png").unlink()
@@ -307,7 +307,7 @@ class TestDone:
         assert len(paths) == 2
         assert spent(box) == 10
 
-    def test_stdout_is_not_an_output_path(self, box: World) -> None:
+    def test_an_image_on_stdout_is_made_each_time(self, box: World) -> None:
         for _ in range(2):
             assert box.run("generate", "a fox", "-o", "-").out
         assert spent(box) == 10
@@ -321,18 +321,18 @@ class TestDone:
         assert spent(box) == 10
 
 
-class TestNeighboursOfDone:
-    """Other ways by which the own image comes to its place."""
+class TestDoneOtherwise:
+    """Other ways in which the image of the command came to its output."""
 
     MAKE = ("generate", "a fox", "-o", "k.png")
 
-    def test_it_was_downloaded_there(self, box: World) -> None:
+    def test_the_image_was_saved_by_download(self, box: World) -> None:
         (task_id,) = box.run(*self.MAKE, "--no-wait").lines
         assert box.run("download", task_id).lines == [str(box.cwd / "k.png")]
         assert box.run(*self.MAKE).lines == [str(box.cwd / "k.png")]
         assert spent(box) == 5
 
-    def test_the_place_is_a_link_to_a_file(self, box: World) -> None:
+    def test_the_output_is_a_link_to_a_file(self, box: World) -> None:
         (box.cwd / "sub").mkdir()
         (box.cwd / "k.png").symlink_to(box.cwd / "sub" / "real.png")
         assert box.run(*self.MAKE).status == 0
@@ -340,7 +340,7 @@ class TestNeighboursOfDone:
         assert box.run("generate", "a fox", "-o", "sub/real.png").status == 0
         assert spent(box) == 5
 
-    def test_another_image_is_there_and_the_own_one_beside_it(self, box: World) -> None:
+    def test_the_image_was_saved_beside_another_file(self, box: World) -> None:
         """It appeared while the image was made."""
         assert box.run(*self.MAKE, "--timeout", "1").status == 4
         (box.cwd / "k.png").write_bytes(b"precious")
@@ -350,26 +350,26 @@ class TestNeighboursOfDone:
         assert spent(box) == 5
 
     @pytest.mark.parametrize("seconds", [-30 * 86400.0, -5.0, 5.0, 400 * 86400.0])
-    def test_the_clock_was_set(self, box: World, seconds: float) -> None:
+    def test_the_clock_was_changed(self, box: World, seconds: float) -> None:
         assert box.run(*self.MAKE).status == 0
         box.clock = SwiftClock(box.clock.wall() + seconds)
         assert box.run(*self.MAKE).status == 0
         assert spent(box) == 5
 
-    def test_it_is_declared_once(self, box: World) -> None:
+    def test_save_as_declares_the_image_once(self, box: World) -> None:
         for _ in range(3):
             ran = box.run(*self.MAKE, "--save-as", "fox")
             assert (ran.status, ran.lines) == (0, [str(box.cwd / "k.png")])
         assert (box.cwd / "assets.toml").read_text().count("fox]") == 1
         assert spent(box) == 5
 
-    def test_without_waiting_its_id_is_printed(self, box: World) -> None:
+    def test_no_wait_prints_the_id_of_the_image(self, box: World) -> None:
         ids = box.run(*self.MAKE, "--no-wait").lines
         box.run(*self.MAKE)
         assert box.run(*self.MAKE, "--no-wait").lines == ids
 
     @pytest.mark.parametrize("failure", ["submit:402", "submit:moderated"])
-    def test_a_later_try_with_new_came_to_nothing(self, box: World, failure: str) -> None:
+    def test_a_later_run_with_new_was_refused(self, box: World, failure: str) -> None:
         assert box.run(*self.MAKE).status == 0
         assert faulty(box, failure, *self.MAKE, "--new").status in {7, 8}
         before = spent(box)
@@ -378,12 +378,12 @@ class TestNeighboursOfDone:
 
 
 class TestSavedElsewhere:
-    """`download -o` is no answer to a command that names another file."""
+    """An image saved elsewhere by `download -o` does not finish the command."""
 
     MAKE = ("generate", "a fox", "-o", "k.png")
 
     @pytest.mark.parametrize("first", [("--no-wait",), ("--timeout", "1s")])
-    def test_the_command_gets_its_image_at_no_cost(
+    def test_the_command_saves_its_image_at_no_cost(
         self, box: World, first: tuple[str, ...]
     ) -> None:
         box.run(*self.MAKE, *first)
@@ -393,7 +393,7 @@ class TestSavedElsewhere:
         assert (box.cwd / "k.png").read_bytes() == (box.cwd / "other.png").read_bytes()
         assert spent(box) == 5
 
-    def test_after_an_unknown_submission_too(self, box: World) -> None:
+    def test_the_same_after_an_unknown_submission(self, box: World) -> None:
         assert faulty(box, "submit:reset", *self.MAKE).status == 11
         with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as db:
             ((task_id,),) = db.execute("SELECT id FROM tasks").fetchall()
@@ -404,7 +404,7 @@ class TestSavedElsewhere:
         assert (box.cwd / "k.png").exists()
         assert spent(box) == 5
 
-    def test_one_of_two(self, box: World) -> None:
+    def test_one_of_two_images_was_saved_elsewhere(self, box: World) -> None:
         both = (*self.MAKE, "-n", "2")
         ids = box.run(*both, "--no-wait").lines
         assert box.run("download", ids[0], "-o", "other.png").status == 0
@@ -416,8 +416,8 @@ class TestSavedElsewhere:
         assert len(names) == 3
         assert spent(box) == 10
 
-    def test_into_another_folder_of_an_open_name(self, box: World) -> None:
-        """The default name means a new image each time: the first has its answer."""
+    def test_a_default_name_saved_to_another_folder_finishes_the_command(self, box: World) -> None:
+        """The default name means a new image each time."""
         box.run("generate", "a fox", "--no-wait")
         assert box.run("download", "@last", "-o", "all/").status == 0
         assert box.run("generate", "a fox").status == 0
@@ -442,11 +442,11 @@ FAULTS = ("", "download:503x9999", "poll:500x9999", "submit:455x9999", "download
         max_size=6,
     ),
 )
-def test_any_tries_of_one_command_pay_once(
+def test_random_reruns_of_one_command_pay_once(
     edit: bool,  # noqa: FBT001 - drawn
     tries: list[tuple[str, str, tuple[str, ...], float]],
 ) -> None:
-    """Until it is done, any spelling, fault, flag and pause: one charge, and one image."""
+    """Any spelling, fault, flag and pause until it is done: one charge and one image."""
     with TemporaryDirectory() as folder:
         box = World(Path(folder).resolve())
         box.env |= {"FLUXCLI_SANDBOX": "1", "FLUXCLI_SANDBOX_SECONDS": "8"}
@@ -468,60 +468,60 @@ def test_any_tries_of_one_command_pay_once(
         assert box.run("download", "--unsaved").lines == []
 
 
-class Typist(Stream):
-    """A terminal whose user does something else before each answer is typed."""
+class InterruptingTerminal(Stream):
+    """A terminal on which something happens before each answer is typed."""
 
     def __init__(self, before: Callable[[], object]) -> None:
         super().__init__(b"y\n", terminal=True)
         self._before = before
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override] # of a text stream
-        """Do the other thing, then type the answer."""
+        """Call the action, then return the answer."""
         self._before()
         return super().readline(size)
 
 
-def answered_after(box: World, other: Callable[[], object], *arguments: str) -> int:
-    """Run a command whose question is answered after something else was done."""
+def run_with_question(box: World, other: Callable[[], object], *arguments: str) -> int:
+    """Run a command whose question is answered after an action."""
     context = box.context(terminal=True)
-    context.stdin = Typist(other)
+    context.stdin = InterruptingTerminal(other)
     return int(main(arguments, context))
 
 
-class TestAtTheSameTime:
-    """What was looked at before a question is looked at again after it."""
+class TestDuringQuestion:
+    """What was checked before a question is checked again after it."""
 
     MANY = ("generate", "a fox", "-m", "max", "-n", "11")
 
     @pytest.mark.parametrize("output", ["k.png", "{prompt}-{id}.png", "all/"])
-    def test_the_other_finished_while_this_one_asked(self, box: World, output: str) -> None:
+    def test_another_process_finished_the_command(self, box: World, output: str) -> None:
         make = (*self.MANY, "-o", output)
         other = lambda: box.run(*make, "--yes")  # noqa: E731 - short
-        assert answered_after(box, other, *make) == 0
+        assert run_with_question(box, other, *make) == 0
         assert spent(box) == 110
 
-    def test_the_other_was_interrupted_while_this_one_asked(self, box: World) -> None:
+    def test_another_process_was_interrupted(self, box: World) -> None:
         make = (*self.MANY, "-o", "k.png")
         other = lambda: box.run(*make, "--yes", "--timeout", "1")  # noqa: E731 - short
-        assert answered_after(box, other, *make) == 0
+        assert run_with_question(box, other, *make) == 0
         assert spent(box) == 110
 
-    def test_a_file_appeared_while_this_one_asked(self, box: World) -> None:
+    def test_a_file_appeared(self, box: World) -> None:
         place = box.cwd / "k-2.png"
         other = lambda: place.write_bytes(b"precious")  # noqa: E731 - short
-        assert answered_after(box, other, *self.MANY, "-o", "k.png") == 2
+        assert run_with_question(box, other, *self.MANY, "-o", "k.png") == 2
         assert place.read_bytes() == b"precious"
         assert spent(box) == 0
 
-    def test_new_pays_all_the_same(self, box: World) -> None:
+    def test_new_pays_nevertheless(self, box: World) -> None:
         make = (*self.MANY, "-o", "{id}.png")
         other = lambda: box.run(*make, "--yes")  # noqa: E731 - short
-        assert answered_after(box, other, *make, "--new") == 0
+        assert run_with_question(box, other, *make, "--new") == 0
         assert spent(box) == 220
 
-    def test_nothing_is_left_open(self, box: World) -> None:
-        """The command of the default name means new images once it has ended."""
+    def test_no_run_stays_open(self, box: World) -> None:
+        """The same command with the default name then makes new images."""
         other = lambda: box.run(*self.MANY, "--yes")  # noqa: E731 - short
-        answered_after(box, other, *self.MANY)
+        run_with_question(box, other, *self.MANY)
         box.run(*self.MANY, "--yes")
         assert spent(box) == 220

@@ -1,4 +1,4 @@
-"""Mistyped command lines cost nothing, and name the command that was meant."""
+"""Mistyped command lines send nothing, and the hint is the command that was meant."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_prompt_flag_takes_any_text(box: World, text: str) -> None:
 
 
 @pytest.mark.parametrize("other", [("a fox",), ("--prompt-file", "p.txt")])
-def test_there_is_one_source_for_the_prompt(box: World, other: tuple[str, ...]) -> None:
+def test_a_prompt_from_two_sources_is_refused(box: World, other: tuple[str, ...]) -> None:
     (box.cwd / "p.txt").write_text("a fox")
     ran = box.run("generate", "-p", "a cat", *other)
     assert (ran.status, "give one of them" in ran.err) == (2, True)
@@ -117,7 +117,7 @@ def test_there_is_one_source_for_the_prompt(box: World, other: tuple[str, ...]) 
         (("generate", "a", "--format=png"), "fluxcli generate a --output-format png"),
     ],
 )
-def test_words_of_other_tools_get_the_answer(box: World, words: tuple[str, ...], hint: str) -> None:
+def test_words_of_other_tools_are_answered(box: World, words: tuple[str, ...], hint: str) -> None:
     refused(box, words, hint)
 
 

@@ -1,4 +1,4 @@
-"""Without a state folder that can be used: a clear error, or none where none is needed."""
+"""An unusable state folder: an error that names it, or none where it is not needed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CONTENT = [
 
 @pytest.fixture
 def homeless(world: World) -> World:
-    """A user's machine whose state folder cannot be made: a file is in its way."""
+    """A machine whose state folder cannot be created: a file has its name."""
     (world.root / "file").touch()
     world.env["FLUXCLI_STATE_DIR"] = str(world.root / "file" / "state")
     (world.cwd / "assets.toml").write_text(MANIFEST)
@@ -74,20 +74,20 @@ def test_a_command_that_needs_one_names_the_variable(
 
 
 @pytest.mark.parametrize("words", CONTENT, ids=" ".join)
-def test_a_command_that_needs_none_works(homeless: World, words: tuple[str, ...]) -> None:
+def test_a_command_that_needs_no_state_works(homeless: World, words: tuple[str, ...]) -> None:
     ran = homeless.run(*words, env={"FLUXCLI_SANDBOX_SECONDS": "0"})
     assert ran.status == 0, ran.err
 
 
-def test_a_check_of_a_build_needs_none(homeless: World) -> None:
+def test_build_check_needs_no_state(homeless: World) -> None:
     assert homeless.run("build", "--check").status == 10
 
 
 @pytest.mark.parametrize("words", [NEEDY[0], NEEDY[2], NEEDY[6]], ids=" ".join)
-def test_without_a_home_folder_at_all(
+def test_a_machine_without_a_home_folder(
     world: World, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Containers run under numbers that no account has."""
+    """As in containers that run with a user id without an account."""
     monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
     for name in ("HOME", "FLUXCLI_STATE_DIR", "FLUXCLI_CONFIG", "FLUXCLI_CACHE_DIR"):
         del world.env[name]
@@ -101,7 +101,7 @@ def test_without_a_home_folder_at_all(
 
 
 def test_a_journal_that_cannot_be_used_is_not_treated_as_empty(homeless: World) -> None:
-    """A plan warns that it may show as new what is paid for."""
+    """A plan warns that paid images may be shown as new."""
     sealed = homeless.root / "sealed"
     sealed.mkdir()
     (sealed / "journal.sqlite3").mkdir()
@@ -112,9 +112,11 @@ def test_a_journal_that_cannot_be_used_is_not_treated_as_empty(homeless: World) 
 
 
 class TestConfigCheck:
-    """It tries what a run needs, and leaves nothing behind."""
+    """`config check` tries what a run needs, and leaves nothing behind."""
 
-    def test_without_locks(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_folder_without_locks_is_reported(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def refuse(_handle: int, **_options: bool) -> bool:
             raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -125,8 +127,8 @@ class TestConfigCheck:
         assert "it cannot lock files: no locks available" in ran.out.decode()
         assert "FLUXCLI_STATE_DIR" in ran.err
 
-    def test_without_room(self, world: World) -> None:
-        """A limit on the size of files stands for a full disk or a quota."""
+    def test_a_full_disk_is_reported(self, world: World) -> None:
+        """Simulated by a limit on the size of files."""
         done = subprocess.run(
             [sys.executable, "-m", "fluxcli", "config", "check", "--json"],
             env=world.env | {"PYTHONPATH": str(ROOT), "FLUXCLI_BASE_URL": "http://127.0.0.1:9"},
@@ -145,7 +147,7 @@ class TestConfigCheck:
         world.run("config", "check", "--sandbox")
         assert {path.name for path in world.state.iterdir()} <= {"sandbox.sqlite3"}
 
-    def test_a_file_in_place_of_the_journal(self, world: World) -> None:
+    def test_a_file_in_place_of_the_journal_is_reported(self, world: World) -> None:
         world.state.mkdir()
         (world.state / "journal.sqlite3").write_bytes(b"no database" * 999)
         ran = world.run("config", "check", "--sandbox")
@@ -158,8 +160,8 @@ class TestConfigCheck:
         assert "may be paid for that it does not show" in paying.err
 
     @pytest.mark.parametrize("damage", ["pages", "an index"])
-    def test_a_damaged_journal(self, world: World, damage: str) -> None:
-        """An index that misses rows hides what is paid for, though each row can be read."""
+    def test_a_damaged_index_is_reported(self, world: World, damage: str) -> None:
+        """An index without some rows hides paid tasks, though each row can be read."""
         for number in range(9):
             words = ("generate", f"a fox {number}", "-o", f"{number}.png", "--no-wait")
             assert world.run(*words, "--sandbox").status == 0

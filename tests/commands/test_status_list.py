@@ -1,4 +1,4 @@
-"""`fluxcli status` as people see it: the list at every width, the card, filters, the page."""
+"""`fluxcli status` on terminals: the list at every width, the card, filters, the page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
-def furnished(box: World) -> None:
+def machine(box: World) -> None:
     """A saved image, an edit of it, a failed, a running and an unknown task."""
     box.run("generate", "a fox in the snow, flat vector, two colours", "-o", "fox.jpg")
     box.run("edit", "@last", HOSTILE, "-o", "night.jpg")
@@ -38,7 +38,7 @@ def furnished(box: World) -> None:
 @pytest.mark.parametrize("columns", [20, 40, 60, 80])
 @pytest.mark.parametrize("color", ["never", "always"])
 def test_the_list_fits_the_terminal(box: World, columns: int, color: str) -> None:
-    furnished(box)
+    machine(box)
     ran = box.run(
         "status", "--offline", "--color", color, terminal=True, env={"COLUMNS": str(columns)}
     )
@@ -51,7 +51,7 @@ def test_the_list_fits_the_terminal(box: World, columns: int, color: str) -> Non
         assert states == {"saved", "failed", "running", "unknown"}
 
 
-def test_a_pipe_gets_whole_ids_and_no_colour(box: World) -> None:
+def test_in_a_pipe_ids_are_whole_and_without_colour(box: World) -> None:
     task_id = begun(box)
     ran = box.run("status", "--offline", "--color", "always", env={"COLUMNS": "40"})
     assert ran.lines[1].startswith(task_id)
@@ -59,15 +59,15 @@ def test_a_pipe_gets_whole_ids_and_no_colour(box: World) -> None:
 
 
 def test_an_edit_names_its_parent(box: World) -> None:
-    furnished(box)
+    machine(box)
     parent = box.run("status", "--offline", "--json").records[-1]["task_id"]
     ran = box.run("status", "--offline", terminal=True, env={"COLUMNS": "80"})
     assert f"← {parent[:8]}" in ran.out.decode()
 
 
-class TestTheCard:
-    def test_has_the_request_with_its_input_and_the_lineage(self, box: World) -> None:
-        furnished(box)
+class TestCard:
+    def test_the_card_has_request_input_parent_and_edits(self, box: World) -> None:
+        machine(box)
         edit, original = box.run("status", "--offline", "--json").records[-2:]
         card = box.run("status", edit["task_id"]).out.decode()
         assert re.search(rf"^input +task:{original['task_id']}$", card, re.MULTILINE)
@@ -80,9 +80,9 @@ class TestTheCard:
             box.run("status", original["task_id"]).out.decode(),
         )
 
-    def test_ends_with_a_command_that_helps(self, box: World) -> None:
-        """Never with the command that was just typed."""
-        furnished(box)
+    def test_the_card_ends_with_the_next_command(self, box: World) -> None:
+        """Not with the command that was just typed."""
+        machine(box)
         for record in box.run("status", "--offline", "--json").records:
             name = record["task_id"] or record["ref"]
             ran = box.run("status", name)
@@ -91,8 +91,8 @@ class TestTheCard:
             assert command != f"fluxcli status {name}"
             assert "hint: fluxcli status\n" not in ran.err
 
-    def test_recognises_a_saved_image(self, box: World) -> None:
-        furnished(box)
+    def test_the_card_of_an_image_file_is_its_task_s(self, box: World) -> None:
+        machine(box)
         fox = box.run("status", "--offline", "--json").records[-1]
         record = box.run("status", "fox.jpg", "--json").record
         assert record["task_id"] == fox["task_id"]
@@ -103,13 +103,13 @@ class TestTheCard:
 
 class TestNames:
     @pytest.mark.parametrize("command", ["status", "download"])
-    def test_a_short_prefix_says_how_long_it_must_be(self, box: World, command: str) -> None:
+    def test_too_short_a_prefix_is_refused_with_the_minimum(self, box: World, command: str) -> None:
         begun(box)
         ran = box.run(command, "c4", "--json")
         assert (ran.status, ran.code) == (2, "usage")
         assert "give at least 4 characters" in ran.err
 
-    def test_last_with_failed_tasks_only(self, box: World) -> None:
+    def test_last_without_a_paid_task_is_an_error(self, box: World) -> None:
         task_id = begun(box, "a [moderated] fox")
         box.clock.sleep(20)
         box.run("status")
@@ -120,8 +120,8 @@ class TestNames:
 
 
 class TestFilters:
-    def test_words_period_and_state(self, box: World) -> None:
-        furnished(box)
+    def test_tasks_are_filtered_by_words_period_and_state(self, box: World) -> None:
+        machine(box)
 
         def found(*flags: str) -> int:
             return len(box.run("status", "--offline", "--json", *flags).records)
@@ -135,12 +135,12 @@ class TestFilters:
         assert found("--since", "7d", "--search", "fox") == 3
 
     @pytest.mark.parametrize("flags", [["--state", "lost"], ["--since", "soon"]])
-    def test_a_bad_value_is_refused(self, box: World, flags: list[str]) -> None:
+    def test_an_invalid_filter_is_refused(self, box: World, flags: list[str]) -> None:
         assert box.run("status", "--offline", *flags).status == 2
 
 
-def test_the_page_holds_the_images_and_escapes_everything(box: World) -> None:
-    furnished(box)
+def test_the_page_has_the_images_and_escapes_all_text(box: World) -> None:
+    machine(box)
     ran = box.run("status", "--offline", "--html", "page.html")
     assert ran.lines == [str(box.cwd / "page.html")]
     text = (box.cwd / "page.html").read_text()
@@ -151,8 +151,8 @@ def test_the_page_holds_the_images_and_escapes_everything(box: World) -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_names_of_sandbox_tasks_are_answered_without_a_key(world: World) -> None:
-    """By any name: `--sandbox` is missing, not a key."""
+def test_a_sandbox_task_without_sandbox_names_the_flag(world: World) -> None:
+    """Not a missing key, whichever name is used."""
     world.env.pop("FLUXCLI_API_KEY", None)
     made = world.run("generate", "a fox", "--sandbox", "--json", "-o", "fox.jpg").record
     named = f"task `{made['task_id']}` belongs to the sandbox, not to the service"
@@ -172,8 +172,8 @@ def test_plain_status_mentions_the_sandbox(world: World) -> None:
     assert "1 task of the sandbox: `fluxcli status --sandbox`" in world.run("status").err
 
 
-def test_spending_needs_no_key_and_counts_what_was_charged(box: World) -> None:
-    furnished(box)
+def test_spending_needs_no_key_and_counts_charges(box: World) -> None:
+    machine(box)
     record = box.run("credits", "--since", "30d", "--json").record
     assert (record["estimated_credits"], record["unknown"]) == (15, 1)
     assert record["days"][0]["images"] == 3
@@ -181,7 +181,7 @@ def test_spending_needs_no_key_and_counts_what_was_charged(box: World) -> None:
     assert box.run("credits", "--since", "30d", "--json").record["days"] == []
 
 
-def test_filters_go_by_the_state_that_the_service_reports_now(box: World) -> None:
+def test_filters_use_the_current_state(box: World) -> None:
     begun(box, "a fox")
     assert box.run("status", "--state", "running").lines[1].split()[1] == "running"
     box.clock.sleep(60)
@@ -190,7 +190,7 @@ def test_filters_go_by_the_state_that_the_service_reports_now(box: World) -> Non
     assert box.run("status", "--state", "running").err.splitlines()[0] == "no task matches"
 
 
-def test_a_card_breaks_prose_at_blanks_and_leaves_commands_whole(box: World) -> None:
+def test_a_card_wraps_text_and_keeps_commands_on_one_line(box: World) -> None:
     box.run("generate", "a fox in the snow below a very old pine", "-o", "fox.jpg")
     ran = box.run("status", "@last", "--offline", terminal=True, env={"COLUMNS": "40"})
     lines = [plain(line) for line in ran.lines]
@@ -204,7 +204,7 @@ def test_a_card_breaks_prose_at_blanks_and_leaves_commands_whole(box: World) -> 
     assert re.fullmatch(r'next +fluxcli edit @[\da-f]{8} "what to change"', following)
 
 
-def test_a_file_name_is_not_asked_for_as_a_task(box: World) -> None:
+def test_a_file_name_is_not_sent_to_the_service(box: World) -> None:
     ran = box.run("status", "missing.png")
     assert (ran.status, ran.err.splitlines()[0]) == (
         8,
@@ -212,7 +212,7 @@ def test_a_file_name_is_not_asked_for_as_a_task(box: World) -> None:
     )
 
 
-def test_a_page_that_is_kept_names_moments_and_not_how_long_ago_they_were(box: World) -> None:
+def test_the_page_has_dates_and_not_ages(box: World) -> None:
     box.run("generate", "a fox", "-o", "fox.jpg")
     box.run("status", "--html", "g.html", "--offline")
     text = (box.cwd / "g.html").read_text()
