@@ -399,7 +399,7 @@ def test_a_signal_ends_the_listener_with_its_own_status(
         assert _url(listener.stderr.readline())
         listener.send_signal(number)
         assert listener.wait(WAIT_SECONDS) == status
-        assert listener.stderr.read() == "stopped listen_until\n"
+        assert listener.stderr.read() == "stopped listening\n"
 
 
 @pytest.mark.parametrize("api", ["kontext", "jobs"])

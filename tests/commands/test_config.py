@@ -207,7 +207,7 @@ def test_the_key_can_come_from_stdin(user: ConfigUser) -> None:
 def test_the_key_is_not_taken_from_the_command_line(user: ConfigUser) -> None:
     ran = user.run("set", "api_key", KEY)
     assert ran.status == 2
-    assert "would stay in the user's history" in ran.err
+    assert "would stay in the shell's history" in ran.err
     assert not user.config.exists()
 
 

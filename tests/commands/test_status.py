@@ -29,7 +29,7 @@ def begin(box: World, prompt: str = "a fox") -> str:
 def lose_answer(box: World, prompt: str = "a fox", fault: str = "submit:reset") -> str:
     """Submit a task whose answer is lost, and return its ref."""
     ran = box.run(
-        *("generate", prompt, "-o", "lose_answer.jpg", "--json"),
+        *("generate", prompt, "-o", "lost.jpg", "--json"),
         env={"FLUXCLI_SANDBOX_FAULTS": fault},
     )
     assert ran.status == 11
@@ -202,15 +202,15 @@ class TestSettle:
         task_id = _newest(box)
         record = box.run("status", ref, "--settle", task_id, "--json").record
         assert (record["ref"], record["task_id"], record["state"]) == (ref, task_id, "running")
-        ran = box.run("generate", "a fox", "-o", "lose_answer.jpg")
-        assert (ran.status, ran.lines) == (0, [str(box.cwd / "lose_answer.jpg")])
+        ran = box.run("generate", "a fox", "-o", "lost.jpg")
+        assert (ran.status, ran.lines) == (0, [str(box.cwd / "lost.jpg")])
         assert spent(box) == 5
 
     def test_not_charged_settles_it(self, box: World) -> None:
         ref = lose_answer(box)
         record = box.run("status", ref, "--settle", "not-charged", "--json").record
         assert record["state"] == "refused"
-        assert box.run("generate", "a fox", "-o", "lose_answer.jpg").status == 0
+        assert box.run("generate", "a fox", "-o", "lost.jpg").status == 0
 
     def test_the_id_of_another_request_is_refused(self, box: World) -> None:
         ref = lose_answer(box)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fluxcli.output.text import cells
-from tests.commands.test_status import begun, lost
+from tests.commands.test_status import begin, lose_answer
 
 if TYPE_CHECKING:
     from tests.worlds import World
@@ -28,11 +28,11 @@ def machine(box: World) -> None:
     """A saved image, an edit of it, a failed, a running and an unknown task."""
     box.run("generate", "a fox in the snow, flat vector, two colours", "-o", "fox.jpg")
     box.run("edit", "@last", HOSTILE, "-o", "night.jpg")
-    begun(box, "a [moderated] fox")
+    begin(box, "a [moderated] fox")
     box.clock.sleep(20)
     box.run("status")
-    begun(box, "a running dog")
-    lost(box, "a lost cat")
+    begin(box, "a running dog")
+    lose_answer(box, "a lost cat")
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80])
@@ -52,7 +52,7 @@ def test_the_list_fits_the_terminal(box: World, columns: int, color: str) -> Non
 
 
 def test_in_a_pipe_ids_are_whole_and_without_colour(box: World) -> None:
-    task_id = begun(box)
+    task_id = begin(box)
     ran = box.run("status", "--offline", "--color", "always", env={"COLUMNS": "40"})
     assert ran.lines[1].startswith(task_id)
     assert "\x1b" not in ran.out.decode()
@@ -104,13 +104,13 @@ class TestCard:
 class TestNames:
     @pytest.mark.parametrize("command", ["status", "download"])
     def test_too_short_a_prefix_is_refused_with_the_minimum(self, box: World, command: str) -> None:
-        begun(box)
+        begin(box)
         ran = box.run(command, "c4", "--json")
         assert (ran.status, ran.code) == (2, "usage")
         assert "give at least 4 characters" in ran.err
 
     def test_last_without_a_paid_task_is_an_error(self, box: World) -> None:
-        task_id = begun(box, "a [moderated] fox")
+        task_id = begin(box, "a [moderated] fox")
         box.clock.sleep(20)
         box.run("status")
         ran = box.run("status", "@last")
@@ -130,7 +130,7 @@ class TestFilters:
         assert found("--state", "unsaved") == 1
         assert found("--state", "failed") == 1
         box.clock.sleep(3 * 86400)
-        begun(box, "a new fox")
+        begin(box, "a new fox")
         assert found("--since", "1d") == 1
         assert found("--since", "7d", "--search", "fox") == 3
 
@@ -182,7 +182,7 @@ def test_spending_needs_no_key_and_counts_charges(box: World) -> None:
 
 
 def test_filters_use_the_current_state(box: World) -> None:
-    begun(box, "a fox")
+    begin(box, "a fox")
     assert box.run("status", "--state", "running").lines[1].split()[1] == "running"
     box.clock.sleep(60)
     assert box.run("status", "--state", "succeeded", "--offline").lines == []

@@ -1,4 +1,4 @@
-"""Whole commands with the account API, at a service without the kontext API."""
+"""Whole commands with the jobs API, at a service without the kontext API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class JobsAccount:
-    """The account of a service that offers only the account API."""
+    """The account of a service that offers only the jobs API."""
 
     gone: tuple[int, int] = (200, 404)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ def _handler(account: JobsAccount) -> type[QuietHandler]:
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
             account.calls.append(f"POST {self.path}")
-            if self.path != "/api/v1/account/createTask":
+            if self.path != "/api/v1/jobs/createTask":
                 self._answer(account.gone[1], None, http=account.gone[0])
                 return
             task_id = f"job{len(account.tasks) + 1}"
@@ -49,7 +49,7 @@ def _handler(account: JobsAccount) -> type[QuietHandler]:
                 self._send(200, _image())
                 return
             task = account.tasks.get(parse_qs(parts.query).get("taskId", [""])[0])
-            if parts.path != "/api/v1/account/recordInfo" or task is None:
+            if parts.path != "/api/v1/jobs/recordInfo" or task is None:
                 self._answer(422, None)
                 return
             result = json.dumps({"resultUrls": [f"{account.url}/results/a.jpg"]})
@@ -71,7 +71,7 @@ def _image() -> bytes:
 
 @pytest.fixture
 def account(world: World) -> Iterator[JobsAccount]:
-    """A service of the account API; this world's commands use it."""
+    """A service of the jobs API; this world's commands use it."""
     made = JobsAccount()
     with served(_handler(made)) as url:
         made.url = url
@@ -87,7 +87,7 @@ def test_auto_switches_reports_it_and_remembers_it(
     first = world.run("generate", "a fox", "-o", "a.jpg")
     assert (first.status, len(account.tasks)) == (0, 1)
     assert (world.cwd / "a.jpg").read_bytes() == _image()
-    assert "submitting through the account API instead" in first.err
+    assert "submitting through the jobs API instead" in first.err
     assert world.run("generate", "a cat", "-o", "b.jpg").status == 0
     assert sum("kontext/generate" in call for call in account.calls) == 1
     assert not any("record-info" in call for call in account.calls)
@@ -98,7 +98,7 @@ def test_auto_switches_reports_it_and_remembers_it(
 def test_the_max_tier_is_not_replaced_by_pro(world: World, account: JobsAccount) -> None:
     ran = world.run("generate", "a fox", "--model", "max", "-o", "a.jpg")
     assert (ran.status, account.tasks) == (8, {})
-    ran = world.run("generate", "a fox", "--model", "max", "-o", "a.jpg", "--api", "account")
+    ran = world.run("generate", "a fox", "--model", "max", "-o", "a.jpg", "--api", "jobs")
     assert (ran.status, account.tasks) == (2, {})
 
 
@@ -120,7 +120,7 @@ def test_a_typed_id_is_found_in_either_format(world: World, account: JobsAccount
 def test_a_task_is_read_in_its_own_format_even_if_another_is_set_later(
     world: World, account: JobsAccount
 ) -> None:
-    world.run("generate", "a fox", "-o", "a.jpg", "--no-wait", "--api", "account")
+    world.run("generate", "a fox", "-o", "a.jpg", "--no-wait", "--api", "jobs")
     ran = world.run("generate", "a fox", "-o", "a.jpg", "--api", "kontext")
     assert (ran.status, len(account.tasks)) == (0, 1)
 

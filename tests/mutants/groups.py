@@ -28,7 +28,7 @@ _COMMANDS: Final = tuple(
     f"tests/commands/test_{name}.py"
     for name in (
         *("paying_once", "charged_once", "same_command", "clock_and_origin"),
-        "ordinary_life",
+        "rerun_variants",
         *(
             "again",
             "generate*",
@@ -49,7 +49,7 @@ GROUPS: Final[dict[str, Group]] = {
     ),
     "calls": Group(
         tuple(f"fluxcli/client/{name}.py" for name in ("client", "transport", "deadline")),
-        ("tests/client", "tests/tasks", "tests/commands/test_ordinary_service.py", _MONEY),
+        ("tests/client", "tests/tasks", "tests/commands/test_unexpected_answers.py", _MONEY),
     ),
     "journal": Group(
         ("fluxcli/journal/*.py",), ("tests/journal", "tests/tasks", *_COMMANDS, _MONEY)

@@ -123,7 +123,7 @@ class OutputHarness:
 
 @pytest.fixture
 def new_output() -> Callable[..., OutputHarness]:
-    """How a test sets its new_output."""
+    """A function that makes an output and its streams."""
     return OutputHarness
 
 

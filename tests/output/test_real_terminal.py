@@ -146,7 +146,7 @@ def test_ctrl_z_restores_the_terminal_and_fg_draws_again(
     start: Callable[..., TerminalProcess],
 ) -> None:
     """Twice: stopped, the cursor is shown and the rows are removed."""
-    # A start with job control, which can stop and continue a process as a person does.
+    # A shell with job control, which can stop and continue a process as a person does.
     again = "echo stopped; read; fg"
     one = start("bash", "-c", f'set -m; "$@"; {again}; {again}', "-")
     one.until("of 3 saved · 1 s")

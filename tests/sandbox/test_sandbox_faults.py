@@ -1,4 +1,4 @@
-"""Every fault that can be asked for: how it is written, when it calls_with, what it does."""
+"""Every fault: how it is written, which calls it affects, what it does."""
 
 from __future__ import annotations
 

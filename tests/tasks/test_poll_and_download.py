@@ -443,7 +443,7 @@ class TestSaving:
     def test_an_image_saved_but_not_recorded_is_recognised(
         self, harness: JobHarness, jpeg: bytes
     ) -> None:
-        """The process was killed between the finished_task step and its record."""
+        """As when the process was killed between saving and recording."""
         task = finished_task(harness.make())
         assert task.picture is not None
         harness.journal.succeeded(task.ref, url=RESULT, completed_at=None, seconds=None)
