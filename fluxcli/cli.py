@@ -13,7 +13,7 @@ from fluxcli.commands import COMMANDS
 from fluxcli.commands.options import CommonOptions
 from fluxcli.commands.typer_binding import HelpfulCommand, HelpfulGroup, meant, named, spread
 from fluxcli.context import Context
-from fluxcli.errors import Code, FluxError, exhausted, reason_of
+from fluxcli.errors import Code, FluxError, Status, exhausted, reason_of
 from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _explained(error: BaseException, arguments: Sequence[str], context: Context)
     """Return the error to print for the exception that ended a run."""
     match error:
         case FluxError():
-            return error
+            return _with_its_cause(error)
         case typer.TyperException():
             from fluxcli.commands.usage_errors import usage_error
 
@@ -126,6 +126,13 @@ def _explained(error: BaseException, arguments: Sequence[str], context: Context)
             return FluxError(Code.INTERRUPTED, "interrupted", hint=hint, status=status)
         case _:
             return exhausted(error, sent=True) or _bug(error)
+
+
+def _with_its_cause(error: FluxError) -> FluxError:
+    """Return `error`, or a lack of memory, files or threads behind it, which has another hint."""
+    if error.task_id is not None or error.status not in {Status.FAILURE, Status.USAGE}:
+        return error
+    return exhausted(error, sent=error.status != Status.USAGE) or error
 
 
 def _report(error: FluxError, arguments: Sequence[str], context: Context) -> int:

@@ -286,7 +286,8 @@ class ProblemsError(FluxError):
 def exhausted(error: BaseException | None, *, sent: bool) -> FluxError | None:
     """Return the error for a lack of threads, file handles or memory; None for another cause.
 
-    `sent`: something may have been submitted before.
+    The cause may lie behind `error`, and then the message is that of a `FluxError`, which names
+    what was tried. `sent`: something may have been submitted before.
     """
     cause, seen = error, set[int]()
     while cause is not None and not _is_exhausted(cause):
@@ -297,17 +298,23 @@ def exhausted(error: BaseException | None, *, sent: bool) -> FluxError | None:
     if cause is None:
         return None
     rest = "; `fluxcli status` lists what was submitted" if sent else ""
-    return FluxError(
-        Code.NO_RESOURCES,
-        f"the system gives this process no more threads, files or memory: {cause}"
-        + ("" if sent else "; nothing was sent"),
-        hint=f"close other programs, or raise the limits that `ulimit -a` shows{rest}",
-    )
+    if isinstance(error, FluxError):
+        message = error.message
+    else:
+        lack = str(cause) or "out of memory"
+        message = f"the system gives this process no more threads, files or memory: {lack}"
+    if not sent and "nothing was sent" not in message:
+        message += "; nothing was sent"
+    return FluxError(Code.NO_RESOURCES, message, hint=f"{_LIMITS_HINT}{rest}")
+
+
+_LIMITS_HINT = "close other programs, or raise the limits that `ulimit -a` shows"
+_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def _is_exhausted(error: BaseException) -> bool:
     if isinstance(error, OSError):
-        return error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+        return error.errno in _LACKS
     thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
     return thread or isinstance(error, MemoryError)
 

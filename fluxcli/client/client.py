@@ -129,8 +129,7 @@ class Service:
     def prepare(self) -> None:
         """Raise the errors of the key and of the environment, before anything is recorded."""
         self._key()
-        for url in (self._base, self._upload_host):
-            self._transport.client(url)
+        self._transport.prepare(self._base, self._upload_host)
 
     def submit(self, request: Request, *, on_sent: Callable[[], None]) -> SubmissionResult:
         """Submit a request. This costs money: it is sent once, and an unclear answer is `unknown`.

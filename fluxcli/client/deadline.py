@@ -42,6 +42,15 @@ class Deadline:
         _DEADLINES.remove(self)
 
 
+def start_deadlines() -> None:
+    """Start the thread that watches the calls, before the first of them.
+
+    Raises:
+        FluxError: NO_RESOURCES: the system allows no more threads.
+    """
+    _DEADLINES.start()
+
+
 class _DeadlineThread:
     """The deadlines and the thread that fires them. It starts with the first."""
 
@@ -51,10 +60,14 @@ class _DeadlineThread:
         self._asleep_until = inf
         self._thread: threading.Thread | None = None
 
-    def add(self, deadline: Deadline) -> None:
+    def start(self) -> None:
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = _started(self._watch)
+
+    def add(self, deadline: Deadline) -> None:
+        self.start()
+        with self._changed:
             self._deadlines.add(deadline)
             if deadline.due < self._asleep_until:
                 self._changed.notify()

@@ -25,10 +25,11 @@ import httpcore
 import httpx
 
 from fluxcli import __version__
-from fluxcli.client.deadline import Deadline
+from fluxcli.client.deadline import Deadline, start_deadlines
 from fluxcli.client.proxies import proxy_for
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, exhausted
+from fluxcli.system.headroom import MEMORY, try_memory
 from fluxcli.system.shell_syntax import unset_variable
 
 USER_AGENT: Final = f"fluxcli/{__version__} (+https://github.com/fluxcli/fluxcli)"
@@ -47,6 +48,10 @@ httpcore.HTTP11Connection.READ_NUM_BYTES = 256 << 10
 """A result comes in a quarter of httpcore's usual steps, which halves what each byte costs."""
 
 _HEADERS_SENT: Final = "http11.send_request_headers.started"
+_BROKEN: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
+_RESULTS: Final = ("http://result.invalid", "https://result.invalid")
+"""The hosts of results are not known before; a variable that no call could use is reported."""
+
 _CA_FILES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _CA_FOLDERS: Final = "SSL_CERT_DIR"
 
@@ -137,7 +142,8 @@ class Transport:
         self._transport = transport
         self._trace = trace
         self._local = threading.local()
-        self._context: ssl.SSLContext | None = None
+        self._trusting: ssl.SSLContext | None = None
+        self._trustless: ssl.SSLContext | None = None
         self._guard = threading.Lock()
         self._made: list[httpx.Client] = []
 
@@ -166,8 +172,8 @@ class Transport:
         try:
             return httpx.Client(
                 transport=self._transport,
-                # Plain http is for loopback and results: no certificates are needed.
-                verify=self._tls() if secure and self._transport is None else False,
+                # Without one, httpx makes one for each client.
+                verify=self._tls(secure=secure and self._transport is None),
                 trust_env=False,
                 proxy=address,
                 follow_redirects=False,
@@ -195,11 +201,34 @@ class Transport:
         while self._made:
             self._made.pop().close()
 
-    def _tls(self) -> ssl.SSLContext:
+    def prepare(self, *urls: str) -> None:
+        """Make what calls to `urls` and to hosts of results need, and what all threads share.
+
+        What cannot be had is met here, before anything is submitted.
+
+        Raises:
+            FluxError: a proxy or certificate variable cannot be used, or NO_RESOURCES.
+        """
+        try:
+            try_memory(MEMORY)
+            for url in urls:
+                self.client(url)
+            if self._transport is None:
+                for result in _RESULTS:
+                    proxy_for(result, self._env)
+                self._tls(secure=False)
+            start_deadlines()
+        except (OSError, MemoryError) as error:
+            raise (exhausted(error, sent=False) or error) from error
+
+    def _tls(self, *, secure: bool) -> ssl.SSLContext:
+        """Return the one context for https, or the one for plain http, which trusts nobody."""
         with self._guard:
-            if self._context is None:
-                self._context = _trust(self._env)
-            return self._context
+            if secure:
+                self._trusting = self._trusting or _trust(self._env)
+                return self._trusting
+            self._trustless = self._trustless or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return self._trustless
 
     def call(
         self,
@@ -277,7 +306,7 @@ def _translated(url: str, exchange: Exchange, deadline: Deadline) -> Iterator[No
         raise _network(f"cannot connect to {host}: {_brief(error)}") from error
     except httpx.TimeoutException as error:
         raise _network(f"no answer from {host} in time") from error
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+    except (*_BROKEN, MemoryError) as error:
         if deadline.fired:
             raise _network(f"{host} took too long to answer") from error
         how = "after" if exchange.sent else "before"
@@ -292,7 +321,7 @@ def _reporting_exhaustion(exchange: Exchange) -> Iterator[None]:
     """Translate a lack of file handles, threads or memory before a request was sent."""
     try:
         yield
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError, MemoryError) as error:
         lack = None if exchange.sent else exhausted(error, sent=False)
         if lack is not None:
             raise lack from error

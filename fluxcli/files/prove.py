@@ -22,6 +22,7 @@ from fluxcli.files.atomic import clear_leftover
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import temporary_beside
+from fluxcli.system.headroom import try_handles
 
 if TYPE_CHECKING:
     from fluxcli.files.output_path import NameValues, OutputTarget
@@ -32,7 +33,7 @@ IMAGE_BYTES: Final = {"png": 3 << 20, "jpg": 1 << 20}
 _LIKELY: Final = 3
 """Most images take a third of that space: enough for an estimate over many of them."""
 
-_HANDLES: Final = 3
+_HANDLES: Final = 4
 """Files that are open at once during a download: connections to two hosts, and the image."""
 
 _ID: Final = "0" * 32
@@ -55,7 +56,7 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
             left behind.
     """
     try:
-        _prove_handles()
+        try_handles(_HANDLES)
         if target.kind != "stdout":
             _prove_place(target, values)
     except OSError as error:
@@ -71,25 +72,6 @@ def clear_proof(target: OutputTarget, values: NameValues) -> None:
         path = resolve(target, replace(values, id=values.id or _ID))
         if not is_device(path):
             clear_leftover(Path(os.path.realpath(path)), _TOKEN)
-
-
-def _prove_handles() -> None:
-    """Open and close as many files as a download needs; only their number is tried.
-
-    Raises:
-        OSError: the process gets no more of them.
-    """
-    handles: list[int] = []
-    try:
-        while len(handles) < _HANDLES:
-            handles.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        # A system without that device has handles all the same.
-        if exhausted(error, sent=False) is not None:
-            raise
-    finally:
-        for handle in handles:
-            os.close(handle)
 
 
 def _prove_place(target: OutputTarget, values: NameValues) -> None:

@@ -15,9 +15,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.errors import Code, FluxError, exhausted, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
+from fluxcli.system.headroom import try_handles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 BUSY_SECONDS: Final = 30.0
 _ROOM: Final = 128 << 10
 """How many bytes a journal needs at least, its side files included."""
+
+_HANDLES: Final = 4
+"""The files of an open journal: database, log, shared memory, and a lock."""
 
 _DAMAGED: Final = ("file is not a database", "database disk image is malformed")
 
@@ -175,7 +179,26 @@ def explained(path: Path) -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         if isinstance(error, sqlite3.DatabaseError) and str(error).startswith(_DAMAGED):
             raise damaged(path, str(error)) from error
+        _check_resources(path, error)
         raise _unusable(f"the journal `{path}` cannot be used: {_reason(error)}") from error
+
+
+def _check_resources(path: Path, error: sqlite3.Error | OSError) -> None:
+    """Find out whether the journal itself is in order, but the process may open no more files.
+
+    SQLite does not report which.
+
+    Raises:
+        FluxError: NO_RESOURCES.
+    """
+    try:
+        try_handles(_HANDLES)
+    except OSError as lack:
+        error = lack
+    found = exhausted(error, sent=False)
+    if found is not None:
+        message = f"the journal `{path}` cannot be opened: {_reason(error)}"
+        raise FluxError(found.code, message, hint=found.hint) from error
 
 
 def try_folder(folder: Path) -> None:

@@ -46,6 +46,10 @@ _FETCH_SECONDS: Final = 600.0
 _PASSING: Final = (Code.DOWNLOAD_FAILED, Code.NOT_AN_IMAGE)
 """Failures that are tried again until the time is up."""
 
+_UNREACHED: Final = frozenset(
+    {Code.NETWORK, Code.DOWNLOAD_FAILED, Code.NO_RESOURCES, Code.ENVIRONMENT_INVALID}
+)
+_NOTHING_SENT: Final = "; nothing was sent"
 _EXPIRED: Final = r"(?i)\bexpired?\b|\bno longer (?:available|exists?|kept|stored)\b"
 """How a service reports that a result is gone for good."""
 
@@ -263,15 +267,19 @@ class Downloader:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn a failure of the network into DOWNLOAD_FAILED: the image is finished and paid."""
+    """Turn a failure of the network into DOWNLOAD_FAILED: the image is finished and paid.
+
+    So is a lack of files or memory, which may pass, and a variable that only this host's kind of
+    address needs.
+    """
     try:
         yield
     except LinkGoneError:
         raise
     except FluxError as error:
-        if error.code not in {Code.NETWORK, Code.DOWNLOAD_FAILED}:
+        if error.code not in _UNREACHED:
             raise
-        message = f"the image cannot be downloaded: {error.message}"
+        message = f"the image cannot be downloaded: {error.message.removesuffix(_NOTHING_SENT)}"
         raise FluxError(Code.DOWNLOAD_FAILED, message, hint=RESUME) from error
 
 

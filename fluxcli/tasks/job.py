@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Failed, Finished, Resumed, Started
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.files.prove import prove_writable
 from fluxcli.task_types import State
 from fluxcli.tasks.download import Downloader, holds, is_at_its_place, request_values
-from fluxcli.tasks.poll import Poller
+from fluxcli.tasks.poll import Poller, paid
 from fluxcli.tasks.run_options import Wait
 from fluxcli.tasks.submit import Submitter, unsettled
 
@@ -56,6 +56,23 @@ class PictureJob:
                 task = self._services.journal.get(self._ref) if self._ref else None
             named = error.about(task_id=task.task_id if task else None, ref=self._ref)
             yield Failed(key=self.key, error=named, task=task)
+        except (OSError, RuntimeError, MemoryError) as error:
+            lack = exhausted(error, sent=False)
+            if lack is None:
+                raise
+            yield self._failed_for(lack)
+
+    def _failed_for(self, lack: FluxError) -> Failed:
+        """Return what a lack of memory, files or threads means: what is paid for is not lost."""
+        task = None
+        with suppress(FluxError, MemoryError):
+            task = self._services.journal.get(self._ref) if self._ref else None
+        error = lack
+        if task is not None and task.state in {State.RUNNING, State.SUCCEEDED, State.SAVED}:
+            reason = lack.message.removesuffix("; nothing was sent")
+            error = paid(FluxError(Code.DOWNLOAD_FAILED, reason, hint=lack.hint), task)
+        named = error.about(task_id=task.task_id if task else None, ref=self._ref)
+        return Failed(key=self.key, error=named, task=task)
 
     def _make(self, picture: PictureRequest, run: Run) -> Iterator[JobStep]:
         task = run.tasks.get(picture.n)

@@ -19,6 +19,7 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.signals import SIGNALS, signals_blocked
+from fluxcli.system.headroom import MEMORY, THREAD_MEMORY, try_handles, try_memory
 from fluxcli.tasks.run_options import JobStep, Wait
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ READERS: Final = 24
 
 They are apart from the others, so that no download delays the notice that a task has ended.
 """
+
+HANDLES_OF_A_WORKER: Final = 6
+"""Connections to the service, to the host of uploads and to that of results; files; a look-up."""
 
 IN_FLIGHT: Final = 100
 """The service runs so many tasks of one account at once, and more."""
@@ -161,12 +165,20 @@ class Scheduler:
                 pool.ready.put(None)
 
     def _admit(self, source: Iterator[Job | None]) -> None:
-        while self._active < self._in_flight:
+        while self._active < self._in_flight and not (self._active and self._lacks_handles()):
             job = next(source, None)
             if job is None:
                 return
             self._active += 1
             self._hand_out(job, self._calls)
+
+    def _lacks_handles(self) -> bool:
+        """Return whether one more job could keep those under way from opening their files."""
+        try:
+            try_handles(HANDLES_OF_A_WORKER * (self._calls.workers + self._reads.workers))
+        except OSError:
+            return True
+        return False
 
     def _turn(self) -> Iterator[Event | None]:
         """Start the steps that are due, then wait for an event."""
@@ -212,21 +224,35 @@ class Scheduler:
     def _start_worker(self, pool: _Pool) -> bool:
         """Start one more worker; return whether the system allows it.
 
+        Also with it, each worker must get the files and the memory that its calls need.
+
         Raises:
             FluxError: NO_RESOURCES: there is no worker at all, so that nothing has been done.
         """
+        workers = self._calls.workers + self._reads.workers
         try:
-            threading.Thread(target=self._work, args=(pool,), daemon=True).start()
-        except RuntimeError as error:
-            if not self._calls.workers:
+            try_handles(HANDLES_OF_A_WORKER * (workers + 1))
+            # The first is started with less, as there is no other way; what it left is tried.
+            try_memory(MEMORY + THREAD_MEMORY if workers else MEMORY)
+            started = threading.Event()
+            threading.Thread(target=self._work, args=(pool, started), daemon=True).start()
+            pool.workers += 1
+            started.wait()
+            if not workers:
+                try_memory(MEMORY)
+        except (RuntimeError, OSError, MemoryError) as error:
+            if not workers:
                 raise (exhausted(error, sent=False) or error) from error
             return False
-        pool.workers += 1
         return True
 
-    def _work(self, pool: _Pool) -> None:
+    def _work(self, pool: _Pool, started: threading.Event) -> None:
         # Signals are for the caller's thread, which can hold them back where it must.
         with signals_blocked(SIGNALS):
+            with suppress(MemoryError):
+                # The C library sets memory aside for a thread at its first large piece.
+                bytearray(1 << 16)
+            started.set()
             while (job := pool.ready.get()) is not None:
                 try:
                     self._box.put(self._advance(job))

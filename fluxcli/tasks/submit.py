@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.client import responses
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Accepted, Held, Submitting, Warned
 from fluxcli.journal.lookup import where_listed
 from fluxcli.prices_and_limits import WINDOW_SECONDS
@@ -121,6 +121,11 @@ class Submitter:
 
         try:
             return self._services.service.submit(request, on_sent=mark_sent)
+        except (OSError, RuntimeError, MemoryError) as error:
+            lack = exhausted(error, sent=True)
+            if lack is None or not left:
+                raise
+            return responses.SubmissionUnknown(lack.message)
         finally:
             # A place that is not given back ages by itself; an error would hide the result.
             with suppress(FluxError):
