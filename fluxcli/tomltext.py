@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.system.bounded_read import read_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def read(path: Path, code: Code, *, hint: str | None = None) -> Toml:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+            data = read_at_most(file, _LARGEST)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -24,12 +24,13 @@ from fluxcli.build.project import asset_fingerprint
 from fluxcli.build.steps import PlanStep, locked_request
 from fluxcli.build.submissions import REFUSALS, paid_before
 from fluxcli.dataclass import dataclass
-from fluxcli.errors import Code, FluxError
+from fluxcli.errors import Code, FluxError, Status, exhausted
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
 from fluxcli.files.image_check import read_input
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.task_types import State
 from fluxcli.tasks.job import PictureJob
+from fluxcli.tasks.poll import paid
 from fluxcli.tasks.run_options import PictureRequest, Source
 from fluxcli.tasks.submit import unsettled
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from fluxcli.task_types import Picture, Task
     from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 
+_NOTHING_PAID = frozenset({Status.FAILURE, Status.USAGE})
 _KEPT_SECONDS = 30 * 86400.0
 """A replaced submission is remembered for longer than the service keeps its result."""
 
@@ -93,11 +95,28 @@ class AssetJob:
             for event in steps:
                 self._note(event)
                 yield event
-        except FluxError as error:
-            yield Failed(key=self._step.name, error=error, task=None)
+        except (FluxError, OSError, RuntimeError, MemoryError) as error:
+            yield Failed(key=self._step.name, error=self._stopped_by(error), task=None)
         finally:
             if run is not None:
                 self._context.services.journal.release(run)
+
+    def _stopped_by(self, error: Exception) -> FluxError:
+        """Return the error that ends the work; if its task is accepted, that it is paid for.
+
+        The lock may then be what could not be written: the journal has the task.
+        """
+        found = error if isinstance(error, FluxError) else exhausted(error, sent=True)
+        if found is None:
+            raise error
+        request = self._request
+        if request is None or request.task_id is None or found.status not in _NOTHING_PAID:
+            return found
+        ref = self._ref or request.ref
+        with suppress(FluxError, MemoryError):
+            task = self._context.services.journal.get(ref or "")
+            return paid(FluxError(Code.DOWNLOAD_FAILED, found.message, hint=found.hint), task)
+        return found.about(task_id=request.task_id, ref=ref)
 
     def _job(self) -> PictureJob:
         options = replace(self._context.options, existing="replace", check=self._check)

@@ -17,6 +17,7 @@ from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files import gif_check, isobmff_check, jpeg_check, png_check, webp_check
 from fluxcli.files.byte_reader import BrokenImageError, ByteReader, Walk
 from fluxcli.files.quoting import quoted
+from fluxcli.system.bounded_read import read_at_most
 from fluxcli.task_types import Picture
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def read_input(path: Path) -> Input:
             raise _unreadable(name, "is a folder")
         with path.open("rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return input_from(file.read(PIPED_LIMIT + 1), name=name)
+                return input_from(read_at_most(file, PIPED_LIMIT), name=name)
             return _checked_input(iter(lambda: file.read(_BLOCK), b""), name=name, path=path)
     except OSError as error:
         reason = reason_of(error)

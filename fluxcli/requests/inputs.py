@@ -10,6 +10,7 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.files.image_check import input_from, read_input
 from fluxcli.settings.parsers import BadValueError, parse_url
+from fluxcli.system.bounded_read import read_at_most
 from fluxcli.system.shell_syntax import quote
 from fluxcli.task_types import State
 from fluxcli.tasks.run_options import Source
@@ -118,7 +119,7 @@ def read_text_file(path: Path, what: str, limit: int) -> str:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            data = read_at_most(file, limit)
     except (OSError, ValueError) as error:
         reason = reason_of(error)
         raise FluxError(

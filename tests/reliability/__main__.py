@@ -39,6 +39,7 @@ EXPERIMENTS = {
     "slow": experiments.slow,
     "crowd": experiments.crowd,
     "environments": environments.environments,
+    "limits": environments.limits,
     "user": user_machine.user,
     "clocks": clocks.clocks,
     "power": power.power,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 60
 MANIFEST: Final = "version = 1\n[assets.hero]\nprompt = 'a fox'\n"
+MANY: Final = "version = 1\n" + "".join(f"[assets.h{n}]\nprompt = 'a fox'\n" for n in range(8))
 NOTHING_SENT: Final = frozenset({2, 3, 5, 7, 10})
 DOCUMENTED: Final = frozenset({0, 1, *range(2, 12), 141})
 
@@ -73,8 +74,16 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "build plan": ("build", "--plan"),
     "served sandbox": ("sandbox", "--print-env"),
 }
+LIMITED: Final[dict[str, tuple[str, ...]]] = COMMANDS | {
+    "build 8": ("build", "--yes", "-f", "many.toml"),
+    "download 8": ("download", "--unsaved"),
+}
+PREPARED: Final = {"download 8": ("generate", "a fox", "-n", "8", "--yes", "--no-wait")}
+"""What an ordinary process has done before."""
+
 IMAGES: Final = {"generate": ("fox.png",), "edit": ("fox.png",), "build": ("hero.png",)} | {
-    "generate 8": tuple(f"fox-{n}.png" for n in range(1, 9))
+    "generate 8": tuple(f"fox-{n}.png" for n in range(1, 9)),
+    "build 8": tuple(f"h{n}.png" for n in range(8)),
 }
 
 
@@ -166,6 +175,7 @@ def run(environment: Environment, command: str, root: Path) -> Cell:
     cwd.mkdir()
     home.mkdir()
     (cwd / "assets.toml").write_text(MANIFEST)
+    (cwd / "many.toml").write_text(MANY)
     (cwd / "in.png").write_bytes(png("in"))
     with FaultServer() as server:
         plain = {
@@ -180,10 +190,15 @@ def run(environment: Environment, command: str, root: Path) -> Cell:
             "FLUXCLI_SANDBOX_SECONDS": "0.1",
             "FLUXCLI_NO_INPUT": "1",
         }
-        words = COMMANDS[command]
+        words = LIMITED[command]
+        if command in PREPARED:
+            _started(Environment(""), PREPARED[command], cwd, plain)
+        before = server.charges
         status, out, err = _started(environment, words, cwd, plain | environment.variables)
-        charges = server.charges
+        charges = server.charges - before
         wrong = list(_wrong(status, charges, out, err))
+        if charges and status == 1 and "stdout" not in err + environment.after:
+            wrong.append(f"status 1 after {charges} charges")
         if command in IMAGES and not environment.lacks and server.charges:
             state = dict(environment.variables)
             kept = {
@@ -232,10 +247,33 @@ def _wrong(status: int, charges: int, out: str, err: str) -> Iterator[str]:
         yield "the key is shown"
 
 
+LIMITS: Final = (
+    *_limit("v", *range(60_000, 500_000, 5000)),
+    *_limit("n", *range(5, 41)),
+    *_limit("f", *range(0, 128, 8), *range(128, 7000, 512)),
+    *_limit("s", 128, 256, 512, 2048),
+    *_limit("t", 1),
+)
+"""A process that meets one of them ends in order, with nothing spent or with its images."""
+
+SPENDING: Final = ("generate", "generate 8", "edit", "build", "build 8", "download 8")
+
+
 def environments(size: Size) -> Figure:
     """Run each command in each environment."""
-    figure = Figure("commands x odd environments", "0 tracebacks, 0 hangs, 0 charges denied")
-    cells = [(one, command) for one in ENVIRONMENTS for command in COMMANDS]
+    return _tried("odd environments", ENVIRONMENTS, tuple(COMMANDS), size)
+
+
+def limits(size: Size) -> Figure:
+    """Run what submits or downloads within each limit, from far too little to enough."""
+    return _tried("limits", LIMITS, SPENDING, size)
+
+
+def _tried(
+    name: str, environments: tuple[Environment, ...], commands: tuple[str, ...], size: Size
+) -> Figure:
+    figure = Figure(f"commands x {name}", "0 tracebacks, 0 hangs, 0 charges denied")
+    cells = [(one, command) for one in environments for command in commands]
     for environment, command in cells[:: size.step]:
         with room() as root:
             cell = run(environment, command, root)

@@ -16,6 +16,7 @@ from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock import lock_text as text
 from fluxcli.build.lock.merge import merged, overlaid
 from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.system.bounded_read import read_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ def read_bytes(path: Path) -> bytes | None:
         with os.fdopen(os.open(path, _OPEN), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise FluxError(Code.LOCK_INVALID, f"`{path}` is not a plain file")
-            data = file.read(_LARGEST + 1)
+            data = read_at_most(file, _LARGEST)
     except FileNotFoundError:
         return None
     except OSError as error:
