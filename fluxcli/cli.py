@@ -138,8 +138,20 @@ def _with_its_cause(error: FluxError) -> FluxError:
 def _report(error: FluxError, arguments: Sequence[str], context: Context) -> int:
     # If even this cannot be written, only the exit status reports it.
     with suppress(FluxError):
-        _output(arguments, context).error(error)
+        try:
+            _output(arguments, context).error(error)
+        except (OSError, MemoryError, ImportError, RuntimeError):
+            # What prints could not be loaded: the limit that is reported here hits it, too.
+            _report_plainly(error, context)
     return error.status
+
+
+def _report_plainly(error: FluxError, context: Context) -> None:
+    hint = f"hint: {error.hint}\n" if error.hint else ""
+    with suppress(OSError, ValueError):
+        if context.stderr is not None:
+            context.stderr.write(f"error: {error.message}\n{hint}")
+            context.stderr.flush()
 
 
 def _output(arguments: Sequence[str], context: Context) -> Output:

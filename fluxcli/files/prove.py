@@ -22,7 +22,7 @@ from fluxcli.files.atomic import clear_leftover
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
 from fluxcli.files.receive import temporary_beside
-from fluxcli.system.headroom import try_handles
+from fluxcli.system.headroom import need_handles
 
 if TYPE_CHECKING:
     from fluxcli.files.output_path import NameValues, OutputTarget
@@ -33,8 +33,8 @@ IMAGE_BYTES: Final = {"png": 3 << 20, "jpg": 1 << 20}
 _LIKELY: Final = 3
 """Most images take a third of that space: enough for an estimate over many of them."""
 
-_HANDLES: Final = 4
-"""Files that are open at once during a download: connections to two hosts, and the image."""
+_HANDLES: Final = 2
+"""Files that are open at once while an image takes its place: itself and its folder."""
 
 _ID: Final = "0" * 32
 _TOKEN: Final = "prove"  # noqa: S105 - part of a file name
@@ -56,7 +56,7 @@ def prove_writable(target: OutputTarget, values: NameValues) -> None:
             left behind.
     """
     try:
-        try_handles(_HANDLES)
+        need_handles(_HANDLES)
         if target.kind != "stdout":
             _prove_place(target, values)
     except OSError as error:

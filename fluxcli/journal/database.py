@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fluxcli.errors import Code, FluxError, exhausted, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
-from fluxcli.system.headroom import try_handles
+from fluxcli.system.headroom import need_handles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +192,7 @@ def _check_resources(path: Path, error: sqlite3.Error | OSError) -> None:
         FluxError: NO_RESOURCES.
     """
     try:
-        try_handles(_HANDLES)
+        need_handles(_HANDLES)
     except OSError as lack:
         error = lack
     found = exhausted(error, sent=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from math import inf
 from typing import Final
 
 MEMORY: Final = 36 << 20
@@ -31,21 +32,24 @@ def try_memory(size: int) -> None:
     bytes(size)
 
 
-def try_handles(count: int) -> None:
-    """Try that about `count` more files can be opened; one is, and it is closed again.
-
-    Raises:
-        OSError: EMFILE or ENFILE, if they cannot.
-    """
+def spare_handles() -> float:
+    """Return about how many more files this process may open; infinity if there is no limit."""
     try:
         handle = os.open(os.devnull, os.O_RDONLY)
     except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
-            raise
         # A system without that device has handles all the same.
-        return
+        return 0 if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM} else inf
     os.close(handle)
     limit = os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else -1
     # The lowest free number is about the number of files that are open.
-    if 0 < limit < _MANY and handle + count > limit:
+    return limit - handle if 0 < limit < _MANY else inf
+
+
+def need_handles(count: int, *, spare: float | None = None) -> None:
+    """Check that `count` more files can be opened, of `spare` ones if that is known.
+
+    Raises:
+        OSError: EMFILE, if they cannot.
+    """
+    if (spare_handles() if spare is None else spare) < count:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -13,13 +13,14 @@ import queue
 import signal
 import threading
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, exhausted
 from fluxcli.events import Accepted, Event, Failed, Finished, Resumed, Submitting
 from fluxcli.signals import SIGNALS, signals_blocked
-from fluxcli.system.headroom import MEMORY, THREAD_MEMORY, try_handles, try_memory
+from fluxcli.system.headroom import MEMORY, THREAD_MEMORY, need_handles, spare_handles, try_memory
 from fluxcli.tasks.run_options import JobStep, Wait
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ They are apart from the others, so that no download delays the notice that a tas
 
 HANDLES_OF_A_WORKER: Final = 6
 """Connections to the service, to the host of uploads and to that of results; files; a look-up."""
+
+HANDLES_OF_A_JOB: Final = 1
+"""The lock of its run."""
 
 IN_FLIGHT: Final = 100
 """The service runs so many tasks of one account at once, and more."""
@@ -132,6 +136,7 @@ class Scheduler:
         self._paid: set[str] = set()
         self._active = 0
         self._stopping = False
+        self._spare = inf
 
     def run(self, jobs: Iterable[Job | None]) -> Generator[Event | None, None, None]:
         """Carry out `jobs`, which may be made while it runs; None is the clock's tick.
@@ -142,7 +147,7 @@ class Scheduler:
         Raises:
             FluxError: INTERRUPTED, by a signal, after the journal is safe.
         """
-        source = iter(jobs)
+        source, self._spare = iter(jobs), spare_handles()
         try:
             with self._interrupts.held(self._box):
                 while self._interrupts.number is None:
@@ -165,20 +170,20 @@ class Scheduler:
                 pool.ready.put(None)
 
     def _admit(self, source: Iterator[Job | None]) -> None:
-        while self._active < self._in_flight and not (self._active and self._lacks_handles()):
+        while self._active < self._in_flight and self._has_handles():
             job = next(source, None)
             if job is None:
                 return
             self._active += 1
             self._hand_out(job, self._calls)
 
-    def _lacks_handles(self) -> bool:
-        """Return whether one more job could keep those under way from opening their files."""
-        try:
-            try_handles(HANDLES_OF_A_WORKER * (self._calls.workers + self._reads.workers))
-        except OSError:
-            return True
-        return False
+    def _has_handles(self) -> bool:
+        """Return whether one more job leaves those under way the files that they will open."""
+        workers = self._calls.workers + self._reads.workers
+        return not self._active or self._handles(workers, self._active + 1) <= self._spare
+
+    def _handles(self, workers: int, jobs: int) -> int:
+        return HANDLES_OF_A_WORKER * workers + HANDLES_OF_A_JOB * jobs
 
     def _turn(self) -> Iterator[Event | None]:
         """Start the steps that are due, then wait for an event."""
@@ -231,7 +236,7 @@ class Scheduler:
         """
         workers = self._calls.workers + self._reads.workers
         try:
-            try_handles(HANDLES_OF_A_WORKER * (workers + 1))
+            need_handles(self._handles(workers + 1, self._active), spare=self._spare)
             # The first is started with less, as there is no other way; what it left is tried.
             try_memory(MEMORY + THREAD_MEMORY if workers else MEMORY)
             started = threading.Event()
