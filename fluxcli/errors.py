@@ -305,10 +305,10 @@ def exhausted(error: BaseException | None, *, sent: bool) -> FluxError | None:
         message = f"the system gives this process no more threads, files or memory: {lack}"
     if not sent and "nothing was sent" not in message:
         message += "; nothing was sent"
-    return FluxError(Code.NO_RESOURCES, message, hint=f"{_LIMITS_HINT}{rest}")
+    return FluxError(Code.NO_RESOURCES, message, hint=f"{LIMITS_HINT}{rest}")
 
 
-_LIMITS_HINT = "close other programs, or raise the limits that `ulimit -a` shows"
+LIMITS_HINT = "close other programs, or raise the limits that `ulimit -a` shows"
 _LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 

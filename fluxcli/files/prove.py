@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.errors import Code, FluxError, exhausted, reason_of
+from fluxcli.errors import LIMITS_HINT, Code, FluxError, exhausted, reason_of
 from fluxcli.files.atomic import clear_leftover
 from fluxcli.files.output_path import descriptor, is_device, resolve
 from fluxcli.files.quoting import quoted
@@ -86,7 +86,9 @@ def _prove_place(target: OutputTarget, values: NameValues) -> None:
         if exhausted(error, sent=False) is not None:
             raise
         reason = reason_of(error)
-        raise _unwritable(path, f"cannot be written: {reason}") from error
+        is_over_limit = getattr(error, "errno", None) == errno.EFBIG
+        hint = LIMITS_HINT if is_over_limit else "choose another `--output`"
+        raise _unwritable(path, f"cannot be written: {reason}", hint) from error
 
 
 def _prove_device(path: Path) -> None:
@@ -143,9 +145,6 @@ def _check_space(handle: int, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _unwritable(path: Path, reason: str) -> FluxError:
-    return FluxError(
-        Code.OUTPUT_UNWRITABLE,
-        f"{quoted(path)} {reason}; nothing was sent",
-        hint="choose another `--output`",
-    )
+def _unwritable(path: Path, reason: str, hint: str) -> FluxError:
+    message = f"{quoted(path)} {reason}; nothing was sent"
+    return FluxError(Code.OUTPUT_UNWRITABLE, message, hint=hint)

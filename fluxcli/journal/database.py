@@ -10,12 +10,13 @@ for people to read, so a wrong or changed clock changes no decision.
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxcli.errors import Code, FluxError, exhausted, reason_of
+from fluxcli.errors import LIMITS_HINT, Code, FluxError, exhausted, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
 from fluxcli.system.headroom import need_handles
@@ -195,10 +196,10 @@ def _check_resources(path: Path, error: sqlite3.Error | OSError) -> None:
         need_handles(_HANDLES)
     except OSError as lack:
         error = lack
-    found = exhausted(error, sent=False)
-    if found is not None:
+    is_over_limit = isinstance(error, OSError) and error.errno == errno.EFBIG
+    if is_over_limit or exhausted(error, sent=False) is not None:
         message = f"the journal `{path}` cannot be opened: {_reason(error)}"
-        raise FluxError(found.code, message, hint=found.hint) from error
+        raise FluxError(Code.NO_RESOURCES, message, hint=LIMITS_HINT) from error
 
 
 def try_folder(folder: Path) -> None:
