@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import queue
+import signal
 import threading
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
@@ -68,6 +70,21 @@ class SwiftClock:
             return box.get_nowait()
         self.sleep(seconds)
         return None
+
+
+class InterruptingClock(SwiftClock):
+    """A clock that sends SIGINT to this process once its time has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alarm: float | None = None
+
+    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
+        """Wait as usual; interrupt at `alarm`."""
+        if not busy and self.alarm is not None and self.monotonic() >= self.alarm:
+            self.alarm = None
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().receive(box, seconds, busy=busy)
 
 
 class Stream(io.TextIOWrapper):

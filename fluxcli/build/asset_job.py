@@ -125,7 +125,7 @@ class AssetJob:
     def _making(self, job: PictureJob) -> tuple[Run, Iterator[JobStep]]:
         """Submit it, unless the same request was submitted before."""
         context, asset = self._context, self._asset
-        source, identity = self.source()
+        source, identity = source_of(asset, context.manifest, context.lock)
         now = context.services.clock.wall()
         request = locked_request(asset, identity, now=now)
         self._request = request = replace(request, origin=context.origin, reroll=self._step.reroll)
@@ -180,35 +180,6 @@ class AssetJob:
 
     def _target(self) -> OutputTarget:
         return OutputTarget("file", str(self._path))
-
-    def source(self) -> tuple[Source | None, str | None]:
-        """Return the image to edit, as it is now, and its identity."""
-        original, manifest = self._asset.original, self._context.manifest
-        if original is None:
-            return None, None
-        if original.kind == "url":
-            return Source(identity=original.text, url=original.text), original.text
-        path, expected = manifest.input(self._asset), None
-        identity = None
-        if original.kind == "asset":
-            made = self._parents_image(original.text)
-            path, expected = manifest.root / made.output, made.sha256
-            identity = made.original_sha256
-        image = read_input(path or self._path)
-        if expected not in {None, image.sha256}:
-            raise FluxError(
-                Code.INPUT_UNREADABLE,
-                f"`{original.text}` was edited by hand, so nothing is made from it",
-                hint=manifest.command("assets adopt", original.text),
-            )
-        source = Source(identity=f"sha256:{image.sha256}", input=image)
-        return source, identity or image.sha256
-
-    def _parents_image(self, name: str) -> LockedImage:
-        entry = self._context.lock.get(name)
-        if entry is None or entry.made is None:
-            raise FluxError(Code.INPUT_UNREADABLE, f"`{name}`, to be edited, does not exist")
-        return entry.made
 
     # -- records ---------------------------------------------------------------
 
@@ -391,3 +362,40 @@ class AssetJob:
             message = f"the service's image of `{self._asset.name}` is not the locked one"
             hint = self._context.manifest.command("build", self._asset.name)
             raise FluxError(Code.DRIFT, message, hint=hint)
+
+
+def source_of(
+    asset: Asset, manifest: Manifest, lock: LockFile
+) -> tuple[Source | None, str | None]:
+    """Return the image that an asset is edited from, as it is now, and its identity.
+
+    Raises:
+        FluxError: INPUT_UNREADABLE: it does not exist, or was edited by hand.
+    """
+    original = asset.original
+    if original is None:
+        return None, None
+    if original.kind == "url":
+        return Source(identity=original.text, url=original.text), original.text
+    path, expected = manifest.input(asset), None
+    identity = None
+    if original.kind == "asset":
+        made = _parents_image(original.text, lock)
+        path, expected = manifest.root / made.output, made.sha256
+        identity = made.original_sha256
+    image = read_input(path or manifest.place(asset))
+    if expected not in {None, image.sha256}:
+        raise FluxError(
+            Code.INPUT_UNREADABLE,
+            f"`{original.text}` was edited by hand, so nothing is made from it",
+            hint=manifest.command("assets adopt", original.text),
+        )
+    source = Source(identity=f"sha256:{image.sha256}", input=image)
+    return source, identity or image.sha256
+
+
+def _parents_image(name: str, lock: LockFile) -> LockedImage:
+    entry = lock.get(name)
+    if entry is None or entry.made is None:
+        raise FluxError(Code.INPUT_UNREADABLE, f"`{name}`, to be edited, does not exist")
+    return entry.made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from fluxcli.build.steps import Action, PlanStep, answers
 from fluxcli.build.submissions import REFUSALS, is_alive, paid_before
 from fluxcli.dataclass import dataclass
 from fluxcli.prices_and_limits import RESULT_DAYS
+from fluxcli.system.shell_syntax import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -259,7 +259,7 @@ class AssetState:
             *frozen,
             reason,
             lost,
-            next_=f"git checkout -- {shlex.quote(made.output)}, "
+            next_=f"git checkout -- {quote(made.output)}, "
             f"or {self._command('build', '--reroll', name)} pays again",
         )
 

@@ -23,6 +23,7 @@ from fluxcli.tasks.scheduler import IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
@@ -94,18 +95,42 @@ def _check_writable(project: Project, plan: Plan) -> None:
     """
     places = {project.manifest.root / step.output for step in plan.steps if step.action.works}
     for folder in {place.parent for place in places}:
-        try:
-            disk.make_folders(folder)
-            trial = folder / f".{secrets.token_hex(8)}.part"
-            os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            trial.unlink()
-        except OSError as error:
-            reason = reason_of(error)
-            raise FluxError(
-                Code.OUTPUT_UNWRITABLE,
-                f"`{folder}` cannot be written to: {reason}; nothing was sent, nothing was charged",
-                hint=project.manifest.command("build", "--plan"),
-            ) from error
+        check_folder(folder, project.manifest)
+
+
+def check_folder(folder: Path, manifest: Manifest) -> None:
+    """Check that files can be written to a folder, which is made.
+
+    Raises:
+        FluxError: OUTPUT_UNWRITABLE.
+    """
+    try:
+        disk.make_folders(folder)
+        trial = folder / f".{secrets.token_hex(8)}.part"
+        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        trial.unlink()
+    except OSError as error:
+        reason = reason_of(error)
+        raise FluxError(
+            Code.OUTPUT_UNWRITABLE,
+            f"`{folder}` cannot be written to: {reason}; nothing was sent, nothing was charged",
+            hint=manifest.command("build", "--plan"),
+        ) from error
+
+
+def collecting(command: str) -> str:
+    """Return a hint to run a command again, which collects what is paid for."""
+    return f"{command}  (it collects what is paid for)"
+
+
+def resumed_by(command: str, error: FluxError) -> FluxError:
+    """Return the error of an interrupted run, with the command that goes on with it.
+
+    Its own hint is about what is paid for, or may be.
+    """
+    nothing = "" if error.hint or "nothing" in error.message else "; nothing was charged"
+    hint = collecting(command) if error.hint else command
+    return FluxError(error.code, f"{error.message}{nothing}", hint=hint, status=error.status)
 
 
 def _check_locked(plan: Plan, manifest: Manifest) -> None:
@@ -196,8 +221,7 @@ class _BuildRun:
         except FluxError as error:
             if error.code is not Code.INTERRUPTED:
                 raise
-            again = f"{self._again()}  (it collects what is paid for)"
-            raise FluxError(error.code, error.message, hint=again, status=error.status) from None
+            raise resumed_by(self._again(), error) from None
         finally:
             if runner.services.service.is_sandbox:
                 self._reports.sandbox = self._reporter.sandbox = True

@@ -13,43 +13,48 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fluxcli.build.asset_job import AssetJob
-from fluxcli.build.build_run import context_of, set_rate
+from fluxcli.build.asset_job import source_of
+from fluxcli.build.build_run import check_folder, collecting, resumed_by, set_rate
+from fluxcli.build.lock.lock_file import write
 from fluxcli.build.opening import held, opened_at_service
-from fluxcli.build.pick import candidates_folder, made_ready, next_number
-from fluxcli.build.steps import Action, PlanStep, hash_of
-from fluxcli.build.summary import reporter_for
-from fluxcli.errors import Code, FluxError, overall
-from fluxcli.events import Failed, Finished
+from fluxcli.build.pick import candidate_files, candidates_folder, made_ready, next_number
+from fluxcli.build.steps import hash_of
+from fluxcli.errors import Code, FluxError, Status
 from fluxcli.files.name_template import escaped
 from fluxcli.files.output_path import parse_target
+from fluxcli.output.results import ResultReporter
 from fluxcli.requests.consent import check_spending
+from fluxcli.task_types import is_unpaid
 from fluxcli.tasks.run_options import PictureRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.manifest.asset import Asset
     from fluxcli.build.project import Project
-    from fluxcli.events import Event
+    from fluxcli.task_types import Task
+    from fluxcli.tasks.run_options import Source
 
 
 def make(inputs: BuildInputs, call: BuildCall) -> int:
     """Make candidates of the one asset that is named; return the exit status.
 
+    An unfinished run for the same request is resumed: what it has submitted counts among the
+    candidates, and only the rest is paid for.
+
     Raises:
-        FluxError: USAGE, NO_CONSENT, OVER_BUDGET: nothing was sent.
+        FluxError: USAGE, OUTPUT_UNWRITABLE, NO_CONSENT, OVER_BUDGET: nothing was sent.
     """
     inputs, project, _ = opened_at_service(inputs, call, ask=True)
     asset = _asset(call, project)
-    count = call.candidates or 1
-    _consent(inputs, call, math.ceil(count * inputs.price(asset.request.model)))
+    candidates = _Candidates(inputs, call, project, asset)
+    candidates.check_agreed()
     with held(inputs, call):
         set_rate(inputs, call)
-        return _Candidates(inputs, project, asset).make(count)
+        return candidates.make()
 
 
 def _asset(call: BuildCall, project: Project) -> Asset:
@@ -65,85 +70,113 @@ def _asset(call: BuildCall, project: Project) -> Asset:
     return asset
 
 
-def _consent(inputs: BuildInputs, call: BuildCall, estimate: int) -> None:
-    inputs.journal().day_limit.check(estimate)
-    check_spending(
-        estimate,
-        most=inputs.max_credits,
-        agreed=call.yes,
-        ask=inputs.output.confirm,
-        free=0,
-    )
-
-
 class _Candidates:
     """The candidates of one asset."""
 
-    def __init__(self, inputs: BuildInputs, project: Project, asset: Asset) -> None:
+    def __init__(
+        self, inputs: BuildInputs, call: BuildCall, project: Project, asset: Asset
+    ) -> None:
         self._inputs = inputs
+        self._call = call
+        self._count = call.candidates or 1
         self._project = project
         self._asset = asset
+        # Where the candidates are is where their commands look.
+        flags = ("--sandbox",) if inputs.sandbox else ()
+        self._manifest = replace(project.manifest, flags=flags)
         self._folder = candidates_folder(project.manifest, asset)
-        self._errors: list[FluxError] = []
-        self._saved = 0
 
-    def make(self, count: int) -> int:
+    def check_agreed(self) -> None:
+        """Check that the folder can be written to, and that what is missing may be paid for."""
+        inputs = self._inputs
+        check_folder(self._folder, self._manifest)
+        taken = inputs.journal().unfinished(self._fingerprint(self._source()[1])) or {}
+        missing = sum(is_unpaid(taken.get(number)) for number in self._numbers(taken))
+        estimate = math.ceil(missing * inputs.price(self._asset.request.model))
+        inputs.journal().day_limit.check(estimate)
+        check_spending(
+            estimate,
+            most=inputs.max_credits,
+            agreed=self._call.yes,
+            ask=inputs.output.confirm,
+            free=0,
+            command=self._again("--yes"),
+        )
+
+    def make(self) -> int:
         inputs, asset = self._inputs, self._asset
         runner = inputs.runner("beside")
-        step = PlanStep(name=asset.name, action=Action.NEW, reasons=(), output=asset.output)
-        made_with = context_of(self._project, runner)
-        source, identity = AssetJob(made_with, step, asset).source()
+        source, identity = self._source()
+        run = inputs.journal().open_run(self._fingerprint(identity), new=False)
+        numbers = self._numbers(run.tasks)
         made_ready(self._folder)
-        first = next_number(self._folder)
-        pictures = [
+        wanted = [
             PictureRequest(
                 request=asset.request,
                 target=parse_target(
-                    f"{escaped(str(self._folder))}/{first + number}-{{id}}.{{ext}}",
-                    cwd=inputs.cwd,
+                    f"{escaped(str(self._folder))}/{number}-{{id}}.{{ext}}", cwd=inputs.cwd
                 ),
                 source=source,
-                n=number + 1,
-                count=count,
+                n=number,
+                count=len(numbers),
             )
-            for number in range(count)
+            for number in numbers
         ]
-        parts = ("candidates", asset.name, hash_of(asset, identity), inputs.origin, str(count))
-        fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        events = runner.produce(pictures, fingerprint, new=False)
+        reporter = ResultReporter(inputs.output)
         usual = runner.usual_seconds(asset.request)
-        reporter = reporter_for(inputs)
-        reporter.follow(self._counted(events), count=count, usual=usual)
-        sheet = self._folder / "index.html"
-        sheet.write_text(contact_sheet(asset, self._folder, self._pick("N")), encoding="utf-8")
-        inputs.output.note(f"contact sheet: {sheet}")
-        inputs.output.hint(self._pick(str(first)))
-        return overall(self._errors, done=self._saved)
+        try:
+            status = reporter.follow(runner.make(wanted, run), count=len(numbers), usual=usual)
+        except FluxError as error:
+            if error.code is not Code.INTERRUPTED:
+                raise
+            raise resumed_by(self._again(), error) from None
+        finally:
+            saved = self._write_sheet(numbers)
+        if status in {Status.WAITING, Status.UNSAVED}:
+            inputs.output.hint(collecting(self._again()))
+        elif saved:
+            inputs.output.hint(self._manifest.command("assets pick", asset.name, str(saved[0])))
+        return status
 
-    def _pick(self, choice: str) -> str:
-        """Return the command that picks a candidate, in the folder where the candidates are."""
-        flags = ("--sandbox",) if self._inputs.sandbox else ()
-        manifest = replace(self._project.manifest, flags=flags)
-        return manifest.command("assets pick", self._asset.name, choice)
+    def _source(self) -> tuple[Source | None, str | None]:
+        """Return the image to edit, and its identity."""
+        return source_of(self._asset, self._project.manifest, self._project.lock)
 
-    def _counted(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
-        for event in events:
-            if isinstance(event, Finished):
-                self._saved += 1
-            elif isinstance(event, Failed):
-                self._errors.append(event.error)
-            yield event
+    def _fingerprint(self, identity: str | None) -> str:
+        """Return what identifies the run for candidates of this request, however many."""
+        asset = self._asset
+        parts = ("candidates", asset.name, hash_of(asset, identity), self._inputs.origin)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def _numbers(self, taken: Mapping[int, Task]) -> list[int]:
+        """Return the numbers of the candidates: those of the run's tasks, then unused ones."""
+        first = max(next_number(self._folder), 1 + max(taken, default=0))
+        return [*sorted(taken), *range(first, first + self._count - len(taken))]
+
+    def _again(self, *flags: str) -> str:
+        """Return the command that makes the same number of candidates."""
+        return self._manifest.command(
+            "build", self._asset.name, "--candidates", str(self._count), *flags
+        )
+
+    def _write_sheet(self, numbers: Sequence[int]) -> list[int]:
+        """Write the contact sheet of all candidates; return which of `numbers` are saved."""
+        found = {number for number, _ in candidate_files(self._folder)}
+        if found:
+            pick = self._manifest.command("assets pick", self._asset.name, "N")
+            sheet = self._folder / "index.html"
+            write(sheet, contact_sheet(self._asset, self._folder, pick).encode())
+            self._inputs.output.note(f"contact sheet: {sheet}")
+        return [number for number in numbers if number in found]
 
 
 def contact_sheet(asset: Asset, folder: Path, pick: str) -> str:
     """Return the HTML page of an asset's candidates; `pick` is the command to choose one."""
-    files = [one for one in folder.glob("*-*.*") if one.name.partition("-")[0].isdecimal()]
-    files.sort(key=lambda path: int(path.name.partition("-")[0]))
     cells = "".join(
         f'<figure><img src="{quote(path.name)}" alt="candidate {escape(path.name)}">'
-        f"<figcaption><b>{escape(path.name.partition('-')[0])}</b> "
+        f"<figcaption><b>{number}</b> "
         f"<code>{escape(path.stem.partition('-')[2])}</code></figcaption></figure>"
-        for path in files
+        for number, path in candidate_files(folder)
     )
     name, prompt = escape(asset.name), escape(asset.request.prompt)
     return (

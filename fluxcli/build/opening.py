@@ -100,11 +100,22 @@ def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:
 @contextmanager
 def held(inputs: BuildInputs, call: BuildCall) -> Iterator[None]:
     """Lock out every other build with the same lock until the block ends."""
-    path, shard = call.manifest(inputs.cwd), shard_of(call)
-    manifest = Manifest(path=path, output_dir=".", assets=(), sandbox=inputs.sandbox)
+    manifest, shard = unread(inputs, call), shard_of(call)
     lock = manifest.lock if shard is None else shard_lock(manifest.lock, str(shard))
-    with lock_held(path, lock):
+    with lock_held(manifest, lock):
         yield
+
+
+def unread(inputs: BuildInputs, call: BuildCall) -> Manifest:
+    """Return the manifest of a call before it is read: its path, its lock, its commands."""
+    return Manifest(
+        path=call.manifest(inputs.cwd),
+        output_dir=".",
+        assets=(),
+        sandbox=inputs.sandbox,
+        flags=inputs.flags,
+        named=call.file if call.is_named else "",
+    )
 
 
 def shard_of(call: BuildCall) -> Shard | None:

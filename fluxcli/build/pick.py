@@ -139,12 +139,20 @@ def made_ready(folder: Path) -> None:
 
 
 def _candidate(choice: str, folder: Path) -> tuple[str | None, Path] | None:
-    """Return the task and the file of the candidate with this number or task."""
-    for path in sorted(folder.glob("*-*.*")):
-        number, _, task_id = path.stem.partition("-")
-        if path.suffix != ".html" and choice in {number, task_id}:
-            return task_id or None, path
-    return None
+    """Return the task and the file of the candidate with this number or task.
+
+    Raises:
+        FluxError: USAGE: several candidates have this number.
+    """
+    found = [
+        (path.stem.partition("-")[2] or None, path)
+        for number, path in candidate_files(folder)
+        if choice in {str(number), path.stem.partition("-")[2]}
+    ]
+    if len(found) > 1:
+        tasks = " and ".join(f"`{task_id}`" for task_id, _ in found)
+        raise FluxError(Code.USAGE, f"`{choice}` is several candidates: name the task, {tasks}")
+    return found[0] if found else None
 
 
 def _elsewhere(
@@ -183,5 +191,10 @@ def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path)
 
 def next_number(folder: Path) -> int:
     """Return the number of the next candidate."""
-    numbers = [path.name.partition("-")[0] for path in folder.glob("*-*.*")]
-    return 1 + max((int(one) for one in numbers if one.isdecimal()), default=0)
+    return 1 + max((number for number, _ in candidate_files(folder)), default=0)
+
+
+def candidate_files(folder: Path) -> list[tuple[int, Path]]:
+    """Return the candidates in a folder with their numbers, in order: `3-TASK.png` is the third."""
+    parts = [(path.name.partition("-")[0], path) for path in folder.glob("*-*.*")]
+    return sorted((int(number), path) for number, path in parts if number.isdecimal())

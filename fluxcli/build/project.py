@@ -21,6 +21,7 @@ from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
+from fluxcli.system.shell_syntax import join
 from fluxcli.task_types import State
 
 if TYPE_CHECKING:
@@ -288,33 +289,28 @@ def _is_within(folder: Path, path: Path) -> bool:
 
 
 @contextmanager
-def held(manifest: Path, lock: Path) -> Iterator[None]:
+def held(manifest: Manifest, lock: Path) -> Iterator[None]:
     """Lock out every other build with the same lock, by a file beside it.
 
     Raises:
         FluxError: BUSY, naming the process that builds; OUTPUT_UNWRITABLE: the folder cannot be
-            written to; nothing was sent.
+            written to, or has no locks; nothing was sent.
     """
-    mutex = FileLock(lock.with_name(f".{lock.name}.busy"))
+    busy = lock.with_name(f".{lock.name}.busy")
+    mutex = FileLock(busy)
     try:
-        if not lock.parent.is_dir():
+        if manifest.sandbox and not (ignored := lock.parent / ".gitignore").exists():
             disk.make_folders(lock.parent)
-            (lock.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+            ignored.write_text("*\n", encoding="utf-8")
         is_ours = mutex.acquire(wait=False)
     except OSError as error:
-        reason = reason_of(error)
-        raise FluxError(
-            Code.OUTPUT_UNWRITABLE,
-            f"`{lock.parent}`, the folder of the lock, cannot be written to: {reason}; "
-            "nothing was sent, nothing was charged",
-            hint="fluxcli build --plan",
-        ) from error
+        raise _not_held(manifest, busy, error) from error
     if not is_ours:
         holder = mutex.holder()
         who = f"process {holder}" if holder else "another process"
         raise FluxError(
             Code.BUSY,
-            f"{who} is building `{manifest.name}` already",
+            f"{who} is building `{manifest.path.name}` already",
             hint="wait for it, then build again",
         )
     try:
@@ -323,6 +319,22 @@ def held(manifest: Path, lock: Path) -> Iterator[None]:
         yield
     finally:
         mutex.release(remove=True)
+
+
+def _not_held(manifest: Manifest, busy: Path, error: OSError) -> FluxError:
+    """Return the error for a lock that cannot be taken, by what the system refused."""
+    reason = f"{reason_of(error)}; nothing was sent, nothing was charged"
+    if error.filename is None:
+        # It was opened, and then not locked.
+        what = f"the file system of `{busy.parent}` cannot lock files"
+        hint = "build in a copy on a local disk"
+    elif os.access(busy.parent, os.W_OK) and os.path.lexists(busy):
+        what = f"`{busy}`, by which builds wait for each other, cannot be opened"
+        hint = f"{join(('rm', str(busy)))}  (once no other user builds here)"
+    else:
+        what = f"`{busy.parent}`, the folder of the lock, cannot be written to"
+        hint = manifest.command("build", "--plan")
+    return FluxError(Code.OUTPUT_UNWRITABLE, f"{what}: {reason}", hint=hint)
 
 
 def leftovers(lock: Path) -> list[Path]:

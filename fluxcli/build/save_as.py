@@ -128,7 +128,7 @@ class SaveAs:
         manifest = replace(manifest, sandbox=is_apart)
         asset = manifest.by_name()[self.name]
         write(self.path, self._with(block).encode())
-        with held(self.path, manifest.lock):
+        with held(manifest, manifest.lock):
             if is_apart:
                 # As `build` does with a sandbox's images.
                 disk.make_folders(manifest.place(asset).parent)

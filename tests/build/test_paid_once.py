@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fluxcli.build.lock.lock_file import LockFile, read
+from fluxcli.build.manifest.asset import Manifest
 from fluxcli.build.project import held
 from fluxcli.errors import Code
 
@@ -396,7 +397,8 @@ def test_a_plan_needs_no_home(checkout: Checkout) -> None:
 def test_two_machines_in_one_checkout_do_not_build_at_once(checkout: Checkout) -> None:
     """The lock that keeps them apart lies beside the lock file, not in a home folder."""
     checkout.build("hero")
-    with held(checkout.folder / "assets.toml", checkout.lock):
+    manifest = Manifest(path=checkout.folder / "assets.toml", output_dir=".", assets=())
+    with held(manifest, checkout.lock):
         elsewhere(checkout)
         ran = checkout.build(status=5)
     assert "already" in ran.err

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.worlds import SwiftClock, World
+from tests.worlds import InterruptingClock, World
 
 if TYPE_CHECKING:
-    import queue
     from pathlib import Path
 
     from tests.worlds import Ran
 
-T = TypeVar("T")
 _THREE = (
     "version = 1\n[assets.a]\nprompt = 'A'\n[assets.b]\nprompt = 'B'\n[assets.c]\nprompt = 'C'\n"
 )
-
-
-class InterruptingClock(SwiftClock):
-    """A clock that sends SIGINT to this process once its time has come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.alarm: float | None = None
-
-    def receive(self, box: queue.SimpleQueue[T], seconds: float, *, busy: bool) -> T | None:
-        """Wait as usual; interrupt at `alarm`."""
-        if not busy and self.alarm is not None and self.monotonic() >= self.alarm:
-            self.alarm = None
-            os.kill(os.getpid(), signal.SIGINT)
-        return super().receive(box, seconds, busy=busy)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from fluxcli.build.lock.lock_file import read
+from fluxcli.build.manifest.asset import Manifest
 from fluxcli.build.manifest.schema import schema
 from fluxcli.build.project import held
 from fluxcli.errors import Code
@@ -482,7 +483,8 @@ def test_a_lock_with_a_merge_conflict_is_not_overwritten_by_a_build(site: Site) 
 
 def test_two_builds_of_one_manifest_do_not_run_at_once(site: Site) -> None:
     site.root.mkdir()
-    with held(site.folder / "assets.toml", site.lock):
+    manifest = Manifest(path=site.folder / "assets.toml", output_dir=".", assets=(), sandbox=True)
+    with held(manifest, site.lock):
         ran = site.run("--yes", "--json")
         assert (ran.status, ran.code) == (5, Code.BUSY)
         assert "is building `assets.toml` already" in ran.err

@@ -187,7 +187,7 @@ def write(path: Path, data: bytes) -> None:
         reason = reason_of(error)
         raise FluxError(
             Code.DISK,
-            f"the lock `{path}` cannot be written: {reason}",
+            f"`{path}` cannot be written: {reason}",
             hint="free some space or change its permissions, then run `fluxcli build` again: "
             "what is paid for is collected at no cost",
         ) from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal
 
 from fluxcli.dataclass import dataclass
+from fluxcli.system.shell_syntax import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +152,7 @@ class Manifest:
 
     def task_command(self, words: str, *arguments: str) -> str:
         """Return a command line that names no manifest, for the service of this one."""
-        return shlex.join(("fluxcli", *words.split(), *arguments, *self.flags))
+        return join(("fluxcli", *words.split(), *arguments, *self.flags))
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,6 @@ Rules about several assets (names, outputs, the graph of edits) are checked in `
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final, cast
 
 from fluxcli.build.manifest.asset import ANYTHING, Accept, Manifest
@@ -29,6 +28,7 @@ from fluxcli.build.manifest.search import DEFAULT_NAME, INIT, missing
 from fluxcli.build.manifest.value_types import Word
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.system.shell_syntax import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ def read(path: Path, *, shown: str | None = None) -> Manifest:
         name = shown or str(path)
         if name == DEFAULT_NAME:
             raise missing() from None
-        hint = f"{INIT} {shlex.quote(name)}"
+        hint = f"{INIT} {quote(name)}"
         raise FluxError(Code.MANIFEST_INVALID, f"there is no `{name}`", hint=hint) from None
 
 
