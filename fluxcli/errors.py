@@ -267,6 +267,12 @@ class FluxError(Exception):
             other_service=self.other_service,
         )
 
+    def hinting(self, hint: str) -> FluxError:
+        """The same error with another hint."""
+        made = self.about(task_id=None, ref=None)
+        made.hint = hint
+        return made
+
     def at(self, place: str) -> FluxError:
         """The same error, its message beginning with the place it is about."""
         made = self.about(task_id=None, ref=None)

@@ -6,10 +6,12 @@ submission is sent, and before an event reports that it was accepted.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from fluxcli.build.edit_source import source_of
 from fluxcli.build.hashes import sha256_of
 from fluxcli.build.lock.entry import (
     LockedImage,
@@ -26,12 +28,11 @@ from fluxcli.build.submissions import REFUSALS, paid_before
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, Status, exhausted
 from fluxcli.events import Accepted, Failed, Finished, Resumed, Started, Submitting, Trouble
-from fluxcli.files.image_check import read_input
 from fluxcli.files.output_path import OutputTarget
 from fluxcli.task_types import State
 from fluxcli.tasks.job import PictureJob
 from fluxcli.tasks.poll import paid
-from fluxcli.tasks.run_options import PictureRequest, Source
+from fluxcli.tasks.run_options import PictureRequest
 from fluxcli.tasks.submit import unsettled
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from fluxcli.tasks.run_options import JobStep, RunOptions, TaskServices
 
 _NOTHING_PAID = frozenset({Status.FAILURE, Status.USAGE})
+
+_DOWNLOAD: Final = re.compile(r"fluxcli download [\w-]+")
+
 _KEPT_SECONDS = 30 * 86400.0
 """A replaced submission is remembered for longer than the service keeps its result."""
 
@@ -94,9 +98,10 @@ class AssetJob:
             )
             for event in steps:
                 self._note(event)
-                yield event
+                yield self._in_build(event) if isinstance(event, Failed) else event
         except (FluxError, OSError, RuntimeError, MemoryError) as error:
-            yield Failed(key=self._step.name, error=self._stopped_by(error), task=None)
+            stopped = self._stopped_by(error)
+            yield self._in_build(Failed(key=self._step.name, error=stopped, task=None))
         finally:
             if run is not None:
                 self._context.services.journal.release(run)
@@ -117,6 +122,13 @@ class AssetJob:
             task = self._context.services.journal.get(ref or "")
             return paid(FluxError(Code.DOWNLOAD_FAILED, found.message, hint=found.hint), task)
         return found.about(task_id=request.task_id, ref=ref)
+
+    def _in_build(self, event: Failed) -> Failed:
+        """Return a failure whose hint collects the image by the build, which knows its place."""
+        error, again = event.error, self._context.manifest.command("build")
+        if error.hint is None or error.code is Code.UNACCEPTABLE:
+            return event
+        return replace(event, error=error.hinting(_DOWNLOAD.sub(again, error.hint)))
 
     def _job(self) -> PictureJob:
         options = replace(self._context.options, existing="replace", check=self._check)
@@ -362,40 +374,3 @@ class AssetJob:
             message = f"the service's image of `{self._asset.name}` is not the locked one"
             hint = self._context.manifest.command("build", self._asset.name)
             raise FluxError(Code.DRIFT, message, hint=hint)
-
-
-def source_of(
-    asset: Asset, manifest: Manifest, lock: LockFile
-) -> tuple[Source | None, str | None]:
-    """Return the image that an asset is edited from, as it is now, and its identity.
-
-    Raises:
-        FluxError: INPUT_UNREADABLE: it does not exist, or was edited by hand.
-    """
-    original = asset.original
-    if original is None:
-        return None, None
-    if original.kind == "url":
-        return Source(identity=original.text, url=original.text), original.text
-    path, expected = manifest.input(asset), None
-    identity = None
-    if original.kind == "asset":
-        made = _parents_image(original.text, lock)
-        path, expected = manifest.root / made.output, made.sha256
-        identity = made.original_sha256
-    image = read_input(path or manifest.place(asset))
-    if expected not in {None, image.sha256}:
-        raise FluxError(
-            Code.INPUT_UNREADABLE,
-            f"`{original.text}` was edited by hand, so nothing is made from it",
-            hint=manifest.command("assets adopt", original.text),
-        )
-    source = Source(identity=f"sha256:{image.sha256}", input=image)
-    return source, identity or image.sha256
-
-
-def _parents_image(name: str, lock: LockFile) -> LockedImage:
-    entry = lock.get(name)
-    if entry is None or entry.made is None:
-        raise FluxError(Code.INPUT_UNREADABLE, f"`{name}`, to be edited, does not exist")
-    return entry.made

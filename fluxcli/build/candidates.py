@@ -13,11 +13,17 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fluxcli.build.asset_job import source_of
 from fluxcli.build.build_run import check_folder, collecting, resumed_by, set_rate
+from fluxcli.build.edit_source import source_of
 from fluxcli.build.lock.lock_file import write
 from fluxcli.build.opening import held, opened_at_service
-from fluxcli.build.pick import candidate_files, candidates_folder, made_ready, next_number
+from fluxcli.build.pick import (
+    candidate_files,
+    candidates_folder,
+    contact_sheet_path,
+    made_ready,
+    next_number,
+)
 from fluxcli.build.steps import hash_of
 from fluxcli.errors import Code, FluxError, Status
 from fluxcli.files.name_template import escaped
@@ -164,7 +170,7 @@ class _Candidates:
         found = {number for number, _ in candidate_files(self._folder)}
         if found:
             pick = self._manifest.command("assets pick", self._asset.name, "N")
-            sheet = self._folder / "index.html"
+            sheet = contact_sheet_path(self._folder)
             write(sheet, contact_sheet(self._asset, self._folder, pick).encode())
             self._inputs.output.note(f"contact sheet: {sheet}")
         return [number for number in numbers if number in found]

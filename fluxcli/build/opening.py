@@ -93,6 +93,7 @@ def reports_for(inputs: BuildInputs, call: BuildCall) -> Reports:
         clock=inputs.clock,
         output=inputs.output,
         sandbox=inputs.sandbox,
+        command=unread(inputs, call).command("build"),
         against=call.against,
     )
 

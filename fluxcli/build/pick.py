@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -14,6 +16,7 @@ from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.steps import locked_request
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.files.filename import plain, portability_problem
 from fluxcli.files.image_check import inspect_file
 from fluxcli.journal.lookup import PREFIX_LENGTH
 from fluxcli.system import disk
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
 
 _TASK_ID: Final = re.compile("[0-9A-Za-z_-]{16,64}")
 """The form of a task id from another machine: the service's ids have 32 characters."""
+
+
+_PLAIN: Final = re.compile(r"[\w.+, =\[\]-]+")
+"""A name that is a folder's name as it is."""
+
+_SHEET: Final = "index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,11 @@ def pick(
         raise FluxError(Code.USAGE, message, hint="give `output` the ending of the image's format")
     _put_aside(manifest, asset, entry, folder)
     path = manifest.place(asset)
-    disk.make_folders(path.parent)
+    check_inside(manifest, path)
+    try:
+        disk.make_folders(path.parent)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
     write(path, file.read_bytes())
     image = locked_image(found, request, asset.output, created_at=now, adopted=task_id is None)
     history = with_history(entry, *_images(entry), entry.pending)
@@ -126,15 +139,44 @@ def _submitted(
 
 
 def candidates_folder(manifest: Manifest, asset: Asset) -> Path:
-    """Return where an asset's candidates lie, and make sure that git ignores them."""
-    return manifest.root / ".candidates" / asset.name.replace(":", "x")
+    """Return where an asset's candidates lie: a folder of its own in `.candidates`.
+
+    Raises:
+        FluxError: OUTPUT_UNWRITABLE: a link leads out of the project.
+    """
+    name = asset.name.replace(":", "x")
+    if not _PLAIN.fullmatch(name) or portability_problem(name):
+        name = f"{plain(name)}-{hashlib.sha256(asset.name.encode()).hexdigest()[:8]}"
+    folder = manifest.root / ".candidates" / name
+    check_inside(manifest, folder, folder / _SHEET)
+    return folder
+
+
+def contact_sheet_path(folder: Path) -> Path:
+    """Return the page that shows the candidates in a folder."""
+    return folder / _SHEET
+
+
+def check_inside(manifest: Manifest, *paths: Path) -> None:
+    """Check that no link in a checkout leads what is written out of the project.
+
+    Raises:
+        FluxError: OUTPUT_UNWRITABLE.
+    """
+    for path in paths:
+        if not is_inside(manifest.folder, path):
+            raise FluxError(
+                Code.OUTPUT_UNWRITABLE,
+                f"`{path}` leads out of the project's folder by a link; nothing was sent",
+                hint=manifest.command("build", "--plan"),
+            )
 
 
 def made_ready(folder: Path) -> None:
     """Make a folder for candidates, which git ignores."""
     disk.make_folders(folder)
     ignored = folder.parent / ".gitignore"
-    if not ignored.exists():
+    if not os.path.lexists(ignored):
         ignored.write_text("*\n", encoding="utf-8")
 
 
@@ -182,7 +224,10 @@ def _put_aside(manifest: Manifest, asset: Asset, entry: LockEntry, folder: Path)
     path = manifest.place(asset)
     if not path.is_file() or not is_inside(manifest.root, path):
         return
-    made_ready(folder)
+    try:
+        made_ready(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
     named = entry.made.request.task_id if entry.made else None
     number = next_number(folder)
     # On the disk before the output is replaced: this image was paid for, too.
@@ -198,3 +243,8 @@ def candidate_files(folder: Path) -> list[tuple[int, Path]]:
     """Return the candidates in a folder with their numbers, in order: `3-TASK.png` is the third."""
     parts = [(path.name.partition("-")[0], path) for path in folder.glob("*-*.*")]
     return sorted((int(number), path) for number, path in parts if number.isdecimal())
+
+
+def _unwritable(folder: Path, error: OSError) -> FluxError:
+    message = f"`{folder}` cannot be written to: {reason_of(error)}; nothing was changed"
+    return FluxError(Code.OUTPUT_UNWRITABLE, message)

@@ -173,6 +173,7 @@ class Project:
         named = shown if is_named else ""
         manifest = read_manifest(path, shown=shown)
         manifest = replace(manifest, sandbox=sandbox, flags=flags, named=named)
+        check_root(manifest)
         base = read_lock(manifest, manifest.lock)
         if shard is None:
             lock = LockFile(manifest.lock, base, root=manifest.root)
@@ -269,6 +270,17 @@ def read_lock(manifest: Manifest, path: Path) -> dict[str, LockEntry]:
     return entries
 
 
+def check_root(manifest: Manifest) -> None:
+    """Check that the folder of lock and images is the project's own, not a link to another.
+
+    Raises:
+        FluxError: OUTPUT_UNWRITABLE.
+    """
+    if manifest.sandbox and not _is_within(manifest.folder, manifest.root):
+        message = f"`{manifest.root}` leads out of the project's folder by a link"
+        raise FluxError(Code.OUTPUT_UNWRITABLE, f"{message}; nothing was sent")
+
+
 def check_outputs(manifest: Manifest, entries: Mapping[str, LockEntry], source: Path) -> None:
     """Check that a lock names only images inside the project.
 
@@ -299,9 +311,12 @@ def held(manifest: Manifest, lock: Path) -> Iterator[None]:
     busy = lock.with_name(f".{lock.name}.busy")
     mutex = FileLock(busy)
     try:
-        if manifest.sandbox and not (ignored := lock.parent / ".gitignore").exists():
-            disk.make_folders(lock.parent)
-            ignored.write_text("*\n", encoding="utf-8")
+        if manifest.sandbox:
+            check_root(manifest)
+            ignored = lock.parent / ".gitignore"
+            if not os.path.lexists(ignored):
+                disk.make_folders(lock.parent)
+                ignored.write_text("*\n", encoding="utf-8")
         is_ours = mutex.acquire(wait=False)
     except OSError as error:
         raise _not_held(manifest, busy, error) from error

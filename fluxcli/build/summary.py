@@ -45,7 +45,7 @@ _RESULTS: dict[str, str] = {
     "planned": "not begun",
     "edited": "kept as edited by hand",
     "held": "waiting for you",
-    "orphan": "no longer in the manifest: `fluxcli assets prune`",
+    "orphan": "no longer in the manifest",
     "kept": "up to date",
 }
 

@@ -169,12 +169,48 @@ def build(
     Statuses: 2 4 6 7 8 9 10 11
     See: manifest money exit-codes
     """
-    context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
     call = _call(context, arguments or [], word, options)
+    try:
+        inputs = _inputs(context, call, options, wait)
+    except FluxError as error:
+        _report(context, call, error)
+        raise
+    context.status = _function(call.word)(inputs, call)
+
+
+def _inputs(
+    context: Context, call: BuildCall, options: BuildOptions, wait: WaitOptions
+) -> BuildInputs:
     from fluxcli.build.build_call import check_flags
 
+    context.configure(max_credits=options.max_credits, timeout=wait.timeout, interval=wait.interval)
     check_flags(call.word, _given(options, wait))
-    context.status = _function(call.word)(build_inputs(context), call)
+    return build_inputs(context)
+
+
+def _report(context: Context, call: BuildCall, error: FluxError) -> None:
+    """Write the reports of a build that a wrong flag or setting ends before it begins."""
+    if not call.reports:
+        return
+    from contextlib import suppress
+
+    from fluxcli.build.report.report import Reports
+
+    try:
+        output = context.output
+    except FluxError:
+        output = context.plain_output(json=False)
+    reports = Reports(
+        wanted=call.reports,
+        manifest_path=call.manifest(context.cwd),
+        cwd=context.cwd,
+        env=context.env,
+        clock=context.clock,
+        output=output,
+        sandbox=False,
+    )
+    with suppress(FluxError), reports:
+        raise error
 
 
 def _call(

@@ -99,6 +99,48 @@ def test_a_number_that_two_candidates_have_is_no_choice(world: World) -> None:
     assert world.run("assets", "pick", "a", "other").status == 0
 
 
+@pytest.mark.parametrize("value", ["../../../out", "a/b", "..", "x\\\\y", "C:", "nul"])
+def test_the_candidates_of_any_member_lie_in_the_project(world: World, value: str) -> None:
+    text = f'version = 1\n[assets.a]\nprompt = "A {{v}}"\nmatrix = {{ v = ["{value}"] }}\n'
+    (world.cwd / "assets.toml").write_text(text)
+    name = f"a[{value}]".replace("\\\\", "\\")
+    ran = world.run("build", name, "--candidates", "1", "--yes")
+    assert ran.status == 0, ran.err
+    (image,) = world.root.rglob("1-*.jpg")
+    assert image.parent.parent == world.cwd / ".sandbox" / ".candidates"
+    assert world.run("assets", "pick", name, "1").status == 0
+
+
+@pytest.mark.parametrize("link", [".sandbox", ".sandbox/.candidates", ".sandbox/.candidates/a"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_no_link_leads_candidates_out_of_the_project(
+    world: World, link: str, *, exists: bool
+) -> None:
+    outside = world.root / "outside"
+    if exists:
+        outside.mkdir()
+    (world.cwd / link).parent.mkdir(parents=True, exist_ok=True)
+    (world.cwd / link).symlink_to(outside)
+    ran = world.run("build", "a", "--candidates", "1", "--yes")
+    assert ran.status == 2, ran.err
+    assert "by a link" in ran.err
+    assert charges(world) == 0
+    assert not outside.exists() or not list(outside.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words", [("build", "--yes"), ("assets", "adopt", "a"), ("build", "--plan")]
+)
+def test_no_link_leads_the_sandboxs_lock_out_of_the_project(
+    world: World, words: tuple[str, ...]
+) -> None:
+    outside = world.root / "outside"
+    outside.mkdir()
+    (world.cwd / ".sandbox").symlink_to(outside)
+    assert world.run(*words).status == 2
+    assert not list(outside.iterdir())
+
+
 def test_a_folder_that_cannot_be_made_is_known_before_spending(world: World) -> None:
     (world.cwd / ".sandbox").mkdir()
     (world.cwd / ".sandbox" / ".candidates").write_text("")
@@ -112,7 +154,7 @@ def test_a_folder_that_cannot_be_made_is_known_before_spending(world: World) -> 
 def test_a_file_system_without_locks_is_named(
     world: World, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(handle: int, *, wait: bool) -> bool:
+    def refused(_handle: int, **_how: bool) -> bool:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fluxcli.filelock.lock", refused)

@@ -43,7 +43,7 @@ def test_an_orphan_with_a_paid_task_stays_until_that_is_saved(
         elsewhere(checkout)
     ran = checkout.run(*PRUNE)
     assert f"`hero` is kept: task `{task}` is paid for and not saved" in ran.err
-    assert f"fluxcli download {task} -o '{{id}}.{{ext}}'" in ran.err
+    assert f'fluxcli download {task} -o "{{id}}.{{ext}}"' in ran.err
     assert task in checkout.lock.read_text()
     checkout.run("download", task, "-o", "{id}.{ext}")
     checkout.run(*PRUNE)

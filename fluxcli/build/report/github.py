@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.report.result import TROUBLE, WAITING, price, reason
+from fluxcli.build.report.result import TROUBLE, WAITING, price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def commands(result: BuildResult) -> Iterator[str]:
         if outcome.result not in TROUBLE | WAITING:
             continue
         level = "error" if outcome.result in TROUBLE else "warning"
-        text = f"{outcome.result}: {reason(outcome)}"
+        text = f"{outcome.result}: {result.reason(outcome)}"
         yield _command(level, result.location(outcome), outcome.step.name, text)
 
 
@@ -49,7 +49,7 @@ def summary(result: BuildResult) -> str:
         text += [counts or "no assets", ""]
     if rows:
         text += ["| | asset | state | why | credits |", "|---|---|---|---|---:|"]
-        text += [_row(outcome) for outcome in rows[:_ROWS]]
+        text += [_row(result, outcome) for outcome in rows[:_ROWS]]
     if len(rows) > _ROWS:
         text.append(f"\n… and {len(rows) - _ROWS} more")
     return "\n".join(text) + "\n"
@@ -62,9 +62,10 @@ def _command(level: str, location: Location, title: str, text: str) -> str:
     return f"::{level} {where},title={_property(title)}::{_data(text)}"
 
 
-def _row(outcome: Outcome) -> str:
+def _row(result: BuildResult, outcome: Outcome) -> str:
     step = outcome.step
-    cells = (step.action.sign, step.name, outcome.result, reason(outcome), price(outcome))
+    why = result.reason(outcome)
+    cells = (step.action.sign, step.name, outcome.result, why, price(outcome))
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 

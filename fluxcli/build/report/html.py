@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.build.report.result import TROUBLE, WAITING, price, reason
+from fluxcli.build.report.result import TROUBLE, WAITING, price
 
 if TYPE_CHECKING:
     from fluxcli.build.outcome import Outcome
@@ -115,7 +115,7 @@ def _card(outcome: Outcome, images: ReportImages) -> str:
         f'<article><div class="images">{_figures(outcome, current, previous)}</div>'
         f'<div class="text"><span class="state {kind}">{escape(outcome.result)}</span>'
         f"<h2>{escape(step.name)}</h2>"
-        f'<p class="prompt">{prompt}</p><p class="why">{escape(reason(outcome))}</p>'
+        f'<p class="prompt">{prompt}</p><p class="why">{escape(images.result.reason(outcome))}</p>'
         f"{_facts(outcome)}</div></article>"
     )
 

@@ -75,7 +75,10 @@ class ReportImages:
             self._number += 1
             name = f"{self._number:04}.{_ENDINGS.get(kind, kind)}"
             self.copies.mkdir(parents=True, exist_ok=True)
-            (self.copies / name).write_bytes(data)
+            copy = self.copies / name
+            # A link that a checkout may have in its place is replaced, not written through.
+            copy.unlink(missing_ok=True)
+            copy.write_bytes(data)
             return f"{quote(self.copies.name)}/{name}"
         if len(data) <= self.left:
             self.left -= len(data)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from fluxcli.build.report.result import TROUBLE, WAITING, reason
+from fluxcli.build.report.result import TROUBLE, WAITING
 from fluxcli.files.xml_text import without_forbidden
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def document(result: BuildResult) -> str:
         attributes = {"message": why, "type": str(error.code)}
         ET.SubElement(case, "error", attributes).text = _clean(error.hint or why)
     for outcome in found:
-        _case(suite, outcome, path)
+        _case(suite, outcome, result)
     for stream in ("system-out", "system-err"):
         ET.SubElement(suite, stream)
     ET.indent(suites)
@@ -59,9 +59,10 @@ def _about(name: str, path: Path, seconds: float) -> dict[str, str]:
     return {"name": _clean(name), "classname": _clean(path.stem), "time": f"{seconds:.3f}"}
 
 
-def _case(suite: ET.Element, outcome: Outcome, path: Path) -> None:
+def _case(suite: ET.Element, outcome: Outcome, result: BuildResult) -> None:
+    path = result.manifest_path
     case = ET.SubElement(suite, "testcase", _about(outcome.step.name, path, _seconds(outcome)))
-    why = _clean(reason(outcome))
+    why = _clean(result.reason(outcome))
     if outcome.result in TROUBLE:
         kind = str(outcome.error.code) if outcome.error else outcome.result
         ET.SubElement(case, "failure", {"message": why, "type": kind}).text = why

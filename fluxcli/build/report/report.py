@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.report.result import BuildResult, repository_root
 from fluxcli.build.steps import Action
 from fluxcli.dataclass import dataclass
-from fluxcli.errors import Code, FluxError, Status, reason_of
+from fluxcli.errors import Code, FluxError, Status, exhausted, reason_of
 from fluxcli.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from fluxcli.clock import Clock
     from fluxcli.output.output import Output
 
+_IMAGES: Final = "images"
+"""The folder of the images in a report that is a folder."""
+
 _KEPT_BYTES: Final = 64 << 20
 """Former images are kept in memory, for before and after, up to this many bytes in all."""
 
@@ -33,8 +37,9 @@ class Reports:
     """The reports of one call, a context manager: they are written when it is left.
 
     `wanted` are kinds (`github`, `junit`, `html`) and their files; `manifest_path` is absolute.
-    `against` is the commit whose images are shown as "before". While the build runs, `manifest`
-    and `outcomes` are set as they become known; `outcomes` may still change afterwards.
+    `command` builds again. `against` is the commit whose images are shown as "before". While the
+    build runs, `manifest` and `outcomes` are set as they become known; `outcomes` may still change
+    afterwards.
     """
 
     wanted: Sequence[tuple[str, Path | None]]
@@ -44,9 +49,11 @@ class Reports:
     clock: Clock
     output: Output
     sandbox: bool
+    command: str = "fluxcli build"
     against: str | None = None
     manifest: Manifest | None = None
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    _ready: list[tuple[str, Path | None]] = field(default_factory=list)
     _previous: dict[str, bytes] = field(default_factory=dict)
     _git: GitImages | None = None
 
@@ -54,20 +61,39 @@ class Reports:
         """Check that every report can be written, before anything is spent.
 
         Raises:
-            FluxError: OUTPUT_UNWRITABLE, or USAGE for a commit that does not exist.
+            FluxError: OUTPUT_UNWRITABLE, or USAGE for a commit that does not exist. The other
+                reports show it.
         """
+        try:
+            self._prepare_all()
+        except FluxError as error:
+            self._write(error)
+            raise
+        return self
+
+    def _prepare_all(self) -> None:
+        problem = None
         for kind, path in self.wanted:
-            if path is not None:
-                _prepare(self._page(kind, path))
+            try:
+                if path is not None:
+                    page = self._page(kind, path)
+                    images = [page.parent / _IMAGES] if page != self.cwd / path else []
+                    self._check_links(page, *images)
+                    _prepare(page)
+            except FluxError as error:
+                problem = problem or error
+            else:
+                self._ready.append((kind, path))
+        if problem is not None:
+            raise problem
         if self.against is not None:
             if not self._has_html:
                 message = "`--against` compares images in a report; there is none"
-                hint = f"fluxcli build --against {self.against} --report html=build.html"
+                hint = f"{self.command} --against {self.against} --report html=build.html"
                 raise FluxError(Code.USAGE, message, hint=hint)
             from fluxcli.build.report.git_images import GitImages
 
             self._git = GitImages.at(self.manifest_path.parent, self.env, self.against)
-        return self
 
     def __exit__(
         self,
@@ -80,19 +106,25 @@ class Reports:
         Raises:
             FluxError: OUTPUT_UNWRITABLE, with status 1: something may have been spent.
         """
-        if not self.wanted:
-            return
-        if error is None:
-            self._write(None)
-            return
-        with suppress(FluxError):
-            self._write(_in_words(error))
+        unwritten = self._write(None if error is None else self._in_words(error))
+        if error is None and unwritten is not None:
+            raise unwritten
+
+    def _in_words(self, error: BaseException) -> FluxError:
+        """Return the error that ended the build, as the reports show it."""
+        if isinstance(error, FluxError):
+            return error
+        if isinstance(error, Interrupted):
+            message = "interrupted: what is paid for is collected by the next build"
+            status = 128 + error.number
+            return FluxError(Code.INTERRUPTED, message, hint=self.command, status=status)
+        lack = exhausted(error, sent=True)
+        return lack or FluxError(Code.INTERNAL, f"a bug in fluxcli: {type(error).__name__}")
 
     def remember(self, plan: Plan) -> None:
         """Keep the images that are about to be replaced."""
         if not self._has_html or self.manifest is None or self._git is not None:
             return
-        from fluxcli.build.manifest.asset_paths import is_inside
         from fluxcli.build.report.images import read_image
 
         left = _KEPT_BYTES
@@ -110,22 +142,46 @@ class Reports:
     def _has_html(self) -> bool:
         return any(kind == "html" for kind, _ in self.wanted)
 
+    def _check_links(self, *paths: Path) -> None:
+        """Refuse a report that a link in the repository leads out of it.
+
+        Raises:
+            FluxError: OUTPUT_UNWRITABLE.
+        """
+        root = repository_root(self.manifest_path.parent, self.env.get("GITHUB_WORKSPACE"))
+        for path in paths:
+            is_device = path.exists() and not (path.is_file() or path.is_dir())
+            is_ours = root in Path(os.path.normpath(path)).parents
+            if is_ours and not is_device and not is_inside(root, path):
+                message = f"the report `{path}` leads out of the repository by a link"
+                raise FluxError(Code.OUTPUT_UNWRITABLE, f"{message}; nothing was sent")
+
     def _page(self, kind: str, path: Path) -> Path:
         """Return the file that a report goes to: `index.html` of a folder."""
         place = self.cwd / path
         return place / "index.html" if kind == "html" and _is_folder(place, path) else place
 
-    def _write(self, error: FluxError | None) -> None:
-        result = self._result(error)
-        for kind, path in self.wanted:
-            if path is None:
-                self._write_github(result)
-            elif kind == "junit":
-                from fluxcli.build.report import junit
+    def _write(self, error: FluxError | None) -> FluxError | None:
+        """Write every report that can be written; return why the first of the others cannot."""
+        if not self._ready:
+            return None
+        result, problem = self._result(error), None
+        for kind, path in self._ready:
+            try:
+                self._write_one(kind, path, result)
+            except FluxError as found:
+                problem = problem or found
+        return problem
 
-                _put(self.cwd / path, junit.document(result))
-            else:
-                self._write_html(result, path)
+    def _write_one(self, kind: str, path: Path | None, result: BuildResult) -> None:
+        if path is None:
+            self._write_github(result)
+        elif kind == "junit":
+            from fluxcli.build.report import junit
+
+            _put(self.cwd / path, junit.document(result))
+        else:
+            self._write_html(result, path)
 
     def _result(self, error: FluxError | None) -> BuildResult:
         outcomes = tuple(self.outcomes.values())
@@ -169,7 +225,7 @@ class Reports:
         from fluxcli.build.report.images import ReportImages
 
         page = self._page("html", path)
-        copies = page.parent / "images" if page != self.cwd / path else None
+        copies = page.parent / _IMAGES if page != self.cwd / path else None
         try:
             text = html.document(result, ReportImages(result, page, copies))
         except OSError as error:
@@ -214,12 +270,3 @@ def _unwritable(path: Path, error: OSError, *, status: int | None) -> FluxError:
     reason = reason_of(error)
     message = f"the report `{path}` cannot be written: {reason}"
     return FluxError(Code.OUTPUT_UNWRITABLE, message, status=status)
-
-
-def _in_words(error: BaseException) -> FluxError:
-    if isinstance(error, FluxError):
-        return error
-    if isinstance(error, Interrupted):
-        message = "interrupted: what is paid for is collected by the next build"
-        return FluxError(Code.INTERRUPTED, message, hint="fluxcli build", status=128 + error.number)
-    return FluxError(Code.INTERNAL, f"a bug in fluxcli: {type(error).__name__}")

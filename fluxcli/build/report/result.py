@@ -24,7 +24,7 @@ WAITING: Final = frozenset({"planned", "running", "edited", "held", "orphan"})
 """Results of assets that are not done although nothing failed."""
 
 _LOCATED: Final = re.compile(
-    r"`(?P<file>[^`]+):(?P<line>\d+):(?P<column>\d+)`: (?P<text>.*)", re.DOTALL
+    r"`(?P<file>[^`]+?):(?P<line>\d+)(?::(?P<column>\d+))?`:? (?P<text>.*)", re.DOTALL
 )
 
 
@@ -90,10 +90,28 @@ class BuildResult:
     def located(self, error: FluxError) -> tuple[Location, str]:
         """Return where an error is, and its message without the place."""
         found = _LOCATED.fullmatch(error.message)
-        if found is None:
+        file = relative(self.cwd / found["file"], self.root) if found else ".."
+        if found is None or file.startswith("..") or Path(file).is_absolute():
+            # A place outside the repository cannot be annotated.
             return Location(self.title, 1), error.message
-        file = relative(self.cwd / found["file"], self.root)
-        return Location(file, int(found["line"]), int(found["column"])), found["text"]
+        column = int(found["column"]) if found["column"] else None
+        return Location(file, int(found["line"]), column), found["text"]
+
+    def reason(self, outcome: Outcome) -> str:
+        """Return in a line why an asset has its result, and the command to run next, if any."""
+        if outcome.error is not None:
+            hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
+            return f"{outcome.error.message}{hint}"
+        asset = outcome.step.asset
+        if outcome.result == "blocked":
+            return f"`{asset.parent}`, which it is made from, failed" if asset else "blocked"
+        again = self.manifest.command("build") if self.manifest else "fluxcli build"
+        if outcome.result == "running":
+            return f"paid for; `{again}` collects it"
+        if outcome.result == "unknown":
+            return f"submitted without an answer; `{again}` shows what to do"
+        next_ = f" ({outcome.step.next})" if outcome.step.next else ""
+        return "; ".join(outcome.step.reasons) + next_
 
 
 def relative(path: Path, root: Path) -> str:
@@ -119,22 +137,6 @@ def repository_root(folder: Path, workspace: str | None) -> Path:
         if os.path.lexists(above / ".git"):
             return above
     return folder
-
-
-def reason(outcome: Outcome) -> str:
-    """Return in a line why an asset has its result, and the command to run next, if any."""
-    if outcome.error is not None:
-        hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
-        return f"{outcome.error.message}{hint}"
-    if outcome.result == "blocked":
-        asset = outcome.step.asset
-        return f"`{asset.parent}`, which it is made from, failed" if asset else "blocked"
-    if outcome.result == "running":
-        return "paid for; `fluxcli build` collects it"
-    if outcome.result == "unknown":
-        return "submitted without an answer; `fluxcli build` shows what to do"
-    next_ = f" ({outcome.step.next})" if outcome.step.next else ""
-    return "; ".join(outcome.step.reasons) + next_
 
 
 def price(outcome: Outcome) -> str:

@@ -147,6 +147,95 @@ def test_a_report_that_cannot_be_written_is_known_before_spending(world: World) 
     assert not (world.cwd / "flag.jpg").exists()
 
 
+def test_a_report_that_cannot_be_written_keeps_no_other_from_being_written(world: World) -> None:
+    (world.cwd / "file").write_text("")
+    (world.cwd / "assets.toml").write_text(TWO)
+    world.env["GITHUB_STEP_SUMMARY"] = str(world.root / "summary.md")
+    wanted = ("--report", "junit=file/x.xml", "--report", "html=page.html", "--report", "github")
+    assert world.run("build", "--yes", "--sandbox", *wanted).status == 2
+    assert "file/x.xml" in summary(world)
+    assert "file/x.xml" in (world.cwd / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "words"),
+    [
+        (["--max-credits", "x"], {}, "--max-credits"),
+        (["--plan", "--yes"], {}, "has no effect"),
+        (["--plan", "--no-children"], {}, "needs"),
+        (["--plan"], {"FLUXCLI_TIMEOUT": "soon", "FLUXCLI_COLOR": "red"}, "FLUXCLI_COLOR"),
+        (["--plan"], {"FLUXCLI_BASE_URL": "nowhere"}, "FLUXCLI_BASE_URL"),
+    ],
+)
+def test_a_wrong_flag_or_setting_is_reported(
+    world: World, flags: list[str], env: dict[str, str], words: str
+) -> None:
+    world.env |= env
+    ran = build(world, TWO, *flags)
+    assert ran.status == 2, ran.err
+    assert words in summary(world).replace("\\", "")
+    assert words in suite(world).findall("testcase/error")[0].attrib["message"]
+    assert words in page(world)
+
+
+def test_a_broken_config_file_is_reported(world: World) -> None:
+    config = world.root / "config"
+    config.mkdir()
+    (config / "config.toml").write_text("x = \n")
+    world.env["FLUXCLI_CONFIG_DIR"] = str(config)
+    ran = build(world, TWO, "--plan")
+    assert ran.status == 2, ran.err
+    assert "config.toml" in page(world)
+    assert "::error file=assets.toml,line=1," in ran.err
+
+
+@pytest.mark.parametrize("report", ["junit=x.xml", "html=x.html", "html=site/"])
+@pytest.mark.parametrize("target", ["victim", "absent"])
+def test_no_report_is_written_through_a_link_out_of_the_repository(
+    world: World, report: str, target: str
+) -> None:
+    victim = world.root / "victim"
+    victim.mkdir()
+    (victim / "x").write_text("mine")
+    (world.cwd / ".git").mkdir()
+    for name in ("x.xml", "x.html"):
+        (world.cwd / name).symlink_to(world.root / target / "x")
+    (world.cwd / "site").mkdir()
+    (world.cwd / "site" / "images").symlink_to(world.root / target)
+    (world.cwd / "assets.toml").write_text(TWO)
+    ran = world.run("build", "--yes", "--sandbox", "--report", report)
+    assert ran.status == 2, ran.err
+    assert [path.name for path in victim.iterdir()] == ["x"]
+    assert (victim / "x").read_text() == "mine"
+    assert not (world.root / "absent").exists()
+
+
+def test_a_link_in_the_place_of_a_copied_image_is_replaced(world: World) -> None:
+    (world.cwd / ".git").mkdir()
+    (world.cwd / "assets.toml").write_text(TWO)
+    (world.cwd / "site" / "images").mkdir(parents=True)
+    (world.root / "victim").write_text("mine")
+    (world.cwd / "site" / "images" / "0001.jpg").symlink_to(world.root / "victim")
+    assert world.run("build", "--yes", "--sandbox", "--report", "html=site/").status == 0
+    assert (world.root / "victim").read_text() == "mine"
+    assert not (world.cwd / "site" / "images" / "0001.jpg").is_symlink()
+
+
+def test_a_place_in_the_lock_is_annotated_there(world: World) -> None:
+    (world.cwd / "assets.lock").write_text('{"fluxcli-lock": 9}\n')
+    ran = build(world, TWO, "--plan")
+    assert "::error file=assets.lock,line=1,title" in ran.err
+
+
+def test_what_still_runs_is_collected_by_the_command_that_a_report_names(world: World) -> None:
+    slow = {"FLUXCLI_SANDBOX_SECONDS": "60"}
+    (world.cwd / "my.toml").write_text(TWO)
+    wanted = ("--report", "html=page.html")
+    words = ("build", "my.toml", "--yes", "--sandbox", "--timeout", "1")
+    assert world.run(*words, *wanted, env=slow).status == 4
+    assert "(fluxcli build my.toml --sandbox)" in (world.cwd / "page.html").read_text()
+
+
 def git(folder: Path, *arguments: str) -> None:
     who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
     subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
@@ -179,7 +268,8 @@ def test_a_commit_that_does_not_exist_is_an_error(world: World, ref: str) -> Non
     ran = world.run("build", "--plan", f"--against={ref}", "--report", "html=page.html")
     assert ran.status == 2, ran.err
     assert "--against" in ran.err
-    assert sorted(path.name for path in world.cwd.iterdir()) == [".git", "assets.toml"]
+    assert sorted(path.name for path in world.cwd.iterdir()) == [".git", "assets.toml", "page.html"]
+    assert "--against" in (world.cwd / "page.html").read_text()
 
 
 def test_a_comparison_without_a_page_is_an_error(world: World) -> None:
