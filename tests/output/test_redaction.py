@@ -75,7 +75,7 @@ def test_a_key_of_twelve_characters_is_redacted() -> None:
 
 
 def test_of_two_keys_with_the_same_beginning_the_longer_one_is_hidden_whole() -> None:
-    """In whatever order they become known."""
+    """In any order in which they become known."""
     longer = KEY + "and-more"
     for first, second in ((KEY, longer), (longer, KEY)):
         redact = Redactor([first, second].copy)
