@@ -94,7 +94,7 @@ def test_the_help_names_every_place_and_fault(world: World) -> None:
     assert named | set(faults.PLACES) <= words
 
 
-def test_a_restarted_sandbox_keeps_its_tasks_and_counts_faults_anew(world: World) -> None:
+def test_a_restarted_sandbox_keeps_its_tasks_and_counts_faults_from_one(world: World) -> None:
     for number in (1, 2):
         with served(world, "--fault", "credits:455") as (_, exported):
             ran = world.run("credits", "--json", env=exported)

@@ -306,7 +306,7 @@ def test_api_and_uploads_may_share_an_origin() -> None:
 def test_the_agent_of_urllib_is_refused_at_every_host(
     client: SandboxClient, agent: str | None
 ) -> None:
-    """HTTP 403 and plain text, whatever the key is."""
+    """HTTP 403 and plain text, with any key."""
     sent = {key: value for key, value in KEYED.items() if key != "user-agent"}
     sent |= {"user-agent": agent} if agent is not None else {}
     for url in (urls.CREDIT, urls.STREAM):

@@ -58,7 +58,7 @@ class TestWithHistory:
     [[], [0.5] * 4, [0.5] * 5, [8.0] * 50, [8.0, 9.0, 12.0, 30.0, 45.0], [20.0] * 9, [60.0] * 99],
 )
 def test_an_end_at_any_time_is_noticed_within_a_second_and_a_half(durations: list[float]) -> None:
-    """During the first two minutes, whatever the earlier durations were."""
+    """During the first two minutes, with any earlier durations."""
     ages = read_ages(PollSchedule(PRO, durations), 120)
     assert max(b - a for a, b in itertools.pairwise([0.0, *ages])) <= 1.4
 

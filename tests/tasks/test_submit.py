@@ -161,7 +161,7 @@ class TestRetry:
 
     @pytest.mark.parametrize("retry_after", ["0", "-3", "0.2", "soon"])
     @pytest.mark.parametrize("timeout", [12.0, 900.0])
-    def test_it_is_sent_once_a_second_at_most_whatever_retry_after_is(
+    def test_it_is_sent_once_a_second_at_most_with_any_retry_after(
         self, harness: JobHarness, retry_after: str, timeout: float
     ) -> None:
         content = b'{"code":455,"msg":"x"}'
