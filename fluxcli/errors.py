@@ -280,6 +280,10 @@ class FluxError(Exception):
         return made
 
 
+class LaterVersionError(FluxError):
+    """A later fluxcli has written something that decides about money; no command ignores it."""
+
+
 class ProblemsError(FluxError):
     """Several problems that are reported together; the first one sets the status."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fluxcli.build.build_call import BuildCall
     from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.manifest.selection import Shard
+    from fluxcli.errors import FluxError
 
 
 def opened(inputs: BuildInputs, call: BuildCall) -> tuple[Project, AssetSelection]:
@@ -68,9 +69,13 @@ def opened_at_service(
 
 
 def records_for(inputs: BuildInputs, *, optional: bool) -> TaskRecords:
-    """Return this machine's submissions; `optional`: none if there is no journal."""
+    """Return this machine's submissions; `optional`: none if there is no usable journal."""
+
+    def warn(error: FluxError) -> None:
+        inputs.output.warn(f"{error.message}, so tasks recorded there are not considered")
+
     journal = inputs.existing_journal if optional else inputs.journal
-    return TaskRecords(journal, inputs.origin, optional=optional)
+    return TaskRecords(journal, inputs.origin, optional=optional, ignored=warn)
 
 
 def cache_for(inputs: BuildInputs, call: BuildCall) -> CheckCache:

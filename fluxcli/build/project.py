@@ -6,7 +6,7 @@ import hashlib
 import os
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fluxcli.build.hashes import LARGE, FileHashes
 from fluxcli.build.lock import lock_file as store
@@ -18,7 +18,7 @@ from fluxcli.build.manifest.manifest import read as read_manifest
 from fluxcli.build.plan import plan
 from fluxcli.build.steps import Plan, PlanOptions
 from fluxcli.dataclass import dataclass
-from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.errors import Code, FluxError, LaterVersionError, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
 from fluxcli.system.shell_syntax import join
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fluxcli.journal.journal import Journal
     from fluxcli.task_types import Task
 
+T = TypeVar("T")
 _ENDED = (State.FAILED, State.REFUSED)
 
 
@@ -41,15 +42,23 @@ class TaskRecords:
     """The submissions for assets in this machine's journal, from any folder.
 
     The journal is opened when it is first needed. With `optional`, for commands that send
-    nothing, a journal that cannot be opened (no home folder) counts as empty.
+    nothing, one that cannot be read counts as empty, and `ignored` is called with the reason.
+    One of a later version never does.
     """
 
     def __init__(
-        self, journal: Callable[[], Journal | None], origin: str, *, optional: bool
+        self,
+        journal: Callable[[], Journal | None],
+        origin: str,
+        *,
+        optional: bool,
+        ignored: Callable[[FluxError], None] = lambda _: None,
     ) -> None:
         self._journal = journal
         self.origin = origin
         self._optional = optional
+        self._ignored = ignored
+        self._is_unreadable = False
         self._fingerprints: set[str] | None = None
 
     def find(self, name: str) -> Task | None:
@@ -58,13 +67,7 @@ class TaskRecords:
         Raises:
             FluxError: JOURNAL.
         """
-        try:
-            journal = self._journal()
-            return None if journal is None else journal.find(name)
-        except FluxError:
-            if not self._optional:
-                raise
-            return None
+        return self._read(lambda journal: journal.find(name), None)
 
     def service_of(self, task_id: str) -> tuple[str, bool] | None:
         """Return the origin of a task, and whether that is a sandbox; None if it is not known.
@@ -72,13 +75,7 @@ class TaskRecords:
         Raises:
             FluxError: JOURNAL.
         """
-        try:
-            journal = self._journal()
-            return None if journal is None else journal.service_of(task_id)
-        except FluxError:
-            if not self._optional:
-                raise
-            return None
+        return self._read(lambda journal: journal.service_of(task_id), None)
 
     def submitted(self, asset: str, request_hash: str) -> Sequence[LockedRequest]:
         """Return the submissions for an asset and a request hash, the newest first.
@@ -87,19 +84,34 @@ class TaskRecords:
             FluxError: JOURNAL.
         """
         fingerprint = asset_fingerprint(asset, request_hash, self.origin)
-        try:
-            journal = self._journal()
-            if journal is None:
-                return ()
+
+        def found(journal: Journal) -> Sequence[LockedRequest]:
             if self._fingerprints is None:
                 # One query instead of one for each of thousands of new assets.
                 self._fingerprints = journal.fingerprints()
-            if fingerprint in self._fingerprints:
-                return self._locked(journal.of_fingerprint(fingerprint), request_hash)
-        except FluxError:
+            if fingerprint not in self._fingerprints:
+                return ()
+            return self._locked(journal.of_fingerprint(fingerprint), request_hash)
+
+        return self._read(found, ())
+
+    def _read(self, read: Callable[[Journal], T], nothing: T) -> T:
+        """Return what `read` finds in the journal; `nothing` without one."""
+        if self._is_unreadable:
+            return nothing
+        try:
+            journal = self._journal()
+            return nothing if journal is None else read(journal)
+        except LaterVersionError:
+            raise
+        except FluxError as error:
             if not self._optional:
                 raise
-        return ()
+            # That a name is of no task, or of another service's, is an answer.
+            if error.code not in {Code.TASK_NOT_FOUND, Code.USAGE}:
+                self._is_unreadable = True
+                self._ignored(error)
+            return nothing
 
     def submitted_now(self, asset: str, request_hash: str) -> Sequence[LockedRequest]:
         """Return the same, with what other processes have submitted since the plan."""

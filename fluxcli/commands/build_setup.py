@@ -39,11 +39,7 @@ def build_inputs(context: Context) -> BuildInputs:
         except FluxError:
             # Without a home folder nothing was recorded.
             return None
-        try:
-            return context.journal
-        except FluxError as error:
-            context.output.warn(f"{error.message}, so tasks recorded there are not considered")
-            return None
+        return context.journal
 
     def cache_folder() -> Path | None:
         try:

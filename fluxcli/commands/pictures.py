@@ -173,13 +173,15 @@ def selected(
 
     `run` is the run of the command, if it is held by this process.
     """
-    from fluxcli.requests.remaining import select
+    from fluxcli.requests.remaining import check_recognised, select
 
     journal, new = context.journal, flags.spend.new
     if run is not None:
         taken = run.tasks
     else:
         taken = {} if new else journal.unfinished(resolved.fingerprint) or {}
+        if not taken and not new:
+            check_recognised(resolved, journal.of_damaged_runs())
     has_history = resolved.paths() or resolved.is_open_line
     return select(
         resolved,

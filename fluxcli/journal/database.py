@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fluxcli.errors import LIMITS_HINT, Code, FluxError, exhausted, reason_of
+from fluxcli.errors import LIMITS_HINT, Code, FluxError, LaterVersionError, exhausted, reason_of
 from fluxcli.filelock import FileLock
 from fluxcli.system import disk
 from fluxcli.system.headroom import need_handles
@@ -257,11 +257,11 @@ def _unusable(message: str) -> FluxError:
     return FluxError(Code.JOURNAL, message, hint=hint)
 
 
-def later_version(path: Path, detail: str) -> FluxError:
+def later_version(path: Path, detail: str) -> LaterVersionError:
     """Return the error for a journal, or a row of it, that this version does not know."""
     from fluxcli.system.upgrade import upgrade_command
 
-    return FluxError(
+    return LaterVersionError(
         Code.JOURNAL,
         f"the journal `{path}` was written by a later fluxcli; upgrade ({detail})",
         hint=upgrade_command(),

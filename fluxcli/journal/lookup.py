@@ -26,6 +26,11 @@ _UNFINISHED: Final = (State.RUNNING, State.SUCCEEDED)
 PREFIX_LENGTH: Final = 4
 """A shorter prefix of an id too easily means another task."""
 _LAST_LETTER: Final = chr(0x10FFFF)
+_DAMAGED_RUN: Final = (
+    "(runs.run IS NULL OR typeof(fingerprint) <> 'text' OR runs.sandbox NOT IN (0, 1)"
+    " OR typeof(closed_at) NOT IN ('null', 'real', 'integer'))"
+)
+"""A run by which its command cannot be recognised: it is missing, or a column is damaged."""
 _STATES: Final = """
 WITH RECURSIVE found (state) AS (
     SELECT MIN(state) FROM tasks UNION ALL
@@ -261,6 +266,18 @@ class TaskLookup:
         seen = self._in(State.SENDING, State.UNKNOWN)
         return [task for task in seen if task.state is State.UNKNOWN]
 
+    def of_damaged_runs(self) -> list[Task]:
+        """Return the tasks of this service that no command resumes, since their run is damaged.
+
+        They are, or may be, paid for, and not on disk.
+        """
+        query = (
+            "SELECT tasks.* FROM tasks LEFT JOIN runs USING (run)"  # noqa: S608 - our own words
+            " WHERE state IN ('sending', 'unknown', 'running', 'succeeded') AND +origin = ?"
+            f" AND {_DAMAGED_RUN} ORDER BY tasks.rowid"
+        )
+        return self._seen(self._store.rows(query, self.origin))
+
     def _in(self, *states: State) -> list[Task]:
         marks = ", ".join("?" * len(states))
         query = f"SELECT * FROM tasks WHERE state IN ({marks}) AND +origin = ? ORDER BY rowid"  # noqa: S608 - question marks
@@ -285,7 +302,9 @@ class TaskLookup:
         return [row["seconds"] for row in rows if isinstance(row["seconds"], float)]
 
     def check(self) -> dict[str, str]:
-        """Read every row, of all services; return what is wrong with the damaged ones by ref.
+        """Read every row, of all services; return what is wrong with the damaged ones by name.
+
+        That is a task's ref, or a run's name.
 
         Raises:
             FluxError: JOURNAL: the file is damaged, or it or a row of it was written by a later
@@ -296,6 +315,12 @@ class TaskLookup:
             raise damaged(self._store.path, "; ".join(found)[:300])
         for row in self._store.rows("SELECT * FROM tasks ORDER BY rowid"):
             self._task(row, held=True)
+        query = (
+            "SELECT DISTINCT tasks.run AS run FROM tasks LEFT JOIN runs USING (run)"  # noqa: S608 - our own words
+            f" WHERE {_DAMAGED_RUN}"
+        )
+        for row in self._store.rows(query):
+            self.damaged[str(row["run"])] = "the run of its tasks is missing or damaged"
         return self.damaged
 
     def _seen(self, rows: list[sqlite3.Row]) -> list[Task]:

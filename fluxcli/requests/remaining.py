@@ -106,6 +106,30 @@ def select(
     )
 
 
+def check_recognised(resolved: ResolvedRequest, lost: Iterable[Task]) -> None:
+    """Check that no unfinished task of this request has lost its run in the journal.
+
+    It cannot be resumed, as it is not known which command made it; and it may be paid for.
+
+    Raises:
+        FluxError: JOURNAL: one has.
+    """
+    source = resolved.first.source.identity if resolved.first.source else None
+    wanted = canonical(resolved.first.request)
+    for task in lost:
+        if task.source == source and canonical(task.request) == wanted:
+            raise FluxError(
+                Code.JOURNAL,
+                f"the journal's record of an earlier run of this request is damaged, and its "
+                f"image (`{task.task_id or task.ref}`) may be paid for; nothing was sent",
+                hint=f"fluxcli download {task.task_id}; `--new` submits again"
+                if task.task_id
+                else f"fluxcli status {task.ref}; `--new` submits again",
+                task_id=task.task_id,
+                ref=task.ref,
+            )
+
+
 @contextmanager
 def naming_paid(begun: Callable[[], Iterable[Task]]) -> Iterator[None]:
     """Let an error of the block name what an unfinished run of the same command has paid for."""

@@ -109,6 +109,11 @@ def test_a_journal_that_cannot_be_used_is_not_treated_as_empty(homeless: World) 
     ran = homeless.run("status")
     assert ran.status == 1
     assert "cannot be used" in ran.err
+    (homeless.cwd / "assets.toml").write_text('version = 1\n[assets.fox]\nprompt = "a fox"\n')
+    for mode, status in (("--plan", 0), ("--check", 10)):
+        ran = homeless.run("build", mode)
+        assert ran.status == status
+        assert ran.err.count("so tasks recorded there are not considered") == 1
 
 
 class TestConfigCheck:

@@ -60,6 +60,7 @@ READS: dict[str, Callable[[Journal], object]] = {
     "resume": lambda journal: journal.unfinished("first"),
     "history of a command": lambda journal: journal.of_fingerprint("p77"),
     "unsaved": lambda journal: journal.unsaved(),
+    "damaged runs": lambda journal: journal.of_damaged_runs(),
     "unsettled": lambda journal: journal.unsettled(),
     "durations": lambda journal: journal.durations("flux-kontext-pro", "generate"),
 }

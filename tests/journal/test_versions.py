@@ -106,6 +106,46 @@ def test_a_row_of_a_later_version_stops_every_command_and_nothing_is_paid(
     assert world.run("credits", "--sandbox", "--json").record["credits"] == before
 
 
+@pytest.mark.parametrize("mode", ["--plan", "--check"])
+def test_a_plan_is_not_made_without_a_journal_of_a_later_version(world: World, mode: str) -> None:
+    """It would show as new what may be paid for."""
+    world.env["FLUXCLI_SANDBOX"] = "1"
+    assert world.run("generate", "a fox", "--no-wait").status == 0
+    (world.cwd / "assets.toml").write_text('version = 1\n[assets.fox]\nprompt = "a fox"\n')
+    change(world.state, f"PRAGMA user_version = {VERSION + 1}")
+    ran = world.run("build", mode)
+    assert ran.status == 1
+    assert "was written by a later fluxcli; upgrade" in ran.err
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE runs SET fingerprint = x'ff00'",
+        "UPDATE runs SET closed_at = 'long ago'",
+        "UPDATE runs SET sandbox = 'yes'",
+        "DELETE FROM runs",
+    ],
+)
+@pytest.mark.parametrize("output", ["a.png", "{id}.png"])
+def test_a_request_whose_unfinished_run_is_damaged_is_not_paid_again(
+    world: World, statement: str, output: str
+) -> None:
+    world.env["FLUXCLI_SANDBOX"] = "1"
+    command = ("generate", "a fox", "-o", output)
+    (task_id,) = world.run(*command, "--no-wait").lines
+    before = world.run("credits", "--json").record["credits"]
+    change(world.state, statement)
+    ran = world.run(*command)
+    assert (ran.status, f"hint: fluxcli download {task_id}" in ran.err) == (1, True)
+    assert world.run("config", "check").err.count("download TASKID") == 1
+    assert world.run("credits", "--json").record["credits"] == before
+    assert world.run("generate", "a cat", "-o", "cat.png").status == 0
+    assert world.run("download", task_id).status == 0
+    # What is saved is no reason to refuse a command any more.
+    assert world.run(*command, "--new", "--force").status == 0
+
+
 def test_a_request_is_stored_without_its_defaults() -> None:
     """An older version then reads a row that uses no field of a later one."""
     stored = json.loads(request_text(request()))

@@ -128,16 +128,13 @@ class TestInputs:
         assert second.first.source.url == "https://h.invalid/r"
         assert second.first.source.saved == tmp_path / "fox.jpg"
 
-    @pytest.mark.parametrize(
-        ("state", "code"),
-        [(State.RUNNING, Code.INPUT_UNREADABLE), (State.FAILED, Code.EXPIRED)],
-    )
-    def test_a_result_that_is_not_there(self, tmp_path: Path, state: State, code: Code) -> None:
-        """It stops what would be paid for, and nothing else."""
-        resolved = taken(tmp_path, mode="edit", image="@e730", find=task(state))
+    def test_a_failed_task_as_input_is_an_error_only_if_something_would_be_paid_for(
+        self, tmp_path: Path
+    ) -> None:
+        resolved = taken(tmp_path, mode="edit", image="@e730", find=task(State.FAILED))
         with pytest.raises(FluxError) as caught:
             selected(resolved, {})
-        assert caught.value.code is code
+        assert caught.value.code is Code.EXPIRED
         assert selected(resolved, {1: task(State.RUNNING)}).unpaid == 0
 
 
