@@ -71,7 +71,6 @@ _FOLDER: Final = "fluxcli"
 _PASSING: Final = (Code.NETWORK, Code.RATE_LIMITED, Code.SERVICE_ERROR, Code.MAINTENANCE)
 _SHORTEST_KEY: Final = 8
 _NO_PATH: Final = frozenset({404, 505})
-_API_PATH: Final = r"/api(?:/v[0-9]+)?(?:/.*)?$"
 _ESCAPED: Final = rb"\\u00([2-7][0-9a-fA-F])"
 _SCHEMA_PATH: Final = f"/api/v1/models/{MODEL}/schema"
 _PRICE_PATH: Final = f"/api/v1/models/{MODEL}/price"
@@ -90,8 +89,6 @@ class Service:
         api: str = "auto",
         memory: OriginMemory | None = None,
     ) -> None:
-        check_address("base_url", base_url)
-        check_address("upload_url", upload_url)
         self._transport = transport
         self._key = key
         self._base = base_url
@@ -341,18 +338,3 @@ def redacted(body: bytes, key: str) -> bytes:
         # Escaped letters could spell it too.
         body = re.sub(_ESCAPED, lambda found: bytes([int(found[1], 16)]), body)
     return re.sub(re.escape(key.encode()), b"[redacted]", body, flags=re.IGNORECASE)
-
-
-def check_address(name: str, url: str) -> None:
-    """Check that the setting `name` holds the address of a host and not of one of its paths.
-
-    Raises:
-        FluxError: CONFIG_INVALID, with the right address in the hint.
-    """
-    found = re.search(_API_PATH, url)
-    if found:
-        raise FluxError(
-            Code.CONFIG_INVALID,
-            f"`{name}` is `{url}`: it must be the address without the path `{found[0]}`",
-            hint=f"fluxcli config set {name} {url[: found.start()]}",
-        )

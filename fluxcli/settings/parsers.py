@@ -34,6 +34,7 @@ _WHOLE: Final = r"[+-]?[0-9]{1,15}"
 _AUTHORITY: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 _LOOPBACK: Final = rf"(?i:localhost|::1|127(?:\.{_OCTET}){{3}})"
+_API_PATH: Final = r"(?i)/(?:api|v[0-9]+)(?:/.*)?$"
 _HIGHEST_PORT: Final = 65535
 _LONGEST_SHOWN: Final = 60
 _USUAL_PORTS: Final = {"https": 443, "http": 80}
@@ -171,7 +172,8 @@ def parse_host(raw: object) -> str:
 
     The host is in lower case, without a usual port, a final dot or a trailing slash: an
     unfinished command is found again by this address. Plain `http` is for this machine only,
-    and the address may have no part that would end up in logs or change which host is meant.
+    and the address may have no part that would end up in logs or change which host is meant, nor
+    the path of an API, which calls add.
     """
     parts = _address(raw)
     authority = re.fullmatch(_AUTHORITY, parts.netloc)
@@ -180,6 +182,11 @@ def parse_host(raw: object) -> str:
         raise BadValueError("expected a host name, with a port at most")
     if parts.query or parts.fragment:
         raise BadValueError("expected an address without `?` and `#`", secret=True)
+    if found := re.search(_API_PATH, parts.path):
+        raise BadValueError(
+            f"expected the address without the path `{found[0]}`",
+            nearest=parts._replace(path=parts.path[: found.start()]).geturl(),
+        )
     if parts.scheme == "http" and not re.fullmatch(_LOOPBACK, authority[1].strip("[]")):
         mended = parts._replace(scheme="https").geturl().rstrip("/")
         raise BadValueError(

@@ -248,7 +248,9 @@ class TestFailuresByCode:
         assert world.clock.monotonic() - begun >= 60
 
 
-@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/", "/api/v1/flux/kontext"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1", "/api/v1/", "/API/v1", "/v1", "/api", "/api/v1/flux/kontext"]
+)
 @pytest.mark.parametrize("words", [("generate", "a fox"), ("credits",), ("status", "abcdef")])
 def test_an_address_with_a_path_is_refused_with_the_right_one(
     world: World, path: str, words: tuple[str, ...]
@@ -258,4 +260,10 @@ def test_an_address_with_a_path_is_refused_with_the_right_one(
         world.env["FLUXCLI_BASE_URL"] = f"{origin}{path}"
         ran = world.run(*words)
     assert ran.status == 2
-    assert f"fluxcli config set base_url {origin}" in ran.err
+    assert f"hint: export FLUXCLI_BASE_URL={origin}\n" in ran.err
+
+
+def test_an_address_with_the_path_is_refused_when_it_is_set(world: World) -> None:
+    ran = world.run("config", "set", "base_url", "https://api.kie.ai/api/v1")
+    assert ran.status == 2
+    assert "fluxcli config set base_url https://api.kie.ai\n" in ran.err
