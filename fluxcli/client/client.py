@@ -26,7 +26,7 @@ from fluxcli.client.responses import (
     wire_gone,
 )
 from fluxcli.client.result_stream import open_result
-from fluxcli.client.transport import Exchange, Transport, is_loopback
+from fluxcli.client.transport import HEADERS, Exchange, Transport, is_loopback
 from fluxcli.client.wire import Record, Reply, WireFormat, WireName, decode, link
 from fluxcli.client.wire_jobs import MODEL, JobsWireFormat, tiers_of
 from fluxcli.client.wire_kontext import KontextWireFormat
@@ -271,7 +271,7 @@ class Service:
         call = httpx.Request(
             "POST",
             self._upload_host + wire.UPLOAD_PATH,
-            headers=self._auth(),
+            headers=HEADERS | self._auth(),
             files={"file": (name, cast("BinaryIO", file), mime)},
             data=fields,
         )
@@ -306,7 +306,7 @@ class Service:
         return {"authorization": f"Bearer {self._key()}"}
 
     def _request(self, method: str, url: str, content: bytes | None = None) -> httpx.Request:
-        headers = self._auth() | {"content-type": "application/json"}
+        headers = HEADERS | self._auth() | {"content-type": "application/json"}
         return httpx.Request(method, url, headers=headers, content=content)
 
     def _call(self, method: str, url: str, content: bytes | None = None) -> Reply:

@@ -81,7 +81,8 @@ class _DeadlineThread:
         with self._changed:
             while True:
                 now = time.monotonic()
-                late = [deadline for deadline in self._deadlines if deadline.due <= now]
+                due = (deadline for deadline in self._deadlines if deadline.due <= now)
+                late = sorted(due, key=lambda deadline: deadline.due)
                 self._deadlines.difference_update(late)
                 for deadline in late:
                     deadline.fire()

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from fluxcli.client.transport import Exchange, Transport
+from fluxcli.client.transport import HEADERS, Exchange, Transport
 from fluxcli.client.wire import link
 from fluxcli.errors import Code, FluxError
 
@@ -46,7 +46,7 @@ def open_result(transport: Transport, url: str, *, seconds: float) -> Generator[
     """
     for _ in range(REDIRECTS + 1):
         exchange = Exchange()
-        call = httpx.Request("GET", url, headers={"accept-encoding": "identity"})
+        call = httpx.Request("GET", url, headers=HEADERS | {"accept-encoding": "identity"})
         chunks = transport.stream(exchange, call, seconds=seconds, silence=SILENCE_SECONDS)
         first = next(chunks, b"")
         if exchange.status not in _MOVED:

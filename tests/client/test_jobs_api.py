@@ -270,22 +270,6 @@ def test_the_key_in_an_answer_goes_nowhere(*, escape: bool) -> None:
     assert KEY not in result.error.message.lower()
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/v1", "/api/v1/", "/api/v1/flux", "/api/v2"])
-@pytest.mark.parametrize("name", ["base_url", "upload_url"])
-def test_an_address_with_the_path_is_refused_before_anything_is_sent(name: str, path: str) -> None:
-    urls = {"base_url": API, "upload_url": UPLOADS}
-    urls[name] += path
-    with pytest.raises(FluxError) as caught:
-        Service(
-            transport=transport(Script([])),
-            key=lambda: KEY,
-            base_url=urls["base_url"],
-            upload_url=urls["upload_url"],
-        )
-    right = urls[name].removesuffix(path)
-    assert (caught.value.status, caught.value.hint) == (2, f"fluxcli config set {name} {right}")
-
-
 def test_an_address_with_another_path_is_a_gateway_and_allowed() -> None:
     gateway = f"{API}/kie/apiary"
     Service(transport=transport(Script([])), key=lambda: KEY, base_url=gateway, upload_url=UPLOADS)

@@ -280,14 +280,14 @@ class TestCertificates:
         if content is not None:
             place.write_bytes(content)
         with pytest.raises(FluxError) as caught:
-            Transport(env={name: str(place)}).client("https://h.invalid/")
+            Transport(env={name: str(place)}).connections("https://h.invalid/")
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
         assert caught.value.hint == f"unset {name}"
         assert str(place) in caught.value.message
 
     def test_plain_http_to_this_machine_needs_none(self, tmp_path: Path) -> None:
         made = Transport(env={"SSL_CERT_FILE": str(tmp_path / "none")})
-        made.client("http://127.0.0.1:1/")
+        made.connections("http://127.0.0.1:1/")
         made.close()
 
     @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"])
@@ -297,7 +297,7 @@ class TestCertificates:
         place.write_text(_some_certificate())
         is_folder = name == "SSL_CERT_DIR"
         made = Transport(env={name: str(tmp_path if is_folder else place)})
-        assert isinstance(made.client("https://h.invalid/"), httpx.Client)
+        assert isinstance(made.connections("https://h.invalid/"), httpx.HTTPTransport)
         assert made._tls(secure=True).cert_store_stats()["x509"] == (0 if is_folder else 1)
         made.close()
 
@@ -311,7 +311,7 @@ class TestCertificates:
             folders[-1].mkdir()
         listed = os.pathsep.join(map(str, [*folders, tmp_path / "none", ""]))
         made = Transport(env={"SSL_CERT_FILE": str(place), "SSL_CERT_DIR": listed})
-        made.client("https://h.invalid/")
+        made.connections("https://h.invalid/")
         assert made._tls(secure=True).cert_store_stats()["x509"] == 1
         made.close()
 
@@ -320,10 +320,10 @@ class TestCertificates:
         place.write_bytes(b"")
         listed = f"{tmp_path}{os.pathsep}{place}"
         with pytest.raises(FluxError, match=f"`SSL_CERT_DIR` names `{place}`"):
-            Transport(env={"SSL_CERT_DIR": listed}).client("https://h.invalid/")
+            Transport(env={"SSL_CERT_DIR": listed}).connections("https://h.invalid/")
 
     def test_without_a_variable_there_are_certificates_too(self, real: Transport) -> None:
-        assert isinstance(real.client("https://h.invalid/"), httpx.Client)
+        assert isinstance(real.connections("https://h.invalid/"), httpx.HTTPTransport)
 
 
 def _some_certificate() -> str:
@@ -336,44 +336,48 @@ class TestProxies:
     def test_a_proxy_of_an_unknown_kind_is_named(self, url: str) -> None:
         """It is an error of the environment, before anything is recorded."""
         with pytest.raises(FluxError) as caught:
-            Transport(env={"HTTPS_PROXY": url}).client("https://h.invalid/")
+            Transport(env={"HTTPS_PROXY": url}).connections("https://h.invalid/")
         assert (caught.value.code, caught.value.status) == (Code.ENVIRONMENT_INVALID, 2)
         assert f"`HTTPS_PROXY` holds `{url}`" in caught.value.message
 
     def test_a_socks_proxy_needs_one_more_package(self) -> None:
         with pytest.raises(FluxError, match="`HTTPS_PROXY` names a SOCKS proxy") as caught:
-            Transport(env={"HTTPS_PROXY": "socks5://h:1"}).client("https://h.invalid/")
+            Transport(env={"HTTPS_PROXY": "socks5://h:1"}).connections("https://h.invalid/")
         assert caught.value.hint == "pip install 'fluxcli[socks]'"
 
     def test_a_proxy_s_password_is_not_shown(self) -> None:
         with pytest.raises(FluxError) as caught:
-            Transport(env={"HTTPS_PROXY": "gopher://me:hunter2@h:1"}).client("https://h.invalid/")
+            Transport(env={"HTTPS_PROXY": "gopher://me:hunter2@h:1"}).connections(
+                "https://h.invalid/"
+            )
         assert "hunter2" not in caught.value.message
 
     def test_this_machine_is_never_asked_through_one(self) -> None:
         made = Transport(env={"HTTP_PROXY": "gopher://h:1"})
-        assert isinstance(made.client("http://127.0.0.1:1/"), httpx.Client)
+        assert isinstance(made.connections("http://127.0.0.1:1/"), httpx.HTTPTransport)
         made.close()
 
     def test_networks_and_brackets_in_no_proxy_are_not_an_error(self) -> None:
         env = {"NO_PROXY": "localhost,fe80::/10,fd00::/64,[::1]", "HTTPS_PROXY": "http://h:1"}
         made = Transport(env=env)
-        assert isinstance(made.client("https://h.invalid/"), httpx.Client)
+        assert isinstance(made.connections("https://h.invalid/"), httpx.HTTPTransport)
         made.close()
 
 
-class TestClients:
+class TestConnections:
     def test_one_for_each_kind_of_address(self, real: Transport) -> None:
-        here = real.client("http://127.0.0.1/")
-        assert real.client("http://localhost/x") is here
-        assert real.client("https://h.invalid/") is not here
-        assert real.client("http://127.0.0.1/", fresh=True) is not here
+        here = real.connections("http://127.0.0.1/")
+        assert real.connections("http://localhost/x") is here
+        assert real.connections("https://h.invalid/") is not here
+        assert real.connections("http://127.0.0.1/", fresh=True) is not here
 
     def test_one_for_each_thread(self, real: Transport) -> None:
         """They are not shared: the library below has a race."""
-        mine = real.client("http://127.0.0.1/")
-        theirs: list[httpx.Client] = []
-        thread = threading.Thread(target=lambda: theirs.append(real.client("http://127.0.0.1/")))
+        mine = real.connections("http://127.0.0.1/")
+        theirs: list[httpx.BaseTransport] = []
+        thread = threading.Thread(
+            target=lambda: theirs.append(real.connections("http://127.0.0.1/"))
+        )
         thread.start()
         thread.join(5)
         assert theirs[0] is not mine

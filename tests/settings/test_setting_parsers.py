@@ -165,6 +165,15 @@ def test_a_host_is_https_or_this_machine(raw: str, address: str) -> None:
     assert parsers.parse_host(raw) == address
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/v1", "/api/v1/", "/API/V2", "/api/v1/flux/kontext"])
+@pytest.mark.parametrize("host", ["https://api.kie.ai", "https://a.example/gateway"])
+def test_a_host_is_given_without_the_path_of_its_api(host: str, path: str) -> None:
+    with pytest.raises(BadValueError) as caught:
+        parsers.parse_host(host + path)
+    assert caught.value.nearest == host
+    assert parsers.parse_host(host) == host
+
+
 @pytest.mark.parametrize(
     "raw",
     [
