@@ -42,6 +42,9 @@ _OPTIONS: Final = [
 _MEMORY: Final = 4 << 30
 """A mutant that reads without end fails at so many bytes."""
 
+_BASELINE_SECONDS: Final = 3600.0
+"""Longest time that a group's tests may take on the program as it is, on a machine that is busy."""
+
 _ANYTHING: Final = frozenset[str]()
 
 Outcome = Literal["killed", "survived", "timed out"]
@@ -74,7 +77,7 @@ class Trial:
         self._fork.set_forkserver_preload(_IMPORTED)
         measured = ["-p", "pytest_cov", "--cov", "--cov-context=test", "--cov-report="]
         begun = time.monotonic()
-        if self._ends([*measured, *self._options], _ANYTHING, seconds=600.0) != 0:
+        if self._ends([*measured, *self._options], _ANYTHING, seconds=_BASELINE_SECONDS) != 0:
             raise RuntimeError(f"the tests fail without a mutant: pytest {' '.join(tests)}")
         self._seconds = 10.0 + (time.monotonic() - begun)
         self._covered = coverage.CoverageData(str(folder / ".coverage"))
