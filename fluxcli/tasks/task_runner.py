@@ -73,7 +73,7 @@ class TaskRunner:
             saved = 0
             for event in self._carried_out(jobs):
                 yield event
-                saved += isinstance(event, Finished) and event.task.state is State.SAVED
+                saved += isinstance(event, Finished) and _is_done(event.task)
             if saved == len(pictures):
                 journal.close_run(run)
         finally:
@@ -158,6 +158,11 @@ class TaskRunner:
 
     def _carried_out(self, jobs: Iterable[Job | None]) -> Iterator[Event | None]:
         return Scheduler(self.services.clock, self.interrupts).run(jobs)
+
+
+def _is_done(task: Task) -> bool:
+    """Return whether nothing is left to do for an image, even if its command does not wait."""
+    return task.state is State.SAVED and _is_answered(task)
 
 
 def _is_answered(task: Task) -> bool:
