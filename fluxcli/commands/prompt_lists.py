@@ -27,8 +27,8 @@ from fluxcli.events import Failed, Finished
 from fluxcli.requests.inputs import RawRequest, read_text_file
 from fluxcli.requests.prompt_batch import resolve_list
 from fluxcli.requests.prompt_list import LIST_LIMIT, read_prompts
-from fluxcli.task_types import State, Task
-from fluxcli.tasks.task_runner import ListEntryJob
+from fluxcli.task_types import Task
+from fluxcli.tasks.task_runner import ListEntryJob, is_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -188,7 +188,7 @@ class _Batch:
                 yield replace(event, error=event.error.at(places[event.key]))
                 continue
             yield event
-            if isinstance(event, Finished) and event.task.state is State.SAVED:
+            if isinstance(event, Finished) and is_done(event.task):
                 self.saved.add(event.key)
 
     def close(self, wanted: Iterable[ListedRequest]) -> None:

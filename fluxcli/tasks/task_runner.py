@@ -73,7 +73,7 @@ class TaskRunner:
             saved = 0
             for event in self._carried_out(jobs):
                 yield event
-                saved += isinstance(event, Finished) and _is_done(event.task)
+                saved += isinstance(event, Finished) and is_done(event.task)
             if saved == len(pictures):
                 journal.close_run(run)
         finally:
@@ -160,7 +160,7 @@ class TaskRunner:
         return Scheduler(self.services.clock, self.interrupts).run(jobs)
 
 
-def _is_done(task: Task) -> bool:
+def is_done(task: Task) -> bool:
     """Return whether nothing is left to do for an image, even if its command does not wait."""
     return task.state is State.SAVED and _is_answered(task)
 

@@ -393,6 +393,38 @@ class TestSavedElsewhere:
         assert (box.cwd / "k.png").read_bytes() == (box.cwd / "other.png").read_bytes()
         assert spent(box) == 5
 
+    @pytest.mark.parametrize(
+        "make",
+        [
+            MAKE,
+            (*MAKE, "-n", "2"),
+            ("edit", "@last", "make it night", "-o", "k.png"),
+            ("generate", "--again", "@last", "-o", "k.png"),
+            ("generate", "--prompts", "list.txt", "-o", "k-{n}.png"),
+            ("generate", "--prompts", "list.jsonl"),
+        ],
+    )
+    def test_a_command_that_does_not_wait_leaves_it_unfinished(
+        self, box: World, make: tuple[str, ...]
+    ) -> None:
+        (box.cwd / "list.txt").write_text("a fox\na hen\n")
+        (box.cwd / "list.jsonl").write_text('{"prompt": "a fox", "output": "k.png"}\n')
+        box.run("generate", "a cat", "-o", "cat.png")
+        ids = box.run(*make, "--no-wait").lines
+        before = spent(box)
+        for number, name in enumerate(ids):
+            box.run("download", name, "-o", f"other-{number}.png")
+        for _ in range(3):
+            ran = box.run(*make, "--no-wait")
+            assert (ran.status, spent(box)) == (0, before), ran.err
+        for _ in range(2):
+            ran = box.run(*make)
+            assert (ran.status, spent(box)) == (0, before), ran.err
+        assert len({line for line in ran.lines if (box.cwd / line).exists()}) == len(ids)
+        # The lines of a list have no place of their own.
+        own = {"k.png", "k-1.png", "k-2.png"} & {path.name for path in box.cwd.iterdir()}
+        assert own or "list.txt" in make
+
     def test_the_same_after_an_unknown_submission(self, box: World) -> None:
         assert faulty(box, "submit:reset", *self.MAKE).status == 11
         with closing(sqlite3.connect(box.state / "sandbox.sqlite3")) as db:
