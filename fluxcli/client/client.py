@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 import httpx
 
 from fluxcli.client import wire
+from fluxcli.client.deadline import READ_SECONDS, SUBMIT_SECONDS, UPLOAD_SECONDS
 from fluxcli.client.responses import (
     SubmissionAccepted,
     SubmissionRefused,
@@ -62,11 +63,6 @@ if TYPE_CHECKING:
             """Keep the wire format that works."""
 
 
-SUBMIT_SECONDS: Final = 130.0
-"""The edge closes a call to the service after 100 to 120 s; later no answer comes."""
-
-READ_SECONDS: Final = 30.0
-UPLOAD_SECONDS: Final = 600.0
 _FOLDER: Final = "fluxcli"
 _PASSING: Final = (Code.NETWORK, Code.RATE_LIMITED, Code.SERVICE_ERROR, Code.MAINTENANCE)
 _SHORTEST_KEY: Final = 8

@@ -1,4 +1,4 @@
-"""A total time for calls: a call that takes longer is cut off, even if bytes still arrive.
+"""The time limits of calls: one that takes longer is cut off, even if bytes still arrive.
 
 One thread watches all calls: starting a thread for each would cost more than a small call.
 """
@@ -8,12 +8,21 @@ from __future__ import annotations
 import threading
 import time
 from math import inf
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli.errors import exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+CONNECT_SECONDS: Final = 20.0
+SUBMIT_SECONDS: Final = 130.0
+"""The edge closes a call to the service after 100 to 120 s; later no answer comes."""
+
+READ_SECONDS: Final = 30.0
+UPLOAD_SECONDS: Final = 600.0
+SILENCE_SECONDS: Final = 30.0
+"""A download without a single byte for this long is started again; a slow one may continue."""
 
 
 class Deadline:

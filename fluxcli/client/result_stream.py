@@ -13,15 +13,13 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from fluxcli.client.deadline import SILENCE_SECONDS
 from fluxcli.client.transport import HEADERS, Exchange, Transport
 from fluxcli.client.wire import link
 from fluxcli.errors import Code, FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-SILENCE_SECONDS: Final = 30.0
-"""A download without a single byte for this long is started again; a slow one may continue."""
 
 REDIRECTS: Final = 5
 _BLOCK: Final = 256 << 10

@@ -27,7 +27,7 @@ import httpcore
 import httpx
 
 from fluxcli import __version__
-from fluxcli.client.deadline import Deadline, start_deadlines
+from fluxcli.client.deadline import CONNECT_SECONDS, Deadline, start_deadlines
 from fluxcli.client.proxies import proxy_for
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError, exhausted
@@ -46,7 +46,6 @@ ANSWER_CAP: Final = 4 << 20
 SANDBOX_HEADER: Final = b"x-fluxcli-sandbox"
 """The stand-in sends it with every answer."""
 
-CONNECT_SECONDS: Final = 20.0
 KEEPALIVE_SECONDS: Final = 60.0
 
 httpcore.HTTP11Connection.READ_NUM_BYTES = 256 << 10
