@@ -136,6 +136,10 @@ def _with_its_cause(error: FluxError) -> FluxError:
 
 
 def _report(error: FluxError, arguments: Sequence[str], context: Context) -> int:
+    if (error.hint or "").startswith(("--", "did you mean")):
+        from fluxcli.commands.whole_commands import with_whole_commands
+
+        error = with_whole_commands(error, arguments)
     # If even this cannot be written, only the exit status reports it.
     with suppress(FluxError):
         try:

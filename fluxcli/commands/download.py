@@ -48,7 +48,7 @@ def download(
     if bool(tasks) == unsaved:
         raise FluxError(
             Code.USAGE,
-            "no task is named, or both tasks and `--unsaved`",
+            "tasks and `--unsaved` contradict each other" if unsaved else "no task is named",
             hint="fluxcli download --unsaved",
         )
     check_names(context, tasks or [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from fluxcli.commands.other_words import FLAGS_MEANT, RATIO_FLAGS
+from fluxcli.commands.other_words import EDIT, FLAGS_MEANT, RATIO_FLAGS
 from fluxcli.fields import RATIOS
 from fluxcli.system.shell_syntax import join, quote
 
@@ -39,6 +39,10 @@ def with_words(meant: str, words: Sequence[str]) -> str:
         image, *prompt = words
         shown = quote(" ".join(prompt)) if prompt else '"PROMPT"'
         return meant.replace('IMAGE "PROMPT"', f"{quote(image)} {shown}")
+    if meant == "fluxcli status":
+        return f"{meant} {join(words)}"
+    if meant == "fluxcli download --unsaved":
+        return f"fluxcli download {join(words)}"
     one, several = quote(" ".join(words)), join(words)
     pair = several if len(words) > 1 else f"{several} VALUE"
     places = {'"PROMPT"': one, "WORDS": one, "NAME VALUE": pair, "NAME": several, "@last": several}
@@ -59,6 +63,10 @@ def _replaced(flag: str, arguments: Sequence[str]) -> list[str]:
         kept, values = _without(arguments, RATIO_FLAGS)
         ratio = _nearest_ratio(values)
         return _with_flag(kept, ["--aspect-ratio", ratio]) if ratio else []
+    if FLAGS_MEANT[flag] == EDIT:
+        kept, values = _without(arguments, {flag})
+        image, (command, *rest) = values.get(flag), kept or [""]
+        return ["edit", image, *rest] if image and command in {"generate", "edit"} else []
     meant, _, value = FLAGS_MEANT[flag].partition(" ")
     if not meant.startswith("--"):
         return []

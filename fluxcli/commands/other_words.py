@@ -7,7 +7,7 @@ from typing import Final
 from fluxcli.system.upgrade import upgrade_command
 
 _GENERATE: Final = 'fluxcli generate "PROMPT"'
-_EDIT: Final = 'fluxcli edit IMAGE "PROMPT"'
+EDIT: Final = 'fluxcli edit IMAGE "PROMPT"'
 _KEY: Final = "fluxcli config set api_key"
 _RESUME: Final = "fluxcli download --unsaved"
 
@@ -17,7 +17,20 @@ COMMANDS_MEANT: Final = {
     ),
     "logout": "fluxcli config unset api_key",
     **dict.fromkeys(
-        ("history", "list", "ls", "ps", "log", "logs", "tasks", "task", "jobs", "job", "queue"),
+        (
+            "history",
+            "list",
+            "ls",
+            "ps",
+            "log",
+            "logs",
+            "tasks",
+            "task",
+            "jobs",
+            "job",
+            "queue",
+            "images",
+        ),
         "fluxcli status",
     ),
     **dict.fromkeys(("wait", "watch", "poll", "follow"), "fluxcli status @last --wait"),
@@ -28,25 +41,26 @@ COMMANDS_MEANT: Final = {
     **dict.fromkeys(("fetch", "pull", "get"), "fluxcli download @last"),
     **dict.fromkeys(("open", "view", "preview"), "fluxcli download @last --open"),
     **dict.fromkeys(
-        ("balance", "usage", "account", "billing", "whoami", "price", "prices", "cost", "spend"),
+        ("balance", "usage", "account", "billing", "whoami", "quota", "price", "prices"),
         "fluxcli credits",
     ),
+    **dict.fromkeys(("pricing", "cost", "costs", "spend", "spending"), "fluxcli credits"),
     **dict.fromkeys(
         ("make", "create", "new", "gen", "run", "imagine", "draw", "text2img", "txt2img", "image"),
         _GENERATE,
     ),
-    **dict.fromkeys(("images", "prompts", "batch", "bulk"), "fluxcli generate --prompts FILE"),
+    **dict.fromkeys(("prompts", "batch", "bulk"), "fluxcli generate --prompts FILE"),
     **dict.fromkeys(
         ("again", "redo", "regenerate", "variation", "variations"),
         "fluxcli generate --again @last",
     ),
-    **dict.fromkeys(("img2img", "inpaint", "transform", "modify", "change", "upload"), _EDIT),
+    **dict.fromkeys(("img2img", "inpaint", "transform", "modify", "change", "upload"), EDIT),
     **dict.fromkeys(
         ("cancel", "stop", "abort", "kill", "rm", "delete", "remove"),
         "a submitted task cannot be cancelled; `fluxcli status` shows it",
     ),
     **dict.fromkeys(("models", "model"), "--model pro, or --model max"),
-    **dict.fromkeys(("plan", "apply", "check"), "fluxcli build --plan"),
+    **dict.fromkeys(("plan", "apply"), "fluxcli build --plan"),
     "init": "fluxcli assets init",
     **{
         word: f"fluxcli assets {word}"
@@ -55,7 +69,7 @@ COMMANDS_MEANT: Final = {
     **dict.fromkeys(("serve", "server", "mock", "simulate"), "fluxcli sandbox"),
     **dict.fromkeys(("webhook", "webhooks", "listen", "callbacks"), "fluxcli callback listen"),
     "verify": "fluxcli callback verify",
-    **dict.fromkeys(("doctor", "diagnose", "ping", "test"), "fluxcli config check"),
+    **dict.fromkeys(("doctor", "diagnose", "ping", "test", "check"), "fluxcli config check"),
     **dict.fromkeys(("settings", "configure", "preferences", "env"), "fluxcli config list"),
     "set": "fluxcli config set NAME VALUE",
     "unset": "fluxcli config unset NAME",
@@ -65,6 +79,31 @@ COMMANDS_MEANT: Final = {
     "version": "fluxcli --version",
 }
 """The command, or a fact, for a word that is not a command of fluxcli."""
+
+WITHIN_GROUPS: Final = {
+    "assets": {
+        **dict.fromkeys(("list", "ls", "status", "show", "plan", "check"), "fluxcli build --plan"),
+        **dict.fromkeys(("build", "make", "run", "generate", "create"), "fluxcli build"),
+        **dict.fromkeys(("why", "info", "inspect"), "fluxcli assets explain"),
+        **dict.fromkeys(("clean", "gc", "rm", "remove", "delete"), "fluxcli assets prune"),
+        **dict.fromkeys(("add", "import", "register"), "fluxcli assets adopt"),
+        **dict.fromkeys(("new", "setup"), "fluxcli assets init"),
+    },
+    "config": {
+        **dict.fromkeys(("show", "ls", "view", "all", "dump"), "fluxcli config list"),
+        **dict.fromkeys(("rm", "remove", "delete", "clear", "reset"), "fluxcli config unset NAME"),
+        **dict.fromkeys(("add", "put"), "fluxcli config set NAME VALUE"),
+        **dict.fromkeys(("file", "where", "location"), "fluxcli config path"),
+        **dict.fromkeys(("open",), "fluxcli config edit"),
+        **dict.fromkeys(("test", "doctor", "validate", "verify"), "fluxcli config check"),
+        "init": "fluxcli config set api_key",
+    },
+    "callback": {
+        **dict.fromkeys(("serve", "receive", "server", "start"), "fluxcli callback listen"),
+        **dict.fromkeys(("check", "validate", "test"), "fluxcli callback verify"),
+    },
+}
+"""The same within a group of commands."""
 
 COMPLETION: Final = frozenset({"completions", "complete", "autocomplete"})
 """Words for the scripts of shells."""
@@ -100,7 +139,7 @@ FLAGS_MEANT: Final = {
         ("--num", "--number", "--n", "--batch", "--batch-size", "--samples", "--images"),
         "--count N",
     ),
-    **dict.fromkeys(("--image", "--input", "--init-image", "--input-image", "--reference"), _EDIT),
+    **dict.fromkeys(("--image", "--input", "--init-image", "--input-image", "--reference"), EDIT),
     **dict.fromkeys(("--api-key", "--apikey", "--key", "--token"), _KEY),
     **dict.fromkeys(("--overwrite", "--replace", "--clobber"), "--force"),
     **dict.fromkeys(("--async", "--background", "--detach", "--submit-only"), "--no-wait"),

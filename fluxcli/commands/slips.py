@@ -18,6 +18,7 @@ _ENDINGS: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff", ".heic"}
 )
 _MAGIC: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_TEXTS: Final = (".txt", ".md", ".text", ".prompt")
 _ANYWAY: Final = "nothing was sent; `-p TEXT` uses it as a prompt"
 
 
@@ -30,7 +31,12 @@ def prompt_meant(
     command or of an image, begins with `-`, or is in the place of the image.
     """
     if prompt is not None and text is not None:
-        raise FluxError(Code.USAGE, "both PROMPT and `--prompt` are given: give one of them")
+        line = join(["fluxcli", mode, *([] if image is None else [image]), "-p"])
+        raise FluxError(
+            Code.USAGE,
+            "both PROMPT and `--prompt` are given: give one of them",
+            hint=f"{line} {quote(f'{text} {prompt}')}",
+        )
     if image is not None and not is_image(cwd, image):
         _check_order(cwd, image, prompt, text)
     if text is not None or prompt is None or prompt == "-":
@@ -43,10 +49,28 @@ def prompt_meant(
     if is_image(cwd, prompt):
         line = f'fluxcli edit {quote(image or prompt)} "PROMPT"'
         raise FluxError(Code.USAGE, f"the prompt `{prompt}` is an image; {_ANYWAY}", hint=line)
+    _check_reference(cwd, mode, prompt)
     if word.startswith("-"):
         line = join([*command, *([image] if image is not None else []), "-p", prompt])
         raise FluxError(Code.USAGE, f"the prompt `{prompt}` begins with `-`; {_ANYWAY}", hint=line)
     return prompt
+
+
+def _check_reference(cwd: Path, mode: Mode, prompt: str) -> None:
+    """Refuse the name of an image that is missing, a URL, a task, or a text file as a prompt."""
+    word = prompt.strip()
+    if " " in word:
+        return
+    if _is_reference(word) or names_file(word):
+        what = "names an image"
+        line = (
+            f'fluxcli edit {quote(word)} "PROMPT"' if mode == "generate" else "fluxcli edit --help"
+        )
+    elif mode == "generate" and word.casefold().endswith(_TEXTS) and _exists(cwd, word):
+        what, line = "is a file", f"fluxcli generate --prompt-file {quote(word)}"
+    else:
+        return
+    raise FluxError(Code.USAGE, f"the prompt `{prompt}` {what}; {_ANYWAY}", hint=line)
 
 
 def is_image(cwd: Path, word: str) -> bool:

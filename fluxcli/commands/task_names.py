@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.errors import Code, FluxError
 from fluxcli.journal.lookup import service_name
+from fluxcli.system.shell_syntax import join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,27 @@ def check_names(context: Context, names: Sequence[str]) -> None:
             and for a task of another service.
     """
     for name in names:
+        _check_form(name)
         if name == "@last":
             _check_last(context)
         else:
-            _check_prefix(context, name.removeprefix("@"))
+            _check_prefix(context, name.removeprefix("@"), typed=name)
         context.journal.find(name)
+
+
+def _check_form(name: str) -> None:
+    """Refuse what cannot be a task: a prompt, a URL, a path."""
+    if name.isprintable() and not {*name} & {" ", "/", "\\", ":", "."}:
+        return
+    from fluxcli.commands.slips import names_file
+
+    is_file = names_file(name)
+    words = ["fluxcli", "status"]
+    if is_file:
+        words.append(name)
+    elif " " in name:
+        words += ["--search", name]
+    raise FluxError(Code.USAGE, f"`{name}` is not the id of a task", hint=join(words))
 
 
 def _check_last(context: Context) -> None:
@@ -47,13 +64,13 @@ def _check_last(context: Context) -> None:
         )
 
 
-def _check_prefix(context: Context, name: str) -> None:
+def _check_prefix(context: Context, name: str, *, typed: str) -> None:
     # No id contains invalid UTF-8: the search reports it.
     if len(name) < _SHORTEST and name.isprintable():
         found = context.journal.beginning(name) if name else []
         raise FluxError(
             Code.USAGE,
-            f"`{name}` is too short: give at least {_SHORTEST} characters of the task's id",
+            f"`{typed}` is too short: give at least {_SHORTEST} characters of the task's id",
             hint=f"fluxcli status {_name(found[0])}" if len(found) == 1 else "fluxcli status",
         )
     found = context.journal.beginning(name) if name else []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluxcli.commands import COMMANDS, TOPICS
 from fluxcli.commands.other_flags import command_with, with_words
-from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT
+from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT, WITHIN_GROUPS
 from fluxcli.commands.slips import is_image
 from fluxcli.errors import Code, FluxError
 from fluxcli.settings.parsers import nearest
@@ -45,7 +45,7 @@ def _explained(
         return _unknown_command(text, arguments, cwd, context)
     if text.startswith("No such option") and option:
         near = _nearest_flag(str(option), params)
-        return f"no such flag `{option}`", _flag_meant(str(option), near, arguments)
+        return _unknown_flag(str(option), near, arguments)
     if text.startswith("Got unexpected extra argument"):
         return _extra_argument(text, arguments, params, cwd)
     if text.startswith("Missing command"):
@@ -54,6 +54,15 @@ def _explained(
     if getattr(error, "param", None) is not None and "is not" in text:
         return _bad_number(text, error, arguments)
     return _in_plain_words(text, error), ""
+
+
+def _unknown_flag(option: str, near: str | None, arguments: Sequence[str]) -> tuple[str, str]:
+    typed = next((one for one in arguments if one.startswith(option)), "")
+    if " " in typed.partition("=")[0] and arguments[0] in {"generate", "edit"}:
+        rest = [one for one in arguments if one != typed]
+        line = join(["fluxcli", *rest, "-p", typed])
+        return f"the prompt `{typed}` begins with `-`; nothing was sent", line
+    return f"no such flag `{option}`", _flag_meant(option, near, arguments)
 
 
 def _in_plain_words(text: str, error: Exception) -> str:
@@ -71,6 +80,9 @@ def _unknown_command(
     message = f"no such command `{typed}`"
     known = list(getattr(getattr(context, "command", None), "commands", ())) or list(COMMANDS)
     if getattr(context, "parent", None) is not None:
+        group = str(getattr(context, "info_name", ""))
+        if other := WITHIN_GROUPS.get(group, {}).get(typed.casefold()):
+            return message, with_words(other, _following(typed, arguments))
         near = nearest(typed.casefold(), known)
         return message, _with(arguments, typed, near) if near else ""
     if meant := _other_word(typed, arguments, cwd):
@@ -161,7 +173,19 @@ def _extra_argument(
     if line:
         return "the prompt is more than one argument: put it into quotes", line
     extra = text.partition(" (")[2].rpartition(")")[0]
-    return f"unexpected argument `{extra}`", ""
+    return f"unexpected argument `{extra}`", _without_extra(arguments)
+
+
+def _without_extra(arguments: Sequence[str]) -> str:
+    """Return the command that is meant where one that takes no argument is given one."""
+    words = [one for one in arguments if not one.startswith("-")]
+    match words:
+        case ["credits", period, *_] if period[:1].isdecimal():
+            return f"fluxcli credits --since {quote(period)}"
+        case ["sandbox", *_]:
+            return "fluxcli sandbox"
+        case _:
+            return ""
 
 
 def _one_prompt(arguments: Sequence[str], params: Sequence[object], cwd: Path) -> str:
@@ -187,7 +211,20 @@ def _one_prompt(arguments: Sequence[str], params: Sequence[object], cwd: Path) -
                 flags.append(value)
     if not words or words[0] not in {"generate", "edit"}:
         return ""
-    fixed = words[: 1 if words[0] == "generate" else 2]
-    if words[0] == "edit" and not is_image(cwd, words[1]) and is_image(cwd, words[-1]):
-        fixed, words = ["edit", words[-1]], ["edit", "", *words[1:-1]]
-    return join(["fluxcli", *fixed, " ".join(words[len(fixed) :]), *flags])
+    command, *typed = words
+    pictures = [one for one in typed if is_image(cwd, one)]
+    image = typed[:1] if command == "edit" else []
+    if pictures and (command == "generate" or not is_image(cwd, typed[0])):
+        # The image is at the wrong place, or `edit` is meant.
+        command, image = "edit", pictures[-1:]
+    prompt = [one for one in typed if one not in image]
+    return join(["fluxcli", command, *image, *_joined_prompt(prompt, flags)])
+
+
+def _joined_prompt(words: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """Return the words as one prompt, after the one of `-p` if it is given, and the other flags."""
+    for place, flag in enumerate(flags[:-1]):
+        if flag in {"-p", "--prompt"}:
+            prompt = " ".join([flags[place + 1], *words])
+            return [*flags[:place], flag, prompt, *flags[place + 2 :]]
+    return [" ".join(words), *flags]

@@ -45,5 +45,5 @@ def check_spending(
             f"{needs}: nothing was sent, nothing was charged",
             hint=f"{command}, or --max-credits {estimate}"
             if command
-            else f"`--yes`, or `--max-credits {estimate}`",
+            else f"--max-credits {estimate}",
         )

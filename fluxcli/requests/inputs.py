@@ -142,6 +142,12 @@ def source_of(raw: RawRequest, environment: RequestEnvironment) -> Source | None
     if raw.image is None:
         is_edit = raw.again is not None and raw.mode == "edit"
         return _input_again(raw.again.task, environment) if raw.again and is_edit else None
+    if not raw.image.strip():
+        raise FluxError(
+            Code.USAGE,
+            "the image is empty: expected a file, an address, `-`, `@last` or `@TASK`",
+            hint=f"fluxcli edit photo.jpg {_EXAMPLE['edit']}",
+        )
     if raw.image == "-":
         picture = input_from(environment.read_bytes(INPUT_LIMIT))
     elif raw.image.lower().startswith(("http://", "https://")):
@@ -242,7 +248,7 @@ def _earlier(name: str, environment: RequestEnvironment) -> Source:
     if task is None:
         raise FluxError(
             Code.TASK_NOT_FOUND,
-            f"no task `{name[1:]}` is known here",
+            f"no task `{name[1:] or name}` is known here",
             hint=f"fluxcli status  (a file of that name is `./{name}`)",
         )
     identity = f"task:{task.task_id or task.ref}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from fluxcli.dataclass import dataclass
 from fluxcli.errors import Code, FluxError
+from fluxcli.prices_and_limits import MODELS
 from fluxcli.settings import file, folders, key
 from fluxcli.settings.parsers import BadValueError
 from fluxcli.settings.presets import Preset, preset_named
@@ -324,7 +325,10 @@ class Settings:
         try:
             return Resolved(setting.parse(raw), origin, explicit=True)
         except BadValueError as bad:
-            usable = bad.nearest or written(setting.default)
+            usual = written(setting.default)
+            # `pro` rather than the full name of the model.
+            short = next((word for word, full in MODELS.items() if full == usual), usual)
+            usable = bad.nearest or short
             mend = f"{setting.flag} {quote(usable)}" if usable else None
             raise FluxError(Code.USAGE, bad.about(origin, raw), hint=mend) from None
 

@@ -208,8 +208,8 @@ class TestExpiredLink:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "no task is named, or both tasks and `--unsaved`"),
-        (["a", "--unsaved"], "no task is named, or both tasks and `--unsaved`"),
+        ([], "no task is named"),
+        (["a", "--unsaved"], "tasks and `--unsaved` contradict each other"),
         (["TASK", "-o", "x.png"], "is a JPEG"),
         (["TASK", "-o", "x.webp"], "cannot make"),
         (["TASK", "-o", "-", "--json"], "both write to stdout"),

@@ -122,7 +122,7 @@ class TestRead:
         written(box, "a fox", "a dog")
         err = made(box, "-m", "ultra").err
         assert err.count("ultra") == 1
-        assert "list.txt" not in err
+        assert "list.txt:" not in err
 
     @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
     def test_a_list_without_a_prompt_is_an_error(self, box: World, text: str) -> None:

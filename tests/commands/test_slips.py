@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def _images(box: World) -> None:
     for name in ("cube.png", "b.png"):
         Image.new("RGB", (300, 300), "teal").save(box.cwd / name)
+    (box.cwd / "words.txt").write_text("a fox")
     (box.cwd / "bare").write_bytes((box.cwd / "cube.png").read_bytes())
 
 
@@ -55,6 +56,30 @@ def refused(box: World, words: tuple[str, ...], hint: str) -> None:
         (("edit", "make", "it", "blue", "cube.png"), 'fluxcli edit cube.png "make it blue"'),
         (("cube.png",), 'fluxcli edit cube.png "PROMPT"'),
         (("a red cube",), 'fluxcli generate "a red cube"'),
+        (("generate", "make it red", "cube.png"), 'fluxcli edit cube.png "make it red"'),
+        (("generate", "cube.png", "red", "-n", "2"), "fluxcli edit cube.png red -n 2"),
+        (("generate", "~/cube.png"), 'fluxcli edit "~/cube.png" "PROMPT"'),
+        (("generate", "absent.JPG"), 'fluxcli edit absent.JPG "PROMPT"'),
+        (("generate", "https://a.example/b"), 'fluxcli edit https://a.example/b "PROMPT"'),
+        (("generate", "@last"), 'fluxcli edit @last "PROMPT"'),
+        (("generate", "words.txt"), "fluxcli generate --prompt-file words.txt"),
+        (("edit", "cube.png", "@last"), "fluxcli edit --help"),
+        (("generate", "- a red cube"), 'fluxcli generate -p "- a red cube"'),
+        (("edit", "cube.png", "--red, please"), 'fluxcli edit cube.png -p "--red, please"'),
+        (("generate", "-p", "a", "red", "cube"), 'fluxcli generate -p "a red cube"'),
+        (("generate", "--prompt", "a", "cat"), 'fluxcli generate -p "a cat"'),
+        (("edit", "cube.png", "-p", "a", "b", "c"), 'fluxcli edit cube.png -p "a b c"'),
+        (("edit", "-p", "make", "it", "red", "cube.png"), 'fluxcli edit cube.png -p "make it red"'),
+        (("edit", "", "red"), 'fluxcli edit photo.jpg "make it night"'),
+        (("generate", "red", "--image", "cube.png"), "fluxcli edit cube.png red"),
+        (("status", "a red cube"), 'fluxcli status --search "a red cube"'),
+        (("download", "cube.png"), "fluxcli status cube.png"),
+        (("download", "https://a.example/b"), "fluxcli status"),
+        (("download", "--unsaved", "abcd"), "fluxcli download --unsaved"),
+        (("credits", "30d"), "fluxcli credits --since 30d"),
+        (("sandbox", "start"), "fluxcli sandbox"),
+        (("generate", "a", "-m", "ultra"), "fluxcli generate a --model pro"),
+        (("generate", "a", "-n", "0"), "fluxcli generate a --count 1"),
     ],
 )
 def test_a_slip_sends_nothing_and_names_the_command(
@@ -73,7 +98,9 @@ def test_the_name_of_any_command_is_refused_as_a_prompt(box: World, command: str
     assert "no task" in box.run("status").err
 
 
-@pytest.mark.parametrize("text", ["help", "cube.png", "-red cube", "--json"])
+@pytest.mark.parametrize(
+    "text", ["help", "cube.png", "-red cube", "--json", "@last", "absent.png", "words.txt"]
+)
 def test_the_prompt_flag_takes_any_text(box: World, text: str) -> None:
     ran = box.run("generate", "-p", text, "-o", "out.jpg")
     assert (ran.status, ran.lines) == (0, [str(box.cwd / "out.jpg")])
@@ -100,6 +127,8 @@ def test_a_prompt_from_two_sources_is_refused(box: World, other: tuple[str, ...]
         (("credits", "--no-color"), "fluxcli credits --color never"),
         (("List", "--json=x"), "fluxcli status"),
         (("wait", "abcd"), "fluxcli status abcd --wait"),
+        (("logs", "abcd"), "fluxcli status abcd"),
+        (("resume", "abcd", "efgh"), "fluxcli download abcd efgh"),
         (("resume",), "fluxcli download --unsaved"),
         (("balance",), "fluxcli credits"),
         (("create", "a cat"), 'fluxcli generate "a cat"'),

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from fluxcli.commands import COMMANDS, TOPICS
-from fluxcli.commands.other_words import COMMANDS_MEANT, COMPLETION, FLAGS_MEANT, RATIO_FLAGS
+from fluxcli.commands.other_words import (
+    COMMANDS_MEANT,
+    COMPLETION,
+    EDIT,
+    FLAGS_MEANT,
+    RATIO_FLAGS,
+    WITHIN_GROUPS,
+)
 from fluxcli.completion.program import program
 
 if TYPE_CHECKING:
@@ -47,6 +54,25 @@ def test_each_word_gets_its_answer(world: World, word: str) -> None:
     ]
 
 
+_WITHIN: Final = [
+    (group, word, meant) for group, words in WITHIN_GROUPS.items() for word, meant in words.items()
+]
+
+
+@pytest.mark.parametrize(("group", "word", "meant"), _WITHIN)
+def test_each_word_within_a_group_gets_its_answer(
+    world: World, group: str, word: str, meant: str
+) -> None:
+    assert f"{group} {word}" not in {path.removeprefix("fluxcli ") for path in _PATHS}
+    assert meant.removesuffix(" NAME VALUE").removesuffix(" NAME").removesuffix(" --plan") in {
+        *_PATHS,
+        "fluxcli config set api_key",
+    }
+    ran = world.run(group, word)
+    assert (ran.status, ran.out) == (2, b"")
+    assert ran.err.splitlines() == [f"error: no such command `{word}`", f"hint: {meant}"]
+
+
 @pytest.mark.parametrize("flag", sorted(FLAGS_MEANT))
 def test_each_flag_gets_its_answer(world: World, flag: str) -> None:
     ran = world.run("generate", "a cat", f"{flag}=x")
@@ -58,7 +84,10 @@ def test_each_flag_gets_its_answer(world: World, flag: str) -> None:
     folder = "x/" if meant.endswith("/") else "x"
     kept = f"{meant.split()[0]} {folder}" if meant.split()[-1].isupper() else meant
     is_flag = meant.startswith("--") and not meant.endswith(" N") and flag not in RATIO_FLAGS
-    assert hint == (f"hint: {command}{kept}" if is_flag else f"hint: {meant}")
+    if meant == EDIT:
+        assert hint == 'hint: fluxcli edit x "a cat"'
+    else:
+        assert hint == (f"hint: {command}{kept}" if is_flag else f"hint: {meant}")
 
 
 @pytest.mark.parametrize(
