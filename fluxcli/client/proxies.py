@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fluxcli.errors import Code, FluxError
+from fluxcli.system.shell_syntax import unset_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,5 +111,5 @@ def _invalid(variable: str, entry: str, reason: str) -> FluxError:
     return FluxError(
         Code.ENVIRONMENT_INVALID,
         f"the variable `{variable}` holds `{entry}`, which {reason}",
-        hint=f"correct or remove it: echo ${variable}",
+        hint=unset_variable(variable),
     )

@@ -199,16 +199,18 @@ class Transport:
                 ),
             )
         except ImportError:
+            from fluxcli.system.upgrade import install_command
+
             raise FluxError(
                 Code.ENVIRONMENT_INVALID,
                 f"the variable `{variable}` names a SOCKS proxy, which needs one more package",
-                hint="pip install 'fluxcli[socks]'",
+                hint=install_command("socks"),
             ) from None
         except (ValueError, httpx.InvalidURL) as error:
             raise FluxError(
                 Code.ENVIRONMENT_INVALID,
                 f"the proxy in the variable `{variable}` cannot be used: {_brief(error)}",
-                hint=f"correct or remove it: echo ${variable}",
+                hint=unset_variable(variable),
             ) from None
 
     def close(self) -> None:
@@ -230,7 +232,8 @@ class Transport:
                 self.connections(url)
             if self._transport is None:
                 for result in _RESULTS:
-                    proxy_for(result, self._env)
+                    if proxy := proxy_for(result, self._env):
+                        self._make(secure=False, proxy=proxy, fresh=True).close()
                 self._tls(secure=False)
             start_deadlines()
         except (OSError, MemoryError) as error:
