@@ -23,7 +23,6 @@ from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 
 from fluxcli import __version__
@@ -48,7 +47,7 @@ SANDBOX_HEADER: Final = b"x-fluxcli-sandbox"
 
 KEEPALIVE_SECONDS: Final = 60.0
 
-httpcore.HTTP11Connection.READ_NUM_BYTES = 256 << 10
+READ_BYTES: Final = 256 << 10
 """A result comes in a quarter of httpcore's usual steps, which halves what each byte costs."""
 
 _HEADERS_SENT: Final = "http11.send_request_headers.started"
@@ -186,6 +185,10 @@ class Transport:
     def _make(
         self, *, secure: bool, proxy: tuple[str, str] | None, fresh: bool
     ) -> httpx.HTTPTransport:
+        # Only with the first transport: a dry run has none, and httpx leaves it until then, too.
+        import httpcore
+
+        httpcore.HTTP11Connection.READ_NUM_BYTES = READ_BYTES
         address, variable = proxy or (None, "")
         try:
             return httpx.HTTPTransport(
