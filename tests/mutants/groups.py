@@ -24,23 +24,11 @@ class Group:
                 yield path.relative_to(root).as_posix()
 
 
-_COMMANDS: Final = tuple(
-    f"tests/commands/test_{name}.py"
-    for name in (
-        *("paying_once", "charged_once", "same_command", "clock_and_origin"),
-        "rerun_variants",
-        *(
-            "again",
-            "generate*",
-            "edit",
-            "download",
-            "status",
-            "prompt_lists",
-            "presets",
-            "metadata",
-        ),
-    )
-)
+def _commands(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/commands/test_{name}.py" for name in names)
+
+
+_ONCE: Final = _commands("paying_once", "charged_once")
 _MONEY: Final = "tests/reliability/test_money.py"
 
 GROUPS: Final[dict[str, Group]] = {
@@ -52,10 +40,29 @@ GROUPS: Final[dict[str, Group]] = {
         ("tests/client", "tests/tasks", "tests/commands/test_unexpected_answers.py", _MONEY),
     ),
     "journal": Group(
-        ("fluxcli/journal/*.py",), ("tests/journal", "tests/tasks", *_COMMANDS, _MONEY)
+        ("fluxcli/journal/*.py",),
+        (
+            *("tests/journal", "tests/tasks"),
+            *_ONCE,
+            *_commands("status*", "day_limit", "credits", "state_folder", "same_command"),
+        ),
     ),
-    "requests": Group(("fluxcli/requests/*.py",), ("tests/requests", *_COMMANDS)),
-    "tasks": Group(("fluxcli/tasks/*.py",), ("tests/tasks", *_COMMANDS, _MONEY)),
+    "requests": Group(
+        ("fluxcli/requests/*.py",),
+        (
+            "tests/requests",
+            *_ONCE,
+            *_commands("generate*", "edit", "again", "presets", "prompt_lists", "same_command"),
+        ),
+    ),
+    "tasks": Group(
+        ("fluxcli/tasks/*.py",),
+        (
+            "tests/tasks",
+            *_ONCE,
+            *_commands("unexpected_answers", "download", "edit", "metadata", "status"),
+        ),
+    ),
     "atomic": Group(
         (
             *("fluxcli/filelock.py", "fluxcli/files/atomic.py"),
