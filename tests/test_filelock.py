@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -48,6 +49,22 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 def path(tmp_path: Path) -> Path:
     """Where the lock lies; its folder is not there yet."""
     return tmp_path / "locks" / "one.lock"
+
+
+def test_a_descriptor_that_cannot_be_closed_releases_the_lock_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, close = FileLock(path), os.close
+
+    def failing(handle: int) -> None:
+        close(handle)
+        raise OSError(errno.EIO, "i/o error")
+
+    assert lock.acquire(wait=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", failing)
+        lock.release()
+    assert FileLock(path).acquire(wait=False)
 
 
 def test_one_holder_at_a_time(path: Path) -> None:

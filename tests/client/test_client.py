@@ -258,6 +258,12 @@ class TestReading:
 
 
 class TestTheBalance:
+    @pytest.mark.parametrize("code", [404, 505])
+    def test_a_service_without_that_path_names_the_address(self, code: int) -> None:
+        error = raised(ok(b'{"code":%d,"msg":"no","data":null}' % code))
+        assert error.status == 5
+        assert "base_url" in (error.hint or "")
+
     def test_as_recorded(self) -> None:
         made, script = service(ok(bodies.CREDIT))
         assert made.credits() == 5916.25

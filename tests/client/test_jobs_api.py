@@ -60,6 +60,7 @@ class Served:
     def __init__(self, answers: Mapping[str, bytes | tuple[int, bytes]], **options: Any) -> None:
         self.answers = answers
         self.paths: list[str] = []
+        self.methods: list[str] = []
         self.bodies: list[Any] = []
         self.service = Service(
             transport=transport(Script([self._act])),
@@ -72,6 +73,7 @@ class Served:
     def _act(self, call: httpx.Request) -> httpx.Response:
         path = call.url.raw_path.decode()
         self.paths.append(path)
+        self.methods.append(call.method)
         self.bodies.append(json.loads(call.content or b"null"))
         found = next(content for part, content in self.answers.items() if part in path)
         status, content = found if isinstance(found, tuple) else (200, found)
@@ -240,6 +242,7 @@ class TestMax:
         served = Served({"schema": enveloped(SCHEMA), "createTask": CREATED}, api="jobs")
         assert served.submit("flux-kontext-max") == SubmissionAccepted("j1", wire="jobs")
         assert served.bodies[-1]["input"]["mode"] == "max"
+        assert served.methods == ["GET", "POST"]
 
 
 class TestReading:
@@ -252,6 +255,31 @@ class TestReading:
             served.service.read("j1")
         assert caught.value.code is Code.TASK_NOT_FOUND
         assert len(served.paths) == 2
+
+    def test_a_page_in_one_format_leaves_the_other_to_be_tried(self) -> None:
+        """A gateway without the one path answers with a page; the task may be in the other."""
+        page = (404, b"<html>404</html>")
+        found = enveloped({"taskId": "j1", "state": "generating"})
+        served = Served({"record-info": page, "recordInfo": found})
+        assert served.service.read("j1").form == "jobs"
+
+    def test_pages_in_both_formats_are_a_failure_of_the_service(self) -> None:
+        page = (404, b"<html>404</html>")
+        served = Served({"record-info": page, "recordInfo": page})
+        with pytest.raises(FluxError) as caught:
+            served.service.read("j1")
+        assert (caught.value.code, caught.value.task_id) == (Code.SERVICE_ERROR, "j1")
+        assert caught.value.message == "the service does not know task `j1`"
+
+    @pytest.mark.parametrize("first", ["record-info", "recordInfo"])
+    def test_what_the_service_itself_does_not_know_is_unknown_beside_a_page(
+        self, first: str
+    ) -> None:
+        (other,) = {"record-info", "recordInfo"} - {first}
+        served = Served({first: (404, b"<html>404</html>"), other: enveloped(None, 422)})
+        with pytest.raises(FluxError) as caught:
+            served.service.read("j1")
+        assert caught.value.code is Code.TASK_NOT_FOUND
 
     def test_a_task_whose_format_is_known_is_read_in_that_alone(self) -> None:
         served = Served({"recordInfo": enveloped(None, 422)})

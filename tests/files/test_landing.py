@@ -192,6 +192,18 @@ def test_a_claimed_name_is_given_back(
     assert listing(target.parent) == []
 
 
+def test_a_file_that_cannot_be_closed_after_it_landed_is_whole_all_the_same(
+    target: Path, png: bytes
+) -> None:
+    with Landing(target, token=TASK) as landing:
+        landing.write(png)
+        landing.check()
+        landing.commit(replace=False)
+        # What has been synced is on the disk; only the descriptor is bad.
+        os.close(landing._open.fileno())
+    assert target.read_bytes() == png
+
+
 def test_a_failing_disk_is_reported(
     target: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

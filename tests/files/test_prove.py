@@ -225,6 +225,11 @@ def test_too_few_file_handles_are_a_lack_of_resources(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_the_images_would_take_the_place_of_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "k-1.png").mkdir()
+    assert "is a directory" in refusal("k-{n}.png", tmp_path, count=2)
+
+
 def test_an_error_that_is_its_own_cause_is_no_lack_of_resources() -> None:
     """The chain of causes is followed once around."""
     error = OSError(errno.EIO, "x")
