@@ -160,6 +160,7 @@ class Transport:
         self._trustless: ssl.SSLContext | None = None
         self._guard = threading.Lock()
         self._made: list[httpx.BaseTransport] = []
+        self._proxies: dict[str, tuple[str, str] | None] = {}
 
     def connections(self, url: str, *, fresh: bool = False) -> httpx.BaseTransport:
         """Return this thread's connections for `url`'s kind of address.
@@ -171,9 +172,11 @@ class Transport:
         """
         if self._transport is not None:
             return self._transport
-        secure = url.startswith("https:")
-        # A proxy is never used for this machine itself.
-        proxy = None if is_loopback(url) else proxy_for(url, self._env)
+        origin = "/".join(url.split("/", 3)[:3])
+        if origin not in self._proxies:
+            # A proxy is never used for this machine itself.
+            self._proxies[origin] = None if is_loopback(url) else proxy_for(url, self._env)
+        secure, proxy = url.startswith("https:"), self._proxies[origin]
         name = f"connections_{fresh}_{secure}_{proxy}"
         found: httpx.BaseTransport | None = getattr(self._local, name, None)
         if found is None:
