@@ -20,6 +20,7 @@ _BYTES: Final = 2_000_000
 _LIMIT, _WINDOW = 20, 10.0
 _IN_FLIGHT: Final = 100
 _DRIVER: Final = Path(__file__).with_name("driver.py")
+_FLOOR: Final = Path(__file__).with_name("bare_client.py")
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -75,6 +76,9 @@ def _unlimited(bench: Bench, few: int, many: int, seconds: float) -> Iterator[Fi
     yield Figure(name=f"{name}: wall ÷ floor", value=spent.wall / floor, goal=1.10, basis=wall)
     per_task = spent.cpu / many * 1e3
     yield Figure(name=f"{name}: CPU a task", value=per_task, goal=8.0, unit="ms")
+    floor_cpu = _bare(bench, many, seconds).cpu / many * 1e3
+    basis = f"{floor_cpu:.1f} ms: httpx alone, the same calls, nothing checked or kept"
+    yield Figure(name=f"{name}: CPU ÷ bare httpx", value=per_task / floor_cpu, basis=basis)
     basis = f"and {seen.paying} for the paid calls, each of which has its own"
     kept = seen.connections - seen.paying
     yield Figure(name=f"{name}: connections", value=kept, goal=9, unit="", basis=basis)
@@ -82,6 +86,15 @@ def _unlimited(bench: Bench, few: int, many: int, seconds: float) -> Iterator[Fi
     yield Figure(name="peak memory, batch ÷ bare", value=spent.peak / bare, goal=4.2, basis=peak)
     growth = spent.peak / small.peak
     yield Figure(name=f"peak memory, {many} tasks ÷ {few}", value=growth, goal=1.05)
+
+
+def _bare(bench: Bench, count: int, seconds: float) -> Spent:
+    """Measure the same calls without the program."""
+    with served(Manner(result=str(bench.result(_BYTES)), seconds=seconds)) as service:
+        words = (str(bench.python), str(_FLOOR), str(count), str(seconds))
+        spent = weigh(bench.command(*words, url=service.url), bench.python)
+    _clear(bench)
+    return spent
 
 
 def _made(
@@ -103,6 +116,10 @@ def _made(
     with served(manner) as service:
         spent = weigh(driven(bench, *words, url=service.url, state=state), bench.python)
         seen = service.seen()
+    _clear(bench)
+    return spent, seen
+
+
+def _clear(bench: Bench) -> None:
     for picture in (bench.root / "pictures").iterdir():
         picture.unlink()
-    return spent, seen
