@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 import re
 import secrets
@@ -60,7 +59,11 @@ def unfinished_writes(path: Path) -> list[Path]:
     """Return the temporary files of `write_atomically` for `path` that exist now."""
     target = Path(os.path.realpath(path))
     first = next(_part_names(target.name, _WRITE)).removesuffix(".part")
-    return list(target.parent.glob(f"{glob.escape(first)}*.part"))
+    try:
+        beside = sorted(target.parent.iterdir())
+    except FileNotFoundError:
+        return []
+    return [one for one in beside if one.name.startswith(first) and one.suffix == ".part"]
 
 
 class TemporaryFile:
