@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fluxcli.build.outcome import Spending
 from fluxcli.build.steps import Action
+from fluxcli.errors import Code, FluxError
 from fluxcli.output.json_records import error_record
 from fluxcli.output.text import credits as in_words
 
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
     from fluxcli.build.build_inputs import BuildInputs
     from fluxcli.build.outcome import Outcome
     from fluxcli.build.steps import Plan, PlanStep
-    from fluxcli.events import Event, Finished
+    from fluxcli.events import Event, Failed, Finished
     from fluxcli.output.json_records import Record
     from fluxcli.output.output import Output
 
-_MANY = 20
-"""More steps of one kind and reason than this are shown as one line."""
+MANY: Final = 20
+"""More assets of one kind and reason than this are shown as one line."""
+
+_VALUES: Final = re.compile("`[^`]*`")
 
 _TOTALS: dict[Action, str] = {
     Action.NEW: "new",
@@ -69,12 +73,16 @@ class BuildReporter:
         """Show progress while a build runs; print saved paths to stdout."""
         from fluxcli.events import Failed, Finished
 
+        failures = _Failures(self._output, whole=self._verbose)
         with self._output.progress(count, usual) as progress:
-            for event in progress.through(events):
-                if isinstance(event, Finished):
-                    self._saved(event)
-                elif isinstance(event, Failed):
-                    self._output.problem(event.error, key=event.key)
+            try:
+                for event in progress.through(events):
+                    if isinstance(event, Finished):
+                        self._saved(event)
+                    elif isinstance(event, Failed):
+                        failures.add(event)
+            finally:
+                failures.end()
 
     def summary(self, outcomes: Mapping[str, Outcome]) -> None:
         """Report the result in one line."""
@@ -97,6 +105,33 @@ class BuildReporter:
         picture = event.task.picture
         if not self._output.json and picture is not None and picture.path is not None:
             self._output.answer_path(picture.path)
+
+
+class _Failures:
+    """Prints the errors of assets: of many with one cause, only the first ones, and how many."""
+
+    def __init__(self, output: Output, *, whole: bool) -> None:
+        self._output = output
+        self._whole = whole
+        self._counts: Counter[tuple[Code, str]] = Counter()
+        self._last: dict[tuple[Code, str], FluxError] = {}
+
+    def add(self, event: Failed) -> None:
+        error = event.error
+        kind = (error.code, general(error.message))
+        self._counts[kind] += 1
+        # Each submission of unknown outcome is settled by a command of its own.
+        if self._counts[kind] <= MANY or self._whole or error.code is Code.OUTCOME_UNKNOWN:
+            self._output.problem(error, key=event.key)
+        else:
+            self._last[kind] = error
+
+    def end(self) -> None:
+        """Print how many more errors there were of each kind."""
+        for kind, error in self._last.items():
+            more = f"{self._counts[kind] - MANY} more assets"
+            text = error.message if error.message == kind[1] else kind[1]
+            self._output.problem(FluxError(error.code, text, hint=error.hint), key=more)
 
 
 def plan_text(plan: Plan, *, verbose: bool) -> tuple[str, str]:
@@ -159,26 +194,50 @@ def _counts(outcomes: Mapping[str, Outcome]) -> dict[str, int]:
 
 def _lines(steps: Sequence[PlanStep], *, whole: bool) -> list[str]:
     """Return a line for each step, and one for many steps of one kind and reason."""
-    kinds = Counter((step.action, step.reasons) for step in steps)
     width = max((len(step.name) for step in steps), default=0)
+    if whole or len(steps) <= MANY:
+        return [_line(step, width) for step in steps]
+    kinds = [_kind(step) for step in steps]
+    counts = Counter(kinds)
     lines, done = [], set()
-    for step in steps:
-        kind = (step.action, step.reasons)
-        if whole or kinds[kind] <= _MANY:
+    for step, kind in zip(steps, kinds, strict=True):
+        if counts[kind] <= MANY:
             lines.append(_line(step, width))
         elif kind not in done:
             done.add(kind)
-            same = [one for one in steps if (one.action, one.reasons) == kind]
-            lines.append(_counted(same))
+            same = [one for one, other in zip(steps, kinds, strict=True) if other == kind]
+            lines.append(_counted(kind, same))
     return lines
 
 
-def _counted(steps: Sequence[PlanStep]) -> str:
+class _Kind(NamedTuple):
+    """What steps on one line have in common; values and names in the texts are left out."""
+
+    action: Action
+    reasons: tuple[str, ...]
+    next: str
+
+
+def _kind(step: PlanStep) -> _Kind:
+    next_ = step.next or ""
+    if next_:
+        for text, word in ((step.output, "FILE"), (step.name, "ASSET")):
+            next_ = re.sub(rf"(?<![\w.-]){re.escape(text)}(?![\w.-])", word, next_)
+    return _Kind(step.action, tuple(general(one) for one in step.reasons), next_)
+
+
+def general(text: str) -> str:
+    """Return a text without the values in it, which stand in back-ticks."""
+    return _VALUES.sub("`…`", text) if "`" in text else text
+
+
+def _counted(kind: _Kind, steps: Sequence[PlanStep]) -> str:
     first, last = steps[0], steps[-1]
     total = sum(step.credits for step in steps)
     price = f" ({in_words(total)})" if total else ""
-    next_ = f"; {first.next.replace(first.name, 'ASSET')}" if first.next else ""
-    reasons = "; ".join(first.reasons)
+    next_ = f"; {kind.next}" if kind.next else ""
+    same = all(step.reasons == first.reasons for step in steps)
+    reasons = "; ".join(first.reasons if same else kind.reasons)
     names = f"{first.name} … {last.name}"
     return f"{first.action.sign} {len(steps)} assets  {reasons}{next_}{price}  ({names}; -v lists)"
 

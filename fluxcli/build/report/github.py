@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fluxcli.build.report.result import TROUBLE, WAITING, price
+from fluxcli.build.summary import MANY, general
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,23 @@ def commands(result: BuildResult) -> Iterator[str]:
         location, text = result.located(error)
         hint = f" ({error.hint})" if error.hint else ""
         yield _command("error", location, "fluxcli build", f"{text}{hint}")
+    alike: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in result.outcomes:
-        if outcome.result not in TROUBLE | WAITING:
+        if outcome.result in TROUBLE | WAITING:
+            cause = outcome.error.message if outcome.error else "; ".join(outcome.step.reasons)
+            alike.setdefault((outcome.result, general(cause)), []).append(outcome)
+    for (kind, cause), outcomes in alike.items():
+        level = "error" if kind in TROUBLE else "warning"
+        first = outcomes[0]
+        if len(outcomes) > MANY:
+            # GitHub shows ten annotations of a step; a log has a line for each.
+            title = f"{len(outcomes)} assets"
+            names = f"{first.step.name} … {outcomes[-1].step.name}"
+            yield _command(level, result.location(first), title, f"{kind}: {cause} ({names})")
             continue
-        level = "error" if outcome.result in TROUBLE else "warning"
-        text = f"{outcome.result}: {result.reason(outcome)}"
-        yield _command(level, result.location(outcome), outcome.step.name, text)
+        for outcome in outcomes:
+            text = f"{kind}: {result.reason(outcome)}"
+            yield _command(level, result.location(outcome), outcome.step.name, text)
 
 
 def summary(result: BuildResult) -> str:
