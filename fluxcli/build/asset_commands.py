@@ -85,36 +85,49 @@ def pick(inputs: BuildInputs, call: BuildCall) -> None:
 
 def prune(inputs: BuildInputs, call: BuildCall) -> None:
     """Remove the files of assets that the manifest no longer has."""
+    project, selection = opened(inputs, call)
+    if not selection.whole:
+        raise FluxError(Code.USAGE, "`assets prune` takes no assets: it prunes the whole lock")
+    if project.lock.entries().keys() <= project.manifest.by_name().keys():
+        # Nothing is written, so that a read-only checkout works.
+        inputs.output.note("nothing to prune")
+        if inputs.output.json:
+            inputs.output.record({"pruned": []})
+        return
     with held(inputs, call):
-        project, selection = opened(inputs, call)
-        if not selection.whole:
-            raise FluxError(Code.USAGE, "`assets prune` takes no assets: it prunes the whole lock")
-        plan = project.plan(selection, now=inputs.clock.wall())
-        orphans, paid = maintenance.without_unsaved(
-            plan.only(Action.ORPHAN), project.records.find, now=inputs.clock.wall()
-        )
-        free, kept = maintenance.prunable(orphans, project.manifest)
-        if call.force:
-            free, kept = [*free, *kept], []
-        for step in free:
-            inputs.output.note(f"- {step.name}  {step.output}")
-        for step, unsaved in paid:
-            _warn_of_unsaved(inputs, project.manifest, step, unsaved)
-        for step in kept:
-            inputs.output.warn(f"`{step.output}` was edited by hand and is kept")
-            inputs.output.hint(project.manifest.command("assets prune", "--force"))
-        if free and not call.yes and not inputs.output.confirm(f"remove {len(free)} of these?"):
-            raise FluxError(
-                Code.NO_CONSENT,
-                "nothing was removed",
-                hint=project.manifest.command("assets prune", "--yes"),
-            )
-        removed = maintenance.prune(free, project.manifest, project.lock)
+        pruned, removed = _prune_held(inputs, call)
     if inputs.output.json:
-        inputs.output.record({"pruned": [step.name for step in free]})
+        inputs.output.record({"pruned": pruned})
     else:
         for path in removed:
             inputs.output.answer_path(path)
+
+
+def _prune_held(inputs: BuildInputs, call: BuildCall) -> tuple[list[str], list[Path]]:
+    """Remove orphans after a question; return their names and the files that were removed."""
+    project, selection = opened(inputs, call)
+    plan = project.plan(selection, now=inputs.clock.wall())
+    orphans, paid = maintenance.without_unsaved(
+        plan.only(Action.ORPHAN), project.records.find, now=inputs.clock.wall()
+    )
+    free, kept = maintenance.prunable(orphans, project.manifest)
+    if call.force:
+        free, kept = [*free, *kept], []
+    for step in free:
+        inputs.output.note(f"- {step.name}  {step.output}")
+    for step, unsaved in paid:
+        _warn_of_unsaved(inputs, project.manifest, step, unsaved)
+    for step in kept:
+        inputs.output.warn(f"`{step.output}` was edited by hand and is kept")
+        inputs.output.hint(project.manifest.command("assets prune", "--force"))
+    if free and not call.yes and not inputs.output.confirm(f"remove {len(free)} of these?"):
+        raise FluxError(
+            Code.NO_CONSENT,
+            "nothing was removed",
+            hint=project.manifest.command("assets prune", "--yes"),
+        )
+    removed = maintenance.prune(free, project.manifest, project.lock)
+    return [step.name for step in free], removed
 
 
 def _warn_of_unsaved(

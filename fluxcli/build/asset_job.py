@@ -126,6 +126,8 @@ class AssetJob:
     def _in_build(self, event: Failed) -> Failed:
         """Return a failure whose hint collects the image by the build, which knows its place."""
         error, again = event.error, self._context.manifest.command("build")
+        if error.code is Code.OUTPUT_UNWRITABLE:
+            return replace(event, error=error.hinting(f"make room for it, then {again}"))
         if error.hint is None or error.code is Code.UNACCEPTABLE:
             return event
         return replace(event, error=error.hinting(_DOWNLOAD.sub(again, error.hint)))

@@ -156,11 +156,11 @@ class AssetState:
         return None
 
     def _rivals(self) -> PlanStep:
-        tasks = [one.request.task_id or one.sha256[:12] for one in self.entry.rivals]
+        rivals = sorted(self.entry.rivals, key=lambda one: not self._answers(one.request))
+        tasks = [one.request.task_id or one.sha256[:12] for one in rivals]
         reason = f"two branches made it: {' and '.join(f'`{task}`' for task in tasks)}"
-        return self._step(
-            Action.HELD, reason, next_=self._command("assets pick", self.asset.name, tasks[0])
-        )
+        next_ = self._command("assets pick", self.asset.name, tasks[0])
+        return self._step(Action.HELD, reason, next_=next_)
 
     def _rerolled(self) -> PlanStep:
         pending, made = self.entry.pending, self.entry.made
@@ -229,7 +229,7 @@ class AssetState:
                 Action.HELD,
                 *objections,
                 next_=f"{self._command('build', '--reroll', name)}, "
-                f"{self._command('assets adopt', name)}, or relax `accept`",
+                f"or {self._command('assets adopt', name)}, or relax `accept`",
             )
         if place == self.asset.output == made.output:
             if self.known_as not in {None, name}:
@@ -326,8 +326,8 @@ class AssetState:
     def _keep_or_replace(self) -> str:
         name = self.asset.name
         return (
-            f"{self._command('assets adopt', name)} keeps it, "
-            f"{self._command('build', name, '--force')} replaces it"
+            f"{self._command('assets adopt', name)}  (keeps it), "
+            f"or {self._command('build', name, '--force')}  (replaces it)"
         )
 
     def _command(self, words: str, *arguments: str) -> str:

@@ -42,6 +42,7 @@ def _show_fresh(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
     from fluxcli.build.hashes import FileHashes
     from fluxcli.build.opening import chosen, opened_at_service, reports_for
     from fluxcli.build.outcome import initial_outcomes
+    from fluxcli.build.steps import Action
     from fluxcli.build.summary import build_record, plan_text
 
     with reports_for(inputs, call) as reports:
@@ -63,8 +64,13 @@ def _show_fresh(inputs: BuildInputs, call: BuildCall, cache: CheckCache) -> int:
     if call.is_whole and not inputs.verbose and not is_moved:
         cache.keep(files.found, project.sources(), answer if plan.is_clean else None)
     if call.word == "check" and not plan.is_clean:
-        inputs.output.note("there is work to do")
-        inputs.output.hint(project.manifest.command("build", *call.choice))
+        waiting = next((step.next for step in plan.only(Action.HELD, Action.EDITED)), None)
+        if waiting is None or plan.writes:
+            inputs.output.note("there is work to do")
+            inputs.output.hint(project.manifest.command("build", *call.choice))
+        else:
+            inputs.output.note("only you can decide what to do")
+            inputs.output.hint(waiting)
         return Status.DRIFT
     return Status.DONE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from contextlib import contextmanager
@@ -277,7 +278,7 @@ def read_lock(manifest: Manifest, path: Path) -> dict[str, LockEntry]:
         raise FluxError(
             Code.LOCK_INVALID, f"`{path}` is a link that leads out of the project's folder"
         )
-    entries = store.read(path, manifest.root)
+    entries = store.read(path, manifest.root, manifest=manifest.named)
     check_outputs(manifest, entries, path)
     return entries
 
@@ -313,8 +314,8 @@ def _is_within(folder: Path, path: Path) -> bool:
 
 
 @contextmanager
-def held(manifest: Manifest, lock: Path) -> Iterator[None]:
-    """Lock out every other build with the same lock, by a file beside it.
+def held(manifest: Manifest, lock: Path, *, wait: bool = False) -> Iterator[None]:
+    """Lock out every other build with the same lock, by a file beside it; or `wait` for it.
 
     Raises:
         FluxError: BUSY, naming the process that builds; OUTPUT_UNWRITABLE: the folder cannot be
@@ -329,9 +330,9 @@ def held(manifest: Manifest, lock: Path) -> Iterator[None]:
             if not os.path.lexists(ignored):
                 disk.make_folders(lock.parent)
                 ignored.write_text("*\n", encoding="utf-8")
-        is_ours = mutex.acquire(wait=False)
+        is_ours = mutex.acquire(wait=wait)
     except OSError as error:
-        raise _not_held(manifest, busy, error) from error
+        raise not_held(manifest, busy, error) from error
     if not is_ours:
         holder = mutex.holder()
         who = f"process {holder}" if holder else "another process"
@@ -348,14 +349,15 @@ def held(manifest: Manifest, lock: Path) -> Iterator[None]:
         mutex.release(remove=True)
 
 
-def _not_held(manifest: Manifest, busy: Path, error: OSError) -> FluxError:
+def not_held(manifest: Manifest, busy: Path, error: OSError) -> FluxError:
     """Return the error for a lock that cannot be taken, by what the system refused."""
     reason = f"{reason_of(error)}; nothing was sent, nothing was charged"
-    if error.filename is None:
+    is_full = error.errno in {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+    if error.filename is None and not is_full:
         # It was opened, and then not locked.
         what = f"the file system of `{busy.parent}` cannot lock files"
         hint = "build in a copy on a local disk"
-    elif os.access(busy.parent, os.W_OK) and os.path.lexists(busy):
+    elif not is_full and os.access(busy.parent, os.W_OK) and os.path.lexists(busy):
         what = f"`{busy}`, by which builds wait for each other, cannot be opened"
         hint = f"{join(('rm', str(busy)))}  (once no other user builds here)"
     else:

@@ -8,6 +8,7 @@ is, and a block is added at its end.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,10 +18,10 @@ from fluxcli.build.lock.lock_file import LockFile, write
 from fluxcli.build.manifest.asset_paths import is_inside
 from fluxcli.build.manifest.manifest import parse
 from fluxcli.build.manifest.search import DEFAULT_NAME, resolved_link
-from fluxcli.build.project import held
+from fluxcli.build.project import held, not_held
 from fluxcli.build.steps import locked_request
 from fluxcli.dataclass import dataclass
-from fluxcli.errors import Code, FluxError, reason_of
+from fluxcli.errors import Code, FluxError, Status, reason_of
 from fluxcli.events import Finished
 from fluxcli.filelock import FileLock
 from fluxcli.files.name_template import escaped
@@ -82,8 +83,31 @@ class SaveAs:
                 f"`{DEFAULT_NAME}` has an asset `{name}` already",
                 hint=f"fluxcli assets explain {name}",
             )
-        made._read(made._declared(prompt="-", output=f"{name}-{os.urandom(8).hex()}.png"))
+        manifest = made._read(
+            made._declared(prompt="-", output=f"{name}-{os.urandom(8).hex()}.png")
+        )
+        made._check_lockable(manifest)
         return made
+
+    def _check_lockable(self, manifest: Manifest) -> None:
+        """Check, before anything is paid for, what declaring needs: the lock and its folder.
+
+        Raises:
+            FluxError: OUTPUT_UNWRITABLE or LOCK_INVALID.
+        """
+        LockFile.open(manifest.lock)
+        busy = self._busy()
+        try:
+            with FileLock(busy) as mutex:
+                mutex.release(remove=True)
+        except OSError as error:
+            raise not_held(manifest, busy, error) from error
+        with _unless_busy(), held(manifest, manifest.lock):
+            pass
+
+    def _busy(self) -> Path:
+        """Return the file by which the runs that change the manifest wait for each other."""
+        return self.path.with_name(f".{self.path.name}.busy")
 
     def following(self, events: Iterable[Event | None]) -> Iterator[Event | None]:
         """Pass a run's events on, and declare the image once it is on the disk."""
@@ -96,19 +120,27 @@ class SaveAs:
         """Add the asset to the manifest, and what was made to its lock.
 
         Raises:
-            FluxError: the manifest or the lock cannot be written.
+            FluxError: the manifest or the lock cannot be written, with status 1: the image is
+                paid for and saved.
         """
         picture = task.picture
         if picture is None or picture.path is None:
             return
-        lock = self.path.with_name(f".{self.path.name}.busy")
-        with FileLock(lock) as mutex:
+        try:
+            self._declare(task, picture)
+        except FluxError as error:
+            raise _undeclared(error.code, error.message, error.hint, picture.path) from error
+        except OSError as error:
+            raise _undeclared(Code.DISK, reason_of(error), None, picture.path) from error
+        self.note(f"declared as `{self.name}` in `{self.path}`")
+
+    def _declare(self, task: Task, picture: Picture) -> None:
+        with FileLock(self._busy()) as mutex:
             try:
                 # Another run may have declared something since this one began.
                 replace(self, text=_text(self.path)).write(task, picture)
             finally:
                 mutex.release(remove=True)
-        self.note(f"declared as `{self.name}` in `{self.path}`")
 
     def write(self, task: Task, picture: Picture) -> None:
         """Add the asset to the text that was just read."""
@@ -117,7 +149,7 @@ class SaveAs:
         if self.path.exists() and self.name in parse(self.text, self.path).by_name():
             raise FluxError(
                 Code.WOULD_OVERWRITE,
-                f"`{self.name}` was declared meanwhile; the image is saved as `{picture.path}`",
+                f"another run has declared `{self.name}`",
                 hint=f"fluxcli assets explain {self.name}",
             )
         block = self._block(task, picture.path)
@@ -127,13 +159,14 @@ class SaveAs:
         )
         manifest = replace(manifest, sandbox=is_apart)
         asset = manifest.by_name()[self.name]
-        write(self.path, self._with(block).encode())
-        with held(manifest, manifest.lock):
+        with held(manifest, manifest.lock, wait=True):
+            lock = LockFile.open(manifest.lock)
+            write(self.path, self._with(block).encode())
             if is_apart:
                 # As `build` does with a sandbox's images.
                 disk.make_folders(manifest.place(asset).parent)
                 write(manifest.place(asset), picture.path.read_bytes())
-            LockFile.open(manifest.lock).record({self.name: self._entry(asset, task, picture)})
+            lock.record({self.name: self._entry(asset, task, picture)})
 
     def _block(self, task: Task, path: Path) -> str:
         """Return the asset's block, with every field that the defaults do not give."""
@@ -175,6 +208,28 @@ class SaveAs:
 
     def _read(self, block: str) -> Manifest:
         return parse(self._with(block), self.path)
+
+
+@contextmanager
+def _unless_busy() -> Iterator[None]:
+    """Let a build that runs now be no error: it is waited for when it matters."""
+    try:
+        yield
+    except FluxError as error:
+        if error.code is not Code.BUSY:
+            raise
+
+
+def _undeclared(code: Code, message: str, hint: str | None, path: Path) -> FluxError:
+    """Return the error for an image that is paid for and saved, and not in the manifest."""
+    reason = message.removesuffix("; nothing was sent, nothing was charged")
+    again = "run the same command again: it declares the image at no cost"
+    return FluxError(
+        code,
+        f"the image is saved as `{path}`, but not declared: {reason}",
+        hint=f"{hint}; then {again}" if hint else again,
+        status=Status.FAILURE,
+    )
 
 
 def _text(path: Path) -> str:

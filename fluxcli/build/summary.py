@@ -54,6 +54,9 @@ _RESULTS: dict[str, str] = {
 }
 
 
+_UNTOUCHED: Final = frozenset({"kept", "edited", "held", "orphan"})
+
+
 class BuildReporter:
     """Prints a build. `sandbox`: the service is a sandbox, so that nothing is charged."""
 
@@ -61,6 +64,7 @@ class BuildReporter:
         self._output = output
         self.sandbox = sandbox
         self._verbose = verbose
+        self._is_planned = False
 
     def intentions(self, plan: Plan) -> None:
         """Print the plan to stderr."""
@@ -68,6 +72,7 @@ class BuildReporter:
         for line in _lines(todo, whole=self._verbose):
             self._output.note(line)
         self._output.note(_totals(plan))
+        self._is_planned = True
 
     def follow(self, events: Iterable[Event | None], *, count: int, usual: float | None) -> None:
         """Show progress while a build runs; print saved paths to stdout."""
@@ -94,7 +99,10 @@ class BuildReporter:
         price = f"; {spending}" if spending.charged or spending.unknown else ""
         if price and self.sandbox:
             price += " (sandbox: nothing was charged)"
-        self._output.note((", ".join(parts) or "nothing to do") + price)
+        untouched = all(counts[result] == 0 for result in _RESULTS.keys() - _UNTOUCHED)
+        if not (untouched and self._is_planned):
+            # Without work, the totals of the plan are the result.
+            self._output.note((", ".join(parts) or "no assets") + price)
 
     def document(self, outcomes: Mapping[str, Outcome], estimate: float) -> None:
         """With `--json`, write everything as one document."""

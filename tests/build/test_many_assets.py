@@ -65,3 +65,14 @@ def test_every_submission_of_unknown_outcome_is_named(world: World) -> None:
     assert ran.err.count("--settle TASKID") == COUNT
     held = world.run("build", "--plan")
     assert held.out.decode().count("--settle TASKID") == COUNT
+
+
+def test_the_result_of_a_build_without_work_is_the_plans_totals(world: World) -> None:
+    (world.cwd / "assets.toml").write_text("version = 1\n[assets.a]\nprompt = 'A'\n")
+    assert world.run("build", "--yes").status == 0
+    assert world.run("build", "--yes").err == "1 up to date\n"
+    (world.cwd / ".sandbox" / "a.jpg").write_text("retouched")
+    ran = world.run("build", "--yes")
+    assert (ran.status, ran.err.count("1 edited by hand")) == (10, 1)
+    checked = world.run("build", "--check")
+    assert "only you can decide what to do\nhint: fluxcli assets adopt a --sandbox" in checked.err

@@ -28,14 +28,18 @@ _LARGEST: Final = 256 << 20
 _OPEN: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def read(path: Path, root: Path | None = None) -> dict[str, LockEntry]:
+def read(path: Path, root: Path | None = None, *, manifest: str = "") -> dict[str, LockEntry]:
     """Read the lock at `path`; one that does not exist is empty. Outputs are below `root`.
+
+    `manifest` is how commands name the manifest, if they do.
 
     Raises:
         FluxError: LOCK_INVALID: it cannot be read in full, or names a forbidden path.
     """
     data = read_bytes(path)
-    return {} if data is None else _single(text.parse(data, path), root or path.parent)
+    if data is None:
+        return {}
+    return _single(text.parse(data, path, manifest=manifest), root or path.parent)
 
 
 def read_bytes(path: Path) -> bytes | None:

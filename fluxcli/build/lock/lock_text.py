@@ -19,6 +19,7 @@ from fluxcli.build.lock.fingerprint import scheme_of
 from fluxcli.build.lock.output_names import problem_with
 from fluxcli.clock import timestamp
 from fluxcli.errors import Code, FluxError
+from fluxcli.system.shell_syntax import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,10 +74,13 @@ def joined(lines: Mapping[str, str]) -> str:
     return HEADER + "".join(lines[name] for name in sorted(lines))
 
 
-def parse(data: bytes, path: Path, *, conflicts: bool = False) -> dict[str, list[LockEntry]]:
+def parse(
+    data: bytes, path: Path, *, conflicts: bool = False, manifest: str = ""
+) -> dict[str, list[LockEntry]]:
     """Read the bytes of the lock at `path`: the entries of each asset, as many as it has lines.
 
     With `conflicts`, the markers of a merge conflict are skipped, so that both sides count.
+    `manifest` is how commands name the manifest, if they do.
 
     Raises:
         FluxError: LOCK_INVALID: a merge conflict, no lock, a later version, a damaged line.
@@ -89,7 +93,7 @@ def parse(data: bytes, path: Path, *, conflicts: bool = False) -> dict[str, list
         raise FluxError(
             Code.LOCK_INVALID,
             f"`{path}:{number}`: git left a merge conflict here; nothing was sent",
-            hint=f"fluxcli assets merge {path.name}",
+            hint=join(("fluxcli", "assets", "merge", *([manifest] if manifest else []), str(path))),
         )
     found: dict[str, list[LockEntry]] = {}
     reader = _LineReader(path)
