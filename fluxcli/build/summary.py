@@ -78,7 +78,7 @@ class BuildReporter:
         """Show progress while a build runs; print saved paths to stdout."""
         from fluxcli.events import Failed, Finished
 
-        failures = _Failures(self._output, whole=self._verbose)
+        failures = _FailureCounts(self._output, whole=self._verbose)
         with self._output.progress(count, usual) as progress:
             try:
                 for event in progress.through(events):
@@ -115,7 +115,7 @@ class BuildReporter:
             self._output.answer_path(picture.path)
 
 
-class _Failures:
+class _FailureCounts:
     """Prints the errors of assets: of many with one cause, only the first ones, and how many."""
 
     def __init__(self, output: Output, *, whole: bool) -> None:
@@ -218,7 +218,7 @@ def _lines(steps: Sequence[PlanStep], *, whole: bool) -> list[str]:
     return lines
 
 
-class _Kind(NamedTuple):
+class _StepKind(NamedTuple):
     """What steps on one line have in common; values and names in the texts are left out."""
 
     action: Action
@@ -226,12 +226,12 @@ class _Kind(NamedTuple):
     next: str
 
 
-def _kind(step: PlanStep) -> _Kind:
+def _kind(step: PlanStep) -> _StepKind:
     next_ = step.next or ""
     if next_:
         for text, word in ((step.output, "FILE"), (step.name, "ASSET")):
             next_ = re.sub(rf"(?<![\w.-]){re.escape(text)}(?![\w.-])", word, next_)
-    return _Kind(step.action, tuple(general(one) for one in step.reasons), next_)
+    return _StepKind(step.action, tuple(general(one) for one in step.reasons), next_)
 
 
 def general(text: str) -> str:
@@ -239,7 +239,7 @@ def general(text: str) -> str:
     return _VALUES.sub("`…`", text) if "`" in text else text
 
 
-def _counted(kind: _Kind, steps: Sequence[PlanStep]) -> str:
+def _counted(kind: _StepKind, steps: Sequence[PlanStep]) -> str:
     first, last = steps[0], steps[-1]
     total = sum(step.credits for step in steps)
     price = f" ({in_words(total)})" if total else ""
