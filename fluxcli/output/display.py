@@ -67,6 +67,7 @@ class Display:
         self._reported = ""
         self._live: Live | None = None
         self._rows: Sequence[Text] = ()
+        self._skipped = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -87,13 +88,17 @@ class Display:
             self._live.start()
             self._write_status(self._status.begin)
 
-    def show(self, rows: Sequence[Text]) -> None:
-        """Replace the rows by `rows`, which fit `size`."""
+    def show(self, rows: Sequence[Text]) -> bool:
+        """Replace the rows by `rows`, which fit `size`; return whether they were drawn."""
         with self._lock:
+            if self._skipped:
+                self._skipped = False
+                return False
             if self._live is not None:
                 self._follow_size()
                 self._rows = rows
                 self._live.update(Group(*rows), refresh=True)
+            return True
 
     def report(self, done: int, total: int, *, failed: bool) -> None:
         """Show progress outside the text too, where the terminal can."""
@@ -127,8 +132,11 @@ class Display:
             self._live, self._rows = None, ()
 
     @contextlib.contextmanager
-    def cleared(self) -> Iterator[None]:
-        """Clear the rows and show the cursor while something else writes to the terminal."""
+    def cleared(self, *, redraw: bool = True) -> Iterator[None]:
+        """Clear the rows and show the cursor while something else writes to the terminal.
+
+        Without `redraw` they come back only with the frame after the next one.
+        """
         with self._lock:
             if self._live is None:
                 yield
@@ -139,7 +147,9 @@ class Display:
                 yield
             finally:
                 self.open()
-                self.show(rows)
+                if redraw:
+                    self.show(rows)
+                self._skipped = not redraw
 
     def restore(self) -> None:
         """Clear the rows for good, from a signal's handler: the process is ending."""

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 from fluxcli.errors import Code, FluxError, ProblemsError, reason_of
 from fluxcli.output import prompts as questions
 from fluxcli.output.redaction import Redactor
-from fluxcli.output.stream import Stream
+from fluxcli.output.stream import Stream, handle_of
 from fluxcli.output.style import ColorMode, Marks, Style, in_ci, is_colored
 from fluxcli.output.text import aligned, visible, with_flag
 from fluxcli.prices_and_limits import CREDITS
+from fluxcli.system.console import claim
 from fluxcli.system.shell_syntax import END_OF_INPUT
 
 if TYPE_CHECKING:
@@ -253,9 +254,8 @@ class Output:
     ) -> Progress:
         """Return what shows a run of `count` images (None: not known) on its way.
 
-        `usual_seconds` is how long one usually takes. What is shown depends on stderr: a live
-        display, plain lines, or with `-q` warnings only. `brief`: nothing that stays, neither
-        plain lines nor a summary.
+        `usual_seconds` is how long one usually takes. On stderr, it is a live display, plain lines
+        where that cannot be drawn, or with `-q` warnings. `brief`: nothing that stays.
         """
         from fluxcli.output.progress_lines import Lines, Progress, ProgressRun, WarningsOnly
 
@@ -272,13 +272,14 @@ class Output:
         )
         if self._quiet or (brief and not self._is_live):
             return WarningsOnly(run)
-        if not self._is_live:
+        release = claim(self._err.handle, handle_of(self._stdin)) if self._is_live else None
+        if release is None:
             return Lines(run)
-        from fluxcli.output.display import Display
-        from fluxcli.output.progress_live import Live
+        from fluxcli.output.progress_live import on_terminal
 
-        self._display = Display(self._err, self._size, self._env, colored=self._style.colored)
-        return Live(run, self._display)
+        live = on_terminal(run, self._err, self._env, release)
+        self._display = live.display
+        return live
 
     def ring(self) -> None:
         """Ring the bell of the terminal behind stderr, if the user wants that."""
@@ -349,14 +350,14 @@ class Output:
 
     def restore_terminal(self) -> None:
         """Clear the live display at once, in a signal handler: the process is ending."""
-        if self._query:
-            self._query.restore()
-        if self._display:
-            self._display.restore()
+        for shown in (self._query, self._display):
+            if shown is not None:
+                shown.restore()
 
-    def _cleared(self) -> AbstractContextManager[None]:
+    def _cleared(self, *, redraw: bool = True) -> AbstractContextManager[None]:
         """Clear the display, if there is one, while something else writes to the terminal."""
-        return contextlib.nullcontext() if self._display is None else self._display.cleared()
+        shown = self._display
+        return contextlib.nullcontext() if shown is None else shown.cleared(redraw=redraw)
 
     def _hint(self, text: str) -> None:
         self._print(self._style("hint:", "cyan") + " " + visible(text))
@@ -386,8 +387,10 @@ class Output:
 
     @contextlib.contextmanager
     def _answering(self, code: Code = Code.STDOUT_UNWRITABLE) -> Iterator[None]:
-        """Give the terminal to stdout if it is one, and translate what can go wrong there."""
-        with self._cleared() if self._out.is_terminal else contextlib.nullcontext():
+        """Give the terminal to stdout, or to a pipe's reader; translate what can go wrong."""
+        terminal = self._out.is_terminal
+        shared = terminal or self._out.is_pipe
+        with self._cleared(redraw=terminal) if shared else contextlib.nullcontext():
             try:
                 yield
             except BrokenPipeError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, Self
 
-from fluxcli.output.display import handling_stop
+from fluxcli.output.display import Display, handling_stop
 from fluxcli.output.progress_lines import ProgressReporter, ProgressRun
 from fluxcli.output.progress_rows import RowLayout
 from fluxcli.output.progress_state import BAD, DONE, Stage
@@ -17,19 +17,32 @@ from fluxcli.output.style import Marks
 from fluxcli.output.text import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from fluxcli.events import Event
-    from fluxcli.output.display import Display
+    from fluxcli.output.stream import Stream
 
 _FRAME: Final = 0.25
 """Seconds between two frames, at least: faster is not seen, and costs."""
 
 
+def on_terminal(
+    run: ProgressRun, channel: Stream, env: Mapping[str, str], release: Callable[[], None]
+) -> Live:
+    """Return a live display on a terminal; `release` is called when it has ended."""
+    display = Display(channel, lambda: channel.size(env), env, colored=run.style.colored)
+    return Live(run, display, release)
+
+
 class Live(ProgressReporter):
     """A live display: redrawn when something changed or a second passed."""
 
-    def __init__(self, run: ProgressRun, display: Display) -> None:
+    def __init__(
+        self, run: ProgressRun, display: Display, release: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(run)
-        self._display = display
+        self.display = display
+        self._release = release
         marks = Marks.choose(display.channel.can_show)
         self._layout = RowLayout(marks=marks, shown=display.channel.shown, usual=run.usual)
         self._next_frame = self._began
@@ -38,9 +51,10 @@ class Live(ProgressReporter):
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._display.open()
-        self._open.callback(self._display.close)
-        self._open.enter_context(handling_stop(self._display.suspended))
+        self._open.callback(self._release)
+        self.display.open()
+        self._open.callback(self.display.close)
+        self._open.enter_context(handling_stop(self.display.suspended))
         return self
 
     def see(self, event: Event) -> None:
@@ -58,15 +72,15 @@ class Live(ProgressReporter):
         if now < self._next_frame or not (self._stale or second != self._second):
             return
         self._next_frame = now + _FRAME
-        self._second, self._stale = second, False
+        self._second = second
         self._report()
-        self._display.show(
+        self._stale = not self.display.show(
             self._layout.rows(
                 self._state,
                 count=self._run.count,
                 elapsed=now - self._began,
                 now=now,
-                size=self._display.size,
+                size=self.display.size,
             )
         )
 
@@ -74,7 +88,7 @@ class Live(ProgressReporter):
         state = self._state
         over = sum(row.is_over for row in state.rows.values())
         total = state.total(self._run.count)
-        self._display.report(over, total, failed=bool(state.count(*BAD)))
+        self.display.report(over, total, failed=bool(state.count(*BAD)))
 
     def close(self) -> None:
         """Clear the display; one line is the summary."""

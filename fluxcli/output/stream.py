@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from fluxcli.output.text import visible
@@ -41,6 +42,15 @@ class Stream:
         return self.is_open and self._stream is not None and self._stream.isatty()
 
     @property
+    def is_pipe(self) -> bool:
+        """Whether another program reads this."""
+        handle = self.handle
+        try:
+            return handle is not None and stat.S_ISFIFO(os.fstat(handle).st_mode)
+        except OSError:
+            return False
+
+    @property
     def draws(self) -> bool:
         """Whether this is a terminal that understands escape sequences."""
         return self.is_terminal and understands_escapes(self.handle)
@@ -48,9 +58,7 @@ class Stream:
     @property
     def handle(self) -> int | None:
         """The stream's file descriptor, if it has one."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            return self._stream.fileno() if self._stream is not None else None
-        return None
+        return handle_of(self._stream)
 
     def size(self, env: Mapping[str, str]) -> tuple[int, int]:
         """Return the terminal's columns and lines; `COLUMNS` and `LINES` may narrow them."""
@@ -115,6 +123,13 @@ class Stream:
             self._stream.flush()
             buffer.write(data)
         self._stream.flush()
+
+
+def handle_of(stream: TextIO | None) -> int | None:
+    """Return the file descriptor of a stream, if it has one."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return stream.fileno() if stream is not None else None
+    return None
 
 
 def _narrowed(actual: int, limit: str | None) -> int:
