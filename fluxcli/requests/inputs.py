@@ -267,4 +267,16 @@ def _earlier(name: str, environment: RequestEnvironment) -> Source:
 
 def _no_image(task: Task) -> FluxError:
     named = task.task_id or task.ref
+    if task.state is State.UNKNOWN:
+        return FluxError(
+            Code.INPUT_UNREADABLE,
+            f"it is not known whether submission `{named}` was accepted, so it has no image yet",
+            hint=f"fluxcli status {named}",
+        )
+    if task.state in {State.REFUSED, State.FAILED} and task.error_code != Code.EXPIRED:
+        return FluxError(
+            Code.INPUT_UNREADABLE,
+            f"task `{named}` has no image: {task.error_message or 'it failed'}",
+            hint=f"fluxcli status {named}",
+        )
     return FluxError(Code.EXPIRED, f"the image of task `{named}` is no longer available")

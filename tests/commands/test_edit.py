@@ -303,6 +303,27 @@ class TestAnInputThatIsStillMade:
         assert (ran.status, ran.code, spent(box)) == (8, "generation_failed", 0)
         assert "the input, task" in ran.record["error"]["message"]
 
+    @pytest.mark.parametrize(
+        ("fault", "words"),
+        [
+            ("submit:402", "has no image"),
+            ("submit:failed", "has no image"),
+            ("submit:reset", "it is not known whether"),
+        ],
+    )
+    def test_what_became_no_image_says_why(self, box: World, fault: str, words: str) -> None:
+        box.run("generate", "a fox", env={"FLUXCLI_SANDBOX_FAULTS": fault})
+        ref = box.run("status", "--json", "--offline").record["ref"]
+        before = spent(box)
+        ran = box.run("edit", f"@{ref}", "night")
+        assert (ran.status, spent(box)) == (2, before)
+        assert words in ran.err
+        assert "hint: fluxcli status " in ran.err
+
+    def test_the_plan_needs_no_image(self, box: World, named: str) -> None:
+        ran = box.run("edit", named, "night", "--dry-run", "--json")
+        assert (ran.status, spent(box)) == (0, 5)
+
     def test_a_refused_key_ends_the_waiting(self, box: World, named: str) -> None:
         faults = {"FLUXCLI_SANDBOX_FAULTS": "poll:401"}
         assert box.run("edit", named, "night", env=faults).status == 3

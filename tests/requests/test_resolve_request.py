@@ -134,7 +134,7 @@ class TestInputs:
         resolved = taken(tmp_path, mode="edit", image="@e730", find=task(State.FAILED))
         with pytest.raises(FluxError) as caught:
             selected(resolved, {})
-        assert caught.value.code is Code.EXPIRED
+        assert caught.value.code is Code.INPUT_UNREADABLE
         assert selected(resolved, {1: task(State.RUNNING)}).unpaid == 0
 
 

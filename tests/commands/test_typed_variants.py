@@ -1,4 +1,4 @@
-"""Neighbours of faults that were once found: one command in other words, judged by charges."""
+"""One command in other words, and in another order: judged by charges."""
 
 from __future__ import annotations
 
