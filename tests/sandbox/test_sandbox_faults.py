@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fluxcli.sandbox import faults
 from fluxcli.sandbox.faults import Fault, parse, parse_all
 from tests.sandbox import sandbox_client as urls
 from tests.sandbox.sandbox_client import AS_JSON, SandboxClient, faulty, multipart, new_client
@@ -74,6 +75,12 @@ def test_every_kind_is_accepted_at_its_places() -> None:
     for place in PLACES:
         for word in [*EVERYWHERE, *ONLY.get(place, [])]:
             assert parse(f"{place}:{word}").kind == word
+
+
+def test_the_table_of_faults_has_every_kind() -> None:
+    table = set(re.findall(r"[\w-]+", faults.__doc__ or ""))
+    kinds = {kind for place in PLACES for kind in faults.faults_at(place)}
+    assert {kind for kind in kinds if not kind.startswith("http")} <= table
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from fluxcli.build.manifest.asset import Accept, Asset, EditSource, Manifest
 from fluxcli.build.manifest.example import example
 from fluxcli.build.manifest.manifest import parse, read
+from fluxcli.build.manifest.manifest_fields import ASSET, REQUEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,25 @@ def test_an_image_has_the_defaults_of_generate(folder: Path) -> None:
     )
     assert (request.output_format, request.safety_tolerance) == ("jpeg", 2)
     assert (asset.output, asset.rev, asset.frozen, asset.tags) == ("a.jpg", 1, False, ())
+
+
+@pytest.mark.parametrize("entry", [name for name in ASSET if name not in REQUEST])
+def test_every_entry_of_an_asset_changes_what_it_resolves_to(folder: Path, entry: str) -> None:
+    """An entry that the checker accepts and nothing reads would be ignored without a word."""
+    examples = {
+        "prompt": "prompt='y'",
+        "prompt_file": "prompt_file='y.txt'",
+        "edit": "edit='in.png'",
+        "output": "output='b.jpg'",
+        "tags": "tags=['x']",
+        "rev": "rev=2",
+        "frozen": "frozen=true",
+    }
+    (folder / "in.png").write_bytes(PNG)
+    (folder / "y.txt").write_text("y")
+    prompt = "" if entry in {"prompt", "prompt_file"} else "prompt='x'\n"
+    changed = only(folder, f"[assets.a]\n{prompt}{examples[entry]}")
+    assert changed != only(folder, "[assets.a]\nprompt='x'")
 
 
 def test_defaults_hold_for_every_asset_that_does_not_set_them(folder: Path) -> None:
