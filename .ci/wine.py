@@ -42,12 +42,12 @@ TRY_OUTPUTS = """
 import sys
 from fluxcli.cli import main
 from fluxcli.context import Context
-for number, output in enumerate(sys.argv[1:]):
+for number, output in enumerate(sys.argv[2:]):
     if number:
         sys.stderr.write("\f")
     context = Context.of_process()
     status = main(["generate", "a fox", "-o", output], context)
-    assert status == 2, (output, status)
+    assert status == int(sys.argv[1]), (output, status)
 """
 
 
@@ -118,11 +118,11 @@ class Machine:
         print(f"   {time.monotonic() - began:4.1f} s  fluxcli {' '.join(words)}", flush=True)
         return out.decode(errors="replace")
 
-    def refused_outputs(self, outputs: list[str]) -> dict[str, str]:
-        """Try outputs in one process, which must all have status 2; return what was printed."""
+    def outputs(self, outputs: list[str], *, status: int) -> dict[str, str]:
+        """Try outputs in one process, which must all have one status; return what was printed."""
         command = [wine(), str(self.folder / "python" / "python.exe"), "-c", TRY_OUTPUTS]
         ran = subprocess.run(
-            [*command, *outputs],
+            [*command, str(status), *outputs],
             cwd=self.work,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -231,20 +231,47 @@ def images(machine: Machine) -> None:
 
 
 def names(machine: Machine) -> None:
-    """Names that Windows cannot hold are refused before anything is paid."""
+    """Names that Windows cannot hold are refused before anything is paid; others are not."""
     before = machine.credits()
     refused = {
         "con.png": "reserved name",
+        "nul.txt.png": "reserved name",
+        "AUX": "reserved name",
+        "sub\\Com1.png": "reserved name",
+        "lpt9 .png": "reserved name",
+        "conin$.png": "reserved name",
         "a:b.png": "without a folder",
+        "a<b.png": "does not allow",
+        "a|b\\x.png": "does not allow",
+        'a"b.png': "does not allow",
+        "sub/a*.png": "does not allow",
+        "x.png.": "ends in a dot",
+        "blank \\x.png": "ends in a dot or a blank",
         "q?.png": "does not allow",
         "dot.\\x.png": "ends in a dot",
         "Y:\\x.png": "does not exist",
+        "Y:/x.png": "does not exist",
         "\\\\.\\NUL": "is a device",
+        "\\\\?\\C:\\con.png": "reserved name",
+        "\\\\nohost\\share\\x.png": "",
+        f"{'long' * 70}.png": "",
     }
-    printed = machine.refused_outputs(list(refused))
-    for output, reason in refused.items():
-        check(reason in printed[output], f"{output}: {printed[output]}")
+    printed = machine.outputs(list(refused), status=2)
+    wrong = {
+        output: printed[output] for output, why in refused.items() if why not in printed[output]
+    }
+    check(not wrong, wrong)
     check(machine.credits() == before, "a refused name was paid for")
+    allowed = {
+        "C:/flux/one.png": "drive_c/flux/one.png",
+        "\\\\?\\C:\\flux\\two.png": "drive_c/flux/two.png",
+        "C:\\flux\\console.png": "drive_c/flux/console.png",
+        "Z:" + str(machine.work).replace("/", "\\") + "\\com.png": "",
+    }
+    machine.outputs(list(allowed), status=0)
+    prefix = Path(machine.env["WINEPREFIX"])
+    missing = [name for name, place in allowed.items() if not (prefix / place).exists()]
+    check(not missing, missing)
 
 
 def build(machine: Machine) -> None:

@@ -7,13 +7,16 @@ ordinary environment makes the image at no second charge.
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import fluxcli
 from tests.reliability.fault_server import FaultServer
 from tests.reliability.figures import Figure
 from tests.reliability.pictures import png
@@ -42,6 +45,9 @@ class Environment:
     options: tuple[str, ...] = ()
     after: str = ""
     lacks: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+    """A command that starts the shell: with other rights, or in a mount namespace."""
+    needs_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "edit": ("edit", "in.png", "a fox", "-o", "fox.png"),
     "dry run": ("generate", "a fox", "-o", "fox.png", "--dry-run"),
     "sandbox": ("generate", "a fox", "-o", "fox.png", "--sandbox"),
+    "stdout": ("generate", "a fox", "-o", "-"),
     "status": ("status",),
     "download": ("download", "--unsaved"),
     "credits": ("credits",),
@@ -90,6 +97,36 @@ IMAGES: Final = {"generate": ("fox.png",), "edit": ("fox.png",), "build": ("hero
 def _limit(flag: str, *values: int) -> Iterator[Environment]:
     for value in values:
         yield Environment(f"ulimit -{flag} {value}", before=f"ulimit -{flag} {value}")
+
+
+_NOBODY: Final = 65534
+_AS_NOBODY: Final = tuple(f"setpriv --reuid {_NOBODY} --regid {_NOBODY} --clear-groups".split())
+_MOUNTS: Final = ("unshare", "--mount")
+
+
+def _by_nobody(name: str, before: str = "", **variables: str) -> Environment:
+    """Return an environment of a user without rights, who owns the working folder alone."""
+    return Environment(name, before, variables, prefix=_AS_NOBODY, needs_root=True)
+
+
+def _small(name: str, size: int, before: str, **variables: str) -> Environment:
+    """Return an environment with a disk of `size` KB, named `small`, for one purpose."""
+    mount = f"mkdir small; mount -t tmpfs -o size={size}k none small; {before}"
+    return Environment(
+        f"{name} on {size} KB",
+        mount,
+        variables,
+        lacks=("fox.png",),
+        prefix=_MOUNTS,
+        needs_root=True,
+    )
+
+
+def _small_disks() -> Iterator[Environment]:
+    for size in (4, 16, 64, 128, 256, 1024, 3000, 4096):
+        yield _small("state", size, 'export FLUXCLI_STATE_DIR="$PWD/small/state"')
+        yield _small("output", size, "cp assets.toml many.toml in.png small; cd small")
+        yield _small("temporary folder", size, 'export TMPDIR="$PWD/small"')
 
 
 ENVIRONMENTS: Final[tuple[Environment, ...]] = (
@@ -166,6 +203,20 @@ ENVIRONMENTS: Final[tuple[Environment, ...]] = (
         variables={"XDG_STATE_HOME": "a", "XDG_CONFIG_HOME": "b", "XDG_CACHE_HOME": "c"},
     ),
     Environment("env -i", before="export -n PATH HOME LANG; unset PATH HOME LANG"),
+    _by_nobody("another user"),
+    _by_nobody("another user, HOME=/", HOME="/"),
+    _by_nobody("another user, HOME=/root", HOME="/root"),
+    _by_nobody("another user's config", FLUXCLI_CONFIG="/etc/shadow"),
+    _by_nobody(
+        "another user's key file", "unset FLUXCLI_API_KEY", FLUXCLI_API_KEY_FILE="/etc/shadow"
+    ),
+    _by_nobody("another user's state", FLUXCLI_STATE_DIR="/etc/fluxcli"),
+    _by_nobody("cwd unreadable", "chmod 333 ."),
+    _by_nobody("cwd not to be written to", "chmod 555 ."),
+    *(_by_nobody(f"ulimit -u {most}", f"ulimit -u {most}") for most in (1, 2, 3, 4, 6, 12)),
+    Environment("no /dev/shm", "umount -l /dev/shm", prefix=_MOUNTS, needs_root=True),
+    Environment("no /proc", "umount -l /proc", prefix=_MOUNTS, needs_root=True),
+    *_small_disks(),
 )
 
 
@@ -177,6 +228,10 @@ def run(environment: Environment, command: str, root: Path) -> Cell:
     (cwd / "assets.toml").write_text(MANIFEST)
     (cwd / "many.toml").write_text(MANY)
     (cwd / "in.png").write_bytes(png("in"))
+    if environment.prefix == _AS_NOBODY:
+        root.chmod(0o755)
+        for path in (cwd, home, *cwd.iterdir()):
+            os.chown(path, _NOBODY, _NOBODY)
     with FaultServer() as server:
         plain = {
             "PATH": os.environ["PATH"],
@@ -214,10 +269,13 @@ def run(environment: Environment, command: str, root: Path) -> Cell:
 def _started(
     environment: Environment, words: tuple[str, ...], cwd: Path, env: dict[str, str]
 ) -> tuple[int, str, str]:
-    python = Path(sys.executable)
-    line = f'{environment.before or ":"}; "$PYTHON" "$@" {environment.after}'
-    env = env | {"PYTHON": str(python)}
-    arguments = ["bash", "-c", line, "bash", *environment.options, "-m", "fluxcli", *words]
+    python, path = _interpreter(environment.prefix)
+    # A shell of its own would be a process more for a user who may have one only.
+    begin = "" if "|" in environment.after else "exec"
+    line = f'{environment.before or ":"}; {begin} "$PYTHON" "$@" {environment.after}'
+    env = env | {"PYTHON": python} | ({"PYTHONPATH": path} if path else {})
+    shell = [*environment.prefix, "bash", "-c", line, "bash"]
+    arguments = [*shell, *environment.options, "-m", "fluxcli", *words]
     try:
         ran = subprocess.run(
             arguments,
@@ -231,6 +289,17 @@ def _started(
     except subprocess.TimeoutExpired as error:
         return -1, str(error.stdout), str(error.stderr)
     return ran.returncode, ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace")
+
+
+@functools.cache
+def _interpreter(prefix: tuple[str, ...]) -> tuple[str, str]:
+    """Return an interpreter that the user of `prefix` may run, and its `PYTHONPATH`."""
+    trial = [*prefix, "bash", "-c", 'exec "$0" -c ""', sys.executable]
+    own = subprocess.run(trial, capture_output=True, check=False)
+    if own.returncode == 0:
+        return sys.executable, ""
+    root = str(Path(fluxcli.__file__).parents[1])
+    return "/usr/bin/python3", os.pathsep.join([root, sysconfig.get_path("purelib")])
 
 
 def _wrong(status: int, charges: int, out: str, err: str) -> Iterator[str]:
@@ -273,7 +342,8 @@ def _tried(
     name: str, environments: tuple[Environment, ...], commands: tuple[str, ...], size: Size
 ) -> Figure:
     figure = Figure(f"commands x {name}", "0 tracebacks, 0 hangs, 0 charges denied")
-    cells = [(one, command) for one in environments for command in commands]
+    able = [one for one in environments if not one.needs_root or os.geteuid() == 0]
+    cells = [(one, command) for one in able for command in commands]
     for environment, command in cells[:: size.step]:
         with room() as root:
             cell = run(environment, command, root)
