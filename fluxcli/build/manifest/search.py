@@ -38,8 +38,10 @@ def find_manifest(cwd: Path, named: str | None, home: str | None) -> tuple[Path,
 
 
 def resolved_link(path: Path) -> Path:
-    """Return a manifest's path; if it is a symbolic link, that of the file that it leads to."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    """Return a manifest's path without `..`; of a symbolic link, the file that it leads to."""
+    if path.is_symlink():
+        return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path.parent)) / path.name if ".." in path.parts else path
 
 
 def missing() -> FluxError:

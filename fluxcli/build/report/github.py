@@ -25,7 +25,7 @@ def commands(result: BuildResult) -> Iterator[str]:
     """Yield a workflow command for every error and every asset that is not as declared."""
     for error in result.errors:
         location, text = result.located(error)
-        hint = f" ({error.hint})" if error.hint else ""
+        hint = f"; {error.hint}" if error.hint else ""
         yield _command("error", location, "fluxcli build", f"{text}{hint}")
     alike: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in result.outcomes:

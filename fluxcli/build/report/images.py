@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import stat
 from dataclasses import field
 from pathlib import Path
@@ -22,7 +23,7 @@ INLINE_BYTES: Final = 32 << 20
 """The images inside one page have at most this size in all; further ones are linked."""
 
 MOST_BYTES: Final = 64 << 20
-"""A larger file is not shown."""
+"""A larger image is linked or copied, not read into memory."""
 
 _TYPES: Final = {
     "png": "image/png",
@@ -62,7 +63,9 @@ class ReportImages:
         if not is_inside(manifest.folder, place):
             return None
         data = read_image(place)
-        return None if data is None else self._address(data, place)
+        if data is None:
+            return self._address_of_large(place)
+        return self._address(data, place)
 
     def previous(self, outcome: Outcome) -> str | None:
         """Return the address of the image as it was before; None if that is not kept."""
@@ -72,20 +75,49 @@ class ReportImages:
     def _address(self, data: bytes, place: Path | None) -> str | None:
         kind = sniff(data[:64]) or ""
         if self.copies is not None:
-            self._number += 1
-            name = f"{self._number:04}.{_ENDINGS.get(kind, kind)}"
-            self.copies.mkdir(parents=True, exist_ok=True)
-            copy = self.copies / name
-            # A link that a checkout may have in its place is replaced, not written through.
-            copy.unlink(missing_ok=True)
+            copy = self._copy(self.copies, kind)
             copy.write_bytes(data)
-            return f"{quote(self.copies.name)}/{name}"
+            return f"{quote(self.copies.name)}/{copy.name}"
         if len(data) <= self.left:
             self.left -= len(data)
             return f"data:{_TYPES[kind]};base64,{base64.b64encode(data).decode()}"
-        if place is None:
+        return None if place is None else self._link(place)
+
+    def _address_of_large(self, place: Path) -> str | None:
+        """Return the address of an image that is too large to be read at once; None for others."""
+        kind = large_image(place)
+        if kind is None:
             return None
+        if self.copies is None:
+            return self._link(place)
+        copy = self._copy(self.copies, kind)
+        shutil.copyfile(place, copy)
+        return f"{quote(self.copies.name)}/{copy.name}"
+
+    def _copy(self, folder: Path, kind: str) -> Path:
+        """Return the path of the next copy; nothing exists there."""
+        self._number += 1
+        folder.mkdir(parents=True, exist_ok=True)
+        copy = folder / f"{self._number:04}.{_ENDINGS.get(kind, kind)}"
+        # A link that a checkout may have in its place is replaced, not written through.
+        copy.unlink(missing_ok=True)
+        return copy
+
+    def _link(self, place: Path) -> str:
         return quote(Path(os.path.relpath(place, self.page.parent)).as_posix())
+
+
+def large_image(path: Path) -> str | None:
+    """Return the format of an image of more than `MOST_BYTES`; None for anything else."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size <= MOST_BYTES:
+            return None
+        with path.open("rb") as file:
+            kind = sniff(file.read(64))
+    except (OSError, ValueError):
+        return None
+    return kind if kind in _TYPES else None
 
 
 def read_image(path: Path) -> bytes | None:

@@ -100,7 +100,7 @@ class BuildResult:
     def reason(self, outcome: Outcome) -> str:
         """Return in a line why an asset has its result, and the command to run next, if any."""
         if outcome.error is not None:
-            hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
+            hint = f"; {outcome.error.hint}" if outcome.error.hint else ""
             return f"{outcome.error.message}{hint}"
         asset = outcome.step.asset
         if outcome.result == "blocked":
@@ -110,7 +110,7 @@ class BuildResult:
             return f"paid for; `{again}` collects it"
         if outcome.result == "unknown":
             return f"submitted without an answer; `{again}` shows what to do"
-        next_ = f" ({outcome.step.next})" if outcome.step.next else ""
+        next_ = f"; {outcome.step.next}" if outcome.step.next else ""
         return "; ".join(outcome.step.reasons) + next_
 
 

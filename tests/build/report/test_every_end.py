@@ -221,6 +221,31 @@ def test_a_link_in_the_place_of_a_copied_image_is_replaced(world: World) -> None
     assert not (world.cwd / "site" / "images" / "0001.jpg").is_symlink()
 
 
+def test_an_image_that_is_too_large_for_memory_is_linked_or_copied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fluxcli.build.report.images.MOST_BYTES", 100)
+    (world.cwd / "assets.toml").write_text(TWO)
+    wanted = ("--report", "html=out/page.html", "--report", "html=out/site/")
+    assert world.run("build", "--yes", "--sandbox", *wanted).status == 0
+    assert re.findall('src="(.*?)"', page(world)) == [
+        "../.sandbox/flag.jpg",
+        "../.sandbox/map.jpg",
+    ]
+    site = world.cwd / "out" / "site"
+    names = re.findall('src="(.*?)"', (site / "index.html").read_text())
+    assert [(site / name).read_bytes()[:2] for name in names] == [b"\xff\xd8"] * 2
+
+
+def test_paths_are_plain_when_the_manifest_is_found_above(world: World) -> None:
+    (world.cwd / "assets.toml").write_text(TWO)
+    below = world.cwd / "a" / "b"
+    below.mkdir(parents=True)
+    top, world.cwd = world.cwd, below
+    ran = world.run("build", "--yes", "--sandbox")
+    assert sorted(ran.lines) == [str(top / ".sandbox" / f"{name}.jpg") for name in ("flag", "map")]
+
+
 def test_a_place_in_the_lock_is_annotated_there(world: World) -> None:
     (world.cwd / "assets.lock").write_text('{"fluxcli-lock": 9}\n')
     ran = build(world, TWO, "--plan")
@@ -233,7 +258,7 @@ def test_what_still_runs_is_collected_by_the_command_that_a_report_names(world: 
     wanted = ("--report", "html=page.html")
     words = ("build", "my.toml", "--yes", "--sandbox", "--timeout", "1")
     assert world.run(*words, *wanted, env=slow).status == 4
-    assert "(fluxcli build my.toml --sandbox)" in (world.cwd / "page.html").read_text()
+    assert "; fluxcli build my.toml --sandbox" in (world.cwd / "page.html").read_text()
 
 
 def git(folder: Path, *arguments: str) -> None:
