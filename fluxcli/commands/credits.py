@@ -43,9 +43,15 @@ def credits(  # noqa: A001 - the word that the user types
     balance = context.service.credits()
     prices = _stated(context)
     if context.output.json:
+        from fluxcli.output.text import whole
+
         # A stand-in may be served at an address, too: its answers identify it.
         is_sandbox = context.service.is_sandbox
-        record = {"credits": balance, "sandbox": is_sandbox, "prices": prices or None}
+        record = {
+            "credits": whole(balance),
+            "sandbox": is_sandbox,
+            "prices": {model: whole(price) for model, price in prices.items()} or None,
+        }
         context.output.record(record)
         return
     context.output.answer(f"{balance:.2f}".rstrip("0").rstrip("."))

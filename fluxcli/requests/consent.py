@@ -40,10 +40,9 @@ def check_spending(
         needs = (
             f"an estimated {estimate} credits need your consent" if answer is None else "cancelled"
         )
+        cap = f"--max-credits {estimate}"
         raise FluxError(
             Code.NO_CONSENT,
             f"{needs}: nothing was sent, nothing was charged",
-            hint=f"{command}, or --max-credits {estimate}"
-            if command
-            else f"--max-credits {estimate}",
+            hint=f"{command}, or {cap}" if command else cap,
         )

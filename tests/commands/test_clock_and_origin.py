@@ -1,4 +1,4 @@
-"""A command pays once and finds its tasks, whatever the clock and the service are."""
+"""A command pays once and finds its tasks with any clock and any service."""
 
 from __future__ import annotations
 

@@ -289,7 +289,8 @@ class TestSkill:
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
 
     def test_the_commands_of_the_skill_work(self, world: World) -> None:
-        """In the sandbox: generate, edit, resume, download."""
+        """In the sandbox: generate, edit, resume, download, a list of prompts."""
+        (world.cwd / "prompts.txt").write_text("a fox\n", encoding="utf-8")
         text = world.run("help", "agents").out.decode()
         lines = re.findall(r"^fluxcli .*", text, re.MULTILINE)
         assert len(lines) >= 7
