@@ -77,21 +77,20 @@ class TerminalQuery:
         return self._terminal
 
     def _asked(self, handle: int) -> Terminal:
-        if sys.platform == "win32":
-            return Terminal()
-        try:
-            own = os.open(os.ttyname(handle), os.O_RDWR | os.O_NOCTTY)
-        except OSError:
-            return Terminal()
-        try:
-            if os.tcgetpgrp(own) != os.getpgrp():
+        if sys.platform != "win32":
+            try:
+                own = os.open(os.ttyname(handle), os.O_RDWR | os.O_NOCTTY)
+            except OSError:
                 return Terminal()
-            return self._answered(own)
-        except (OSError, termios.error):
-            return Terminal()
-        finally:
-            self.restore()
-            os.close(own)
+            try:
+                if os.tcgetpgrp(own) == os.getpgrp():
+                    return self._answered(own)
+            except (OSError, termios.error):
+                pass
+            finally:
+                self.restore()
+                os.close(own)
+        return Terminal()
 
     def restore(self, *, flush: bool = True) -> None:
         """Restore the terminal's modes; a signal's handler may call this, too.
@@ -99,49 +98,46 @@ class TerminalQuery:
         `flush` discards what has come of an answer, which the shell would take as typed.
         """
         changed, self._changed = self._changed, None
-        if sys.platform == "win32" or changed is None:
-            return
-        own, modes = changed
-        with contextlib.suppress(OSError, termios.error):
-            if flush:
-                termios.tcflush(own, termios.TCIFLUSH)
-            termios.tcsetattr(own, termios.TCSANOW, modes)
+        if sys.platform != "win32" and changed is not None:
+            own, modes = changed
+            with contextlib.suppress(OSError, termios.error):
+                if flush:
+                    termios.tcflush(own, termios.TCIFLUSH)
+                termios.tcsetattr(own, termios.TCSANOW, modes)
 
     def _answered(self, own: int) -> Terminal:
-        if sys.platform == "win32":
-            return Terminal()
-        before = termios.tcgetattr(own)
-        raw = [*before[:6], [*before[6]]]
-        raw[3] &= ~(termios.ECHO | termios.ICANON)
-        raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
-        self._changed = own, before
-        termios.tcsetattr(own, termios.TCSANOW, raw)
-        if select.select([own], [], [], 0)[0]:
-            self.restore(flush=False)
-            return Terminal()
-        os.write(own, QUERY)
-        deadline = self._monotonic() + ANSWER_SECONDS
-        data = b""
-        while len(data) < _LONGEST and (left := deadline - self._monotonic()) > 0:
-            if not select.select([own], [], [], left)[0]:
-                break
-            data += os.read(own, _LONGEST)
-            if (terminal := parsed(data)) is not None:
+        if sys.platform != "win32":
+            before = termios.tcgetattr(own)
+            raw = [*before[:6], [*before[6]]]
+            raw[3] &= ~(termios.ECHO | termios.ICANON)
+            raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
+            self._changed = own, before
+            termios.tcsetattr(own, termios.TCSANOW, raw)
+            if select.select([own], [], [], 0)[0]:
                 self.restore(flush=False)
-                return terminal
+                return Terminal()
+            os.write(own, QUERY)
+            deadline = self._monotonic() + ANSWER_SECONDS
+            data = b""
+            while len(data) < _LONGEST and (left := deadline - self._monotonic()) > 0:
+                if not select.select([own], [], [], left)[0]:
+                    break
+                data += os.read(own, _LONGEST)
+                if (terminal := parsed(data)) is not None:
+                    self.restore(flush=False)
+                    return terminal
         return Terminal()
 
 
 def cell_size(handle: int | None) -> tuple[int, int] | None:
     """Return the width and height of a cell in pixels, if the terminal has set them."""
-    if sys.platform == "win32" or handle is None:
-        return None
-    try:
-        packed = fcntl.ioctl(handle, termios.TIOCGWINSZ, b"\0" * 8)
-    except OSError:
-        return None
-    lines, columns, width, height = struct.unpack("HHHH", packed)
-    if not lines or not columns:
-        return None
-    cell = width // columns, height // lines
-    return cell if cell[0] in _CELL_WIDTHS and cell[1] in _CELL_HEIGHTS else None
+    if sys.platform != "win32" and handle is not None:
+        try:
+            packed = fcntl.ioctl(handle, termios.TIOCGWINSZ, b"\0" * 8)
+        except OSError:
+            return None
+        lines, columns, width, height = struct.unpack("HHHH", packed)
+        if lines and columns:
+            cell = width // columns, height // lines
+            return cell if cell[0] in _CELL_WIDTHS and cell[1] in _CELL_HEIGHTS else None
+    return None
