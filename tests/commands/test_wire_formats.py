@@ -129,4 +129,4 @@ def test_an_address_with_a_path_is_refused(world: World, account: JobsAccount) -
     world.ask(f"{account.url}/api/v1")
     ran = world.run("generate", "a fox", "-o", "a.jpg")
     assert (ran.status, account.calls) == (2, [])
-    assert f"fluxcli config set base_url {account.url}" in ran.err
+    assert f"hint: export FLUXCLI_BASE_URL={account.url}\n" in ran.err

@@ -36,14 +36,22 @@ def test_the_key_stays_where_it_belongs() -> None:
     assert figure.good, figure.notes
 
 
-@pytest.mark.parametrize("words", [("status", "\udcff"), ("edit", "@\udcffabcd", "bluer")])
-def test_a_task_named_in_other_bytes_than_text(words: tuple[str, ...], world: World) -> None:
-    """A name that is not UTF-8 is reported like any other unknown task."""
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        (("status", "\udcff"), (2, "usage")),
+        (("edit", "@\udcffabcd", "bluer"), (8, "task_not_found")),
+    ],
+)
+def test_a_task_named_in_other_bytes_than_text(
+    words: tuple[str, ...], outcome: tuple[int, str], world: World
+) -> None:
+    """A name that is not UTF-8 is reported like any other name of no task."""
     with FaultServer() as server:
         world.ask(server.api_url)
         assert world.run("generate", "a cat", "-o", "a.png").status == 0
         ran = world.run(*words, "--json")
-        assert (ran.status, ran.code) == (8, "task_not_found")
+        assert (ran.status, ran.code) == outcome
 
 
 def test_half_a_letter_from_the_service(world: World) -> None:
