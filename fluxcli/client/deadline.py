@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Self
 
 from fluxcli.errors import exhausted
+from fluxcli.signals import SIGNALS, signals_blocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +106,9 @@ class _DeadlineThread:
 def _started(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     try:
-        thread.start()
+        # It inherits the mask: a signal must not come here while the caller's thread blocks it.
+        with signals_blocked(SIGNALS):
+            thread.start()
     except RuntimeError as error:
         raise (exhausted(error, sent=False) or error) from error
     return thread
