@@ -47,9 +47,6 @@ SANDBOX_HEADER: Final = b"x-fluxcli-sandbox"
 
 KEEPALIVE_SECONDS: Final = 60.0
 
-READ_BYTES: Final = 256 << 10
-"""A result comes in a quarter of httpcore's usual steps, which halves what each byte costs."""
-
 _HEADERS_SENT: Final = "http11.send_request_headers.started"
 _BROKEN: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
 _RESULTS: Final = ("http://result.invalid", "https://result.invalid")
@@ -188,10 +185,6 @@ class Transport:
     def _make(
         self, *, secure: bool, proxy: tuple[str, str] | None, fresh: bool
     ) -> httpx.HTTPTransport:
-        # Only with the first transport: a dry run has none, and httpx leaves it until then, too.
-        import httpcore
-
-        httpcore.HTTP11Connection.READ_NUM_BYTES = READ_BYTES
         address, variable = proxy or (None, "")
         try:
             return httpx.HTTPTransport(
