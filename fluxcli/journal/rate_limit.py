@@ -43,7 +43,7 @@ class SubmissionLimiter:
         self._store = store
         self._clock = clock
         self.submissions = SUBMISSIONS
-        """How many in a window: fewer where several machines share the account."""
+        """How many of this process in a window: fewer where several machines share the account."""
         self._guard = threading.Lock()
         self._expected: list[float] = []
         """When this process's waiters come back, in order, by the monotonic clock."""
@@ -71,20 +71,28 @@ class SubmissionLimiter:
             )
             self._age_abandoned(db, account, now)
             rows = db.execute(
-                "SELECT answered_at FROM submissions WHERE account = ?"
+                "SELECT pid, answered_at FROM submissions WHERE account = ?"
                 " ORDER BY answered_at IS NULL, answered_at",
                 (account,),
             ).fetchall()
-            if len(rows) < self.submissions:
+            own = [row for row in rows if self._is_own(row["pid"])]
+            if len(rows) < SUBMISSIONS and len(own) < self.submissions:
                 row = db.execute(
                     "INSERT INTO submissions (account, pid, started_at) VALUES (?, ?, ?)",
                     (account, os.getpid(), now),
                 )
                 return int(row.lastrowid or 0), 0.0
-        return 0, self._wait([row["answered_at"] for row in rows], now)
+        is_own_limit = len(own) >= self.submissions
+        most, taken = (self.submissions, own) if is_own_limit else (SUBMISSIONS, rows)
+        return 0, self._wait([row["answered_at"] for row in taken], now, most)
 
-    def _wait(self, ages: Sequence[float | None], now: float) -> float:
-        """Return the seconds until the first free slot that no other waiter expects.
+    def _is_own(self, pid: int) -> bool:
+        """Return whether a slot counts towards `submissions`: another live process has its own."""
+        shares = self.submissions < SUBMISSIONS
+        return not shares or pid == os.getpid() or not alive(pid)
+
+    def _wait(self, ages: Sequence[float | None], now: float, most: int) -> float:
+        """Return the seconds until the first free slot, of `most`, that no other waiter expects.
 
         Otherwise all would try for the first slot, and all but one of them again for the next.
         """
@@ -92,10 +100,10 @@ class SubmissionLimiter:
             return _RECHECK_SECONDS
         # One without an answer is free a window from now at the earliest.
         free = sorted((now if age is None else age) + WINDOW_SECONDS - now for age in ages)
-        free = free[len(ages) - self.submissions :]
+        free = free[len(ages) - most :]
 
         def after(turn: int) -> float:
-            rounds, place = divmod(turn, self.submissions)
+            rounds, place = divmod(turn, most)
             return free[place] + rounds * WINDOW_SECONDS
 
         moment = self._clock.monotonic()

@@ -193,6 +193,43 @@ def test_slots_of_dead_processes_age_from_when_they_are_found(
     assert len(taken(journal)) == 19
 
 
+@pytest.mark.parametrize(("theirs", "mine"), [(5, 5), (15, 5), (18, 2), (20, 0)])
+def test_a_share_is_that_of_one_process_and_the_limit_that_of_all(
+    journal: Journal, folder: Path, clock: SwiftClock, theirs: int, mine: int
+) -> None:
+    """Shards on one machine submit side by side, each at its own rate."""
+    taken(journal, 1)
+    store = Database(folder / "journal.sqlite3")
+    with store.writing() as db:
+        db.execute("DELETE FROM submissions")
+        db.executemany(
+            "INSERT INTO submissions (account, pid, started_at) VALUES ('a', ?, ?)",
+            [(os.getppid(), clock.monotonic())] * theirs,
+        )
+    store.close()
+    journal.submission_limiter.submissions = 5
+    assert len(taken(journal)) == mine
+
+
+def test_the_share_of_a_dead_process_counts_for_the_one_that_follows_it(
+    journal: Journal, folder: Path, clock: SwiftClock
+) -> None:
+    """It runs again in its place, and the service remembers what was sent."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait(10)
+    taken(journal, 1)
+    store = Database(folder / "journal.sqlite3")
+    with store.writing() as db:
+        db.executemany(
+            "INSERT INTO submissions (account, pid, started_at) VALUES ('a', ?, ?)",
+            [(process.pid, clock.monotonic())] * 3,
+        )
+    store.close()
+    journal.submission_limiter.submissions = 5
+    assert len(taken(journal)) == 1
+    assert wait_of(journal) > 0
+
+
 def test_a_refusal_delays_every_process(
     journal: Journal, other: Journal, clock: SwiftClock
 ) -> None:
